@@ -1,0 +1,138 @@
+#include "base/counters.h"
+#include "base/crc32c.h"
+#include "base/log.h"
+#include "base/random.h"
+#include "base/result.h"
+#include "base/text.h"
+#include "base/time.h"
+#include "support/test.h"
+
+#include <unistd.h>
+
+#include <array>
+
+using namespace angarium;
+
+namespace {
+constexpr ErrorKind kTestKind{"test.kind", Fault::user, Lasting::permanent};
+Result<int> half(int n) {
+  if (n % 2 != 0) return fail(kTestKind, "odd");
+  return n / 2;
+}
+Result<int> quarter(int n) {
+  const int first = TRY(half(n));
+  return TRY(half(first));
+}
+}  // namespace
+
+TEST_CASE("TRY gives the value or returns the error with its kind") {
+  CHECK(quarter(12).value() == 3);
+  auto odd = quarter(6);
+  REQUIRE(!odd);
+  CHECK(odd.error().is(kTestKind));
+  CHECK(!odd.error().is(kBroken));
+  CHECK(odd.error().text() == "odd");
+}
+
+TEST_CASE("RFC 3720 B.4: CRC-32C test values") {
+  CHECK(crc32c(std::string(32, '\0')) == 0x8A9136AA);
+  CHECK(crc32c(std::string(32, '\xFF')) == 0x62A8AB43);
+  std::string rising(32, '\0');
+  for (int i = 0; i < 32; ++i) rising[static_cast<std::size_t>(i)] = static_cast<char>(i);
+  CHECK(crc32c(rising) == 0x46DD794E);
+  for (std::size_t cut = 0; cut <= rising.size(); ++cut)
+    CHECK(crc32c(std::string_view(rising).substr(cut), crc32c(std::string_view(rising).substr(0, cut))) == 0x46DD794E);
+}
+
+TEST_CASE("RFC 4648 section 10: base64 test vectors both ways, strict") {
+  const std::array<std::pair<std::string_view, std::string_view>, 7> vectors = {
+      {{"", ""}, {"f", "Zg=="}, {"fo", "Zm8="}, {"foo", "Zm9v"}, {"foob", "Zm9vYg=="}, {"fooba", "Zm9vYmE="}, {"foobar", "Zm9vYmFy"}}};
+  for (auto [plain, encoded] : vectors) {
+    CHECK(to_base64(plain) == encoded);
+    CHECK(from_base64(encoded) == plain);
+  }
+  for (std::string_view bad : {"Zg=", "Zg", "Zh==", "=", "====", "Z===", "Zg==Zg==", "Zm9\n", " Zm9"}) CHECK_MESSAGE(!from_base64(bad), bad);
+}
+
+TEST_CASE("RFC 3629: surrogates, overlong forms and what is past U+10FFFF are not UTF-8") {
+  for (std::string_view good : {"", "ascii only and long enough", "\xC2\x80", "\xE0\xA0\x80", "\xEF\xBF\xBF", "\xF4\x8F\xBF\xBF"}) CHECK(valid_utf8(good));
+  for (std::string_view bad : {"\x80", "\xC0\x80", "\xC1\xBF", "\xE0\x9F\xBF", "\xED\xA0\x80", "\xF4\x90\x80\x80", "\xF5\x80\x80\x80", "\xC2", "\xE1\x80", "12345678\xFF"})
+    CHECK(!valid_utf8(bad));
+}
+
+TEST_CASE("controls and ill-formed octets are escaped for logs") {
+  CHECK(escape_controls("a\r\nb") == "a\\x0d\\x0ab");
+  CHECK(escape_controls("\x1b[31m") == "\\x1b[31m");
+  CHECK(escape_controls("\xC2\x9B") == "\\xc2\\x9b");
+  CHECK(escape_controls("gr\xC3\xBC\xC3\x9F") == "gr\xC3\xBC\xC3\x9F");
+  CHECK(escape_controls("\xFF\\") == "\\xff\\x5c");
+  CHECK(escape_controls(std::string(20, 'x'), 10) == "xxxxxxxxxx...");
+}
+
+TEST_CASE("numbers: whole, unsigned, in range") {
+  CHECK(parse_number<std::uint32_t>("4294967295") == 4294967295U);
+  for (std::string_view bad : {"4294967296", "", "-1", "+1", " 1", "1 ", "0x1"}) CHECK_MESSAGE(!parse_number<std::uint32_t>(bad), bad);
+}
+
+TEST_CASE("comparison without case touches ASCII only") {
+  CHECK(equals_ignore_case("INBOX", "inbox"));
+  CHECK(!equals_ignore_case("\xC3\x84", "\xC3\xA4"));
+  CHECK(!equals_ignore_case("@", "`"));
+  CHECK(LessIgnoreCase{}("a", "B"));
+  CHECK(!LessIgnoreCase{}("B", "a"));
+}
+
+TEST_CASE("hex both ways") {
+  CHECK(to_hex("\x00\xff"sv) == "00ff");
+  CHECK(from_hex("00FF") == "\x00\xff"sv);
+  CHECK(!from_hex("0"));
+  CHECK(!from_hex("0g"));
+}
+
+TEST_CASE("constant-time comparison compares") {
+  CHECK(equal_constant_time("secret", "secret"));
+  CHECK(!equal_constant_time("secret", "secreT"));
+  CHECK(!equal_constant_time("secret", "secre"));
+}
+
+TEST_CASE("a seed repeats itself and the kernel does not") {
+  SeededRandom a(7);
+  SeededRandom b(7);
+  CHECK(a.octets(33) == b.octets(33));
+  CHECK(system_random().octets(16) != system_random().octets(16));
+}
+
+TEST_CASE("a log line holds no raw control octet, whatever the field") {
+  std::array<int, 2> ends{};
+  REQUIRE(pipe(ends.data()) == 0);
+  log::configure(log::make_sink(ends[1], log::Format::text), log::Level::info);
+  log::info("test", "line", {{"field", "a\nb c"}, {"quote", "x\"y"}});
+  log::configure(log::make_sink(ends[1], log::Format::json), log::Level::info);
+  log::info("test", "line", {{"field", "a\nb"}});
+  log::write(log::Level::debug, "test", "not written");
+  log::configure(nullptr, log::Level::info);
+  std::array<char, 4096> buffer{};
+  const ssize_t got = read(ends[0], buffer.data(), buffer.size());
+  const std::string text(buffer.data(), static_cast<std::size_t>(got));
+  CHECK(text.find("info test: line field=\"a\\x0ab c\" quote=\"x\\\"y\"\n") != std::string::npos);
+  CHECK(text.find("\"field\":\"a\\\\x0ab\"}\n") != std::string::npos);
+  CHECK(text.find("not written") == std::string::npos);
+  close(ends[0]);
+  close(ends[1]);
+}
+
+TEST_CASE("counters appear on the page by name and labels") {
+  static Counter one("angarium_test_total", "A test.", CounterKind::counter, "kind=\"one\"");
+  one.add(3);
+  CHECK(counters_page().find("# TYPE angarium_test_total counter\nangarium_test_total{kind=\"one\"} 3\n") != std::string::npos);
+}
+
+TEST_CASE("the wall clock may jump, the monotonic one may not") {
+  ManualClock clock;
+  const Moment before = clock.now();
+  const WallTime wall = clock.wall();
+  clock.jump(std::chrono::hours(-5));
+  CHECK(clock.now() == before);
+  CHECK(clock.wall() < wall);
+  CHECK(WallTime{-1}.seconds() == -1);
+}
