@@ -1,0 +1,35 @@
+#include "message/lexical.h"
+
+#include "base/text.h"
+#include "support/test.h"
+
+namespace angarium::message {
+namespace {
+
+TEST_CASE("atext is letters, digits and the nineteen signs of RFC 5322 3.2.3, and UTF-8") {
+  unsigned ascii = 0;
+  for (int c = 0; c < 128; ++c) ascii += is_of(static_cast<char>(c), kAtext);
+  CHECK(ascii == 26 * 2 + 10 + 19);
+  CHECK(all_of("!#$%&'*+-/=?^_`{|}~", kAtext));
+  CHECK(is_of('\xc3', kAtext));
+  CHECK_FALSE(is_of('.', kAtext));
+}
+
+TEST_CASE("a field name holds printable ASCII but the colon") {
+  CHECK(all_of("X-Spam(Score)", kFtext));
+  CHECK_FALSE(all_of("Sub ject", kFtext));
+  CHECK_FALSE(all_of("A:", kFtext));
+  CHECK_FALSE(all_of("caf\xc3\xa9", kFtext));
+  CHECK_FALSE(all_of("", kFtext));
+}
+
+TEST_CASE("a token holds no tspecials of RFC 2045 5.1, an attribute char no apostrophe, percent or asterisk") {
+  for (char c : "()<>@,;:\\\"/[]?="sv) CHECK_FALSE(is_of(c, kToken));
+  for (char c : "*'%"sv) {
+    CHECK(is_of(c, kToken));
+    CHECK_FALSE(is_of(c, kAttributeChar));
+  }
+}
+
+}  // namespace
+}  // namespace angarium::message
