@@ -45,18 +45,27 @@ TEST_CASE("RFC 3720 B.4: CRC-32C test values") {
 }
 
 TEST_CASE("RFC 4648 section 10: base64 test vectors both ways, strict") {
-  const std::array<std::pair<std::string_view, std::string_view>, 7> vectors = {
-      {{"", ""}, {"f", "Zg=="}, {"fo", "Zm8="}, {"foo", "Zm9v"}, {"foob", "Zm9vYg=="}, {"fooba", "Zm9vYmE="}, {"foobar", "Zm9vYmFy"}}};
+  const std::array<std::pair<std::string_view, std::string_view>, 7> vectors = {{{"", ""},
+                                                                                 {"f", "Zg=="},
+                                                                                 {"fo", "Zm8="},
+                                                                                 {"foo", "Zm9v"},
+                                                                                 {"foob", "Zm9vYg=="},
+                                                                                 {"fooba", "Zm9vYmE="},
+                                                                                 {"foobar", "Zm9vYmFy"}}};
   for (auto [plain, encoded] : vectors) {
     CHECK(to_base64(plain) == encoded);
     CHECK(from_base64(encoded) == plain);
   }
-  for (std::string_view bad : {"Zg=", "Zg", "Zh==", "=", "====", "Z===", "Zg==Zg==", "Zm9\n", " Zm9"}) CHECK_MESSAGE(!from_base64(bad), bad);
+  for (std::string_view bad : {"Zg=", "Zg", "Zh==", "=", "====", "Z===", "Zg==Zg==", "Zm9\n", " Zm9"})
+    CHECK_MESSAGE(!from_base64(bad), bad);
 }
 
 TEST_CASE("RFC 3629: surrogates, overlong forms and what is past U+10FFFF are not UTF-8") {
-  for (std::string_view good : {"", "ascii only and long enough", "\xC2\x80", "\xE0\xA0\x80", "\xEF\xBF\xBF", "\xF4\x8F\xBF\xBF"}) CHECK(valid_utf8(good));
-  for (std::string_view bad : {"\x80", "\xC0\x80", "\xC1\xBF", "\xE0\x9F\xBF", "\xED\xA0\x80", "\xF4\x90\x80\x80", "\xF5\x80\x80\x80", "\xC2", "\xE1\x80", "12345678\xFF"})
+  for (std::string_view good :
+       {"", "ascii only and long enough", "\xC2\x80", "\xE0\xA0\x80", "\xEF\xBF\xBF", "\xF4\x8F\xBF\xBF"})
+    CHECK(valid_utf8(good));
+  for (std::string_view bad : {"\x80", "\xC0\x80", "\xC1\xBF", "\xE0\x9F\xBF", "\xED\xA0\x80", "\xF4\x90\x80\x80",
+                               "\xF5\x80\x80\x80", "\xC2", "\xE1\x80", "12345678\xFF"})
     CHECK(!valid_utf8(bad));
 }
 
@@ -71,7 +80,8 @@ TEST_CASE("controls and ill-formed octets are escaped for logs") {
 
 TEST_CASE("numbers: whole, unsigned, in range") {
   CHECK(parse_number<std::uint32_t>("4294967295") == 4294967295U);
-  for (std::string_view bad : {"4294967296", "", "-1", "+1", " 1", "1 ", "0x1"}) CHECK_MESSAGE(!parse_number<std::uint32_t>(bad), bad);
+  for (std::string_view bad : {"4294967296", "", "-1", "+1", " 1", "1 ", "0x1"})
+    CHECK_MESSAGE(!parse_number<std::uint32_t>(bad), bad);
 }
 
 TEST_CASE("comparison without case touches ASCII only") {
@@ -124,7 +134,8 @@ TEST_CASE("a log line holds no raw control octet, whatever the field") {
 TEST_CASE("counters appear on the page by name and labels") {
   static Counter one("angarium_test_total", "A test.", CounterKind::counter, "kind=\"one\"");
   one.add(3);
-  CHECK(counters_page().find("# TYPE angarium_test_total counter\nangarium_test_total{kind=\"one\"} 3\n") != std::string::npos);
+  CHECK(counters_page().find("# TYPE angarium_test_total counter\nangarium_test_total{kind=\"one\"} 3\n") !=
+        std::string::npos);
 }
 
 TEST_CASE("the wall clock may jump, the monotonic one may not") {

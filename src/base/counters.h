@@ -15,7 +15,8 @@ enum class CounterKind { counter, gauge };
 class Counter {
  public:
   /// `name` in Prometheus' form ("angarium_smtp_accepted_total"); `labels` as they stand between braces, or empty.
-  Counter(std::string_view name, std::string_view help, CounterKind kind = CounterKind::counter, std::string_view labels = {});
+  Counter(std::string_view name, std::string_view help, CounterKind kind = CounterKind::counter,
+          std::string_view labels = {});
   Counter(const Counter&) = delete;
   Counter& operator=(const Counter&) = delete;
 

@@ -45,13 +45,15 @@ class DescriptorSink : public Sink {
  public:
   DescriptorSink(int descriptor, Format format) : descriptor_(descriptor), format_(format) {}
 
-  void write(Level level, std::string_view room, std::string_view event, const Field* fields, std::size_t count) override {
+  void write(Level level, std::string_view room, std::string_view event, const Field* fields,
+             std::size_t count) override {
     const auto index = static_cast<std::size_t>(level);
     std::string line;
     if (format_ == Format::json) {
-      line = "{\"time\":\"" + timestamp() + "\",\"level\":\"" + std::string(kNames[index]) + "\",\"room\":" + json_text(room) +
-             ",\"event\":" + json_text(event);
-      for (std::size_t i = 0; i < count; ++i) line += "," + json_text(fields[i].name) + ":" + json_text(fields[i].value);
+      line = "{\"time\":\"" + timestamp() + "\",\"level\":\"" + std::string(kNames[index]) +
+             "\",\"room\":" + json_text(room) + ",\"event\":" + json_text(event);
+      for (std::size_t i = 0; i < count; ++i)
+        line += "," + json_text(fields[i].name) + ":" + json_text(fields[i].value);
       line += "}\n";
     } else {
       if (format_ == Format::journal) {
@@ -82,12 +84,14 @@ class DescriptorSink : public Sink {
   Format format_;
 };
 
-std::unique_ptr<Sink> current_sink;            // set before threads start, then only read
+std::unique_ptr<Sink> current_sink;  // set before threads start, then only read
 std::atomic<int> most_talkative{-1};
 
 }  // namespace
 
-std::unique_ptr<Sink> make_sink(int descriptor, Format format) { return std::make_unique<DescriptorSink>(descriptor, format); }
+std::unique_ptr<Sink> make_sink(int descriptor, Format format) {
+  return std::make_unique<DescriptorSink>(descriptor, format);
+}
 
 void configure(std::unique_ptr<Sink> sink, Level most) {
   most_talkative = sink ? static_cast<int>(most) : -1;

@@ -27,7 +27,8 @@ struct Field {
 class Sink {
  public:
   virtual ~Sink() = default;
-  virtual void write(Level level, std::string_view room, std::string_view event, const Field* fields, std::size_t count) = 0;
+  virtual void write(Level level, std::string_view room, std::string_view event, const Field* fields,
+                     std::size_t count) = 0;
 };
 
 enum class Format { text, json, journal };
@@ -39,9 +40,17 @@ void configure(std::unique_ptr<Sink> sink, Level most);
 bool enabled(Level level);
 void write(Level level, std::string_view room, std::string_view event, std::initializer_list<Field> fields = {});
 
-inline void error(std::string_view room, std::string_view event, std::initializer_list<Field> fields = {}) { write(Level::error, room, event, fields); }
-inline void warning(std::string_view room, std::string_view event, std::initializer_list<Field> fields = {}) { write(Level::warning, room, event, fields); }
-inline void notice(std::string_view room, std::string_view event, std::initializer_list<Field> fields = {}) { write(Level::notice, room, event, fields); }
-inline void info(std::string_view room, std::string_view event, std::initializer_list<Field> fields = {}) { write(Level::info, room, event, fields); }
+inline void error(std::string_view room, std::string_view event, std::initializer_list<Field> fields = {}) {
+  write(Level::error, room, event, fields);
+}
+inline void warning(std::string_view room, std::string_view event, std::initializer_list<Field> fields = {}) {
+  write(Level::warning, room, event, fields);
+}
+inline void notice(std::string_view room, std::string_view event, std::initializer_list<Field> fields = {}) {
+  write(Level::notice, room, event, fields);
+}
+inline void info(std::string_view room, std::string_view event, std::initializer_list<Field> fields = {}) {
+  write(Level::info, room, event, fields);
+}
 
 }  // namespace angarium::log

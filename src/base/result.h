@@ -63,11 +63,11 @@ inline constexpr ErrorKind kBroken{"base.broken-invariant", Fault::ours, Lasting
 
 // TRY(expression) is the value of a Result, or returns its error from this function. CO_TRY is the same in a
 // coroutine; the expression may hold a co_await. Both are statement expressions (clang) and are not nested.
-#define TRY(...)                                                                 \
-  ({                                                                             \
-    auto&& try_result_ = (__VA_ARGS__);                                          \
-    if (!try_result_) return std::unexpected(std::move(try_result_).error());    \
-    *std::move(try_result_);                                                     \
+#define TRY(...)                                                              \
+  ({                                                                          \
+    auto&& try_result_ = (__VA_ARGS__);                                       \
+    if (!try_result_) return std::unexpected(std::move(try_result_).error()); \
+    *std::move(try_result_);                                                  \
   })
 #define CO_TRY(...)                                                              \
   ({                                                                             \

@@ -18,7 +18,8 @@ std::string to_upper(std::string_view text) {
 }
 
 bool equals_ignore_case(std::string_view a, std::string_view b) {
-  return a.size() == b.size() && std::equal(a.begin(), a.end(), b.begin(), [](char x, char y) { return to_lower(x) == to_lower(y); });
+  return a.size() == b.size() &&
+         std::equal(a.begin(), a.end(), b.begin(), [](char x, char y) { return to_lower(x) == to_lower(y); });
 }
 
 bool starts_with_ignore_case(std::string_view text, std::string_view prefix) {
@@ -55,7 +56,9 @@ namespace {
 /// Octets of the well-formed UTF-8 sequence at the start of `text` (RFC 3629 section 4), or 0.
 std::size_t utf8_sequence(std::string_view text) {
   auto octet = [&](std::size_t i) -> unsigned { return i < text.size() ? static_cast<unsigned char>(text[i]) : 0U; };
-  auto tail = [&](std::size_t i, unsigned low = 0x80, unsigned high = 0xBF) { return octet(i) >= low && octet(i) <= high; };
+  auto tail = [&](std::size_t i, unsigned low = 0x80, unsigned high = 0xBF) {
+    return octet(i) >= low && octet(i) <= high;
+  };
   const unsigned first = octet(0);
   if (first < 0x80) return 1;
   if (first >= 0xC2 && first <= 0xDF) return tail(1) ? 2 : 0;
@@ -84,7 +87,8 @@ int hex_value(char c) {
 constexpr std::array<std::int8_t, 256> kBase64Values = [] {
   std::array<std::int8_t, 256> values{};
   values.fill(-1);
-  for (std::size_t i = 0; i < kBase64Digits.size(); ++i) values[static_cast<unsigned char>(kBase64Digits[i])] = static_cast<std::int8_t>(i);
+  for (std::size_t i = 0; i < kBase64Digits.size(); ++i)
+    values[static_cast<unsigned char>(kBase64Digits[i])] = static_cast<std::int8_t>(i);
   return values;
 }();
 
@@ -212,7 +216,8 @@ bool equal_constant_time(std::string_view a, std::string_view b) {
   if (a.size() != b.size()) return false;
   volatile unsigned char difference = 0;
   for (std::size_t i = 0; i < a.size(); ++i)
-    difference = static_cast<unsigned char>(difference | (static_cast<unsigned char>(a[i]) ^ static_cast<unsigned char>(b[i])));
+    difference =
+        static_cast<unsigned char>(difference | (static_cast<unsigned char>(a[i]) ^ static_cast<unsigned char>(b[i])));
   return difference == 0;
 }
 

@@ -62,7 +62,8 @@ std::string to_base64(std::string_view octets);
 /// Strict inverse: right padding, no other octets, zero pad bits.
 std::optional<std::string> from_base64(std::string_view text);
 
-/// For logs, headers and replies we write: controls, DEL, backslash and ill-formed UTF-8 as \xHH, cut to `max` octets with "...".
+/// For logs, headers and replies we write: controls, DEL, backslash and ill-formed UTF-8 as \xHH, cut to `max` octets
+/// with "...".
 std::string escape_controls(std::string_view octets, std::size_t max = 512);
 
 /// Compares in a time that depends on the lengths only: for secrets and what is derived from them.

@@ -23,8 +23,12 @@ extern const char* const kRoomDirectory;
 extern const char* const kTestsDirectory;
 
 /// A path beside the room's code.
-inline std::string room_path(std::string_view relative) { return std::string(kRoomDirectory) + "/" + std::string(relative); }
+inline std::string room_path(std::string_view relative) {
+  return std::string(kRoomDirectory) + "/" + std::string(relative);
+}
 /// A path under tests/, where vectors and what crosses rooms lie.
-inline std::string tests_path(std::string_view relative) { return std::string(kTestsDirectory) + "/" + std::string(relative); }
+inline std::string tests_path(std::string_view relative) {
+  return std::string(kTestsDirectory) + "/" + std::string(relative);
+}
 
 }  // namespace angarium::test
