@@ -22,7 +22,7 @@ struct WallTime {
   std::int64_t microseconds = 0;
   friend constexpr auto operator<=>(WallTime, WallTime) = default;
   [[nodiscard]] constexpr std::int64_t seconds() const {
-    return microseconds >= 0 ? microseconds / 1'000'000 : (microseconds - 999'999) / 1'000'000;
+    return microseconds / 1'000'000 - (microseconds % 1'000'000 < 0 ? 1 : 0);
   }
   static constexpr WallTime from_seconds(std::int64_t seconds) { return {seconds * 1'000'000}; }
 };

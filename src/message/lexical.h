@@ -4,6 +4,7 @@
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <string_view>
 
@@ -58,5 +59,22 @@ constexpr bool is_of(char octet, unsigned classes) {
 }
 /// Whether all octets belong to one of the classes, and there is at least one.
 bool all_of(std::string_view text, unsigned classes);
+
+/// How closely what was read follows its standard. Real mail is read at any grade; what we write is `standard`.
+enum class Conformance {
+  standard,   ///< the grammar that must be generated
+  obsolete,   ///< the grammar that must still be read (RFC 5322 §4)
+  malformed,  ///< outside both; what is given is a guess
+};
+constexpr Conformance worse(Conformance a, Conformance b) { return a < b ? b : a; }
+
+/// Index just past the comment that opens at `at`, or npos when it never closes (RFC 5322 §3.2.2). Nesting is
+/// counted, not recursed into, so any depth costs the same stack.
+std::size_t comment_end(std::string_view text, std::size_t at);
+/// Index of the first octet at or after `at` that is neither blank, line end nor comment. A comment that never closes
+/// takes the rest of the text.
+std::size_t skip_cfws(std::string_view text, std::size_t at);
+/// Blank or line end.
+constexpr bool is_space(char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; }
 
 }  // namespace angarium::message

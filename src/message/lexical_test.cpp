@@ -31,5 +31,16 @@ TEST_CASE("a token holds no tspecials of RFC 2045 5.1, an attribute char no apos
   }
 }
 
+TEST_CASE("comments nest, hold quoted pairs and span folds; one that never closes takes the rest") {
+  CHECK(comment_end("(a(b)c)d", 0) == 7);
+  CHECK(comment_end("(a\\)b)c", 0) == 6);
+  CHECK(comment_end("(a(b)", 0) == std::string_view::npos);
+  CHECK(comment_end("(a\\", 0) == std::string_view::npos);
+  CHECK(skip_cfws(" (x)\r\n (y) z", 0) == 11);
+  CHECK(skip_cfws("(never", 0) == 6);
+  const std::string deep(1'000'000, '(');
+  CHECK(skip_cfws(deep, 0) == deep.size());
+}
+
 }  // namespace
 }  // namespace angarium::message
