@@ -1,0 +1,130 @@
+// The configuration file: few settings, one schema, strict. What changes while people use the server (accounts,
+// domains, aliases) lives in the store and not here.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "base/time.h"
+
+namespace angarium::configuration {
+
+inline constexpr ErrorKind kUnreadable{"configuration.unreadable", Fault::user, Lasting::permanent};
+inline constexpr ErrorKind kInvalid{"configuration.invalid", Fault::user, Lasting::permanent};
+
+/// One listening socket. The protocol name decides the agent and the TLS mode.
+struct Listener {
+  std::string protocol;  ///< lmtp smtp submission submissions pop3 pop3s imap imaps metrics
+  std::string address;   ///< "IPv4:port", "[IPv6]:port" or "unix:path"
+};
+
+/// A certificate chain and its private key, PEM files. Paths are relative to the configuration file.
+struct Certificate {
+  std::string certificate;
+  std::string key;
+};
+
+enum class PlaintextWithoutTls { never, loopback, always };
+enum class BareLineEnds { refuse, normalise };
+
+/// All settings with their defaults. A value object: a reload makes a new one.
+struct Configuration {
+  std::string directory;  ///< where the file lies; relative paths start here
+
+  struct Server {
+    std::string hostname = "localhost";
+    std::string data = "store";
+    std::string user;
+    std::int64_t loops = 0;
+  } server;
+
+  struct Log {
+    std::string level = "info";
+    std::string format = "auto";
+  } log;
+
+  std::vector<Listener> listeners;
+
+  struct Tls {
+    std::string certificate;
+    std::string key;
+  } tls;
+  std::vector<Certificate> certificates;  ///< further ones, chosen by server name
+
+  struct Auth {
+    PlaintextWithoutTls plaintext_without_tls = PlaintextWithoutTls::loopback;
+    std::vector<std::string> mechanisms = {"SCRAM-SHA-256-PLUS", "SCRAM-SHA-256", "SCRAM-SHA-1-PLUS",
+                                           "SCRAM-SHA-1",        "PLAIN",         "LOGIN"};
+    std::int64_t argon2_memory_kib = 19456;
+    std::int64_t argon2_passes = 2;
+    std::int64_t failures_max = 5;
+    Duration failures_window = std::chrono::minutes(10);
+    Duration failure_delay = std::chrono::seconds(2);
+  } auth;
+
+  struct Smtp {
+    std::int64_t message_size_max = 50LL << 20;
+    std::int64_t recipients_max = 1000;
+    BareLineEnds bare_line_ends = BareLineEnds::refuse;
+    std::int64_t errors_max = 20;
+    std::int64_t messages_per_minute = 0;
+  } smtp;
+
+  struct Imap {
+    std::int64_t append_size_max = 50LL << 20;
+    Duration idle_timeout = std::chrono::minutes(30);
+  } imap;
+
+  struct Pop3 {
+    Duration idle_timeout = std::chrono::minutes(10);
+  } pop3;
+
+  struct Limits {
+    std::int64_t connections_max = 20000;
+    std::int64_t connections_per_address = 0;
+    std::int64_t memory_percent = 25;
+  } limits;
+
+  struct Store {
+    std::int64_t reserve = 1LL << 30;
+    std::int64_t cache = 64LL << 20;
+  } store;
+
+  /// `path` as the program opens it: relative ones start at the configuration's directory.
+  [[nodiscard]] std::string resolve(std::string_view path) const;
+};
+
+/// Reads and checks DIRECTORY/angarium.toml. The error's text holds every finding, one a line:
+/// "angarium.toml:12: unknown key 'hostnam' in [server]; did you mean 'hostname'?".
+Result<Configuration> load(const std::string& directory);
+
+/// The same from text, for tests and `config check`; `directory` only resolves paths.
+Result<Configuration> parse(std::string_view text, const std::string& directory);
+
+/// What `config show` and `config explain` print of one key.
+struct KeyDescription {
+  std::string name;           ///< "server.hostname", "listener.protocol"
+  std::string type;           ///< "text", "number", "size", "duration", "one of a, b, c", "list of texts"
+  std::string default_value;  ///< as it would stand in the file
+  std::string value;          ///< what `configuration` says; empty for the keys of [[listener]] and [[certificate]]
+  std::string explanation;
+};
+
+/// Every key there is, in the order of the file.
+std::vector<KeyDescription> describe(const Configuration& configuration);
+
+/// The key's description, or an error that names the nearest key.
+Result<KeyDescription> explain(const Configuration& configuration, std::string_view name);
+
+/// What `angarium init` writes.
+struct InitialSettings {
+  std::string hostname;
+  std::string address = "127.0.0.1";  ///< IPv4 or IPv6 without brackets
+  unsigned port_offset = 0;
+};
+std::string initial_file(const InitialSettings& settings);
+
+}  // namespace angarium::configuration

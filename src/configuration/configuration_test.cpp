@@ -1,0 +1,119 @@
+#include "configuration/configuration.h"
+
+#include "configuration/schema.h"
+#include "support/test.h"
+
+using namespace angarium;
+using namespace angarium::configuration;
+
+namespace {
+std::string error_of(std::string_view text) {
+  auto result = parse(text, "/d");
+  return result ? "" : result.error().text();
+}
+}  // namespace
+
+TEST_CASE("an empty file gives the defaults") {
+  auto c = parse("", "/d");
+  REQUIRE(c);
+  CHECK(c->server.data == "store");
+  CHECK(c->auth.plaintext_without_tls == PlaintextWithoutTls::loopback);
+  CHECK(c->resolve("store") == "/d/store");
+  CHECK(c->resolve("/x") == "/x");
+}
+
+TEST_CASE("what init writes is accepted and has each standard port plus the offset") {
+  for (std::string address : {"127.0.0.1", "::1"}) {
+    auto c = parse(initial_file({"mail.example.test", address, 10000}), "/d");
+    REQUIRE_MESSAGE(c, error_of(initial_file({"mail.example.test", address, 10000})));
+    CHECK(c->server.hostname == "mail.example.test");
+    REQUIRE(c->listeners.size() == 8);
+    CHECK(c->listeners[0].address == (address == "::1" ? "[::1]:10025" : "127.0.0.1:10025"));
+  }
+}
+
+TEST_CASE("unknown keys and sections are errors with line and suggestion") {
+  CHECK(error_of("[server]\nhostnam = \"a\"\n") ==
+        "angarium.toml:2: unknown key 'hostnam' in [server]; did you mean 'hostname'?");
+  CHECK(error_of("\n[sever]\n") == "angarium.toml:2: unknown section [sever]; did you mean 'server'?");
+  CHECK(error_of("[[listener]]\nprotcol = \"smtp\"\nprotocol = \"smtp\"\naddress = \"127.0.0.1:25\"\n") ==
+        "angarium.toml:2: unknown key 'protcol' in [[listener]]; did you mean 'protocol'?");
+  CHECK(error_of("[server]\nqqqqqqqq = 1\n") == "angarium.toml:2: unknown key 'qqqqqqqq' in [server]");
+}
+
+TEST_CASE("all mistakes are named in one run") {
+  const std::string text = error_of(
+      "[server]\nhostname = 1\nloops = 257\n[smtp]\nmessage_size_max = \"1 XiB\"\nbare_line_ends = \"keep\"\n");
+  CHECK(text.find(":2: server.hostname is a text") != std::string::npos);
+  CHECK(text.find(":3: server.loops is a number from 0 to 256") != std::string::npos);
+  CHECK(text.find(":5: smtp.message_size_max is a size") != std::string::npos);
+  CHECK(text.find(":6: smtp.bare_line_ends is one of \"refuse\", \"normalise\"") != std::string::npos);
+}
+
+TEST_CASE("limits: at the limit and one past it") {
+  CHECK(error_of("[server]\nloops = 256\n").empty());
+  CHECK(!error_of("[server]\nloops = 257\n").empty());
+  CHECK(!error_of("[server]\nloops = -1\n").empty());
+  CHECK(error_of("[smtp]\nrecipients_max = 100\n").empty());
+  CHECK(!error_of("[smtp]\nrecipients_max = 99\n").empty());
+}
+
+TEST_CASE("syntax errors have a line") { CHECK(error_of("[server]\nhostname = \n").starts_with("angarium.toml:2: ")); }
+
+TEST_CASE("RFC 2033 section 5: LMTP is not served on port 25") {
+  CHECK(error_of("[[listener]]\nprotocol = \"lmtp\"\naddress = \"127.0.0.1:25\"\n").find("RFC 2033") !=
+        std::string::npos);
+  CHECK(error_of("[[listener]]\nprotocol = \"lmtp\"\naddress = \"127.0.0.1:24\"\n").empty());
+}
+
+TEST_CASE("listener addresses") {
+  auto with = [](std::string_view address) {
+    return error_of("[[listener]]\nprotocol = \"smtp\"\naddress = \"" + std::string(address) + "\"\n");
+  };
+  for (std::string_view good : {"127.0.0.1:25", "[::1]:25", "0.0.0.0:65535", "unix:run/x.sock"})
+    CHECK_MESSAGE(with(good).empty(), good);
+  for (std::string_view bad : {"127.0.0.1", "::1:25", ":25", "127.0.0.1:0", "127.0.0.1:65536", "127.0.0.1:x"})
+    CHECK_MESSAGE(!with(bad).empty(), bad);
+  CHECK(error_of("[[listener]]\nprotocol = \"imaps\"\naddress = \"127.0.0.1:993\"\n").find("needs tls.certificate") !=
+        std::string::npos);
+  CHECK(error_of("[[listener]]\nprotocol = \"smpt\"\naddress = \"127.0.0.1:25\"\n").find("did you mean 'smtp'?") !=
+        std::string::npos);
+}
+
+TEST_CASE("sizes and durations both ways") {
+  std::int64_t octets = 0;
+  CHECK((parse_size("50 MiB", octets) && octets == 50 << 20));
+  CHECK((parse_size("1GiB", octets) && octets == 1 << 30));
+  CHECK((parse_size("17", octets) && octets == 17));
+  for (std::string_view bad : {"", "MiB", "1 MB", "-1", "99999999999999999999", "9999999999999 GiB"})
+    CHECK_MESSAGE(!parse_size(bad, octets), bad);
+  CHECK(format_size(50 << 20) == "50 MiB");
+  CHECK(format_size(17) == "17");
+  Duration d{};
+  CHECK((parse_duration("5m", d) && d == std::chrono::minutes(5)));
+  CHECK((parse_duration("500ms", d) && d == std::chrono::milliseconds(500)));
+  CHECK(!parse_duration("5 minutes", d));
+  CHECK(format_duration(std::chrono::hours(48)) == "2d");
+  CHECK(format_duration(std::chrono::milliseconds(1500)) == "1500ms");
+}
+
+TEST_CASE("every key has an explanation and a default that the reader accepts") {
+  Configuration defaults;
+  std::string section;
+  std::string text;
+  for (const KeyDescription& key : describe(defaults)) {
+    CHECK(!key.explanation.empty());
+    if (key.default_value.empty()) continue;
+    const std::string head = key.name.substr(0, key.name.find('.'));
+    if (head != section) text += "[" + (section = head) + "]\n";
+    text += key.name.substr(head.size() + 1) + " = " + key.default_value + "\n";
+  }
+  CHECK(error_of(text) == "");
+}
+
+TEST_CASE("explain finds a key or names the nearest") {
+  Configuration defaults;
+  CHECK(explain(defaults, "server.hostname")->default_value == "\"localhost\"");
+  CHECK(explain(defaults, "server.hostnme").error().text().find("did you mean 'server.hostname'?") !=
+        std::string::npos);
+}

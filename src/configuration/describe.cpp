@@ -1,0 +1,113 @@
+// What the schema says of itself: for `config show`, `config explain` and the file that `init` writes.
+#include <algorithm>
+#include <array>
+
+#include "configuration/configuration.h"
+#include "configuration/schema.h"
+
+namespace angarium::configuration {
+namespace {
+
+std::string quote(std::string_view text) {
+  std::string result = "\"";
+  for (char c : text) {
+    if (c == '"' || c == '\\') result += '\\';
+    result += c;
+  }
+  return result + '"';
+}
+
+/// The value of a field as it would stand in the file.
+struct Value {
+  Configuration& configuration;
+  std::string operator()(TextField field) const { return quote(field(configuration)); }
+  std::string operator()(ListField field) const {
+    std::string result;
+    for (const std::string& text : field(configuration)) result += (result.empty() ? "" : ", ") + quote(text);
+    return "[" + result + "]";
+  }
+  std::string operator()(DurationField field) const { return quote(format_duration(field(configuration))); }
+  std::string operator()(const NumberField& field) const { return std::to_string(field.get(configuration)); }
+  std::string operator()(const SizeField& field) const { return quote(format_size(field.get(configuration))); }
+  std::string operator()(const ChoiceField& field) const { return quote(field.words[field.get(configuration)]); }
+};
+
+struct Type {
+  std::string operator()(TextField) const { return "text"; }
+  std::string operator()(ListField) const { return "list of texts"; }
+  std::string operator()(DurationField) const { return "duration"; }
+  std::string operator()(const NumberField& field) const {
+    return "number from " + std::to_string(field.low) + " to " + std::to_string(field.high);
+  }
+  std::string operator()(const SizeField& field) const {
+    return "size from " + format_size(field.low) + " to " + format_size(field.high);
+  }
+  std::string operator()(const ChoiceField& field) const {
+    std::string result;
+    for (std::string_view word : field.words) result += (result.empty() ? "one of " : ", ") + std::string(word);
+    return result;
+  }
+};
+
+struct Port {
+  std::string_view protocol;
+  unsigned number;
+};
+// The standard ports (IANA), in the order in which a reader looks for them.
+constexpr std::array<Port, 8> kPorts = {{{"smtp", 25},
+                                         {"submission", 587},
+                                         {"submissions", 465},
+                                         {"lmtp", 24},
+                                         {"imap", 143},
+                                         {"imaps", 993},
+                                         {"pop3", 110},
+                                         {"pop3s", 995}}};
+
+}  // namespace
+
+std::vector<KeyDescription> describe(const Configuration& configuration) {
+  Configuration defaults;
+  Configuration current = configuration;
+  std::vector<KeyDescription> result;
+  for (const Key& key : keys()) {
+    result.push_back({std::string(key.section) + "." + std::string(key.name), std::visit(Type{}, key.field),
+                      std::visit(Value{defaults}, key.field), std::visit(Value{current}, key.field),
+                      std::string(key.explanation)});
+  }
+  for (const RepeatedKey& key : repeated_keys())
+    result.push_back(
+        {std::string(key.section) + "." + std::string(key.name), "text", "", "", std::string(key.explanation)});
+  return result;
+}
+
+Result<KeyDescription> explain(const Configuration& configuration, std::string_view name) {
+  const std::vector<KeyDescription> all = describe(configuration);
+  std::vector<std::string_view> names;
+  for (const KeyDescription& key : all) {
+    if (key.name == name) return key;
+    names.push_back(key.name);
+  }
+  const std::string_view best = nearest(name, names);
+  return fail(kInvalid, "there is no key '" + std::string(name) + "'" +
+                            (best.empty() ? "; 'angarium config show' lists all"
+                                          : "; did you mean '" + std::string(best) + "'?"));
+}
+
+std::string initial_file(const InitialSettings& settings) {
+  std::string text =
+      "# Angarium. Every key, its default and what it does: angarium config show, angarium config explain KEY\n"
+      "# Domains, accounts and aliases are not here but in the store: angarium account add ADDRESS\n\n"
+      "[server]\nhostname = " +
+      quote(settings.hostname) +
+      "\ndata = \"store\"\n\n"
+      "[tls]\ncertificate = \"tls/cert.pem\"\nkey = \"tls/key.pem\"\n\n"
+      "[auth]\nplaintext_without_tls = \"loopback\"\n";
+  const bool ipv6 = settings.address.find(':') != std::string::npos;
+  const std::string host = ipv6 ? "[" + settings.address + "]" : settings.address;
+  for (const Port& port : kPorts)
+    text += "\n[[listener]]\nprotocol = " + quote(port.protocol) +
+            "\naddress = " + quote(host + ":" + std::to_string(port.number + settings.port_offset)) + "\n";
+  return text;
+}
+
+}  // namespace angarium::configuration

@@ -1,0 +1,270 @@
+// Reads the TOML file against the schema. Every finding is collected, so that one run names all mistakes.
+#include <toml++/toml.h>
+
+#include <algorithm>
+#include <fstream>
+#include <iterator>
+#include <string>
+
+#include "base/text.h"
+#include "configuration/configuration.h"
+#include "configuration/schema.h"
+
+namespace angarium::configuration {
+namespace {
+
+// Larger files are a mistake (a log or a mailbox in the wrong place), not a configuration.
+constexpr std::size_t kFileMax = 1 << 20;
+
+class Reader {
+ public:
+  explicit Reader(Configuration& configuration) : configuration_(configuration) {}
+
+  void file(const toml::table& root) {
+    for (const auto& [name, node] : root) {
+      const std::string_view section = name.str();
+      if (is_repeated(section)) {
+        repeated(section, node);
+      } else if (is_section(section)) {
+        const toml::table* table = node.as_table();
+        if (table == nullptr) {
+          found(node, "'" + std::string(section) + "' is a section: write [" + std::string(section) + "]");
+        } else {
+          plain(section, *table);
+        }
+      } else {
+        found(node, "unknown section [" + std::string(section) + "]" + suggestion(section, section_names()));
+      }
+    }
+    relations();
+  }
+
+  [[nodiscard]] const std::string& findings() const { return findings_; }
+
+ private:
+  void found(const toml::node& node, const std::string& text) { found_at(node.source().begin.line, text); }
+  void found_at(std::size_t line, const std::string& text) {
+    if (!findings_.empty()) findings_ += '\n';
+    findings_ += "angarium.toml:" + std::to_string(line) + ": " + text;
+  }
+
+  static std::string suggestion(std::string_view word, const std::vector<std::string_view>& candidates) {
+    const std::string_view best = nearest(word, candidates);
+    return best.empty() ? "" : "; did you mean '" + std::string(best) + "'?";
+  }
+
+  static bool is_repeated(std::string_view section) {
+    return std::ranges::any_of(repeated_keys(), [&](const RepeatedKey& key) { return key.section == section; });
+  }
+  static bool is_section(std::string_view section) {
+    return std::ranges::any_of(keys(), [&](const Key& key) { return key.section == section; });
+  }
+  static std::vector<std::string_view> section_names() {
+    std::vector<std::string_view> names;
+    for (const Key& key : keys()) names.push_back(key.section);
+    for (const RepeatedKey& key : repeated_keys()) names.push_back(key.section);
+    return names;
+  }
+
+  void plain(std::string_view section, const toml::table& table) {
+    for (const auto& [name, node] : table) {
+      const auto key =
+          std::ranges::find_if(keys(), [&](const Key& k) { return k.section == section && k.name == name.str(); });
+      if (key != keys().end()) {
+        std::visit([&, &n = node](const auto& field) { set(*key, field, n); }, key->field);
+        continue;
+      }
+      std::vector<std::string_view> names;
+      for (const Key& k : keys())
+        if (k.section == section) names.push_back(k.name);
+      found(node, "unknown key '" + std::string(name.str()) + "' in [" + std::string(section) + "]" +
+                      suggestion(name.str(), names));
+    }
+  }
+
+  static std::string full_name(const Key& key) { return std::string(key.section) + "." + std::string(key.name); }
+
+  void set(const Key& key, TextField field, const toml::node& node) {
+    if (auto text = node.value_exact<std::string>()) {
+      field(configuration_) = *text;
+    } else {
+      found(node, full_name(key) + " is a text: write it in quotes");
+    }
+  }
+
+  void set(const Key& key, ListField field, const toml::node& node) {
+    const toml::array* array = node.as_array();
+    std::vector<std::string> texts;
+    for (std::size_t i = 0; array != nullptr && i < array->size(); ++i)
+      if (auto text = (*array)[i].value_exact<std::string>()) texts.push_back(*text);
+    if (array == nullptr || texts.size() != array->size()) {
+      found(node, full_name(key) + " is a list of texts: [\"one\", \"two\"]");
+    } else {
+      field(configuration_) = std::move(texts);
+    }
+  }
+
+  void set(const Key& key, DurationField field, const toml::node& node) {
+    auto text = node.value_exact<std::string>();
+    if (!text || !parse_duration(*text, field(configuration_)))
+      found(node, full_name(key) + " is a duration: \"30s\", \"5m\", \"2h\"");
+  }
+
+  void set(const Key& key, const NumberField& field, const toml::node& node) {
+    auto number = node.value_exact<std::int64_t>();
+    if (number && *number >= field.low && *number <= field.high) {
+      field.get(configuration_) = *number;
+    } else {
+      found(node,
+            full_name(key) + " is a number from " + std::to_string(field.low) + " to " + std::to_string(field.high));
+    }
+  }
+
+  void set(const Key& key, const SizeField& field, const toml::node& node) {
+    std::int64_t octets = 0;
+    auto text = node.value_exact<std::string>();
+    auto number = node.value_exact<std::int64_t>();
+    const bool known = text ? parse_size(*text, octets) : number.has_value();
+    if (number) octets = *number;
+    if (known && octets >= field.low && octets <= field.high) {
+      field.get(configuration_) = octets;
+    } else {
+      found(node, full_name(key) + " is a size from " + format_size(field.low) + " to " + format_size(field.high) +
+                      ", for instance \"50 MiB\"");
+    }
+  }
+
+  void set(const Key& key, const ChoiceField& field, const toml::node& node) {
+    auto text = node.value_exact<std::string>();
+    const auto word = std::ranges::find(field.words, text.value_or(""));
+    if (word != field.words.end()) {
+      field.set(configuration_, static_cast<std::size_t>(word - field.words.begin()));
+      return;
+    }
+    std::string words;
+    for (std::string_view w : field.words) words += (words.empty() ? "\"" : ", \"") + std::string(w) + "\"";
+    found(node, full_name(key) + " is one of " + words);
+  }
+
+  void repeated(std::string_view section, const toml::node& node) {
+    const toml::array* array = node.as_array();
+    if (array == nullptr || !array->is_homogeneous<toml::table>()) {
+      found(node, "write [[" + std::string(section) + "]], once for each");
+      return;
+    }
+    for (const toml::node& element : *array) {
+      if (section == "listener") {
+        listener(*element.as_table());
+      } else {
+        certificate(*element.as_table());
+      }
+    }
+  }
+
+  /// The text of `name`, which must be there.
+  std::string required(std::string_view section, const toml::table& table, std::string_view name) {
+    const toml::node* node = table.get(name);
+    const auto text = node != nullptr ? node->value_exact<std::string>() : std::nullopt;
+    if (!text || text->empty()) {
+      found(node != nullptr ? *node : static_cast<const toml::node&>(table),
+            "[[" + std::string(section) + "]] needs " + std::string(name) + " = \"…\"");
+    }
+    return text.value_or("");
+  }
+
+  void only_known(std::string_view section, const toml::table& table) {
+    std::vector<std::string_view> names;
+    for (const RepeatedKey& key : repeated_keys())
+      if (key.section == section) names.push_back(key.name);
+    for (const auto& [name, node] : table)
+      if (std::ranges::find(names, name.str()) == names.end())
+        found(node, "unknown key '" + std::string(name.str()) + "' in [[" + std::string(section) + "]]" +
+                        suggestion(name.str(), names));
+  }
+
+  void listener(const toml::table& table) {
+    only_known("listener", table);
+    Listener listener{required("listener", table, "protocol"), required("listener", table, "address")};
+    const auto protocols = listener_protocols();
+    if (!listener.protocol.empty() && std::ranges::find(protocols, listener.protocol) == protocols.end()) {
+      found(*table.get("protocol"),
+            "unknown protocol '" + listener.protocol + "'" +
+                suggestion(listener.protocol, std::vector<std::string_view>(protocols.begin(), protocols.end())));
+    }
+    const std::string_view address = listener.address;
+    // RFC 2033 §5: LMTP is not to be spoken on the port of SMTP.
+    if (listener.protocol == "lmtp" && address.ends_with(":25"))
+      found(*table.get("address"), "LMTP may not be served on port 25 (RFC 2033 section 5)");
+    if (!address.empty() && !address.starts_with("unix:") && !plausible(address))
+      found(*table.get("address"),
+            "'" + listener.address + "' is no address: \"127.0.0.1:25\", \"[::1]:25\" or \"unix:run/lmtp.sock\"");
+    configuration_.listeners.push_back(std::move(listener));
+  }
+
+  /// Host and port stand there; whether the host is one is seen when it is bound.
+  static bool plausible(std::string_view address) {
+    const std::size_t colon = address.rfind(':');
+    if (colon == std::string_view::npos || colon == 0) return false;
+    const auto port = parse_number<std::uint16_t>(address.substr(colon + 1));
+    const std::string_view host = address.substr(0, colon);
+    const bool bracketed = host.front() == '[' && host.back() == ']';
+    return port && *port != 0 && (bracketed || host.find(':') == std::string_view::npos);
+  }
+
+  void certificate(const toml::table& table) {
+    only_known("certificate", table);
+    configuration_.certificates.push_back(
+        {required("certificate", table, "certificate"), required("certificate", table, "key")});
+  }
+
+  /// What no single key can say.
+  void relations() {
+    if (configuration_.tls.certificate.empty() != configuration_.tls.key.empty())
+      found_at(1, "tls.certificate and tls.key belong together: set both or neither");
+    for (const Listener& listener : configuration_.listeners)
+      if (configuration_.tls.certificate.empty() &&
+          (listener.protocol == "submissions" || listener.protocol == "pop3s" || listener.protocol == "imaps"))
+        found_at(1, "a listener for " + listener.protocol + " needs tls.certificate and tls.key");
+    if (configuration_.imap.idle_timeout < std::chrono::minutes(30))
+      found_at(1, "imap.idle_timeout is at least 30m (RFC 9051 section 5.4)");
+    if (configuration_.pop3.idle_timeout < std::chrono::minutes(10))
+      found_at(1, "pop3.idle_timeout is at least 10m (RFC 1939 section 3)");
+  }
+
+  Configuration& configuration_;
+  std::string findings_;
+};
+
+}  // namespace
+
+std::string Configuration::resolve(std::string_view path) const {
+  if (path.empty() || path.front() == '/') return std::string(path);
+  return directory + "/" + std::string(path);
+}
+
+Result<Configuration> parse(std::string_view text, const std::string& directory) {
+  Configuration configuration;
+  configuration.directory = directory;
+  Reader reader(configuration);
+  try {
+    reader.file(toml::parse(text));
+  } catch (const toml::parse_error& error) {
+    return fail(kInvalid,
+                "angarium.toml:" + std::to_string(error.source().begin.line) + ": " + std::string(error.description()));
+  }
+  if (!reader.findings().empty()) return fail(kInvalid, reader.findings());
+  return configuration;
+}
+
+Result<Configuration> load(const std::string& directory) {
+  const std::string path = directory + "/angarium.toml";
+  std::ifstream file(path, std::ios::binary);
+  if (!file)
+    return fail(kUnreadable,
+                "cannot read " + path + "; make one with: angarium init --dir " + directory + " --domain DOMAIN");
+  std::string text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
+  if (text.size() > kFileMax) return fail(kInvalid, path + " is larger than 1 MiB: that is no configuration");
+  return parse(text, directory);
+}
+
+}  // namespace angarium::configuration

@@ -1,0 +1,189 @@
+#include "configuration/schema.h"
+
+#include <algorithm>
+#include <array>
+
+#include "base/text.h"
+
+namespace angarium::configuration {
+namespace {
+
+constexpr std::array<std::string_view, 4> kLevels = {"error", "warning", "info", "debug"};
+constexpr std::array<std::string_view, 4> kFormats = {"auto", "text", "json", "journal"};
+constexpr std::array<std::string_view, 3> kPlaintext = {"never", "loopback", "always"};
+constexpr std::array<std::string_view, 2> kLineEnds = {"refuse", "normalise"};
+constexpr std::array<std::string_view, 9> kProtocols = {"lmtp",  "smtp", "submission", "submissions", "pop3",
+                                                        "pop3s", "imap", "imaps",      "metrics"};
+
+template <std::size_t N>
+std::size_t index_of(const std::array<std::string_view, N>& words, std::string_view word) {
+  return static_cast<std::size_t>(std::find(words.begin(), words.end(), word) - words.begin());
+}
+
+using C = Configuration;
+
+// One line a key: section, name, field, explanation.
+const auto kKeys = std::to_array<Key>({
+    {"server", "hostname", TextField([](C& c) -> std::string& { return c.server.hostname; }),
+     "This host's name as it greets, stands in Received fields and in message ids."},
+    {"server", "data", TextField([](C& c) -> std::string& { return c.server.data; }),
+     "The directory of the store, relative to this file."},
+    {"server", "user", TextField([](C& c) -> std::string& { return c.server.user; }),
+     "When started as root: the user to become once the ports are open. Empty: stay as started."},
+    {"server", "loops", NumberField{[](C& c) -> std::int64_t& { return c.server.loops; }, 0, 256},
+     "Event loops, each a thread. 0: one a processor."},
+    {"log", "level",
+     ChoiceField{kLevels, [](C& c, std::size_t i) { c.log.level = kLevels[i]; },
+                 [](const C& c) { return index_of(kLevels, c.log.level); }},
+     "The most talkative lines that are written."},
+    {"log", "format",
+     ChoiceField{kFormats, [](C& c, std::size_t i) { c.log.format = kFormats[i]; },
+                 [](const C& c) { return index_of(kFormats, c.log.format); }},
+     "How log lines look on standard error. auto: journal under systemd, else text."},
+    {"tls", "certificate", TextField([](C& c) -> std::string& { return c.tls.certificate; }),
+     "PEM file with the certificate chain for this host. Empty: no TLS."},
+    {"tls", "key", TextField([](C& c) -> std::string& { return c.tls.key; }),
+     "PEM file with the private key of tls.certificate."},
+    {"auth", "plaintext_without_tls",
+     ChoiceField{kPlaintext,
+                 [](C& c, std::size_t i) { c.auth.plaintext_without_tls = static_cast<PlaintextWithoutTls>(i); },
+                 [](const C& c) { return static_cast<std::size_t>(c.auth.plaintext_without_tls); }},
+     "Whether a password may cross an unencrypted connection: never, only on this host, or always."},
+    {"auth", "mechanisms", ListField([](C& c) -> std::vector<std::string>& { return c.auth.mechanisms; }),
+     "The SASL mechanisms offered, best first."},
+    {"auth", "argon2_memory_kib",
+     NumberField{[](C& c) -> std::int64_t& { return c.auth.argon2_memory_kib; }, 8192, 1 << 20},
+     "Memory of one password hash, in KiB, for passwords set from now on."},
+    {"auth", "argon2_passes", NumberField{[](C& c) -> std::int64_t& { return c.auth.argon2_passes; }, 1, 64},
+     "Passes of one password hash, for passwords set from now on."},
+    {"auth", "failures_max", NumberField{[](C& c) -> std::int64_t& { return c.auth.failures_max; }, 1, 1'000'000},
+     "Failed logins from one address within auth.failures_window after which it must wait."},
+    {"auth", "failures_window", DurationField([](C& c) -> Duration& { return c.auth.failures_window; }),
+     "How long a failed login counts."},
+    {"auth", "failure_delay", DurationField([](C& c) -> Duration& { return c.auth.failure_delay; }),
+     "How long the answer to a failed login is held back."},
+    {"smtp", "message_size_max",
+     SizeField{[](C& c) -> std::int64_t& { return c.smtp.message_size_max; }, 64 << 10, 1LL << 40},
+     "The largest message accepted by SMTP, submission and LMTP."},
+    {"smtp", "recipients_max", NumberField{[](C& c) -> std::int64_t& { return c.smtp.recipients_max; }, 100, 100'000},
+     "Recipients in one transaction; at least 100 (RFC 5321 section 4.5.3.1.8)."},
+    {"smtp", "bare_line_ends",
+     ChoiceField{kLineEnds, [](C& c, std::size_t i) { c.smtp.bare_line_ends = static_cast<BareLineEnds>(i); },
+                 [](const C& c) { return static_cast<std::size_t>(c.smtp.bare_line_ends); }},
+     "A message with a CR or LF that stands alone is refused, or its line ends are made CRLF."},
+    {"smtp", "errors_max", NumberField{[](C& c) -> std::int64_t& { return c.smtp.errors_max; }, 1, 10'000},
+     "Commands answered with an error after which the connection is closed."},
+    {"smtp", "messages_per_minute",
+     NumberField{[](C& c) -> std::int64_t& { return c.smtp.messages_per_minute; }, 0, 1'000'000},
+     "Messages one address may send in a minute on the smtp listener; 0: no limit. This host itself is not counted."},
+    {"imap", "append_size_max",
+     SizeField{[](C& c) -> std::int64_t& { return c.imap.append_size_max; }, 64 << 10, 1LL << 40},
+     "The largest message that APPEND takes."},
+    {"imap", "idle_timeout", DurationField([](C& c) -> Duration& { return c.imap.idle_timeout; }),
+     "How long a session may be silent; at least 30m (RFC 9051 section 5.4)."},
+    {"pop3", "idle_timeout", DurationField([](C& c) -> Duration& { return c.pop3.idle_timeout; }),
+     "How long a session may be silent; at least 10m (RFC 1939 section 3)."},
+    {"limits", "connections_max",
+     NumberField{[](C& c) -> std::int64_t& { return c.limits.connections_max; }, 10, 10'000'000},
+     "Connections at one time over all listeners; more are told to come back."},
+    {"limits", "connections_per_address",
+     NumberField{[](C& c) -> std::int64_t& { return c.limits.connections_per_address; }, 0, 10'000'000},
+     "Connections at one time from one address; 0: a tenth of limits.connections_max. This host itself is not "
+     "counted."},
+    {"limits", "memory_percent", NumberField{[](C& c) -> std::int64_t& { return c.limits.memory_percent; }, 1, 90},
+     "Share of this host's memory that buffers and messages in flight may take."},
+    {"store", "reserve", SizeField{[](C& c) -> std::int64_t& { return c.store.reserve; }, 1 << 20, 1LL << 50},
+     "Free space on the store's disk below which mail is refused for now."},
+    {"store", "cache", SizeField{[](C& c) -> std::int64_t& { return c.store.cache; }, 1 << 20, 1LL << 40},
+     "Memory for the store's block cache."},
+});
+
+constexpr std::array<RepeatedKey, 4> kRepeated = {{
+    {"listener", "protocol",
+     "What is spoken there: lmtp, smtp, submission, submissions, pop3, pop3s, imap, imaps, metrics."},
+    {"listener", "address", "Where it listens: \"127.0.0.1:25\", \"[::1]:25\", \"unix:run/lmtp.sock\"."},
+    {"certificate", "certificate", "PEM file with a further certificate chain, used for the names it is made out to."},
+    {"certificate", "key", "PEM file with its private key."},
+}};
+
+struct Unit {
+  std::string_view name;
+  std::int64_t factor;
+};
+constexpr std::array<Unit, 4> kSizes = {{{"GiB", 1LL << 30}, {"MiB", 1 << 20}, {"KiB", 1 << 10}, {"", 1}}};
+constexpr std::array<Unit, 5> kDurations = {
+    {{"d", 86'400'000'000}, {"h", 3'600'000'000}, {"m", 60'000'000}, {"s", 1'000'000}, {"ms", 1000}}};
+
+template <std::size_t N>
+bool parse_units(std::string_view text, const std::array<Unit, N>& units, std::int64_t& value) {
+  std::size_t digits = 0;
+  while (digits < text.size() && is_digit(text[digits])) ++digits;
+  const auto number = parse_number<std::uint64_t>(text.substr(0, digits));
+  const std::string_view unit = trim(text.substr(digits));
+  for (const Unit& candidate : units) {
+    if (!number || unit != candidate.name) continue;
+    if (*number > static_cast<std::uint64_t>(INT64_MAX / candidate.factor)) return false;
+    value = static_cast<std::int64_t>(*number) * candidate.factor;
+    return true;
+  }
+  return false;
+}
+
+std::size_t edit_distance(std::string_view a, std::string_view b) {
+  std::vector<std::size_t> row(b.size() + 1);
+  for (std::size_t j = 0; j <= b.size(); ++j) row[j] = j;
+  for (std::size_t i = 1; i <= a.size(); ++i) {
+    std::size_t diagonal = row[0];
+    row[0] = i;
+    for (std::size_t j = 1; j <= b.size(); ++j) {
+      const std::size_t change = diagonal + (to_lower(a[i - 1]) == to_lower(b[j - 1]) ? 0 : 1);
+      diagonal = row[j];
+      row[j] = std::min({row[j] + 1, row[j - 1] + 1, change});
+    }
+  }
+  return row[b.size()];
+}
+
+}  // namespace
+
+std::span<const Key> keys() { return kKeys; }
+std::span<const RepeatedKey> repeated_keys() { return kRepeated; }
+std::span<const std::string_view> listener_protocols() { return kProtocols; }
+
+bool parse_size(std::string_view text, std::int64_t& octets) { return parse_units(text, kSizes, octets); }
+
+std::string format_size(std::int64_t octets) {
+  for (const Unit& unit : kSizes)
+    if (octets >= unit.factor && octets % unit.factor == 0 && unit.factor > 1)
+      return std::to_string(octets / unit.factor) + " " + std::string(unit.name);
+  return std::to_string(octets);
+}
+
+bool parse_duration(std::string_view text, Duration& duration) {
+  std::int64_t microseconds = 0;
+  if (!parse_units(text, kDurations, microseconds)) return false;
+  duration = Duration(microseconds);
+  return true;
+}
+
+std::string format_duration(Duration duration) {
+  for (const Unit& unit : kDurations)
+    if (duration.count() >= unit.factor && duration.count() % unit.factor == 0)
+      return std::to_string(duration.count() / unit.factor) + std::string(unit.name);
+  return std::to_string(duration.count() / 1000) + "ms";
+}
+
+std::string_view nearest(std::string_view word, std::span<const std::string_view> candidates) {
+  std::string_view best;
+  std::size_t best_distance = std::min<std::size_t>(3, word.size() / 2) + 1;
+  for (std::string_view candidate : candidates) {
+    const std::size_t distance = edit_distance(word, candidate);
+    if (distance < best_distance) {
+      best = candidate;
+      best_distance = distance;
+    }
+  }
+  return best;
+}
+
+}  // namespace angarium::configuration
