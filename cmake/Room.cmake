@@ -2,7 +2,7 @@
 #
 #   angarium_room(NAME [DEPENDS room...] [LIBRARIES target...])
 #
-# Called from src/ROOM/CMakeLists.txt. Every *.cpp of the folder belongs to the room, except
+# Called from src/ROOM/CMakeLists.txt. Every *.cpp of the folder and of its command/ belongs to the room, except
 #   *_test.cpp   linked into the test program NAME_test
 #   *_fuzz.cpp   one libFuzzer target each, NAME_FILE_fuzz, with FILE.dict as its dictionary
 # DEPENDS names rooms of lower floors only; LIBRARIES names what comes from outside and stays private to the
@@ -24,7 +24,7 @@ endif()
 
 function(angarium_room name)
   cmake_parse_arguments(ROOM "" "" "DEPENDS;LIBRARIES" ${ARGN})
-  file(GLOB sources CONFIGURE_DEPENDS *.cpp)
+  file(GLOB sources CONFIGURE_DEPENDS *.cpp command/*.cpp)
   set(tests ${sources})
   set(fuzzers ${sources})
   list(FILTER tests INCLUDE REGEX "_test\\.cpp$")
