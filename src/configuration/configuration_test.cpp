@@ -58,6 +58,17 @@ TEST_CASE("limits: at the limit and one past it") {
   CHECK(!error_of("[smtp]\nrecipients_max = 99\n").empty());
 }
 
+TEST_CASE("an unfinished section name is an error with its line") {
+  CHECK(error_of("[\n").starts_with("angarium.toml:"));
+}
+
+TEST_CASE("letters other than ASCII stand in quotes and comments only") {
+  CHECK(error_of("# é\n[server] # é\nuser = \"é\"\ndata = '''\né'''\n") == "");
+  CHECK(error_of("[server]\né = 1\n").starts_with("angarium.toml:2: "));
+  CHECK(error_of("[server]\nuser = \"a\\\"\" é\n").starts_with("angarium.toml:2: "));
+  CHECK(error_of("\xFF").starts_with("angarium.toml:1: "));
+}
+
 TEST_CASE("syntax errors have a line") { CHECK(error_of("[server]\nhostname = \n").starts_with("angarium.toml:2: ")); }
 
 TEST_CASE("RFC 2033 section 5: LMTP is not served on port 25") {
