@@ -1,0 +1,73 @@
+// Threads for what blocks: password hashing, directories, disk misses.
+#pragma once
+
+#include <concepts>
+#include <functional>
+#include <memory>
+#include <type_traits>
+
+#include "io/error.h"
+#include "io/event.h"
+#include "io/task.h"
+
+namespace angarium::io {
+
+struct PoolOptions {
+  std::string name = "pool";  ///< of the threads, at most 15 octets
+  std::size_t threads = 1;
+  std::size_t queue = 256;  ///< jobs waiting beyond those that run; one more is refused
+};
+
+/// A bounded set of threads with a bounded queue. Safe from any thread. Its destructor finishes the running jobs and
+/// drops the queue (their waiters get kCancelled); it must end before the loops that wait for it.
+class Pool {
+ public:
+  explicit Pool(PoolOptions options);
+  Pool(const Pool&) = delete;
+  Pool& operator=(const Pool&) = delete;
+  ~Pool();
+
+  /// kBusy when the queue is full.
+  Result<void> submit(std::move_only_function<void()> job);
+  /// Jobs waiting now.
+  [[nodiscard]] std::size_t waiting() const;
+
+ private:
+  struct Body;
+  std::unique_ptr<Body> body_;
+};
+
+namespace detail {
+template <class R>
+struct PoolValue {
+  using Type = R;
+};
+template <class T>
+struct PoolValue<Result<T>> {
+  using Type = T;
+};
+}  // namespace detail
+
+/// Runs `work` (giving T or Result<T>) on the pool and returns its answer on the caller's loop. kBusy at once when the
+/// pool is full; kOutOfMemory when the work ran out of memory. If the waiting coroutine is destroyed the work still
+/// runs: it must own what it uses.
+template <class Work, class T = typename detail::PoolValue<std::invoke_result_t<Work&>>::Type>
+Task<Result<T>> run(Pool& pool, Work work) {
+  CrossThread<T> answer;
+  auto submitted = pool.submit([work = std::move(work), complete = answer.completion()]() mutable {
+    try {
+      if constexpr (std::is_void_v<std::invoke_result_t<Work&>>) {
+        work();
+        complete(Result<T>());
+      } else {
+        complete(work());
+      }
+    } catch (const std::bad_alloc&) {
+      complete(fail(kOutOfMemory, "on a pool's thread"));
+    }
+  });
+  if (!submitted) co_return std::unexpected(std::move(submitted).error());
+  co_return co_await answer;
+}
+
+}  // namespace angarium::io
