@@ -1,0 +1,58 @@
+// The client's half of an authentication exchange (RFC 4422), without I/O.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/random.h"
+#include "sasl/secret.h"
+#include "sasl/types.h"
+
+namespace angarium::sasl {
+
+/// Iteration counts a client accepts from a SCRAM server. Fewer than RFC 7677 §4 asks for would make an eavesdropper's
+/// guesses cheap; two million cost this process about a second.
+inline constexpr std::uint32_t kClientIterationsMin = 4096;
+inline constexpr std::uint32_t kClientIterationsMax = 2'000'000;
+
+/// Who we are and what we know of the connection.
+struct ClientContext {
+  Identity identity{};  ///< authorization_id empty: act as oneself
+  Secret password{};
+  /// Bindings of this connection, the preferred first; empty without TLS.
+  std::vector<ChannelBinding> bindings{};
+  /// Whether the server's list held a -PLUS mechanism.
+  PlusOffered plus_offered = PlusOffered::no;
+  std::uint32_t iterations_min = kClientIterationsMin;
+  std::uint32_t iterations_max = kClientIterationsMax;
+  /// For nonces. Outlives the exchange.
+  Random* random = &system_random();
+};
+
+/// One authentication attempt. Owned by the session, one thread at a time. After an error it is over.
+class ClientExchange {
+ public:
+  virtual ~ClientExchange() = default;
+  ClientExchange(const ClientExchange&) = delete;
+  ClientExchange& operator=(const ClientExchange&) = delete;
+
+  /// What may stand in the command, or goes out as the answer to an empty first challenge. No value: the mechanism
+  /// waits for the server to begin. Call once, first.
+  virtual Result<std::optional<std::string>> initial_response() = 0;
+  /// The response to a challenge.
+  virtual Result<std::string> respond(std::string_view challenge) = 0;
+  /// The server reported success, perhaps with data: was it the right server? Call before trusting the connection.
+  virtual Result<> finish(std::string_view data) = 0;
+
+ protected:
+  explicit ClientExchange(ClientContext context) : context_(std::move(context)) {}
+  [[nodiscard]] const ClientContext& context() const { return context_; }
+
+ private:
+  ClientContext context_;
+};
+
+}  // namespace angarium::sasl

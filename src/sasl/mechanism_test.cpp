@@ -1,0 +1,269 @@
+#include "sasl/mechanism.h"
+
+#include "base/text.h"
+#include "sasl/line.h"
+#include "sasl/prepare.h"
+#include "support/test.h"
+
+using namespace angarium;
+using namespace angarium::sasl;
+
+namespace {
+
+constexpr std::string_view kPassword = "correct horse, battery=\xC3\xA9";
+
+/// Answers what a server exchange asks for: one user, "ann@example.test", who may act as "bob" as well.
+ServerStep answer(ServerExchange& server, ServerStep step) {
+  auto allowed = [](const Identity& identity) {
+    return identity.authorization_id.empty() || identity.authorization_id == "bob";
+  };
+  if (auto* wanted = std::get_if<PasswordWanted>(&step)) {
+    const auto stored = prepare(kPassword, kPasswordMax).value();
+    if (wanted->identity.authentication_id != "ann@example.test" || wanted->password.view() != stored)
+      return server.answer_verdict(fail(kBadCredentials, "no"));
+    if (!allowed(wanted->identity)) return server.answer_verdict(fail(kNotAuthorized, "no"));
+    return server.answer_verdict({});
+  }
+  if (auto* wanted = std::get_if<AuthorityWanted>(&step))
+    return server.answer_verdict(allowed(wanted->identity) ? Result<>() : fail(kNotAuthorized, "no"));
+  if (auto* wanted = std::get_if<ScramKeysWanted>(&step)) {
+    if (wanted->identity.authentication_id != "ann@example.test")
+      return server.answer_scram(std::optional<ScramCredentials>());
+    return server.answer_scram(ScramCredentials{scram_keys(kPassword, "0123456789abcdef", 4096, wanted->hash).value(),
+                                                allowed(wanted->identity) ? Authority::granted : Authority::refused});
+  }
+  return step;
+}
+
+/// Runs both halves against each other to the end. The identity, or the kind of the first error on either side.
+std::variant<Identity, std::string_view> talk(ServerExchange& server, ClientExchange& client) {
+  auto initial = client.initial_response();
+  if (!initial) return initial.error().kind().name;
+  std::optional<std::string_view> given;
+  if (*initial) given = **initial;
+  ServerStep step = answer(server, server.start(given));
+  for (int round = 0; round < 6; ++round) {
+    if (auto* failure = std::get_if<Failure>(&step)) return failure->error.kind().name;
+    if (auto* success = std::get_if<Success>(&step)) {
+      if (auto finished = client.finish(success->data); !finished) return finished.error().kind().name;
+      return success->identity;
+    }
+    auto response = client.respond(std::get<Challenge>(step).octets);
+    if (!response) return response.error().kind().name;
+    step = answer(server, server.step(*response));
+  }
+  return "endless"sv;
+}
+
+struct Case {
+  std::string_view user = "ann@example.test";
+  std::string_view password = kPassword;
+  std::string_view authzid = {};
+  SuccessData success_data = SuccessData::as_challenge;
+};
+
+std::variant<Identity, std::string_view> talk(const Mechanism& mechanism, const Case& with) {
+  const std::vector<ChannelBinding> bindings = {{"tls-exporter", std::string(32, 'b')}};
+  auto server = mechanism.serve({.bindings = bindings,
+                                 .plus_offered = PlusOffered::yes,
+                                 .external_identity = "ann@example.test",
+                                 .success_data = with.success_data,
+                                 .fake_salt_key = "0123456789abcdef"});
+  auto client = mechanism.use({.identity = {std::string(with.user), std::string(with.authzid)},
+                               .password = Secret::copy(with.password),
+                               .bindings = bindings,
+                               .plus_offered = PlusOffered::yes});
+  return talk(*server, *client);
+}
+
+ServerStep first_step(std::string_view mechanism, std::optional<std::string_view> initial, ServerContext context = {}) {
+  return find_mechanism(mechanism)->serve(std::move(context))->start(initial);
+}
+
+std::string_view kind(const ServerStep& step) {
+  const auto* failure = std::get_if<Failure>(&step);
+  return failure == nullptr ? "no failure" : failure->error.kind().name;
+}
+
+}  // namespace
+
+TEST_CASE("every mechanism: client half against server half") {
+  CHECK(mechanisms().size() == 7);
+  for (const Mechanism* mechanism : mechanisms()) {
+    CAPTURE(mechanism->name);
+    for (const SuccessData data : {SuccessData::as_challenge, SuccessData::with_outcome}) {
+      const auto outcome = talk(*mechanism, {.success_data = data});
+      REQUIRE(std::holds_alternative<Identity>(outcome));
+      CHECK(std::get<Identity>(outcome) == Identity{"ann@example.test", ""});
+    }
+    if (mechanism->needs == Needs::password) {
+      CHECK(std::get<std::string_view>(talk(*mechanism, {.password = "wrong"})) == kBadCredentials.name);
+      CHECK(std::get<std::string_view>(talk(*mechanism, {.user = "nobody"})) == kBadCredentials.name);
+    }
+    if (mechanism->name != "LOGIN") {
+      CHECK(std::get<Identity>(talk(*mechanism, {.authzid = "bob"})) == Identity{"ann@example.test", "bob"});
+      CHECK(std::get<std::string_view>(talk(*mechanism, {.authzid = "root"})) == kNotAuthorized.name);
+    }
+  }
+}
+
+TEST_CASE("names and passwords are compared in their prepared form") {
+  for (const Mechanism* mechanism : mechanisms()) {
+    if (mechanism->needs != Needs::password) continue;
+    CAPTURE(mechanism->name);
+    // The decomposed e with acute accent, a soft hyphen in the name.
+    CHECK(std::holds_alternative<Identity>(
+        talk(*mechanism, {.user = "ann\xC2\xAD@example.test", .password = "correct horse, battery=e\xCC\x81"})));
+  }
+}
+
+TEST_CASE("RFC 4422 section 3: a client-first mechanism without initial response gets an empty challenge") {
+  for (const Mechanism* mechanism : mechanisms()) {
+    const auto step = first_step(mechanism->name, std::nullopt);
+    REQUIRE(std::holds_alternative<Challenge>(step));
+    CHECK(std::get<Challenge>(step).octets == (mechanism->name == "LOGIN" ? "Username:" : ""));
+  }
+}
+
+TEST_CASE("calls out of turn end an exchange") {
+  for (const Mechanism* mechanism : mechanisms()) {
+    CAPTURE(mechanism->name);
+    auto server = mechanism->serve({});
+    CHECK(kind(server->step("x")) == kBroken.name);
+    CHECK(kind(server->start(std::nullopt)) == kBroken.name);
+    server = mechanism->serve({});
+    CHECK(kind(server->answer_verdict({})) == kBroken.name);
+    server = mechanism->serve({});
+    server->start(std::nullopt);
+    CHECK(kind(server->answer_scram(std::optional<ScramCredentials>())) == kBroken.name);
+  }
+}
+
+TEST_CASE("RFC 4616 section 2: PLAIN") {
+  auto step = first_step("PLAIN", "\0tim\0tanstaaftanstaaf"sv);
+  REQUIRE(std::holds_alternative<PasswordWanted>(step));
+  CHECK(std::get<PasswordWanted>(step).identity == Identity{"tim", ""});
+  CHECK(std::get<PasswordWanted>(step).password.view() == "tanstaaftanstaaf");
+  step = first_step("PLAIN", "Ursel\0Kurt\0xipj3plmq"sv);
+  REQUIRE(std::holds_alternative<PasswordWanted>(step));
+  CHECK(std::get<PasswordWanted>(step).identity == Identity{"Kurt", "Ursel"});
+  for (std::string_view bad : {""sv, "tim"sv, "\0tim"sv, "\0\0secret"sv, "\0tim\0"sv, "\0tim\0sec\0ret"sv,
+                               "\0tim\0sec\xFF"sv, "\xFF\0tim\0secret"sv, "\0t\x07m\0secret"sv})
+    CHECK(kind(first_step("PLAIN", bad)) == kMalformed.name);
+}
+
+TEST_CASE("PLAIN: names and passwords at the limit and one past") {
+  auto message = [](std::size_t authzid, std::size_t authcid, std::size_t password) {
+    return std::string(authzid, 'z') + '\0' + std::string(authcid, 'c') + '\0' + std::string(password, 'p');
+  };
+  CHECK(std::holds_alternative<PasswordWanted>(first_step("PLAIN", message(kNameMax, kNameMax, kPasswordMax))));
+  CHECK(kind(first_step("PLAIN", message(kNameMax + 1, 1, 1))) == kTooLong.name);
+  CHECK(kind(first_step("PLAIN", message(0, kNameMax + 1, 1))) == kTooLong.name);
+  CHECK(kind(first_step("PLAIN", message(0, 1, kPasswordMax + 1))) == kTooLong.name);
+  CHECK(kind(first_step("PLAIN", std::string(kMessageMax + 1, 'x'))) == kTooLong.name);
+}
+
+TEST_CASE("LOGIN: user name as initial response, then the password") {
+  auto server = find_mechanism("login")->serve({});
+  auto step = server->start("ann");
+  REQUIRE(std::holds_alternative<Challenge>(step));
+  CHECK(std::get<Challenge>(step).octets == "Password:");
+  step = server->step("secret");
+  REQUIRE(std::holds_alternative<PasswordWanted>(step));
+  CHECK(std::get<PasswordWanted>(step).identity == Identity{"ann", ""});
+  CHECK(kind(server->answer_verdict(fail(kUnavailable, "later"))) == kUnavailable.name);
+  CHECK(kind(first_step("LOGIN", "")) == kMalformed.name);
+}
+
+TEST_CASE(
+    "RFC 4422 appendix A: EXTERNAL needs an identity from below, and may not name another user without authority") {
+  CHECK(kind(first_step("EXTERNAL", "")) == kBadCredentials.name);
+  auto step = first_step("EXTERNAL", "", {.external_identity = "ann"});
+  REQUIRE(std::holds_alternative<AuthorityWanted>(step));
+  CHECK(std::get<AuthorityWanted>(step).identity == Identity{"ann", ""});
+  CHECK(kind(first_step("EXTERNAL", "a\0b"sv, {.external_identity = "ann"})) == kMalformed.name);
+}
+
+TEST_CASE("what is offered depends on the site, TLS, bindings and certificate") {
+  std::vector<std::string_view> all;
+  for (const Mechanism* one : mechanisms()) all.push_back(one->name);
+  auto names = [](const std::vector<const Mechanism*>& list) {
+    std::string result;
+    for (const Mechanism* one : list) result += std::string(one->name) + ' ';
+    return result;
+  };
+  CHECK(names(offered({.enabled = all})) == "SCRAM-SHA-256 SCRAM-SHA-1 ");
+  CHECK(names(offered({.enabled = all, .plaintext = Plaintext::allowed})) == "SCRAM-SHA-256 SCRAM-SHA-1 PLAIN LOGIN ");
+  CHECK(names(offered(
+            {.enabled = all, .plaintext = Plaintext::allowed, .has_bindings = true, .has_external_identity = true})) ==
+        "SCRAM-SHA-256-PLUS SCRAM-SHA-1-PLUS SCRAM-SHA-256 SCRAM-SHA-1 EXTERNAL PLAIN LOGIN ");
+  const std::vector<std::string_view> few = {"plain", "SCRAM-SHA-1"};
+  CHECK(names(offered({.enabled = few, .plaintext = Plaintext::allowed, .has_bindings = true})) ==
+        "SCRAM-SHA-1 PLAIN ");
+  CHECK(names(offered({.enabled = {}})).empty());
+  CHECK(plus_among(all) == PlusOffered::yes);
+  CHECK(plus_among(few) == PlusOffered::no);
+}
+
+TEST_CASE("the client chooses the strongest that both have, and no plain password without leave") {
+  const std::vector<std::string_view> names = {"LOGIN",    "PLAIN",         "XOAUTH2",
+                                               "EXTERNAL", "scram-sha-256", "SCRAM-SHA-256-PLUS"};
+  CHECK(choose({.names = names})->name == "SCRAM-SHA-256");
+  CHECK(choose({.names = names, .has_bindings = true})->name == "SCRAM-SHA-256-PLUS");
+  CHECK(choose({.names = names, .has = Needs::external_identity})->name == "EXTERNAL");
+  const std::vector<std::string_view> weak = {"LOGIN", "PLAIN"};
+  CHECK(choose({.names = weak}) == nullptr);
+  CHECK(choose({.names = weak, .plaintext = Plaintext::allowed})->name == "PLAIN");
+  CHECK(choose({.names = {}}) == nullptr);
+  CHECK(find_mechanism("CRAM-MD5") == nullptr);
+}
+
+TEST_CASE("base64 lines: cancelled, empty, malformed, too long") {
+  CHECK(decode_response("*").error().is(kAborted));
+  CHECK(decode_response("").value().empty());
+  CHECK(decode_response("dGlt").value() == "tim");
+  CHECK(decode_response("dGl").error().is(kMalformed));
+  CHECK(decode_response("=").error().is(kMalformed));
+  CHECK(decode_initial_response("=").value().empty());
+  CHECK(decode_initial_response("").error().is(kMalformed));
+  CHECK(decode_initial_response("dGlt").value() == "tim");
+  CHECK(encode_initial_response("") == "=");
+  CHECK(encode_initial_response("tim") == "dGlt");
+  CHECK(decode_response(std::string(12'288, 'A')).has_value());
+  CHECK(decode_response(std::string(12'292, 'A')).error().is(kTooLong));
+}
+
+TEST_CASE("RFC 4013 section 3: SASLprep's examples") {
+  CHECK(prepare_name("I\xC2\xADX").value() == "IX");
+  CHECK(prepare_name("user").value() == "user");
+  CHECK(prepare_name("USER").value() == "USER");
+  CHECK(prepare_name("\xC2\xAA").value() == "a");
+  CHECK(prepare_name("\xE2\x85\xA8").value() == "IX");
+  CHECK(prepare_name("\x07").error().is(kMalformed));
+  CHECK(prepare_name("\xD8\xA7\x31").error().is(kMalformed));
+}
+
+TEST_CASE("SASLprep: spaces, what is left empty, unassigned code points, growth past the limit") {
+  CHECK(prepare_name("a\xC2\xA0z").value() == "a z");
+  CHECK(prepare_name("\xC2\xAD").error().is(kMalformed));
+  CHECK(prepare_name("").error().is(kMalformed));
+  CHECK(prepare_name("\xF0\x9F\xA6\x8A").value() == "\xF0\x9F\xA6\x8A");  // a fox: unassigned in Unicode 3.2
+  CHECK(prepare_name("a\0b"sv).error().is(kMalformed));
+  CHECK(prepare_name("\xC0\x80").error().is(kMalformed));
+  CHECK(prepare("\xEF\xB7\xBA", 32).error().is(kTooLong));  // U+FDFA grows to 33 octets
+  CHECK(prepare("\xEF\xB7\xBA", 33).value().size() == 33);
+}
+
+TEST_CASE("a secret leaves nothing in what it was moved from") {
+  for (std::string_view octets : {"short"sv, "one that is far too long to be stored in place"sv}) {
+    std::string source(octets);
+    Secret first(std::move(source));
+    CHECK(source.empty());  // NOLINT(bugprone-use-after-move): that is the promise under test
+    Secret second = std::move(first);
+    CHECK(first.empty());  // NOLINT(bugprone-use-after-move)
+    CHECK(second.view() == octets);
+    Secret third = Secret::copy("other");
+    third = std::move(second);
+    CHECK(third.view() == octets);
+  }
+}

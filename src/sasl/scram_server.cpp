@@ -1,0 +1,90 @@
+#include <algorithm>
+#include <utility>
+
+#include "base/text.h"
+#include "sasl/crypto.h"
+#include "sasl/prepare.h"
+#include "sasl/scram_exchange.h"
+
+namespace angarium::sasl {
+namespace {
+
+std::unexpected<Error> unbound(std::string text) { return fail(kChannelBinding, "SCRAM: " + std::move(text)); }
+
+}  // namespace
+
+ScramServer::ScramServer(ScramVariant variant, ServerContext given, std::string nonce)
+    : ServerExchange(std::move(given), Starts::client), variant_(variant), nonce_(std::move(nonce)) {}
+
+ServerStep ScramServer::receive(std::string_view response) {
+  return server_first_.empty() ? client_first(response) : client_final(response);
+}
+
+/// RFC 5802 §6: what each flag means to a server, and what "c=" has to hold.
+Result<> ScramServer::check_binding() {
+  expected_cbind_input_ = first_.gs2_header;
+  const bool plus = variant_.plus == ScramVariant::Plus::yes;
+  if (first_.flag == BindingFlag::used) {
+    if (!plus) return unbound("channel binding without a -PLUS mechanism");
+    const auto& bindings = context().bindings;
+    const auto found = std::ranges::find(bindings, first_.binding_type, &ChannelBinding::type);
+    if (found == bindings.end()) return unbound("this connection has no such channel binding");
+    expected_cbind_input_ += found->data;
+    return {};
+  }
+  if (plus) return unbound("a -PLUS mechanism without channel binding");
+  // The client can bind and saw no -PLUS mechanism, yet there was one: somebody removed it from the list.
+  if (first_.flag == BindingFlag::server_unaware && context().plus_offered == PlusOffered::yes)
+    return unbound("the list of mechanisms was changed on its way to the client");
+  return {};
+}
+
+ServerStep ScramServer::client_first(std::string_view message) {
+  auto first = parse_client_first(message);
+  if (!first) return Failure{std::move(first).error()};
+  first_ = *std::move(first);
+  if (auto bound = check_binding(); !bound) return Failure{std::move(bound).error()};
+  auto user = prepare_name(first_.user);
+  if (!user) return Failure{std::move(user).error()};
+  identity_.authentication_id = *std::move(user);
+  if (!first_.authorization_id.empty()) {
+    auto authzid = prepare_name(first_.authorization_id);
+    if (!authzid) return Failure{std::move(authzid).error()};
+    identity_.authorization_id = *std::move(authzid);
+  }
+  return ScramKeysWanted{identity_, variant_.hash};
+}
+
+ServerStep ScramServer::scram_credentials(std::optional<ScramCredentials> credentials) {
+  // Made in either case, so that the unknown user costs the same.
+  auto fake =
+      fake_scram_keys(context().fake_salt_key, identity_.authentication_id, context().scram_iterations, variant_.hash);
+  if (!fake) return Failure{std::move(fake).error()};
+  user_ = credentials ? User::known : User::unknown;
+  authority_ = credentials ? credentials->authority : Authority::refused;
+  keys_ = credentials ? std::move(credentials->keys) : *std::move(fake);
+  if (keys_.hash != variant_.hash || keys_.stored_key.size() != digest_octets(variant_.hash) || keys_.salt.empty() ||
+      keys_.iterations == 0)
+    return failure(kBroken, "SCRAM: the stored keys are not of this mechanism");
+  nonce_ = first_.nonce + nonce_;
+  server_first_ = "r=" + nonce_ + ",s=" + to_base64(keys_.salt) + ",i=" + std::to_string(keys_.iterations);
+  return Challenge{server_first_};
+}
+
+ServerStep ScramServer::client_final(std::string_view message) {
+  auto final = parse_client_final(message);
+  if (!final) return Failure{std::move(final).error()};
+  if (!equal_constant_time(final->nonce, nonce_)) return failure(kMalformed, "SCRAM: the nonce is not the one we sent");
+  if (!equal_constant_time(final->cbind_input, expected_cbind_input_))
+    return failure(kChannelBinding, "SCRAM: the channel bindings do not match");
+  const std::string auth_message = first_.bare + ',' + server_first_ + ',' + final->without_proof;
+  const auto right = proof_is_right(keys_, final->proof, auth_message);
+  if (!right) return Failure{right.error()};
+  if (!*right || user_ == User::unknown) return failure(kBadCredentials, "the user name or password is wrong");
+  if (authority_ == Authority::refused) return failure(kNotAuthorized, "this user may not act as the one asked for");
+  auto verifier = hmac(variant_.hash, keys_.server_key, auth_message);
+  if (!verifier) return Failure{std::move(verifier).error()};
+  return Success{std::move(identity_), "v=" + to_base64(*verifier)};
+}
+
+}  // namespace angarium::sasl
