@@ -117,7 +117,6 @@ const char* find_dot_portable(const char* p, const char* end, bool& after_cr, bo
 }
 
 #if defined(__x86_64__)
-#define ANGARIUM_WIDE __attribute__((target("avx2,bmi,popcnt,lzcnt")))
 ANGARIUM_WIDE const char* all_wide(LineScanner& lines, const char* p, const char* end) {
   return LineScan::run<Stop::never>(lines, p, end);
 }
