@@ -1,0 +1,107 @@
+// A block: the messages of one mailbox whose UIDs share all but the low eight bits, decoded and as stored.
+//
+// The stored form is a snapshot followed by changes in the order they were made; a merge only appends, and makes a new
+// snapshot when the changes outgrow it. README.md draws it.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/result.h"
+#include "mailbox/flags.h"
+#include "mailbox/types.h"
+#include "mailbox/uid_set.h"
+
+namespace angarium::mailbox {
+
+/// One message as every view holds it: 40 octets.
+struct Entry {
+  EmailId email = 0;
+  Modseq modseq = 0;           ///< of the last change to it
+  std::uint64_t keywords = 0;  ///< the first 64; the rest by Block::keywords
+  std::int64_t date : 44 = 0;  ///< INTERNALDATE, seconds since 1970
+  std::int64_t flag_bits : 19 = 0;
+  std::int64_t spilled : 1 = 0;  ///< it has keywords beyond the first 64
+  std::uint32_t size = 0;        ///< presented octets: RFC822.SIZE
+  Uid uid = 0;
+
+  [[nodiscard]] SystemFlags flags() const { return static_cast<SystemFlags>(flag_bits); }
+  [[nodiscard]] bool has(SystemFlags flag) const { return (flags() & flag) != 0; }
+};
+static_assert(sizeof(Entry) == 40);
+
+/// A message to be added to a block.
+struct NewEntry {
+  Entry entry;
+  KeywordSet keywords;  ///< all of them
+};
+
+/// What a mailbox's counters say of a set of messages.
+struct Tally {
+  std::int64_t messages = 0;
+  std::int64_t unseen = 0;
+  std::int64_t deleted = 0;
+  std::int64_t octets = 0;
+  void count(const Entry& entry, int times = 1);
+  Tally& operator+=(const Tally& other);
+  Tally& operator-=(const Tally& other);
+  friend bool operator==(const Tally&, const Tally&) = default;
+};
+
+/// Which block a UID is in, and the UIDs of a block.
+constexpr std::uint32_t block_of(Uid uid) { return uid >> 8; }
+constexpr UidRange uids_of_block(std::uint32_t number) { return {number == 0 ? 1 : number << 8, (number << 8) | 0xFF}; }
+
+/// The messages of a block, ascending by UID. Shared and immutable once it is in a View.
+class Block {
+ public:
+  explicit Block(std::uint32_t number) : number_(number) {}
+
+  [[nodiscard]] std::uint32_t number() const { return number_; }
+  [[nodiscard]] const std::vector<Entry>& entries() const { return entries_; }
+  [[nodiscard]] const Tally& tally() const { return tally_; }
+  /// The highest MODSEQ any message in it has had.
+  [[nodiscard]] Modseq modseq_max() const { return modseq_max_; }
+  /// Index of the first entry with at least that UID; entries().size() if there is none.
+  [[nodiscard]] std::size_t lower_bound(Uid uid) const;
+  [[nodiscard]] const Entry* find(Uid uid) const;
+  [[nodiscard]] KeywordSet keywords(const Entry& entry) const;
+
+  /// Each says what it did to the counters. A UID that is there already is not added again; the flags of one that is
+  /// not there are not changed; where nothing changes, the MODSEQ does not either.
+  Tally add(const NewEntry& added);
+  Tally change(const FlagChange& change, UidRange uids, Modseq modseq);
+  Tally remove(UidRange uids);
+
+  /// The snapshot that decodes to this block.
+  [[nodiscard]] std::string encode() const;
+  /// kDamaged when the octets are no block.
+  static Result<Block> decode(std::uint32_t number, std::string_view stored);
+
+ private:
+  bool apply_flags(Entry& entry, const FlagChange& change);
+  void set_keywords(Entry& entry, const KeywordSet& keywords);
+  Result<> apply(std::string_view changes);
+
+  std::uint32_t number_;
+  std::vector<Entry> entries_;
+  std::vector<std::pair<Uid, std::vector<std::uint16_t>>> spill_;  // ascending by UID
+  Tally tally_;
+  Modseq modseq_max_ = 0;
+};
+
+/// Merge operands. The UIDs must be of one block.
+std::string add_operand(std::span<const NewEntry> added);
+std::string change_operand(const FlagChange& change, std::span<const UidRange> uids, Modseq modseq);
+std::string remove_operand(std::span<const UidRange> uids);
+
+/// The stored block after the operands; nullptr when the octets are no block. Operands join by standing one after
+/// another: join_operands of two is their concatenation.
+std::string merge_block(std::uint32_t number, std::string_view stored, std::span<const std::string_view> operands);
+
+}  // namespace angarium::mailbox

@@ -1,0 +1,74 @@
+// What comes into a mailbox: the octets of a message and what was learnt from them while they arrived.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "base/time.h"
+#include "io/task.h"
+#include "mailbox/presentation.h"
+#include "message/structure.h"
+#include "store/batch.h"
+#include "store/tablet.h"
+
+namespace angarium::mailbox {
+
+class Pool;
+
+/// Learnt once, at acceptance; stored with each email made from the content.
+struct Facts {
+  Presentation presentation;           ///< how the stored octets are shown; fixes the size
+  std::string structure;               ///< message::serialize() of the presented body
+  std::string envelope;                ///< ready IMAP ENVELOPE; empty if beyond kReadyTextMax
+  std::string body;                    ///< ready BODY; empty if beyond
+  std::string body_structure;          ///< ready BODYSTRUCTURE; empty if beyond
+  std::vector<std::uint64_t> threads;  ///< keys of Message-ID, In-Reply-To, References, own one first (thread.h)
+};
+
+/// A message ready to be delivered or appended, to as many mailboxes as wanted. Holds at most store::kGroupBodyMax
+/// octets in memory; larger bodies are in the store already. Immutable; share it.
+struct Content {
+  std::shared_ptr<const std::string> octets;  ///< null: the body is `stored`
+  store::BodyRef stored;
+  Facts facts;
+  /// Presented octets: what quota and SIZE count, without prepended fields.
+  [[nodiscard]] std::uint64_t size() const { return facts.presentation.size(); }
+};
+using ContentPtr = std::shared_ptr<const Content>;
+
+/// The content of a message that is whole in memory; at most store::kGroupBodyMax octets.
+ContentPtr make_content(std::string octets);
+
+/// Takes a message in as it arrives, in chunks of any size; beyond store::kGroupBodyMax octets it streams to the store,
+/// so that it never holds more than kIntakeBufferMax. One coroutine at a time. Dropping it leaves nothing behind but
+/// octets for the sweeper.
+class Intake {
+ public:
+  static constexpr std::size_t kIntakeBufferMax = 512 * 1024;
+
+  Intake(store::Tablet& tablet, Pool& pool);
+  ~Intake();
+  Intake(const Intake&) = delete;
+  Intake& operator=(const Intake&) = delete;
+
+  /// Takes a copy without waiting. kTooLarge (of the store) beyond kMessageSizeMax. When full() afterwards, await
+  /// drain() before more octets come.
+  Result<> append(std::string_view octets);
+  [[nodiscard]] bool full() const;
+  /// Moves what is buffered to the store's disk.
+  io::Task<Result<>> drain();
+  /// The message is whole. A large body is durable (though no email refers to it yet) when this returns.
+  io::Task<Result<ContentPtr>> finish();
+  /// Octets taken so far.
+  [[nodiscard]] std::uint64_t received() const;
+
+ private:
+  struct Body;
+  std::unique_ptr<Body> body_;
+};
+
+}  // namespace angarium::mailbox

@@ -1,0 +1,57 @@
+// One stored email: what is known of it without its octets, and where those are.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "mailbox/presentation.h"
+#include "mailbox/types.h"
+#include "store/body.h"
+
+namespace angarium::mailbox {
+
+/// An email of an account, the same in every mailbox it is in. Its octets are `prepended` and then the presented body;
+/// the views look into the record it was read from. Immutable.
+struct EmailView {
+  EmailId id = 0;
+  ThreadId thread = 0;
+  std::int64_t received = 0;  ///< seconds since 1970
+  std::uint32_t size = 0;     ///< prepended octets + presented body: RFC822.SIZE, BODY[] and RETR
+  store::BodyRef body;
+  std::string_view prepended;       ///< trace fields in front of the body, with CRLF
+  std::string_view envelope;        ///< IMAP ENVELOPE, ready; empty when too large to keep
+  std::string_view body_text;       ///< IMAP BODY, ready; empty when too large to keep
+  std::string_view body_structure;  ///< IMAP BODYSTRUCTURE, ready; empty when too large to keep
+  std::string_view structure;       ///< message::deserialize(): offsets in the presented body, without `prepended`
+  std::string_view presentation;    ///< Presentation::decode()
+  std::string_view thread_keys;     ///< the message-id keys this email put into the account's table
+};
+
+/// The same, owning its record.
+class Email {
+ public:
+  explicit Email(std::string record) : record_(std::move(record)) {}
+  Email(const Email&) = delete;
+  Email& operator=(const Email&) = delete;
+  /// kDamaged if the octets are no email record.
+  static Result<std::shared_ptr<const Email>> make(EmailId id, std::string record);
+
+  const EmailView* operator->() const { return &view_; }
+  [[nodiscard]] const EmailView& view() const { return view_; }
+  [[nodiscard]] const Presentation& presentation() const { return presentation_; }
+
+ private:
+  std::string record_;
+  EmailView view_;
+  Presentation presentation_;
+};
+using EmailPtr = std::shared_ptr<const Email>;
+
+/// Reads a stored record without copying it.
+Result<EmailView> decode_email(EmailId id, std::string_view record);
+
+}  // namespace angarium::mailbox

@@ -1,0 +1,40 @@
+// Every limit of the room, with its reason.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace angarium::mailbox {
+
+/// A whole mailbox name in octets of UTF-8: fits a command line and a key with room to spare.
+inline constexpr std::size_t kNameMax = 1000;
+/// One level of a name: what file systems allow, so that every export can keep the names.
+inline constexpr std::size_t kLevelMax = 255;
+/// Levels of a name: no client shows more, and walks up the hierarchy stay short.
+inline constexpr std::size_t kDepthMax = 32;
+/// Mailboxes of one account: all are kept in memory while the account is loaded, and LIST answers with all of them.
+inline constexpr std::size_t kMailboxesMax = 10'000;
+/// Names an account may subscribe to.
+inline constexpr std::size_t kSubscriptionsMax = 10'000;
+/// Keywords in use in one mailbox: beyond it new ones are refused (PERMANENTFLAGS without \*).
+inline constexpr std::size_t kKeywordsMax = 512;
+/// Octets of one keyword.
+inline constexpr std::size_t kKeywordMax = 200;
+/// Messages of one mailbox: sequence numbers and the memory of its view stay bounded (40 octets each).
+inline constexpr std::uint32_t kMessagesMax = 10'000'000;
+/// Presented octets of one message: RFC822.SIZE and the view's size field are 32 bits wide.
+inline constexpr std::uint64_t kMessageSizeMax = UINT32_MAX;
+/// Octets of the trace fields put before a body.
+inline constexpr std::size_t kPrependedMax = 64 * 1024;
+/// Ready ENVELOPE, BODY and BODYSTRUCTURE texts above this are not stored but made again when asked for.
+inline constexpr std::size_t kReadyTextMax = 64 * 1024;
+/// References looked at for a thread, the last ones: longer chains come from loops or abuse.
+inline constexpr std::size_t kReferencesMax = 24;
+/// Expunge tombstones kept for each mailbox, in records of one command; older ones are trimmed.
+inline constexpr std::size_t kTombstonesMax = 10'000;
+/// Change records kept for each account.
+inline constexpr std::size_t kChangesMax = 100'000;
+/// Seconds an expunged message stays readable to sessions not yet told.
+inline constexpr std::int64_t kGraveSeconds = 3600;
+
+}  // namespace angarium::mailbox

@@ -1,0 +1,288 @@
+// The door of the room: the mail of many accounts in one tablet.
+//
+//     MailboxStore  one a tablet: loads accounts, delivers to several of them by one batch
+//     AccountMail   one an account: its mailboxes, what changes them, what reads them
+//     View          a mailbox at one moment, immutable (view.h)
+//     Watch         somebody who wants to know that something changed
+//
+// Any loop's thread may call anything here. What gives a Task is awaited on a loop: it never blocks it, and resumes on
+// it. A change is acknowledged (its Task gives a value) when it is durable and visible in the views, never earlier.
+// Errors: types.h, and those of the store (kStoreFull, kStopped: temporary, nothing was changed or nobody knows).
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "base/time.h"
+#include "io/task.h"
+#include "mailbox/content.h"
+#include "mailbox/email.h"
+#include "mailbox/flags.h"
+#include "mailbox/name.h"
+#include "mailbox/pool.h"
+#include "mailbox/types.h"
+#include "mailbox/uid_set.h"
+#include "mailbox/view.h"
+#include "store/tablet.h"
+
+namespace angarium::mailbox {
+
+/// Special uses (RFC 6154 §2). A new account has one mailbox of each of the first five.
+enum class SpecialUse : std::uint8_t { none, drafts, sent, junk, trash, archive, flagged, all };
+
+struct MailboxInfo {
+  MailboxId id = 0;
+  std::string name;  ///< whole, UTF-8, as canonical_name() gives it
+  std::uint32_t uid_validity = 0;
+  SpecialUse use = SpecialUse::none;
+  bool selectable = true;  ///< false: \Noselect, only a place in the hierarchy
+  bool has_children = false;
+};
+
+/// The mailboxes of an account at one moment, sorted by name with INBOX first, and what is subscribed to. Immutable.
+struct Listing {
+  std::vector<MailboxInfo> mailboxes;
+  std::vector<std::string> subscriptions;  ///< sorted; may name what does not exist (RFC 9051 §6.3.7)
+  /// By a name in any spelling that canonical_name() takes.
+  [[nodiscard]] const MailboxInfo* find(std::string_view name) const;
+  [[nodiscard]] const MailboxInfo* find(MailboxId id) const;
+  [[nodiscard]] const MailboxInfo* find(SpecialUse use) const;
+  [[nodiscard]] bool subscribed(std::string_view name) const;
+};
+using ListingPtr = std::shared_ptr<const Listing>;
+
+/// What STATUS tells; needs no view.
+struct Status {
+  std::uint32_t uid_validity = 0;
+  Uid uid_next = 1;
+  Modseq highest_modseq = 1;
+  std::uint64_t messages = 0;
+  std::uint64_t unseen = 0;
+  std::uint64_t deleted = 0;
+  std::uint64_t octets = 0;
+};
+
+/// 0: no limit.
+struct QuotaLimits {
+  std::uint64_t octets = 0;
+  std::uint64_t messages = 0;
+  friend bool operator==(const QuotaLimits&, const QuotaLimits&) = default;
+};
+struct Quota {
+  QuotaLimits limits;
+  std::uint64_t octets = 0;  ///< a message counts in each mailbox it is in
+  std::uint64_t messages = 0;
+};
+
+/// Somebody who wants to know of changes: one dirty bit, no queue. Not told of what happened before watch().
+class Watch {
+ public:
+  /// Stops the hook: it is not called any more when this returns.
+  virtual ~Watch() = default;
+  /// Whether something changed since the last call; clears the bit. Take it first, then look at views and listings.
+  virtual bool take() = 0;
+};
+/// Called when the bit is set anew, from any thread, under a lock: post to a loop, do nothing else.
+using WakeHook = std::function<void()>;
+
+/// A message for append().
+struct AppendItem {
+  ContentPtr content;
+  FlagNames flags;
+  std::optional<WallTime> received;  ///< INTERNALDATE; now if not given
+};
+struct AppendResult {
+  std::uint32_t uid_validity = 0;
+  UidSet uids;  ///< in the order of the items
+  Modseq modseq = 0;
+};
+
+struct CopyResult {
+  std::uint32_t uid_validity = 0;
+  /// The n-th of the source became the n-th of the target; empty when no message of the set was there.
+  UidSet source;
+  UidSet target;
+  Modseq modseq = 0;
+};
+
+struct FlagOptions {
+  /// UNCHANGEDSINCE (RFC 7162 §3.1.3): messages changed later are left alone and named in `modified`.
+  std::optional<Modseq> unchanged_since;
+};
+struct FlagResult {
+  UidSet changed;   ///< whose flags are other than before; their MODSEQ is `modseq`
+  UidSet modified;  ///< failed UNCHANGEDSINCE
+  UidSet missing;   ///< asked for as single UIDs or ranges, but not there (any more)
+  Modseq modseq = 0;
+};
+
+enum class ExpungeOnly {
+  deleted,
+  any
+};  ///< those with \Deleted (EXPUNGE, UID EXPUNGE), or all of the set (POP3, JMAP)
+struct ExpungeResult {
+  UidSet expunged;
+  Modseq modseq = 0;
+};
+
+/// A mailbox of an account where a delivery goes.
+struct DeliveryTarget {
+  std::string mailbox = std::string(kInbox);  ///< one that does not exist or holds no messages: INBOX instead
+  FlagNames flags;
+};
+/// What going over quota by this message means: for one of several SMTP recipients it is taken, an LMTP recipient is
+/// refused alone.
+enum class OverQuota { refuse, take_one };
+struct DeliveryRecipient {
+  AccountId account = 0;
+  std::string prepended;  ///< Return-Path, Delivered-To, Received: whole lines with CRLF; at most kPrependedMax
+  std::vector<DeliveryTarget> targets = {DeliveryTarget{}};
+  OverQuota over_quota = OverQuota::refuse;
+};
+struct Delivery {
+  ContentPtr content;
+  std::vector<DeliveryRecipient> recipients;
+  /// Records of other rooms that become durable by the same batch (queue, outbox, trace). Also when no recipient is
+  /// left.
+  store::Batch also;
+};
+struct Delivered {
+  EmailId email = 0;
+  ThreadId thread = 0;
+  MailboxId mailbox = 0;  ///< of the first target
+  Uid uid = 0;
+};
+
+/// What changed in an account after some MODSEQ; for JMAP and for resynchronisation.
+struct Change {
+  enum class Kind : std::uint8_t { added, flags, expunged, mailbox };
+  Modseq modseq = 0;
+  Kind kind = Kind::added;
+  MailboxId mailbox = 0;
+  UidSet uids;                  ///< empty for Kind::mailbox: created, renamed or deleted
+  std::vector<EmailId> emails;  ///< of Kind::expunged, while they fit a record
+};
+
+class AccountMail {
+ public:
+  virtual ~AccountMail() = default;
+  [[nodiscard]] virtual AccountId id() const = 0;
+
+  // --- what there is: at once, from memory -------------------------------------------------------------------------
+  [[nodiscard]] virtual ListingPtr listing() const = 0;
+  /// kNoMailbox.
+  [[nodiscard]] virtual Result<Status> status(MailboxId mailbox) const = 0;
+  [[nodiscard]] virtual Quota quota() const = 0;
+  /// The account's counter: no visible change has a higher one (JMAP state).
+  [[nodiscard]] virtual Modseq modseq() const = 0;
+  /// Whether so much more would be within the quota (at RCPT with SIZE, before APPEND's continuation). kOverQuota.
+  [[nodiscard]] virtual Result<> may_accept(std::uint64_t octets, std::uint64_t messages = 1) const = 0;
+  /// The latest view if it is in memory, else null: then await view().
+  [[nodiscard]] virtual ViewPtr view_now(MailboxId mailbox) = 0;
+  /// Told of every visible change of this mailbox; of any mailbox and the listing with 0.
+  [[nodiscard]] virtual std::unique_ptr<Watch> watch(MailboxId mailbox, WakeHook hook) = 0;
+  /// \Recent (RFC 3501 §2.3.2): UIDs from the returned one on are recent to the caller, and to nobody who asks later.
+  /// Kept in memory only: after a restart nothing is recent that was there.
+  virtual Uid take_recent(MailboxId mailbox) = 0;
+  /// The same without taking (EXAMINE, STATUS).
+  [[nodiscard]] virtual Uid peek_recent(MailboxId mailbox) const = 0;
+
+  /// The latest view. kNoMailbox, kNotSelectable.
+  virtual io::Task<Result<ViewPtr>> view(MailboxId mailbox) = 0;
+
+  // --- mailboxes (RFC 9051 §6.3.4-6.3.9) -----------------------------------------------------------------------------
+  /// Creates superior names that are missing, too. kMailboxExists, kBadName, kTooMany.
+  virtual io::Task<Result<MailboxInfo>> create(std::string name, SpecialUse use = SpecialUse::none) = 0;
+  /// Deletes the messages. With inferior names the name stays, not selectable; kHasChildren if it is so already. INBOX:
+  /// kBadName.
+  virtual io::Task<Result<>> remove(std::string name) = 0;
+  /// With inferior names. Of INBOX: moves its messages to a new mailbox and leaves it empty; its inferiors stay.
+  virtual io::Task<Result<>> rename(std::string from, std::string to) = 0;
+  enum class Subscription { on, off };
+  virtual io::Task<Result<>> subscribe(std::string name, Subscription subscription) = 0;
+  virtual io::Task<Result<>> set_quota(QuotaLimits limits) = 0;
+
+  // --- messages
+  // ------------------------------------------------------------------------------------------------------- Sets are
+  // UIDs; those not there are left out without error. Each call is one batch and takes one MODSEQ, which it does not
+  // use up when nothing changes (the result's modseq is then 0). kNoMailbox, kNotSelectable, kOverQuota, kTooMany.
+  virtual io::Task<Result<AppendResult>> append(MailboxId mailbox, std::vector<AppendItem> items) = 0;
+  virtual io::Task<Result<FlagResult>> change_flags(MailboxId mailbox, UidSet uids, FlagRequest request,
+                                                    FlagOptions options = {}) = 0;
+  virtual io::Task<Result<ExpungeResult>> expunge(MailboxId mailbox, UidSet uids, ExpungeOnly only) = 0;
+  virtual io::Task<Result<CopyResult>> copy(MailboxId from, UidSet uids, MailboxId to) = 0;
+  virtual io::Task<Result<CopyResult>> move(MailboxId from, UidSet uids, MailboxId to) = 0;
+
+  // --- resynchronisation (RFC 7162 §3.2)
+  // ------------------------------------------------------------------------------
+  /// UIDs expunged after `since`, among `known` (VANISHED (EARLIER)). Where the log was trimmed: all of `known` that
+  /// are not there, as RFC 7162 §3.2.5 allows.
+  virtual io::Task<Result<UidSet>> vanished(MailboxId mailbox, Modseq since, UidSet known) = 0;
+  /// All changes after `since`, ascending; kTooMany if the log does not reach so far back (cannotCalculateChanges).
+  virtual io::Task<Result<std::vector<Change>>> changes(Modseq since, std::size_t limit) = 0;
+
+  // --- reading emails
+  // ------------------------------------------------------------------------------------------------- An expunged email
+  // stays readable for kGraveSeconds to who still has it in a view; then kExpunged.
+  /// From memory, or kWouldBlock.
+  virtual Result<EmailPtr> email_now(EmailId email) = 0;
+  virtual io::Task<Result<EmailPtr>> email(EmailId email) = 0;
+  /// Many, for big FETCHes: calls each(index in `emails`, email) in order, on the caller's loop; those that are gone
+  /// are left out. The view is valid during the call only. Reads neighbours by one scan. `each` may stop the reading by
+  /// store::Step::stop.
+  using EmailVisitor = std::function<store::Step(std::size_t index, const EmailView& email)>;
+  virtual io::Task<Result<>> emails(std::span<const EmailId> emails, EmailVisitor each) = 0;
+  /// Octets [offset, offset + length) of prepended fields and presented body as one; fewer at the end. From memory, or
+  /// kWouldBlock.
+  virtual Result<std::string> read_now(const Email& email, std::uint64_t offset, std::size_t length) = 0;
+  virtual io::Task<Result<std::string>> read(EmailPtr email, std::uint64_t offset, std::size_t length) = 0;
+  /// Octets of the body as it was received: for BINARY of binary parts, export and forwarding.
+  virtual io::Task<Result<std::string>> read_stored(EmailPtr email, std::uint64_t offset, std::size_t length) = 0;
+  /// Emails of a thread that still exist, ascending.
+  virtual io::Task<Result<std::vector<EmailId>>> thread(ThreadId thread) = 0;
+};
+using AccountMailPtr = std::shared_ptr<AccountMail>;
+
+struct MailboxStoreOptions {
+  const Clock* clock = &system_clock();
+  /// Accounts kept loaded though nobody uses them.
+  std::size_t idle_accounts_max = 10'000;
+  /// Views nobody holds are dropped after so long.
+  Duration view_idle = std::chrono::minutes(10);
+};
+
+class MailboxStore {
+ public:
+  /// The tablet must have been opened with Records of records.h for this room's keys. Both outlive the store.
+  static std::unique_ptr<MailboxStore> make(store::Tablet& tablet, Pool& pool, MailboxStoreOptions options = {});
+  virtual ~MailboxStore() = default;
+
+  /// The account's mail, loaded if it is not; keep the pointer for as long as it is needed. An account that was never
+  /// made is kNoMailbox.
+  virtual io::Task<Result<AccountMailPtr>> account(AccountId account) = 0;
+  /// Null when it is not loaded.
+  virtual AccountMailPtr account_now(AccountId account) = 0;
+  /// Makes INBOX and the special mailboxes, and subscribes to them. Making it again changes nothing.
+  virtual io::Task<Result<>> create_account(AccountId account, QuotaLimits limits) = 0;
+  /// All its mail is gone; sessions that hold it get kNoMailbox.
+  virtual io::Task<Result<>> remove_account(AccountId account) = 0;
+
+  /// One accept: one batch for all recipients that are taken and what else the delivery carries. The vector has a
+  /// result for each recipient (kOverQuota, kNoMailbox for an unknown account); an error of the whole means nobody has
+  /// it.
+  virtual io::Task<Result<std::vector<Result<Delivered>>>> deliver(Delivery delivery) = 0;
+  /// A buffer for one incoming message.
+  virtual std::unique_ptr<Intake> intake() = 0;
+
+  /// Housekeeping, to be called about every minute: emails expunged more than kGraveSeconds ago are erased, views and
+  /// accounts nobody uses are dropped.
+  virtual io::Task<Result<>> tidy() = 0;
+};
+
+}  // namespace angarium::mailbox
