@@ -1,12 +1,13 @@
 # One static library a room, its tests and fuzz targets beside its code.
 #
-#   angarium_room(NAME [DEPENDS room...] [LIBRARIES target...])
+#   angarium_room(NAME [DEPENDS room...] [LIBRARIES target...] [TEST_LIBRARIES target...])
 #
 # Called from src/ROOM/CMakeLists.txt. Every *.cpp of the folder and of its command/ belongs to the room, except
 #   *_test.cpp   linked into the test program NAME_test
 #   *_fuzz.cpp   one libFuzzer target each, NAME_FILE_fuzz, with FILE.dict as its dictionary
 # DEPENDS names rooms of lower floors only; LIBRARIES names what comes from outside and stays private to the
-# room, because heavy headers may be included by its .cpp files only.
+# room, because heavy headers may be included by its .cpp files only. TEST_LIBRARIES are linked into the test program,
+# as angarium_session (tests/support/session.h) for protocols.
 
 add_library(angarium_options INTERFACE)
 target_compile_options(angarium_options INTERFACE
@@ -23,7 +24,7 @@ if(ANGARIUM_TESTS)
 endif()
 
 function(angarium_room name)
-  cmake_parse_arguments(ROOM "" "" "DEPENDS;LIBRARIES" ${ARGN})
+  cmake_parse_arguments(ROOM "" "" "DEPENDS;LIBRARIES;TEST_LIBRARIES" ${ARGN})
   file(GLOB sources CONFIGURE_DEPENDS *.cpp command/*.cpp)
   set(tests ${sources})
   set(fuzzers ${sources})
@@ -40,7 +41,7 @@ function(angarium_room name)
     file(CONFIGURE OUTPUT ${CMAKE_CURRENT_BINARY_DIR}/paths.cpp CONTENT
       "#include \"support/test.h\"\nnamespace angarium::test {\nconst char* const kRoomDirectory = \"${CMAKE_CURRENT_SOURCE_DIR}\";\nconst char* const kTestsDirectory = \"${PROJECT_SOURCE_DIR}/tests\";\n}\n")
     add_executable(${name}_test ${tests} ${CMAKE_CURRENT_BINARY_DIR}/paths.cpp)
-    target_link_libraries(${name}_test PRIVATE ${name} angarium_test_main angarium_options ${ROOM_LIBRARIES} fmt::fmt)
+    target_link_libraries(${name}_test PRIVATE ${name} ${ROOM_TEST_LIBRARIES} angarium_test_main angarium_options ${ROOM_LIBRARIES} fmt::fmt)
     target_include_directories(${name}_test PRIVATE ${PROJECT_SOURCE_DIR}/tests)
     add_test(NAME ${name} COMMAND ${name}_test)
     set_tests_properties(${name} PROPERTIES LABELS room)

@@ -17,7 +17,4 @@ struct ConnectOptions {
 /// TCP (with TCP_NODELAY) or a UNIX socket. kRefused, kUnreachable, kTimedOut, kNoDescriptors.
 Task<Result<std::unique_ptr<Stream>>> connect(Endpoint to, ConnectOptions options = {});
 
-/// The uid of the process at the other end of a UNIX socket's stream (SO_PEERCRED); none for other streams.
-std::optional<unsigned> peer_uid(const Stream& stream);
-
 }  // namespace angarium::io

@@ -1,6 +1,8 @@
 // The kinds of error that sockets, streams and thread pools give.
 #pragma once
 
+#include <string_view>
+
 #include "base/result.h"
 
 namespace angarium::io {

@@ -80,7 +80,7 @@ class Loop {
   Loop& operator=(const Loop&) = delete;
   virtual ~Loop();
 
-  /// The loop that this thread runs or, outside run(), the one constructed last. There must be one.
+  /// The loop that this thread runs; a SimulatedLoop is current from its construction on. There must be one.
   static Loop& current();
   static Loop* current_or_null();
 
@@ -89,6 +89,9 @@ class Loop {
   bool spawn(Task<> task);
   /// Tasks spawned and not ended.
   [[nodiscard]] std::size_t tasks() const { return root_count_; }
+
+  /// Destroys every task that did not end, wherever it waits. Outside run(); bodies call it first in their destructors.
+  void destroy_tasks() noexcept;
 
   /// Runs `work` on the loop in a later turn. From any thread.
   void post(std::move_only_function<void()> work);
@@ -162,9 +165,9 @@ class Loop {
   /// Everything that is ready now: posted work, due timers, the coroutines in line when it was called.
   void turn(Moment now);
   [[nodiscard]] bool work_waiting() const;
-  [[nodiscard]] bool finished() const;
-  /// Destroys every task that did not end: bodies call it first in their destructors.
-  void destroy_tasks() noexcept;
+  /// Whether run() has to return; takes the wish to stop.
+  [[nodiscard]] bool finished();
+  [[nodiscard]] bool stop_wanted() const { return stopping_.load() || (draining_.load() && root_count_ == 0); }
   [[nodiscard]] std::size_t owed() const { return owed_; }
 
   /// Makes `loop` this thread's current one while it lives.
@@ -181,6 +184,7 @@ class Loop {
   friend Resumption;
   friend WakeOnce;
   struct Root;
+  struct RootTask;
 
   void run_posted();
   void take_inbox();
@@ -199,17 +203,20 @@ class Loop {
   std::atomic<bool> draining_{false};
 };
 
+/// What the kernel says of a descriptor. An error or a hang-up makes all three true.
+struct Readiness {
+  bool input = false;
+  bool output = false;
+  bool hang_up = false;  ///< the peer ended its side; reported once
+};
+
 /// Readiness of a descriptor, by edges: after a call nothing more comes before a read or write said "nothing now".
 class Watch {
  public:
-  explicit Watch(int descriptor) : descriptor_(descriptor) {}
   virtual ~Watch() = default;
-  [[nodiscard]] int descriptor() const { return descriptor_; }
-  /// On the loop's thread. An error or hang-up makes both true.
-  virtual void ready(bool input, bool output) = 0;
-
- private:
-  int descriptor_;
+  [[nodiscard]] virtual int descriptor() const = 0;
+  /// On the loop's thread.
+  virtual void ready(Readiness readiness) = 0;
 };
 
 /// The real loop. Fails when the kernel gives no descriptors.

@@ -1,10 +1,12 @@
 // Streams and time without an operating system: for tests, scripts and simulations.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <utility>
 
+#include "io/error.h"
 #include "io/stream.h"
 
 namespace angarium::io {
@@ -56,7 +58,7 @@ struct MemoryPair {
   std::unique_ptr<Stream> second;
 };
 /// Two connected ends on one loop.
-MemoryPair memory_pair(MemoryOptions options = {}, Loop& loop = Loop::current());
+MemoryPair memory_pair(MemoryOptions options = {});
 
 struct Faults {
   std::uint64_t seed = 1;
@@ -66,6 +68,6 @@ struct Faults {
   Duration delay_max{0};                  ///< each wait ends so much later, at random
 };
 /// A stream that fails by seed.
-std::unique_ptr<Stream> faulty(std::unique_ptr<Stream> inner, Faults faults, Loop& loop = Loop::current());
+std::unique_ptr<Stream> faulty(std::unique_ptr<Stream> inner, Faults faults);
 
 }  // namespace angarium::io

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string_view>
 
@@ -91,14 +92,17 @@ class Stream {
   [[nodiscard]] virtual const Endpoint& peer() const = 0;
   [[nodiscard]] virtual const Endpoint& local() const = 0;
 
+  /// The user id of the process at the other end of a UNIX socket (SO_PEERCRED, unix(7)); none otherwise.
+  [[nodiscard]] virtual std::optional<unsigned> peer_uid() const { return std::nullopt; }
+
   // For StreamWait and for streams that stand on others.
   /// Keeps the wait until it can be finished and returns true, or finishes it now and returns false.
   virtual bool start_wait(StreamWait& wait) = 0;
   virtual void stop_wait(StreamWait& wait) noexcept = 0;
 };
 
-/// Writes all, waiting as needed.
-Task<Result<void>> write_all(Stream& stream, std::string_view octets);
+/// Writes all, waiting as needed; `octets` must live so long.
+ValueOrTask<Result<void>> write_all(Stream& stream, std::string_view octets);
 /// Fills `room`; kEndOfStream when the stream ends before.
 Task<Result<void>> read_exactly(Stream& stream, std::span<char> room);
 

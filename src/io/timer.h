@@ -3,6 +3,8 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
+#include <utility>
 
 #include "base/time.h"
 
@@ -57,8 +59,15 @@ class TimerWheel {
   static constexpr int kSlotBits = 6;
   static constexpr int kSlots = 1 << kSlotBits;
 
+  struct Due {
+    std::size_t level;
+    std::size_t slot;
+    std::int64_t tick;
+  };
+
   void insert(Timer& timer);
-  void take_slot(int level, int slot, Timer*& list);
+  void take_slot(std::size_t level, std::size_t slot, Timer*& list);
+  [[nodiscard]] std::optional<Due> next_due() const;
 
   std::int64_t now_tick_;  ///< every timer of an earlier tick has fired
   std::array<std::uint64_t, kLevels> occupied_{};

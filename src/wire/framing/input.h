@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string_view>
@@ -26,7 +27,8 @@ struct Line {
 };
 
 /// Unread octets of one connection. While it is empty and waits for more it holds no memory: reading goes through
-/// blocks of the thread. Views given out stay valid until the next fill(), more(), append() or clear().
+/// blocks of the thread. Views given out stay valid until the next fill(), more(), append() or clear(). Stays on the
+/// thread that reads into it.
 class Input {
  public:
   /// The most it holds.

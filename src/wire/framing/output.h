@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -52,8 +53,9 @@ class Output {
   };
 
   io::Task<Result<void>> flush_to(io::Stream& stream, std::size_t left);
-  std::size_t gather(std::string_view* pieces, std::size_t most) const;
+  std::size_t gather(std::span<std::string_view> pieces) const;
   void advance(std::size_t count);
+  void compact();
 
   std::string text_;
   std::vector<Shared> shared_;
