@@ -1,5 +1,6 @@
 #include "message/encoded_word.h"
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <optional>
@@ -65,7 +66,7 @@ std::size_t fold_end(std::string_view text, std::size_t at) {
 void append_q(std::string& out, std::string_view text) {
   for (std::size_t i = 0; i < text.size(); ++i) {
     const char c = text[i];
-    if (c == '=' && i + 2 < text.size() + 0 && hex_value(text[i + 1]) >= 0 && hex_value(text[i + 2]) >= 0) {
+    if (c == '=' && i + 2 < text.size() && hex_value(text[i + 1]) >= 0 && hex_value(text[i + 2]) >= 0) {
       out += static_cast<char>(hex_value(text[i + 1]) * 16 + hex_value(text[i + 2]));
       i += 2;
     } else if (c == '_') {
@@ -101,13 +102,12 @@ class WordScanner {
   }
 
  private:
-  /// The next "?=" at or after `at`. Remembered, so that many openings cost one search.
+  /// The next "?=" at or after `at`, which never goes back. Remembered, so that many openings cost one search.
   std::size_t close_after(std::size_t at) {
-    if (close_ == kNone || close_ >= at) {
-      if (searched_ && (close_ == kNone || close_ >= at)) return close_;
+    if (!searched_ || close_ < at) {
+      close_ = text_.find("?=", at);
+      searched_ = true;
     }
-    close_ = text_.find("?=", at);
-    searched_ = true;
     return close_;
   }
 
@@ -122,15 +122,18 @@ class WordJoiner {
   explicit WordJoiner(std::string& out) : out_(out) {}
 
   void add(const EncodedWord& word) {
-    if (!equals_ignore_case(charset_, word.charset)) {
+    std::string octets;
+    if (word.encoding == 'B') {
+      append_base64(octets, word.text);
+    } else {
+      append_q(octets, word.text);
+    }
+    // A word that begins with an escape sequence (ISO-2022) was ended properly before: it stands alone.
+    if (!equals_ignore_case(charset_, word.charset) || octets.starts_with('\x1b')) {
       flush();
       charset_ = word.charset;
     }
-    if (word.encoding == 'B') {
-      append_base64(octets_, word.text);
-    } else {
-      append_q(octets_, word.text);
-    }
+    octets_ += octets;
   }
   void flush() {
     if (!octets_.empty()) out_ += to_utf8(octets_, charset_);
@@ -214,7 +217,8 @@ std::size_t character_size(std::string_view text) {
 
 /// Appends well-formed text as encoded words with a blank between each two. The first fits what its line has left.
 void append_encoded(std::string& out, std::string_view text, std::size_t column) {
-  const bool q = q_size(text) <= b_size(text.size());
+  // Q can be read without decoding, so base64 must be much shorter to be taken.
+  const bool q = q_size(text) * 2 <= b_size(text.size()) * 3;
   // RFC 2047 §2: a line with an encoded word is at most 76 long. A word that gets no room begins its own line.
   constexpr std::size_t kLineWithWord = 76;
   constexpr std::size_t kSmallest = kFrame + 12;  // one character of four octets, in Q
@@ -263,6 +267,13 @@ bool all_atoms(std::string_view text) {
   return !blank;
 }
 
+/// Well-formed, and without what could end a line.
+std::string safe_text(std::string_view utf8) {
+  std::string text = repair_utf8(utf8);
+  std::ranges::replace_if(text, [](char c) { return c == '\r' || c == '\n' || c == '\0'; }, ' ');
+  return text;
+}
+
 }  // namespace
 
 std::string decode_text(std::string_view value) {
@@ -295,7 +306,7 @@ bool plain_text(std::string_view utf8) {
 
 std::string encode_text(std::string_view utf8, std::size_t column) {
   if (plain_text(utf8)) return std::string(utf8);
-  const std::string text = repair_utf8(utf8);
+  const std::string text = safe_text(utf8);
   // The run from the first to the last word that needs it; blanks inside are encoded, those at its ends stay outside.
   std::size_t first = kNone;
   std::size_t last = 0;
@@ -307,6 +318,7 @@ std::string encode_text(std::string_view utf8, std::size_t column) {
     }
     at = end + 1;
   }
+  if (first == kNone) return text;
   std::string out = text.substr(0, first);
   // Encoded words need a blank before them; what stands before in the same line is known only when it is short.
   append_encoded(out, std::string_view(text).substr(first, last - first), column + first);
@@ -318,7 +330,7 @@ std::string encode_phrase(std::string_view utf8, std::size_t column) {
   if (plain && all_atoms(utf8) && all_ascii(utf8)) return std::string(utf8);
   if (!plain) {
     std::string out;
-    append_encoded(out, repair_utf8(utf8), column);
+    append_encoded(out, safe_text(utf8), column);
     return out;
   }
   std::string out = "\"";
