@@ -156,7 +156,7 @@ class DateParser {
       const bool zone_first = in_.is_word();
       if (zone_first) zone();
       if (!year()) return std::nullopt;
-      if (!zone_first || in_.is_sign('+') || in_.is_sign('-')) zone();
+      if (!zone_first || !in_.at_end()) zone();
     } else {
       zone();
     }
@@ -261,7 +261,8 @@ class DateParser {
       grade(Conformance::malformed);
     }
     if (!in_.is_sign('+') && !in_.is_sign('-')) {
-      unknown_zone(Conformance::malformed);
+      date_.zone_unknown = true;
+      grade(Conformance::malformed);
       return;
     }
     zone_offset();

@@ -77,7 +77,8 @@ class Completion {
   [[nodiscard]] const Batch& batch() const { return batch_; }
 
  private:
-  friend class CompletionAccess;  // the store's own view (tablet_queue.h)
+  friend class Tablet;
+  friend class Committer;
   Batch batch_;
   Completion* next_ = nullptr;
   Wake* wake_;

@@ -6,38 +6,6 @@
 
 namespace angarium::protocol::smtp {
 
-Line LineReader::next(std::string_view input, std::size_t limit) {
-  if (skipped_ > 0) return skip(input);
-  const std::size_t end = input.find('\n', std::min(scanned_, input.size()));
-  if (end == std::string_view::npos) {
-    if (input.size() < limit) {
-      scanned_ = input.size();
-      return {};
-    }
-    return skip(input);
-  }
-  if (end >= limit) return skip(input);
-  scanned_ = 0;
-  std::string_view text = input.substr(0, end);
-  const bool ended_well = text.ends_with('\r');
-  if (ended_well) text.remove_suffix(1);
-  // CR and LF mean nothing but a line's end, and only together (RFC 5321 §2.3.8).
-  const bool bare = !ended_well || text.find('\r') != std::string_view::npos;
-  return {bare ? Line::Kind::bare : Line::Kind::complete, text, end + 1};
-}
-
-Line LineReader::skip(std::string_view input) {
-  scanned_ = 0;
-  const std::size_t end = input.find('\n');
-  if (end != std::string_view::npos) {
-    skipped_ = 0;
-    return {Line::Kind::too_long, {}, end + 1};
-  }
-  skipped_ += input.size();
-  if (skipped_ > kLineEndless) return {Line::Kind::endless, {}, input.size()};
-  return {Line::Kind::incomplete, {}, input.size()};
-}
-
 CommandLine split_command(std::string_view line) {
   while (!line.empty() && is_wsp(line.back())) line.remove_suffix(1);
   CommandLine command{take_until(line, ' '), line};
@@ -81,28 +49,6 @@ EnhancedCode take_enhanced(std::string_view& text, std::uint16_t code) {
 }  // namespace
 
 EnhancedCode parse_enhanced(std::string_view text, std::uint16_t code) { return take_enhanced(text, code); }
-
-Result<ReplyReader::Progress> ReplyReader::read(std::string_view& input) {
-  while (!input.empty()) {
-    const std::size_t end = input.find('\n');
-    const std::string_view piece = input.substr(0, end == std::string_view::npos ? input.size() : end + 1);
-    if (partial_.size() + piece.size() > kReplyLineMax)
-      return fail(kReplyTooLong, "a line of the server's reply is too long");
-    input.remove_prefix(piece.size());
-    if (end == std::string_view::npos) {
-      partial_ += piece;
-      return Progress::more;
-    }
-    std::string_view text = piece;
-    if (!partial_.empty()) text = partial_.append(piece);
-    text.remove_suffix(1);
-    if (text.ends_with('\r')) text.remove_suffix(1);
-    const Progress progress = TRY(line(text));
-    partial_.clear();
-    if (progress == Progress::done) return Progress::done;
-  }
-  return Progress::more;
-}
 
 Result<ReplyReader::Progress> ReplyReader::line(std::string_view text) {
   const auto code = parse_number<std::uint16_t>(text.substr(0, 3));

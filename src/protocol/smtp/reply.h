@@ -44,6 +44,8 @@ struct Reply {
   Reply(const ReplyView& view) : code(view.code), enhanced(view.enhanced), text(view.text) {}
   operator ReplyView() const { return {code, enhanced, text}; }
 
+  /// 2yz or 3yz.
+  [[nodiscard]] bool positive() const { return code >= 200 && code < 400; }
   /// 2yz: done, the next command may follow.
   [[nodiscard]] bool completed() const { return code >= 200 && code < 300; }
   /// 3yz: the server waits for more.
@@ -74,11 +76,10 @@ inline constexpr ReplyView kAuthenticated{235, {2, 7, 0}, "Authentication succes
 // The connection ends or is not wanted. The server puts its name before these texts (RFC 5321 §4.2.3).
 inline constexpr ReplyView kClosing{221, {2, 0, 0}, "Service closing transmission channel"};
 inline constexpr ReplyView kShuttingDown{421, {4, 3, 2}, "Service not available, closing transmission channel"};
-inline constexpr ReplyView kTooBusy{421, {4, 3, 2}, "Too many connections, try again later"};
 inline constexpr ReplyView kTimedOutWaiting{421, {4, 4, 2}, "Timeout exceeded, closing transmission channel"};
 inline constexpr ReplyView kTooManyErrors{421, {4, 7, 0}, "Too many errors, closing transmission channel"};
 inline constexpr ReplyView kTooManyCommands{421, {4, 7, 0}, "Too many commands, closing transmission channel"};
-inline constexpr ReplyView kNotWanted{554, {5, 7, 1}, "No SMTP service here"};
+inline constexpr ReplyView kForeign{421, {4, 7, 0}, "This is a mail server, closing transmission channel"};
 inline constexpr ReplyView kNotSynchronized{554, {5, 5, 0}, "SMTP protocol synchronization error"};
 
 // Syntax and sequence.
@@ -89,12 +90,12 @@ inline constexpr ReplyView kBadOctets{500, {5, 5, 2}, "Invalid octets in command
 inline constexpr ReplyView kBadArguments{501, {5, 5, 4}, "Syntax error in parameters or arguments"};
 inline constexpr ReplyView kNoArguments{501, {5, 5, 4}, "Command takes no parameters"};
 inline constexpr ReplyView kBadName{501, {5, 5, 4}, "Domain or address literal required"};
-inline constexpr ReplyView kNotImplemented{502, {5, 5, 1}, "Command not implemented"};
+inline constexpr ReplyView kNotImplemented{502, {5, 5, 1}, "Command not implemented"};  // tidy: RFC 5321's words
 inline constexpr ReplyView kBadSequence{503, {5, 5, 1}, "Bad sequence of commands"};
 inline constexpr ReplyView kGreetFirst{503, {5, 5, 1}, "Send EHLO or HELO first"};
 inline constexpr ReplyView kGreetFirstLmtp{503, {5, 5, 1}, "Send LHLO first"};
 inline constexpr ReplyView kMailFirst{503, {5, 5, 1}, "Send MAIL first"};
-inline constexpr ReplyView kNestedMail{503, {5, 5, 1}, "Sender already specified"};
+inline constexpr ReplyView kNested{503, {5, 5, 1}, "A mail transaction is in progress"};
 inline constexpr ReplyView kNoRecipients{503, {5, 5, 1}, "No valid recipients"};
 inline constexpr ReplyView kUnknownParameter{555, {5, 5, 4}, "MAIL FROM/RCPT TO parameters not recognized"};
 inline constexpr ReplyView kBinaryNeedsBdat{503, {5, 5, 1}, "BINARYMIME messages are sent with BDAT"};
@@ -112,7 +113,6 @@ inline constexpr ReplyView kTooManyRecipients{452, {4, 5, 3}, "Too many recipien
 inline constexpr ReplyView kTooManyMessages{421, {4, 5, 3}, "Too many messages, closing transmission channel"};
 inline constexpr ReplyView kTooBig{552, {5, 3, 4}, "Message size exceeds fixed maximum message size"};  // RFC 1870 §6.1
 inline constexpr ReplyView kBareLineEnds{554, {5, 6, 0}, "Message has bare CR or LF"};  // RFC 5321 §2.3.8
-inline constexpr ReplyView kTooManyHops{554, {5, 4, 6}, "Too many hops"};
 
 // Authentication and security.
 inline constexpr ReplyView kAuthenticationRequired{530, {5, 7, 0}, "Authentication required"};

@@ -53,10 +53,10 @@ enum class Step : std::uint8_t {
   go,
   greet,       ///< 503: EHLO first
   mail,        ///< 503: MAIL first
-  nested,      ///< 503: a transaction is open already
+  nested,      ///< 503: amid a transaction
   recipients,  ///< 503: no valid recipients
   begun,       ///< 503: DATA after BDAT, or anything else amid chunks
-  absent,      ///< 502: known, not implemented
+  absent,      ///< 502: known, and not offered
 };
 
 enum class Arguments : std::uint8_t { none, optional, required };
@@ -67,9 +67,13 @@ enum class Spoken : std::uint8_t { both, smtp, lmtp };
 enum class Needs : std::uint8_t { nothing, tls, tls_and_auth };
 /// Whether its reply may wait for those of the commands behind it (RFC 2920 §3.2).
 enum class Sent : std::uint8_t { with_group, at_once };
-/// Whether other commands may follow it unanswered (RFC 2920 §3.1). Where they may not, octets that were sent
-/// with it are not the client's, or not meant as commands.
-enum class Group : std::uint8_t { anywhere, last };
+/// What may follow it unanswered (RFC 2920 §3.1).
+enum class Group : std::uint8_t {
+  anywhere,  ///< other commands; also behind EHLO, where they should not but are still commands
+  last,      ///< nothing: octets that came with it are not meant as commands, and the session ends
+  chunk,     ///< so many octets as it says, also when it is refused (RFC 3030 §2), then commands
+  own,       ///< as the command itself says
+};
 
 struct Rule {
   Verb verb;
@@ -100,21 +104,21 @@ inline constexpr std::array<Rule, kVerbs> kRules = [] {
   constexpr auto noargs = Arguments::none;
   return std::array<Rule, kVerbs>{{
   //  verb         name        connected greeted sender      recipients  chunks   arguments spoken  needs         reply       group
-    { V::helo,     "HELO",     { go,     go,     go,         go,         go     }, required, kSmtp, nothing,      at_once,    last     },
-    { V::ehlo,     "EHLO",     { go,     go,     go,         go,         go     }, required, kSmtp, nothing,      at_once,    last     },
-    { V::lhlo,     "LHLO",     { go,     go,     go,         go,         go     }, required, kLmtp, nothing,      at_once,    last     },
+    { V::helo,     "HELO",     { go,     go,     go,         go,         go     }, required, kSmtp, nothing,      at_once,    anywhere },
+    { V::ehlo,     "EHLO",     { go,     go,     go,         go,         go     }, required, kSmtp, nothing,      at_once,    anywhere },
+    { V::lhlo,     "LHLO",     { go,     go,     go,         go,         go     }, required, kLmtp, nothing,      at_once,    anywhere },
     { V::mail,     "MAIL",     { greet,  go,     nested,     nested,     nested }, required, kBoth, tls_and_auth, with_group, anywhere },
     { V::rcpt,     "RCPT",     { greet,  mail,   go,         go,         begun  }, required, kBoth, tls_and_auth, with_group, anywhere },
     { V::data,     "DATA",     { greet,  mail,   Step::recipients, go,   begun  }, noargs,   kBoth, tls_and_auth, at_once,    last     },
-    { V::bdat,     "BDAT",     { greet,  mail,   Step::recipients, go,   go     }, required, kBoth, tls_and_auth, with_group, anywhere },
+    { V::bdat,     "BDAT",     { greet,  mail,   Step::recipients, go,   go     }, required, kBoth, tls_and_auth, with_group, chunk    },
     { V::rset,     "RSET",     { go,     go,     go,         go,         go     }, noargs,   kBoth, tls,          with_group, anywhere },
     { V::vrfy,     "VRFY",     { go,     go,     go,         go,         go     }, required, kBoth, tls_and_auth, at_once,    anywhere },
     { V::expn,     "EXPN",     { go,     go,     go,         go,         go     }, required, kBoth, tls_and_auth, at_once,    anywhere },
     { V::help,     "HELP",     { go,     go,     go,         go,         go     }, optional, kBoth, tls_and_auth, at_once,    anywhere },
     { V::noop,     "NOOP",     { go,     go,     go,         go,         go     }, optional, kBoth, nothing,      at_once,    anywhere },
     { V::quit,     "QUIT",     { go,     go,     go,         go,         go     }, noargs,   kBoth, nothing,      at_once,    anywhere },
-    { V::auth,     "AUTH",     { greet,  go,     nested,     nested,     nested }, required, kBoth, nothing,      at_once,    last     },
-    { V::starttls, "STARTTLS", { greet,  go,     go,         go,         go     }, noargs,   kBoth, nothing,      at_once,    last     },
+    { V::auth,     "AUTH",     { greet,  go,     nested,     nested,     nested }, required, kBoth, nothing,      at_once,    own      },
+    { V::starttls, "STARTTLS", { go,     go,     go,         go,         go     }, noargs,   kBoth, nothing,      at_once,    own      },
     { V::turn,     "TURN",     { absent, absent, absent,     absent,     absent }, optional, kBoth, nothing,      at_once,    anywhere },
     { V::etrn,     "ETRN",     { absent, absent, absent,     absent,     absent }, optional, kBoth, nothing,      at_once,    anywhere },
     { V::atrn,     "ATRN",     { absent, absent, absent,     absent,     absent }, optional, kBoth, nothing,      at_once,    anywhere },

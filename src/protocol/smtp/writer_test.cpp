@@ -1,5 +1,6 @@
 #include "protocol/smtp/writer.h"
 
+#include "base/text.h"
 #include "protocol/smtp/reader.h"
 #include "protocol/smtp/state.h"
 #include "support/test.h"
@@ -54,7 +55,13 @@ TEST_CASE("what the writer writes the reader reads") {
       const std::string out = written({250, enhanced, text});
       std::string_view input = out;
       ReplyReader reader;
-      REQUIRE(reader.read(input).value() == ReplyReader::Progress::done);
+      while (!input.empty()) {
+        std::string_view line = take_until(input, '\n');
+        REQUIRE(line.ends_with('\r'));
+        line.remove_suffix(1);
+        const bool last = reader.line(line).value() == ReplyReader::Progress::done;
+        CHECK(last == input.empty());
+      }
       const Reply reply = reader.take();
       CHECK(reply.code == 250);
       CHECK(reply.enhanced == enhanced);

@@ -1,0 +1,21 @@
+#include "protocol/smtp/backend.h"
+
+#include <array>
+
+namespace angarium::protocol::smtp {
+
+std::string_view with_keyword(const Peer& peer, envelope::Utf8 utf8) {
+  if (peer.hello == Hello::none || peer.hello == Hello::helo) return "SMTP";
+  // RFC 3848 §1, RFC 6531 §4.3: S for TLS, A for authentication.
+  constexpr std::array<std::string_view, 16> kKeywords = {
+      "ESMTP",    "ESMTPS",    "ESMTPA",    "ESMTPSA",    "LMTP",     "LMTPS",     "LMTPA",     "LMTPSA",
+      "UTF8SMTP", "UTF8SMTPS", "UTF8SMTPA", "UTF8SMTPSA", "UTF8LMTP", "UTF8LMTPS", "UTF8LMTPA", "UTF8LMTPSA"};
+  std::size_t index = 0;
+  if (peer.channel == Channel::tls) index += 1;
+  if (peer.identity) index += 2;
+  if (peer.hello == Hello::lhlo) index += 4;
+  if (utf8 == envelope::Utf8::accept) index += 8;
+  return kKeywords[index];
+}
+
+}  // namespace angarium::protocol::smtp

@@ -1,0 +1,122 @@
+// All that SMTP knows of the house: the port through which a session is answered. Bodies: agents, and memory_backend.h.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "envelope/envelope.h"
+#include "io/address.h"
+#include "io/task.h"
+#include "message/dots.h"
+#include "protocol/smtp/reply.h"
+#include "sasl/scram.h"
+#include "sasl/secret.h"
+#include "sasl/server.h"
+#include "sasl/types.h"
+
+namespace angarium::protocol::smtp {
+
+/// How the client introduced itself.
+enum class Hello : std::uint8_t { none, helo, ehlo, lhlo };
+enum class Channel : std::uint8_t { plain, tls };
+
+/// What is known of the client. Lives as long as its session, and changes as the client goes on.
+struct Peer {
+  io::Endpoint remote;
+  io::Endpoint local;
+  Hello hello = Hello::none;
+  std::string name;  ///< what it called itself; never verified here (RFC 5321 §4.1.4)
+  Channel channel = Channel::plain;
+  std::string tls;  ///< protocol and cipher in words, for trace fields; empty without TLS
+  /// Who proved to be, once AUTH succeeded.
+  std::optional<sasl::Identity> identity;
+  std::string mechanism;
+};
+
+/// The keyword of the Received field's "with" clause (RFC 3848, RFC 6531 §4.3): "SMTP", "ESMTPSA", "UTF8LMTPS", ….
+std::string_view with_keyword(const Peer& peer, envelope::Utf8 utf8);
+
+/// What the body turned out to be; known at its end.
+struct BodyFacts {
+  std::uint64_t octets = 0;   ///< that append() was given
+  message::LineScanner seen;  ///< of what was received, dots unstuffed, line ends as they came
+};
+
+/// What became of a message. SMTP says `reply`; LMTP says one of `each` for every accepted RCPT, in order, or `reply`
+/// as often when `each` is empty (RFC 2033 §4.2).
+struct Outcome {
+  Reply reply;
+  std::vector<Reply> each;
+};
+
+/// Whether a sink wants more octets now.
+enum class Flow : std::uint8_t { more, pause };
+
+/// What a client did that honest ones seldom do, for whoever bans.
+enum class Offence : std::uint8_t {
+  early_talk,          ///< spoke before the greeting, or sent on where it had to wait
+  bad_command,         ///< unknown, malformed or out of sequence
+  foreign_protocol,    ///< an HTTP request
+  injected_plaintext,  ///< sent plain octets behind STARTTLS (CVE-2011-0411)
+  bare_line_end,       ///< CR or LF alone in a message
+  failed_auth,
+  too_many_errors,
+  too_slow,
+};
+
+/// One session's counterpart. The session calls one function at a time and awaits what it returns before the next; it
+/// may be destroyed while it waits. A reply with code 421 from any function ends the connection after it was sent. An
+/// error becomes a reply through reply_for(). Replies to MAIL, RCPT and the end of data bear the delivery id in their
+/// text.
+class Session {
+ public:
+  virtual ~Session() = default;
+
+  // --- Greeting -----------------------------------------------------------------------------------------------------
+  /// Before the first octet is sent. 220 (the text after the host name, may be empty), or 421 or 554 to refuse.
+  virtual io::Task<Result<Reply>> connected(const Peer& peer) = 0;
+
+  // --- Authentication -----------------------------------------------------------------------------------------------
+  /// The site's part of the exchange's context: salt key, iterations, an external identity. Bindings and the list shown
+  /// are filled in by the session.
+  virtual sasl::ServerContext sasl_context() = 0;
+  /// As sasl::PasswordWanted asks.
+  virtual io::Task<Result<>> verify_password(const sasl::Identity& identity, const sasl::Secret& password) = 0;
+  /// As sasl::AuthorityWanted asks.
+  virtual io::Task<Result<>> check_authority(const sasl::Identity& identity) = 0;
+  /// As sasl::ScramKeysWanted asks.
+  virtual io::Task<Result<std::optional<sasl::ScramCredentials>>> scram_keys(const sasl::Identity& identity,
+                                                                             sasl::Hash hash) = 0;
+
+  // --- Transaction --------------------------------------------------------------------------------------------------
+  /// Opens one. 250, or a refusal that leaves none open.
+  virtual io::ValueOrTask<Result<Reply>> mail(const envelope::Sender& sender) = 0;
+  /// 250 or 251, or a refusal of this recipient.
+  virtual io::ValueOrTask<Result<Reply>> rcpt(const envelope::Recipient& recipient) = 0;
+  /// Before the first octet of the body: a positive reply, whose text is not sent, or why the body is not wanted now.
+  virtual io::ValueOrTask<Result<Reply>> begin_body() = 0;
+  /// The next octets of the body: line ends CR LF, dots unstuffed. They are gone after the call. An error refuses the
+  /// message at its end; no more octets come then.
+  virtual Result<Flow> append(std::string_view octets) = 0;
+  /// After Flow::pause: completes when append() may be called again.
+  virtual io::ValueOrTask<Result<>> drained() = 0;
+  /// The body is whole. What is answered with 2yz is durable. Either way the transaction is over.
+  virtual io::Task<Result<Outcome>> commit(const BodyFacts& facts) = 0;
+  /// The transaction is over without a message: RSET, EHLO, a refused body, a lost connection. Called once for each
+  /// transaction that mail() opened and commit() did not end.
+  virtual void abort() = 0;
+
+  // --- Directory ----------------------------------------------------------------------------------------------------
+  /// `utf8`: whether the reply may hold UTF-8 (RFC 6531 §3.7.4.2).
+  virtual io::Task<Result<Reply>> vrfy(std::string_view text, envelope::Utf8 utf8) = 0;
+  virtual io::Task<Result<Reply>> expn(std::string_view text, envelope::Utf8 utf8) = 0;
+
+  // --- Conduct ------------------------------------------------------------------------------------------------------
+  virtual void offence(Offence kind) = 0;
+};
+
+}  // namespace angarium::protocol::smtp

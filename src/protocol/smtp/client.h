@@ -1,0 +1,156 @@
+// The client's half of SMTP, submission and LMTP: sends mail to any server, ours or foreign.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/time.h"
+#include "envelope/envelope.h"
+#include "io/task.h"
+#include "protocol/smtp/extensions.h"
+#include "protocol/smtp/reader.h"
+#include "protocol/smtp/reply.h"
+#include "sasl/client.h"
+#include "sasl/mechanism.h"
+#include "wire/connection/connection.h"
+#include "wire/framing/input.h"
+#include "wire/framing/output.h"
+
+namespace angarium::protocol::smtp {
+
+/// The server refused what everything else needs: greeting, EHLO, STARTTLS or AUTH. The text holds its reply.
+inline constexpr ErrorKind kRefusedNow{"smtp.refused-now", Fault::dependency, Lasting::temporary};
+inline constexpr ErrorKind kRefusedForGood{"smtp.refused-for-good", Fault::dependency, Lasting::permanent};
+/// The server cannot take the message as it is: 8-bit, binary, UTF-8, or its size. Nothing was sent; a downgraded
+/// message may go.
+inline constexpr ErrorKind kNeedsEightBit{"smtp.needs-8bitmime", Fault::dependency, Lasting::permanent};
+inline constexpr ErrorKind kNeedsBinary{"smtp.needs-binarymime", Fault::dependency, Lasting::permanent};
+inline constexpr ErrorKind kNeedsUtf8{"smtp.needs-smtputf8", Fault::dependency, Lasting::permanent};
+inline constexpr ErrorKind kTooBigForServer{"smtp.too-big-for-server", Fault::dependency, Lasting::permanent};
+/// The server sent octets between its agreement to TLS and the handshake: somebody injected them (RFC 3207 §6).
+inline constexpr ErrorKind kInjected{"smtp.injected-plaintext", Fault::dependency, Lasting::temporary};
+/// The connection ended after the message was sent whole and before its reply: it may have been accepted.
+inline constexpr ErrorKind kUnanswered{"smtp.unanswered", Fault::dependency, Lasting::temporary};
+
+/// RFC 5321 §4.5.3.2: how long a reply is awaited.
+struct ClientTimes {
+  Duration greeting = std::chrono::minutes(5);
+  Duration hello = std::chrono::minutes(5);
+  Duration mail = std::chrono::minutes(5);
+  Duration rcpt = std::chrono::minutes(5);
+  Duration data = std::chrono::minutes(2);
+  Duration block = std::chrono::minutes(3);  ///< each block of data sent
+  Duration end_of_data = std::chrono::minutes(10);
+  Duration quit = std::chrono::seconds(10);  ///< nothing depends on it
+};
+
+enum class Dialect : std::uint8_t { smtp, lmtp };
+enum class Chunking : std::uint8_t { when_needed, when_possible };
+
+struct ClientOptions {
+  std::string name;  ///< for EHLO: a domain or address literal, ASCII (RFC 6531 §3.7.1)
+  Dialect dialect = Dialect::smtp;
+  Chunking chunking = Chunking::when_needed;
+  ClientTimes times;
+};
+
+/// The octets of a message, piece by piece.
+class MessageSource {
+ public:
+  virtual ~MessageSource() = default;
+  /// The next octets, valid until the next call; empty at the end.
+  virtual io::ValueOrTask<Result<std::string_view>> next() = 0;
+};
+
+/// A message that lies in memory.
+class MessageInMemory final : public MessageSource {
+ public:
+  /// `octets` outlives the source.
+  explicit MessageInMemory(std::string_view octets) : octets_(octets) {}
+  io::ValueOrTask<Result<std::string_view>> next() override {
+    return Result<std::string_view>(std::exchange(octets_, {}));
+  }
+
+ private:
+  std::string_view octets_;
+};
+
+/// What must be known of a message before it is sent.
+struct MessageFacts {
+  std::uint64_t octets = 0;
+  bool eight_bit = false;    ///< holds octets above 127
+  bool utf8_header = false;  ///< its header needs SMTPUTF8 (RFC 6532)
+  bool binary = false;       ///< holds NUL, bare CR or LF, or lines above 998 octets: only BDAT carries it unharmed
+};
+
+/// What the server said.
+struct SendReport {
+  Reply mail;
+  /// One for each recipient of the envelope, in order: its reply to RCPT where that was a refusal, otherwise what
+  /// became of the message: the reply to the end of data or, with LMTP, this recipient's own.
+  std::vector<Reply> recipients;
+};
+
+/// One connection to a server. Calls follow one another; after an error the connection is of no more use. Belongs to
+/// one coroutine at a time. The connection must outlive it.
+class Client {
+ public:
+  Client(wire::Connection& connection, ClientOptions options);
+
+  /// Awaits the greeting and introduces us: EHLO, or HELO where the server knows no EHLO, or LHLO.
+  io::Task<Result<>> open();
+  /// STARTTLS, then introduces us anew. What was known before is forgotten (RFC 3207 §4.2).
+  io::Task<Result<>> start_tls();
+  /// Proves who we are by the strongest mechanism both sides have; `credentials.bindings` and `plus_offered` are filled
+  /// in here. `plaintext`: a password may cross this connection as it is.
+  io::Task<Result<>> authenticate(sasl::ClientContext credentials, sasl::Plaintext plaintext);
+  /// One transaction. Errors: the kNeeds… and kTooBigForServer (nothing was sent), kUnanswered, and those of a lost
+  /// connection. Refusals are no errors but replies.
+  io::Task<Result<SendReport>> send(const envelope::Envelope& envelope, const MessageFacts& facts,
+                                    MessageSource& source);
+  /// Any command that has one line and one reply.
+  io::Task<Result<Reply>> command(std::string_view line);
+  io::Task<Result<>> reset();
+  /// Says goodbye and closes; how the server takes it does not matter.
+  io::Task<> quit();
+
+  [[nodiscard]] const Extensions& extensions() const { return extensions_; }
+  [[nodiscard]] const Reply& greeting() const { return greeting_; }
+  /// The server spoke 421 or the connection failed.
+  [[nodiscard]] bool closed() const { return closed_; }
+
+ private:
+  struct Sending;
+
+  io::Task<Result<>> hello();
+  io::Task<Result<Reply>> read_reply(Duration wait);
+  io::Task<Result<Reply>> converse(std::string_view line, Duration wait);
+  io::Task<Result<>> flush(Duration wait);
+  void write_line(std::string_view line);
+
+  Result<> check_possible(const Sending& sending) const;
+  std::string mail_line(const Sending& sending) const;
+  std::string rcpt_line(const envelope::Recipient& recipient) const;
+  io::Task<Result<>> send_envelope(Sending& sending);
+  io::Task<Result<>> read_recipients(Sending& sending, std::size_t from, std::size_t to);
+  io::Task<Result<>> send_data(Sending& sending);
+  io::Task<Result<>> send_dotted(Sending& sending);
+  io::Task<Result<>> send_chunks(Sending& sending);
+  io::Task<Result<>> read_outcome(Sending& sending);
+
+  wire::Connection& connection_;
+  ClientOptions options_;
+  wire::Input input_;
+  wire::Output output_;
+  Extensions extensions_;
+  Reply greeting_;
+  Reply farewell_;  ///< the server's 421: the answer to all that follows
+  bool authenticated_ = false;
+  bool closed_ = false;
+};
+
+}  // namespace angarium::protocol::smtp

@@ -1,0 +1,61 @@
+#include <memory>
+#include <string>
+
+#include "base/text.h"
+#include "protocol/smtp/bindings.h"
+#include "protocol/smtp/client.h"
+#include "sasl/line.h"
+
+namespace angarium::protocol::smtp {
+namespace {
+
+/// RFC 4954 §4: the AUTH line is a command line, of at most 512 octets with its CR LF (RFC 5321 §4.5.3.1.4).
+constexpr std::size_t kCommandMax = 510;
+
+/// The server's challenge, and our answer to it.
+Result<std::string> answer(sasl::ClientExchange& exchange, std::optional<std::string>& first, std::string_view text) {
+  const auto challenge = from_base64(text);
+  if (!challenge) return fail(kBadReply, "the server's challenge is not base64");
+  if (challenge->empty() && first) return *std::exchange(first, std::nullopt);
+  return exchange.respond(*challenge);
+}
+
+}  // namespace
+
+io::Task<Result<>> Client::authenticate(sasl::ClientContext credentials, sasl::Plaintext plaintext) {
+  const std::vector<std::string_view> names(extensions_.mechanisms.begin(), extensions_.mechanisms.end());
+  credentials.bindings = channel_bindings(connection_);
+  credentials.plus_offered = sasl::plus_among(names);
+  const sasl::Mechanism* mechanism = sasl::choose({.names = names,
+                                                   .has = sasl::Needs::password,
+                                                   .plaintext = plaintext,
+                                                   .has_bindings = !credentials.bindings.empty()});
+  if (mechanism == nullptr) co_return fail(kRefusedForGood, "the server offers no mechanism that may be used here");
+  const std::unique_ptr<sasl::ClientExchange> exchange = mechanism->use(std::move(credentials));
+  std::optional<std::string> first = CO_TRY(exchange->initial_response());
+  std::string line = "AUTH " + std::string(mechanism->name);
+  if (first) {
+    const std::string encoded = sasl::encode_initial_response(*first);
+    if (line.size() + 1 + encoded.size() <= kCommandMax) {
+      line += " " + encoded;
+      first.reset();
+    }
+  }
+  Reply reply = CO_TRY(co_await converse(line, options_.times.mail));
+  while (reply.code == 334) {
+    const Result<std::string> response = answer(*exchange, first, reply.text);
+    // RFC 4954 §4: what we cannot answer we cancel; the server says 501.
+    reply = CO_TRY(co_await converse(response ? to_base64(*response) : "*", options_.times.mail));
+    if (!response) co_return std::unexpected(response.error());
+  }
+  if (reply.code != 235) {
+    co_return fail(
+        reply.transient() ? kRefusedNow : kRefusedForGood,
+        "authentication was refused: " + std::to_string(reply.code) + " " + escape_controls(reply.text, 200));
+  }
+  CO_TRY(exchange->finish({}));
+  authenticated_ = true;
+  co_return Result<>();
+}
+
+}  // namespace angarium::protocol::smtp

@@ -1,0 +1,11 @@
+// QUIT (RFC 5321 §4.1.1.10).
+#include "protocol/smtp/command/command.h"
+
+namespace angarium::protocol::smtp::command {
+
+Done quit(Conversation& conversation, std::string_view) {
+  conversation.farewell(reply::kClosing);
+  return done();
+}
+
+}  // namespace angarium::protocol::smtp::command

@@ -1,0 +1,117 @@
+#include "protocol/smtp/memory_backend.h"
+
+#include "base/text.h"
+#include "io/loop.h"
+
+namespace angarium::protocol::smtp {
+namespace {
+
+inline constexpr ErrorKind kMemoryFull{"smtp.memory-full", Fault::dependency, Lasting::temporary};
+
+/// Few, so that tests are quick; the least a client accepts.
+constexpr std::uint32_t kIterations = sasl::kStoredIterationsMin;
+
+}  // namespace
+
+io::Task<Result<Reply>> MemorySession::connected(const Peer& peer) {
+  peer_ = &peer;
+  co_return house_.greeting;
+}
+
+sasl::ServerContext MemorySession::sasl_context() {
+  return {.fake_salt_key = "0123456789abcdef", .scram_iterations = kIterations};
+}
+
+io::Task<Result<>> MemorySession::verify_password(const sasl::Identity& identity, const sasl::Secret& password) {
+  co_await io::Loop::current().yield();
+  if (identity.authentication_id.starts_with("later")) co_return fail(sasl::kUnavailable, "try later");
+  const auto user = house_.users.find(identity.authentication_id);
+  if (user == house_.users.end() || user->second != password.view()) co_return fail(sasl::kBadCredentials, "no");
+  co_return Result<>();
+}
+
+io::Task<Result<>> MemorySession::check_authority(const sasl::Identity& identity) {
+  if (!house_.users.contains(identity.authentication_id)) co_return fail(sasl::kNotAuthorized, "no");
+  co_return Result<>();
+}
+
+io::Task<Result<std::optional<sasl::ScramCredentials>>> MemorySession::scram_keys(const sasl::Identity& identity,
+                                                                                  sasl::Hash hash) {
+  const auto user = house_.users.find(identity.authentication_id);
+  if (user == house_.users.end()) co_return std::nullopt;
+  sasl::ScramCredentials credentials;
+  credentials.keys = CO_TRY(sasl::scram_keys(user->second, std::string(sasl::kSaltOctets, 's'), kIterations, hash));
+  co_return credentials;
+}
+
+io::ValueOrTask<Result<Reply>> MemorySession::mail(const envelope::Sender& sender) {
+  message_ = {};
+  message_.envelope.sender = sender;
+  return Result<Reply>(reply::kSenderOk);
+}
+
+io::ValueOrTask<Result<Reply>> MemorySession::rcpt(const envelope::Recipient& recipient) {
+  const envelope::Mailbox& mailbox = recipient.path.mailbox;
+  const bool here = mailbox.domain.empty() || equals_ignore_case(mailbox.domain, house_.domain);
+  if (!here && !peer_->identity) return Result<Reply>(Reply(550, {5, 7, 1}, "Relaying denied"));
+  if (mailbox.local_part.starts_with("later")) return Result<Reply>(Reply(450, {4, 2, 1}, "Mailbox busy"));
+  if (here && !recipient.path.postmaster_here() && !house_.users.contains(mailbox.local_part))
+    return Result<Reply>(Reply(550, {5, 1, 1}, "No such user here"));
+  message_.envelope.recipients.push_back(recipient);
+  return Result<Reply>(reply::kRecipientOk);
+}
+
+io::ValueOrTask<Result<Reply>> MemorySession::begin_body() { return Result<Reply>(reply::kOk); }
+
+Result<Flow> MemorySession::append(std::string_view octets) {
+  for (const envelope::Recipient& recipient : message_.envelope.recipients)
+    if (recipient.path.mailbox.local_part == "broken") return fail(kMemoryFull, "Insufficient system storage");
+  if (!house_.forgets) message_.octets += octets;
+  paused_ = house_.pauses;
+  return paused_ ? Flow::pause : Flow::more;
+}
+
+io::ValueOrTask<Result<>> MemorySession::drained() {
+  paused_ = false;
+  return Result<>();
+}
+
+io::Task<Result<Outcome>> MemorySession::commit(const BodyFacts& facts) {
+  Outcome outcome{Reply(reply::kMessageOk), {}};
+  for (const envelope::Recipient& recipient : message_.envelope.recipients) {
+    const bool full = recipient.path.mailbox.local_part.starts_with("full");
+    outcome.each.push_back(full ? Reply(452, {4, 2, 2}, recipient.path.text() + " is over quota")
+                                : Reply(250, {2, 1, 5}, recipient.path.text() + " delivered"));
+  }
+  if (facts.seen.nul() > 0) co_return Outcome{Reply(554, {5, 6, 0}, "Message has NUL"), {}};
+  message_.name = peer_->name;
+  if (peer_->identity) message_.user = peer_->identity->authentication_id;
+  const bool utf8 = message_.envelope.sender.parameters.smtputf8;
+  message_.with = with_keyword(*peer_, utf8 ? envelope::Utf8::accept : envelope::Utf8::refuse);
+  house_.messages.push_back(std::move(message_));
+  message_ = {};
+  if (house_.forgets) house_.messages.clear();
+  co_return outcome;
+}
+
+void MemorySession::abort() {
+  ++house_.aborted;
+  message_ = {};
+}
+
+io::Task<Result<Reply>> MemorySession::vrfy(std::string_view text, envelope::Utf8) {
+  if (!house_.users.contains(text)) co_return Reply(reply::kWillTry);
+  co_return Reply(250, {2, 1, 5}, std::string(text) + " <" + std::string(text) + "@" + house_.domain + ">");
+}
+
+io::Task<Result<Reply>> MemorySession::expn(std::string_view text, envelope::Utf8) {
+  if (!equals_ignore_case(text, "staff")) co_return Reply(550, {5, 1, 1}, "No such list");
+  std::string members;
+  for (const auto& [name, password] : house_.users)
+    members += (members.empty() ? "<" : "\n<") + name + "@" + house_.domain + ">";
+  co_return Reply(250, {2, 1, 5}, std::move(members));
+}
+
+void MemorySession::offence(Offence kind) { house_.offences.push_back(kind); }
+
+}  // namespace angarium::protocol::smtp

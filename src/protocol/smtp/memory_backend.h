@@ -1,0 +1,67 @@
+// The port answered from memory: for tests, fuzzing and benchmarks.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "base/text.h"
+#include "protocol/smtp/backend.h"
+
+namespace angarium::protocol::smtp {
+
+/// What all memory sessions share: users, and what arrived for them. One thread.
+struct MemoryHouse {
+  struct Message {
+    envelope::Envelope envelope;
+    std::string octets;
+    std::string name;  ///< what the client called itself
+    std::string user;  ///< who was authenticated
+    std::string with;  ///< the Received keyword
+  };
+
+  /// Local domain; others are not relayed to unless the client is authenticated.
+  std::string domain = "example.test";
+  /// Local part or whole name to password. A local part "full…" is over quota at the end of data,
+  /// "later…" is refused for now at RCPT, and for "broken" the sink fails.
+  std::map<std::string, std::string, LessIgnoreCase> users;
+  std::vector<Message> messages;
+  std::vector<Offence> offences;
+  std::size_t aborted = 0;  ///< transactions that ended without a message
+  /// Said instead of 220.
+  Reply greeting{220, {}, ""};
+  /// The sink wants a pause after each append.
+  bool pauses = false;
+  /// Keeps no bodies: for benchmarks.
+  bool forgets = false;
+};
+
+class MemorySession final : public Session {
+ public:
+  explicit MemorySession(MemoryHouse& house) : house_(house) {}
+
+  io::Task<Result<Reply>> connected(const Peer& peer) override;
+  sasl::ServerContext sasl_context() override;
+  io::Task<Result<>> verify_password(const sasl::Identity& identity, const sasl::Secret& password) override;
+  io::Task<Result<>> check_authority(const sasl::Identity& identity) override;
+  io::Task<Result<std::optional<sasl::ScramCredentials>>> scram_keys(const sasl::Identity& identity,
+                                                                     sasl::Hash hash) override;
+  io::ValueOrTask<Result<Reply>> mail(const envelope::Sender& sender) override;
+  io::ValueOrTask<Result<Reply>> rcpt(const envelope::Recipient& recipient) override;
+  io::ValueOrTask<Result<Reply>> begin_body() override;
+  Result<Flow> append(std::string_view octets) override;
+  io::ValueOrTask<Result<>> drained() override;
+  io::Task<Result<Outcome>> commit(const BodyFacts& facts) override;
+  void abort() override;
+  io::Task<Result<Reply>> vrfy(std::string_view text, envelope::Utf8 utf8) override;
+  io::Task<Result<Reply>> expn(std::string_view text, envelope::Utf8 utf8) override;
+  void offence(Offence kind) override;
+
+ private:
+  MemoryHouse& house_;
+  const Peer* peer_ = nullptr;
+  MemoryHouse::Message message_;
+  bool paused_ = false;
+};
+
+}  // namespace angarium::protocol::smtp

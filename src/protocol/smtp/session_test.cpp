@@ -1,0 +1,82 @@
+// The rules as they are said on the line: session/ROLE/*.txt, each against a server of that role.
+#include "support/session.h"
+
+#include <memory>
+
+#include "protocol/smtp/memory_backend.h"
+#include "protocol/smtp/server.h"
+#include "support/test.h"
+
+namespace angarium::protocol::smtp {
+namespace {
+
+Policy mx_policy() {
+  Policy policy;
+  policy.hostname = "mx.example.test";
+  policy.tls = TlsUse::offered;
+  policy.limits.message_octets = 4096;
+  policy.limits.recipients = 3;
+  policy.limits.errors = 6;
+  policy.limits.messages = 5;
+  return policy;
+}
+
+Policy submission_policy() {
+  Policy policy = mx_policy();
+  policy.role = Role::submission;
+  policy.auth = AuthUse::required;
+  policy.plaintext = PlaintextAuth::never;
+  policy.mechanisms = {"PLAIN", "LOGIN", "SCRAM-SHA-256", "SCRAM-SHA-256-PLUS"};
+  policy.limits.auth_failures = 3;
+  policy.limits.errors = 12;
+  return policy;
+}
+
+Policy lmtp_policy() {
+  Policy policy = mx_policy();
+  policy.role = Role::lmtp;
+  policy.tls = TlsUse::none;
+  return policy;
+}
+
+/// A fresh house a run; it lives as long as its server.
+test::ServerSetup serving(const Policy& policy, const MemoryHouse& model = {}) {
+  return [policy, model] {
+    struct State {
+      Policy policy;
+      MemoryHouse house;
+    };
+    auto state = std::make_shared<State>(State{policy, model});
+    state->house.users = {{"alice", "wonder"}, {"bob", "builder"}, {"full", "x"},
+                          {"broken", "x"},     {"later", "x"},     {"caf\xc3\xa9", "x"}};
+    return [state](wire::Connection& connection) -> io::Task<> {
+      MemorySession session(state->house);
+      co_await serve(connection, session, state->policy);
+    };
+  };
+}
+
+std::string folder(std::string_view name) { return test::room_path("session/" + std::string(name)); }
+
+TEST_CASE("sessions with a server for anyone's mail") { test::check_sessions(folder("mx"), serving(mx_policy())); }
+
+TEST_CASE("sessions with a server whose sink pauses") {
+  MemoryHouse house;
+  house.pauses = true;
+  test::check_sessions(folder("mx"), serving(mx_policy(), house));
+}
+
+TEST_CASE("sessions with a submission server") {
+  test::check_sessions(folder("submission"), serving(submission_policy()));
+}
+
+TEST_CASE("sessions with an LMTP server") { test::check_sessions(folder("lmtp"), serving(lmtp_policy())); }
+
+TEST_CASE("sessions with a server that makes line ends right") {
+  Policy policy = mx_policy();
+  policy.line_ends = LineEnds::normalise;
+  test::check_sessions(folder("normalise"), serving(policy));
+}
+
+}  // namespace
+}  // namespace angarium::protocol::smtp
