@@ -8,23 +8,9 @@
 namespace angarium::envelope {
 namespace {
 
-using message::is_of;
-using message::kAtext;
-
 constexpr std::size_t kNone = std::string_view::npos;
 
 bool tolerant(const PathOptions& options) { return options.grammar == PathOptions::Grammar::tolerant; }
-
-/// Dot-string of RFC 5321 §4.1.2.
-bool is_dot_string(std::string_view text) {
-  if (text.empty() || text.front() == '.' || text.back() == '.') return false;
-  char before = 0;
-  for (char c : text) {
-    if (c == '.' ? before == '.' : !is_of(c, kAtext)) return false;
-    before = c;
-  }
-  return true;
-}
 
 /// Index just past the quoted string that opens at `at`, or npos.
 std::size_t quoted_end(std::string_view text, std::size_t at) {
@@ -60,7 +46,7 @@ Result<std::string> parse_local_part(std::string_view text, const PathOptions& o
   std::optional<std::string> local;
   if (text.starts_with('"')) {
     if (quoted_end(text, 0) == text.size()) local = unquote(text);
-  } else if (is_dot_string(text)) {
+  } else if (message::is_dot_atom(text)) {
     local = std::string(text);
   }
   if (!local) return fail(kBadPath, "not a local part: " + shown(text));
@@ -128,16 +114,6 @@ Result<std::string_view> inside_of(std::string_view text, const PathOptions& opt
 }
 
 }  // namespace
-
-std::string quote_local_part(std::string_view local_part) {
-  if (is_dot_string(local_part)) return std::string(local_part);
-  std::string quoted = "\"";
-  for (char c : local_part) {
-    if (c == '"' || c == '\\') quoted += '\\';
-    quoted += c;
-  }
-  return quoted += '"';
-}
 
 std::string Mailbox::text() const {
   std::string result = quote_local_part(local_part);

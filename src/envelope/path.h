@@ -9,9 +9,11 @@
 
 #include "base/result.h"
 #include "message/domain.h"
+#include "message/lexical.h"
 
 namespace angarium::envelope {
 
+using message::quote_local_part;
 using message::Utf8;
 
 /// What is wrong with a path; each kind is one reply of SMTP (RFC 5321 §4.2.3, RFC 3463 §3.2).
@@ -81,8 +83,5 @@ Result<Mailbox> parse_mailbox(std::string_view text, const PathOptions& options 
 /// Splits the arguments of MAIL and RCPT after their colon: the path is returned, `rest` is left with the parameters
 /// without the blanks before them. Knows quoted strings, so that "<"a> b"@c> SIZE=1" is cut in the right place.
 std::string_view take_path(std::string_view& rest, const PathOptions& options = {});
-
-/// The local part as it is written in a mailbox: quoted only if it must be.
-std::string quote_local_part(std::string_view local_part);
 
 }  // namespace angarium::envelope

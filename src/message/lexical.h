@@ -6,6 +6,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <string>
 #include <string_view>
 
 namespace angarium::message {
@@ -59,6 +60,11 @@ constexpr bool is_of(char octet, unsigned classes) {
 }
 /// Whether all octets belong to one of the classes, and there is at least one.
 bool all_of(std::string_view text, unsigned classes);
+
+/// dot-atom-text of RFC 5322 §3.2.3: atoms with single dots between them.
+bool is_dot_atom(std::string_view text);
+/// A local part as it is written in an address: in quotes only if it must be (RFC 5321 §4.1.2).
+std::string quote_local_part(std::string_view local_part);
 
 /// How closely what was read follows its standard. Real mail is read at any grade; what we write is `standard`.
 enum class Conformance {
