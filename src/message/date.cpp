@@ -156,7 +156,7 @@ class DateParser {
       const bool zone_first = in_.is_word();
       if (zone_first) zone();
       if (!year()) return std::nullopt;
-      if (!zone_first || !in_.at_end()) zone();
+      if (!zone_first || in_.is_sign('+') || in_.is_sign('-')) zone();
     } else {
       zone();
     }
@@ -261,8 +261,7 @@ class DateParser {
       grade(Conformance::malformed);
     }
     if (!in_.is_sign('+') && !in_.is_sign('-')) {
-      date_.zone_unknown = true;
-      grade(Conformance::malformed);
+      unknown_zone(Conformance::malformed);
       return;
     }
     zone_offset();

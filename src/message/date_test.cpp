@@ -80,6 +80,7 @@ TEST_CASE("dates as real mail has them") {
   CHECK(shown("Tue, 1 Jul 2003 12:52:37 am GMT") == "Tue, 1 Jul 2003 00:52:37 +0000 malformed");
   CHECK(shown("Tue, 1 Jul 2003 1:52:37 PM GMT") == "Tue, 1 Jul 2003 13:52:37 +0000 malformed");
   CHECK(shown("Fri Sep 14 14:36:56 EDT 2018") == "Fri, 14 Sep 2018 14:36:56 -0400 malformed");
+  CHECK(shown("Fri Sep 14 14:36:56 EDT 2018 junk") == "Fri, 14 Sep 2018 14:36:56 -0400 malformed");
   CHECK(shown("Fri Sep 14 14:36:56 2018") == "Fri, 14 Sep 2018 14:36:56 -0000 malformed");
 }
 

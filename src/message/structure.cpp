@@ -144,38 +144,46 @@ void StructureParser::header_line(const Line& line) {
     end_header(offset_, lines_);
     return;
   }
+  const bool first = offset_ == current().header_begin;
+  bool well_formed = true;
   if (is_wsp(line.octets.front())) {
-    if (field_index_ >= 0)
-      take_value(line, 0);
-    else if (offset_ == current().header_begin)
-      add_defect(current(), Defect::malformed_field);
+    well_formed = !first;
+    if (field_index_ >= 0) take_value(line, 0);
   } else {
     end_field();
-    begin_field(line);
+    well_formed = begin_field(line);
+  }
+  if (!well_formed) {
+    add_defect(current(), Defect::malformed_field);
+    // No header at all: the text begins at once. The line that mbox files put before a message is none of it.
+    if (first && !line.octets.starts_with("From ") && !line.octets.starts_with(">From ")) {
+      end_header(offset_, lines_);
+      if (in_header_) return header_line(line);  // of the message that a digest's part is by default
+    }
   }
   pass_line(line);
 }
 
-void StructureParser::begin_field(const Line& line) {
+bool StructureParser::begin_field(const Line& line) {
   const std::string_view octets = line.octets;
   std::size_t name_size = 0;
   while (name_size < octets.size() && is_of(octets[name_size], kFtext)) ++name_size;
   std::size_t colon = name_size;
   while (colon < octets.size() && is_wsp(octets[colon])) ++colon;  // RFC 5322 §4.5
-  if (name_size == 0 || colon == octets.size() || octets[colon] != ':')
-    return add_defect(current(), Defect::malformed_field);
+  if (name_size == 0 || colon == octets.size() || octets[colon] != ':') return false;
   field_index_ = content_field(octets.substr(0, name_size));
-  if (field_index_ < 0) return;
+  if (field_index_ < 0) return true;
   Part& part = current();
   Range& range = part.fields[static_cast<std::size_t>(field_index_)];
   if (range.begin != 0) {
     add_defect(part, Defect::duplicate_field);
     field_index_ = -1;
-    return;
+    return true;
   }
   range.begin = offset_ + colon + 1;
   field_.clear();
   take_value(line, colon + 1);
+  return true;
 }
 
 void StructureParser::take_value(const Line& line, std::size_t from) {

@@ -52,13 +52,13 @@ enum class PartKind : std::uint8_t {
 
 /// What was not as the standards have it. None of it stops the parser.
 enum class Defect : std::uint8_t {
-  malformed_field,      ///< a header line that is no field (RFC 5322 §2.2)
-  oversize_field,       ///< a Content field beyond kFieldMax: cut
-  duplicate_field,      ///< a Content field stands twice: the first counts
-  bad_content_type,     ///< Content-Type that is not type/subtype: text/plain (RFC 2045 §5.2)
-  unknown_encoding,     ///< Content-Transfer-Encoding of an unknown name (RFC 2045 §6.4)
-  encoded_composite,    ///< multipart or message with a coding other than identity (RFC 2045 §6.4)
-  no_boundary,          ///< multipart without a usable boundary parameter (RFC 2046 §5.1.1)
+  malformed_field,    ///< a header line that is no field (RFC 5322 §2.2); where it is the first, the part has no header
+  oversize_field,     ///< a Content field beyond kFieldMax: cut
+  duplicate_field,    ///< a Content field stands twice: the first counts
+  bad_content_type,   ///< Content-Type that is not type/subtype: text/plain (RFC 2045 §5.2)
+  unknown_encoding,   ///< Content-Transfer-Encoding of an unknown name (RFC 2045 §6.4)
+  encoded_composite,  ///< multipart or message with a coding other than identity (RFC 2045 §6.4)
+  no_boundary,        ///< multipart without a usable boundary parameter (RFC 2046 §5.1.1)
   boundary_never_came,  ///< multipart without a part
   unterminated,         ///< multipart without its close-delimiter
   too_deep,             ///< beyond kDepthMax: not opened
@@ -157,7 +157,7 @@ class StructureParser {
   void kept_line();
   static Line whole_line(std::string_view octets);
   void header_line(const Line& line);
-  void begin_field(const Line& line);
+  bool begin_field(const Line& line);
   void take_value(const Line& line, std::size_t from);
   void end_field();
   bool boundary_line(const Line& line);

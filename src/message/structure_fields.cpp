@@ -82,22 +82,31 @@ MediaType parse_media_type(std::string_view value) {
   return media;
 }
 
+bool ParameterReader::next(std::string_view& name, std::string& value) {
+  // Parameters follow semicolons; where one is missing or doubled, the next one still counts.
+  while ((at_ = value_.find(';', at_)) != std::string_view::npos) {
+    at_ = skip_cfws(value_, at_ + 1);
+    const std::size_t name_at = at_;
+    while (at_ < value_.size() && value_[at_] != '=' && value_[at_] != ';' && !is_space(value_[at_])) ++at_;
+    name = value_.substr(name_at, at_ - name_at);
+    at_ = skip_cfws(value_, at_);
+    if (name.empty() || at_ >= value_.size() || value_[at_] != '=') continue;
+    at_ = skip_cfws(value_, at_ + 1);
+    value = parameter_value(value_, at_);
+    return true;
+  }
+  at_ = value_.size();
+  return false;
+}
+
 std::string boundary_parameter(std::string_view value) {
   std::string boundary;
-  std::size_t at = 0;
-  // Parameters follow semicolons; where one is missing or doubled, the next one still counts.
-  while ((at = value.find(';', at)) != std::string_view::npos) {
-    at = skip_cfws(value, at + 1);
-    const std::size_t name_at = at;
-    while (at < value.size() && value[at] != '=' && value[at] != ';' && !is_space(value[at])) ++at;
-    const std::string_view name = value.substr(name_at, at - name_at);
-    at = skip_cfws(value, at);
-    if (at >= value.size() || value[at] != '=') continue;
-    at = skip_cfws(value, at + 1);
-    std::string text = parameter_value(value, at);
+  std::string_view name;
+  std::string text;
+  ParameterReader reader(value);
+  while (reader.next(name, text))
     if (starts_with_ignore_case(name, "boundary") && (name.size() == 8 || name[8] == '*'))
       add_boundary_section(boundary, name, std::move(text));
-  }
   return boundary;
 }
 

@@ -18,6 +18,19 @@ struct MediaType {
 };
 MediaType parse_media_type(std::string_view value);
 
+/// Walks over the parameters of a raw, still folded Content-Type or Content-Disposition value, as they stand: RFC 2231
+/// sections come one by one under their own names. Lenient: what is no parameter is passed over.
+class ParameterReader {
+ public:
+  explicit ParameterReader(std::string_view value) : value_(value) {}
+  /// The next parameter, its value without quotes and folds. False when there is none left.
+  bool next(std::string_view& name, std::string& value);
+
+ private:
+  std::string_view value_;
+  std::size_t at_ = 0;
+};
+
 /// The value of the boundary parameter of a raw, still folded Content-Type value, or empty. Read leniently: unquoted
 /// values may hold "=", "/" and the like; RFC 2231 §3 continuations and §4 escapes are put together.
 std::string boundary_parameter(std::string_view value);

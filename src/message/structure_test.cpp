@@ -180,6 +180,15 @@ TEST_CASE("header lines that are no fields are passed over") {
   CHECK(defects(message) == "malformed field");
 }
 
+TEST_CASE("a part whose first line is no field has no header, so that no text is lost") {
+  CHECK(shape("This is text: so\r\nand more\r\n") == "text/plain[This is text: so\\x0d\\x0aand more\\x0d\\x0a]");
+  CHECK(shape(multipart("b", "--b\r\ntext at once\r\n\r\nmore\r\n--b--")) ==
+        "multipart/mixed(text/plain[text at once\\x0d\\x0a\\x0d\\x0amore])");
+  CHECK(shape(multipart("b", "--b\r\n  text at once\r\n--b--")) == "multipart/mixed(text/plain[  text at once])");
+  CHECK(shape("Content-Type: multipart/digest; boundary=b\r\n\r\n--b\r\ntext at once\r\n--b--") ==
+        "multipart/digest(message/rfc822(text/plain[text at once]))");
+}
+
 TEST_CASE("fields of a part are found with their folds") {
   const std::string message = "Content-ID: <a@b>\r\nContent-Description: two\r\n words\r\nX: y\r\n\r\n";
   const Structure s = parse_structure(message);

@@ -73,7 +73,6 @@ class Batch {
   struct Body {
     std::shared_ptr<const void> owner;
     std::vector<std::string_view> spans;
-    std::string octets;                 // the first form
     std::vector<std::uint32_t> chunks;  // CRC of each chunk
     BodyRef ref;
   };

@@ -77,8 +77,7 @@ class Completion {
   [[nodiscard]] const Batch& batch() const { return batch_; }
 
  private:
-  friend class Tablet;
-  friend class Committer;
+  friend class CompletionAccess;  // the store's own view (tablet_queue.h)
   Batch batch_;
   Completion* next_ = nullptr;
   Wake* wake_;

@@ -1,0 +1,56 @@
+#include "message/attachment.h"
+
+#include <fmt/format.h>
+
+#include "support/test.h"
+
+using namespace angarium::message;
+
+namespace {
+
+std::string list(std::string_view message) {
+  std::string text;
+  for (const Attachment& each : find_attachments(parse_structure(message), message))
+    text += fmt::format("{}:{}:{}:{}{}{} ", each.part, each.name, each.type, each.size, each.is_inline ? ":inline" : "",
+                        each.uu_size != 0 ? ":uu" : "");
+  return text;
+}
+
+std::string mixed(std::string_view part) {
+  return "Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\ntext\r\n--b\r\n" + std::string(part) +
+         "\r\n--b--\r\n";
+}
+
+}  // namespace
+
+TEST_CASE("attachments are parts that are no text, or are called so, or have a name") {
+  CHECK(list(mixed("Content-Type: application/pdf; name=a.pdf\r\nContent-Transfer-Encoding: base64\r\n\r\nAAAA")) ==
+        "2:a.pdf:application/pdf:3 ");
+  CHECK(list(mixed("Content-Disposition: attachment\r\n\r\nxyz")) == "2::text/plain:3 ");
+  CHECK(list(mixed("Content-Type: text/plain; name=readme\r\n\r\nxyz")) == "2:readme:text/plain:3 ");
+  CHECK(list(mixed("Content-Type: image/png\r\nContent-ID: <x@y>\r\n\r\nxyz")) == "2::image/png:3:inline ");
+  CHECK(list(mixed("\r\nmore text")) == "");
+}
+
+TEST_CASE("an enclosed message is one attachment, its parts are its own") {
+  CHECK(list(mixed("Content-Type: message/rfc822\r\n\r\nContent-Type: image/png\r\n\r\nx")) == "2::message/rfc822:28 ");
+}
+
+TEST_CASE("file names are decoded, and a stranger's path is none of ours") {
+  CHECK(list(mixed("Content-Disposition: attachment; filename*=utf-8''%C3%A9.txt; filename=e.txt\r\n\r\n")) ==
+        "2:é.txt:text/plain:0 ");
+  CHECK(list(mixed("Content-Disposition: attachment; filename=\"../../etc/passwd\"\r\n\r\n")) ==
+        "2:passwd:text/plain:0 ");
+  CHECK(list(mixed("Content-Disposition: attachment; filename=\"C:\\\\x\\\\..\"\r\n\r\n")) == "2::text/plain:0 ");
+}
+
+TEST_CASE("uuencoded blocks of plain text are attachments") {
+  CHECK(list("Subject: x\r\n\r\nhello\r\nbegin 644 cat.bin\r\n#0V%T\r\n`\r\nend\r\nbye\r\n") ==
+        "0:cat.bin:application/octet-stream:3:uu ");
+}
+
+TEST_CASE("the size of a quoted-printable attachment is that of its octets") {
+  CHECK(
+      list(mixed("Content-Type: application/x\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n=41=42=\r\n=43")) ==
+      "2::application/x:3 ");
+}

@@ -1,0 +1,222 @@
+#include "store/log_replay.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "store/log_group.h"
+
+namespace angarium::store {
+namespace {
+
+constexpr std::uint64_t kCollectMax = 1u << 20;  ///< octets of metadata applied in one step
+
+std::unexpected<Error> damage(const Segment& segment, std::uint64_t offset, std::string_view what) {
+  return fail(kDamaged, fmt::format("segment {} at {}: {}", segment.number, offset, what));
+}
+
+/// Sealed segments in the order of history, then the open ones in the order they were made.
+std::vector<Segment> log_in_order(const Segments& segments) {
+  std::vector<Segment> log;
+  for (const Segment& segment : segments.all())
+    if (segment.kind == SegmentKind::log && (segment.phase == Phase::sealed || segment.phase == Phase::open))
+      log.push_back(segment);
+  std::ranges::sort(log, [](const Segment& a, const Segment& b) {
+    if (a.phase != b.phase) return a.phase == Phase::sealed;
+    return a.phase == Phase::sealed ? a.first < b.first : a.number < b.number;
+  });
+  return log;
+}
+
+}  // namespace
+
+std::uint64_t Replay::start_in(const Segment& segment) const {
+  return segment.number == from_.segment ? from_.offset : SegmentHeader::kSize;
+}
+
+Result<> Replay::run() {
+  from_ = end_ = state_.applied();
+  for (const Segment& segment : log_in_order(segments_)) {
+    if (segment.phase == Phase::open) {
+      open_.push_back(segment);
+    } else if (segment.last > from_.sequence) {
+      TRY(walk_sealed(segment));
+    }
+  }
+  TRY(walk_open(open_));
+  return apply_collected();
+}
+
+/// True if a group was taken; false if none that continues the log stands here.
+Result<bool> Replay::walk_group(GroupReader& reader, const Segment& segment) {
+  std::uint64_t at = reader.offset();
+  std::optional<GroupReader::Group> group = TRY(reader.next());
+  if (!group) return false;
+  if (group->header.last_sequence() <= from_.sequence) return group->whole;
+  if (group->header.sequence != end_.sequence + 1) return false;
+  if (group->header.previous_chain != end_.chain)
+    return damage(segment, at, "the group does not follow the one before it");
+  if (!group->whole) {
+    followed_ = true;
+    return false;
+  }
+  if (segment.phase == Phase::open) {
+    TRY(settle_last());
+    before_last_ = end_;
+    last_ = Last{group->header, segment.number, at, std::string(group->metadata)};
+  }
+  end_ = {group->header.last_sequence(), segment.number, reader.offset(), group->header.chain()};
+  if (segment.phase == Phase::sealed) TRY(apply(*group, end_));
+  return true;
+}
+
+Result<> Replay::walk_sealed(const Segment& segment) {
+  if (segment.first > end_.sequence + 1) return damage(segment, 0, "the log has a gap before this segment");
+  std::shared_ptr<File> file = TRY(segments_.file(segment.number));
+  GroupReader reader(*file, segment.salt, start_in(segment));
+  while (reader.offset() < segment.size)
+    if (!TRY(walk_group(reader, segment))) return damage(segment, reader.offset(), "a group that was synced is broken");
+  if (end_.sequence != segment.last) return damage(segment, reader.offset(), "the segment ends too early");
+  return {};
+}
+
+Result<> Replay::walk_open(const std::vector<Segment>& open) {
+  bool inside = std::ranges::any_of(open, [&](const Segment& segment) { return segment.number == end_.segment; });
+  for (const Segment& segment : open) {
+    if (inside && segment.number < from_.segment) continue;  // the state has all of it
+    std::shared_ptr<File> file = TRY(segments_.file(segment.number));
+    GroupReader reader(*file, segment.salt, start_in(segment));
+    if (!inside) end_ = {end_.sequence, segment.number, reader.offset(), end_.chain};
+    inside = true;
+    while (TRY(walk_group(reader, segment))) {
+    }
+  }
+  TRY(judge_tail(open));
+  return last_ ? judge_last() : Result<>();
+}
+
+/// Unless something follows the last group, nothing says that it was synced: it counts only if its bodies are there,
+/// too.
+Result<> Replay::judge_last() {
+  const Segment segment = *segments_.find(last_->segment);
+  std::shared_ptr<File> file = TRY(segments_.file(segment.number));
+  Result<> bodies =
+      read_body_headers(*file, segment.salt, last_->offset, last_->header, [&](const BodyAt& body) -> Result<> {
+        BodyRef ref{segment.number, body.header.codec,  body.header.key,
+                    body.offset,    body.header.length, body.header.crc};
+        return verify_body_record(*file, body.offset, ref);
+      });
+  if (!bodies && !bodies.error().is(kDamaged)) return bodies;
+  if (!bodies && followed_) return bodies;
+  if (!bodies) {
+    end_ = before_last_;
+    if (end_.segment != last_->segment) end_ = {end_.sequence, last_->segment, last_->offset, end_.chain};
+    last_.reset();
+    return {};
+  }
+  rewritten_ = *last_;
+  rewrite_last_ = true;
+  return settle_last();
+}
+
+/// The log seems to end at end_. If anything later was ever written, what is missing was synced: damage.
+Result<> Replay::judge_tail(const std::vector<Segment>& open) {
+  if (end_.sequence < from_.sequence)
+    return fail(kDamaged, fmt::format("the log ends at batch {}, the state has {}", end_.sequence, from_.sequence));
+  for (const Segment& segment : open) {
+    if (segment.number < end_.segment) continue;
+    std::uint64_t from = segment.number == end_.segment ? end_.offset : SegmentHeader::kSize;
+    std::shared_ptr<File> file = TRY(segments_.file(segment.number));
+    if (TRY(later_group_exists(*file, segment.salt, from, end_.sequence + 1)))
+      return damage(segment, from, "a group that was synced is broken: later ones follow");
+  }
+  return {};
+}
+
+Result<> Replay::settle_last() {
+  if (!last_) return {};
+  GroupReader::Group group{last_->header, last_->offset, last_->metadata, true};
+  LogPosition after{last_->header.last_sequence(), last_->segment, last_->offset + last_->header.length(),
+                    last_->header.chain()};
+  TRY(apply(group, after));
+  last_.reset();
+  return {};
+}
+
+Result<> Replay::apply(const GroupReader::Group& group, const LogPosition& after) {
+  batches_ += group.header.batches;
+  metadata_ += group.metadata.size();
+  collected_.append(group.metadata);
+  collected_to_ = after;
+  return collected_.size() < kCollectMax ? Result<>() : apply_collected();
+}
+
+Result<> Replay::apply_collected() {
+  if (collected_.empty()) return {};
+  std::vector<std::string_view> operations;
+  if (!split_metadata(collected_, operations)) return fail(kDamaged, "the metadata of a group is malformed");
+  TRY(state_.apply(operations, collected_to_));
+  collected_.clear();
+  return {};
+}
+
+Result<> Replay::finish() {
+  if (rewrite_last_) {
+    std::shared_ptr<File> file = TRY(segments_.file(rewritten_.segment));
+    std::string octets(rewritten_.header.length(), '\0');
+    if (TRY(file->read(rewritten_.offset, octets)) != octets.size())
+      return fail(kInputOutput, "the last group can't be read again");
+    TRY(file->write(rewritten_.offset, octets));
+    TRY(file->sync());
+  }
+  for (const Segment& segment : open_) {
+    if (segment.number < end_.segment) {
+      // Its end is the beginning of what follows; only the active segment's position is known, so it is read.
+      Segment sealed = TRY(describe_sealed(segments_, segment, {}));
+      TRY(segments_.change([&](auto& all) {
+        if (sealed.first == 0) {
+          all.erase(segment.number);
+        } else {
+          all[segment.number] = sealed;
+        }
+      }));
+      continue;
+    }
+    std::uint64_t at = segment.number == end_.segment ? end_.offset : SegmentHeader::kSize;
+    std::shared_ptr<File> file = TRY(segments_.file(segment.number));
+    std::string header(GroupHeader::kSize, '\0');
+    header.resize(TRY(file->read(at, header)));
+    if (header.find_first_not_of('\0') == header.npos) continue;
+    TRY(file->write(at, std::string(GroupHeader::kSize, '\0')));
+    TRY(file->sync());
+  }
+  return {};
+}
+
+Result<Segment> describe_sealed(Segments& segments, Segment segment, const LogPosition& end) {
+  std::shared_ptr<File> file = TRY(segments.file(segment.number));
+  GroupReader reader(*file, segment.salt, SegmentHeader::kSize);
+  segment.phase = Phase::sealed;
+  segment.first = segment.last = segment.bodies = 0;
+  while (end.segment == 0 || reader.offset() < end.offset) {
+    std::optional<GroupReader::Group> group = TRY(reader.next());
+    if (!group || !group->whole) break;
+    if (segment.first == 0) {
+      segment.first = group->header.sequence;
+      segment.before = group->header.previous_chain;
+    }
+    segment.bodies += group->header.bodies_length;
+    segment.last = group->header.last_sequence();
+    segment.chain = group->header.chain();
+    if (end.segment != 0) break;  // the rest is known
+  }
+  segment.size = reader.offset();
+  if (end.segment != 0 && segment.first != 0) {
+    segment.last = end.sequence;
+    segment.chain = end.chain;
+    segment.size = end.offset;
+  }
+  return segment;
+}
+
+}  // namespace angarium::store

@@ -1,0 +1,157 @@
+#include "store/log_segments.h"
+
+#include <fmt/format.h>
+
+#include <set>
+
+namespace angarium::store {
+namespace {
+
+const std::string kTable(kTableName);
+
+}  // namespace
+
+Result<> Segments::load() {
+  Result<std::string> text = volume_.read_whole(kTable);
+  if (text) {
+    Table table = TRY(Table::decode(*text));
+    std::set<std::string> files;
+    for (const FileEntry& file : TRY(volume_.list())) files.insert(file.name);
+    for (const auto& [number, segment] : table.segments)
+      if (segment.phase != Phase::filling && segment.phase != Phase::retired && !files.contains(segment_name(number)))
+        return fail(kDamaged, fmt::format("segment {} is missing", number));
+    std::lock_guard lock(mutex_);
+    table_ = std::move(table);
+    return {};
+  }
+  if (!text.error().is(kMissing)) return std::unexpected(text.error());
+  for (const FileEntry& file : TRY(volume_.list()))
+    if (file.name.starts_with("segment.")) return fail(kDamaged, "there are segments, but the table is missing");
+  Table fresh;
+  fresh.tablet = random_.number();
+  TRY(volume_.replace(kTable, fresh.encode()));
+  std::lock_guard lock(mutex_);
+  table_ = std::move(fresh);
+  return {};
+}
+
+Result<> Segments::remove_leftovers() {
+  bool unfinished = false;
+  for (const Segment& segment : all()) unfinished = unfinished || segment.phase == Phase::filling;
+  if (unfinished)
+    TRY(change([](auto& segments) {
+      std::erase_if(segments, [](const auto& entry) { return entry.second.phase == Phase::filling; });
+    }));
+  std::set<std::string> known;
+  for (const Segment& segment : all()) known.insert(segment_name(segment.number));
+  for (const FileEntry& file : TRY(volume_.list())) {
+    bool segment = file.name.starts_with("segment.") && !known.contains(file.name);
+    if (segment || file.name.ends_with(".new")) TRY(volume_.remove(file.name));
+  }
+  return {};
+}
+
+Result<Segments::Created> Segments::create(SegmentKind kind, Phase phase, std::uint64_t length) {
+  SegmentHeader header;
+  {
+    std::lock_guard lock(mutex_);
+    header.number = table_.next++;
+    header.tablet = table_.tablet;
+  }
+  header.kind = kind;
+  header.salt = static_cast<std::uint32_t>(random_.number());
+  header.created = clock_.wall().microseconds;
+  std::string name = segment_name(header.number);
+  std::shared_ptr<File> file = TRY(volume_.open(name, Opening::create));
+  auto prepare = [&]() -> Result<> {
+    if (length > 0) TRY(file->preallocate(length));
+    auto octets = header.encode();
+    TRY(file->write(0, std::string_view(octets.data(), octets.size())));
+    return file->sync();
+  };
+  Segment segment;
+  segment.number = header.number;
+  segment.kind = kind;
+  segment.phase = phase;
+  segment.salt = header.salt;
+  segment.created = segment.since = header.created;
+  Result<> made = prepare();
+  if (made) made = change([&](auto& segments) { segments[segment.number] = segment; });
+  if (!made) {
+    // The number is spent; the file is a leftover that the next opening removes if this attempt fails, too.
+    if (Result<> removed = volume_.remove(name); !removed) return std::unexpected(removed.error());
+    return std::unexpected(made.error());
+  }
+  std::lock_guard lock(mutex_);
+  keep_open(segment.number, file);
+  return Created{segment, file};
+}
+
+Result<> Segments::change(const std::function<void(std::map<std::uint32_t, Segment>&)>& how) {
+  std::lock_guard saving(saving_);
+  Table next = table();
+  how(next.segments);
+  TRY(volume_.replace(kTable, next.encode()));
+  std::lock_guard lock(mutex_);
+  table_.segments = std::move(next.segments);
+  return {};
+}
+
+Result<> Segments::remove(std::uint32_t number) {
+  TRY(change([&](auto& segments) { segments.erase(number); }));
+  {
+    std::lock_guard lock(mutex_);
+    if (auto found = open_by_number_.find(number); found != open_by_number_.end()) {
+      open_.erase(found->second);
+      open_by_number_.erase(found);
+    }
+  }
+  return volume_.remove(segment_name(number));
+}
+
+std::vector<Segment> Segments::all() const {
+  std::lock_guard lock(mutex_);
+  std::vector<Segment> segments;
+  segments.reserve(table_.segments.size());
+  for (const auto& [number, segment] : table_.segments) segments.push_back(segment);
+  return segments;
+}
+
+std::optional<Segment> Segments::find(std::uint32_t number) const {
+  std::lock_guard lock(mutex_);
+  auto found = table_.segments.find(number);
+  if (found == table_.segments.end()) return std::nullopt;
+  return found->second;
+}
+
+std::uint64_t Segments::tablet() const {
+  std::lock_guard lock(mutex_);
+  return table_.tablet;
+}
+
+Table Segments::table() const {
+  std::lock_guard lock(mutex_);
+  return table_;
+}
+
+void Segments::keep_open(std::uint32_t number, std::shared_ptr<File> file) {
+  open_.push_front({number, std::move(file)});
+  open_by_number_[number] = open_.begin();
+  if (open_.size() <= kOpenMax) return;
+  open_by_number_.erase(open_.back().number);
+  open_.pop_back();
+}
+
+Result<std::shared_ptr<File>> Segments::file(std::uint32_t number) {
+  std::lock_guard lock(mutex_);
+  if (auto found = open_by_number_.find(number); found != open_by_number_.end()) {
+    open_.splice(open_.begin(), open_, found->second);
+    return found->second->file;
+  }
+  if (!table_.segments.contains(number)) return fail(kMissing, fmt::format("there is no segment {}", number));
+  std::shared_ptr<File> opened = TRY(volume_.open(segment_name(number), Opening::existing));
+  keep_open(number, opened);
+  return opened;
+}
+
+}  // namespace angarium::store

@@ -1,0 +1,99 @@
+#include "store/log_table.h"
+
+#include <fmt/format.h>
+
+#include <array>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "base/crc32c.h"
+#include "base/text.h"
+
+namespace angarium::store {
+namespace {
+
+constexpr std::array<std::pair<SegmentKind, std::string_view>, 3> kKinds{
+    {{SegmentKind::log, "log"}, {SegmentKind::bodies, "bodies"}, {SegmentKind::image, "image"}}};
+constexpr std::array<std::pair<Phase, std::string_view>, 4> kPhases{
+    {{Phase::open, "open"}, {Phase::sealed, "sealed"}, {Phase::filling, "filling"}, {Phase::retired, "retired"}}};
+
+template <class T, std::size_t N>
+std::string_view name_of(const std::array<std::pair<T, std::string_view>, N>& names, T value) {
+  for (const auto& [known, name] : names)
+    if (known == value) return name;
+  return "?";
+}
+
+template <class T, std::size_t N>
+bool value_of(const std::array<std::pair<T, std::string_view>, N>& names, std::string_view name, T& value) {
+  for (const auto& [known, text] : names)
+    if (text == name) {
+      value = known;
+      return true;
+    }
+  return false;
+}
+
+template <class T>
+bool number(std::string_view text, T& value) {
+  auto parsed = parse_number<std::make_unsigned_t<T>>(text);
+  if (parsed) value = static_cast<T>(*parsed);
+  return parsed.has_value();
+}
+
+std::vector<std::string_view> words_of(std::string_view line) {
+  std::vector<std::string_view> words;
+  while (!line.empty()) words.push_back(take_until(line, ' '));
+  return words;
+}
+
+bool decode_segment(const std::vector<std::string_view>& words, Segment& segment) {
+  return words.size() == 13 && number(words[1], segment.number) && value_of(kKinds, words[2], segment.kind) &&
+         value_of(kPhases, words[3], segment.phase) && number(words[4], segment.salt) &&
+         number(words[5], segment.first) && number(words[6], segment.last) && number(words[7], segment.before) &&
+         number(words[8], segment.chain) && number(words[9], segment.size) && number(words[10], segment.bodies) &&
+         number(words[11], segment.created) && number(words[12], segment.since);
+}
+
+constexpr std::string_view kFirstLine = "angarium-store 1";
+
+}  // namespace
+
+std::string Table::encode() const {
+  std::string text = fmt::format("{}\ntablet {} {}\n", kFirstLine, tablet, next);
+  for (const auto& [number, s] : segments)
+    text += fmt::format("segment {} {} {} {} {} {} {} {} {} {} {} {}\n", number, name_of(kKinds, s.kind),
+                        name_of(kPhases, s.phase), s.salt, s.first, s.last, s.before, s.chain, s.size, s.bodies,
+                        s.created, s.since);
+  return text + fmt::format("crc {:08x}\n", crc32c(text));
+}
+
+Result<Table> Table::decode(std::string_view text) {
+  std::string_view first = text.substr(0, text.find('\n'));
+  if (first.starts_with("angarium-store ") && first != kFirstLine)
+    return fail(kFormat, "the store is of another format: " + escape_controls(first, 64));
+  constexpr std::size_t kLastLine = 13;  // "crc " and eight digits and a line feed
+  if (text.size() < kLastLine) return fail(kDamaged, "the table is cut short");
+  std::string_view body = text.substr(0, text.size() - kLastLine);
+  if (text.substr(body.size()) != fmt::format("crc {:08x}\n", crc32c(body)))
+    return fail(kDamaged, "the table's checksum is wrong");
+  Table table;
+  bool seen_tablet = false;
+  take_until(body, '\n');
+  while (!body.empty()) {
+    std::vector<std::string_view> words = words_of(take_until(body, '\n'));
+    Segment segment;
+    if (words.size() == 3 && words[0] == "tablet" && number(words[1], table.tablet) && number(words[2], table.next)) {
+      seen_tablet = true;
+    } else if (!words.empty() && words[0] == "segment" && decode_segment(words, segment)) {
+      table.segments[segment.number] = segment;
+    } else {
+      return fail(kDamaged, "the table has a line that makes no sense");
+    }
+  }
+  if (!seen_tablet) return fail(kDamaged, "the table names no tablet");
+  return table;
+}
+
+}  // namespace angarium::store

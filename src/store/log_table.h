@@ -1,0 +1,49 @@
+// The table: the small file that says which segments exist and what they are. Nothing is ever found by listing files.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+#include "store/format.h"
+#include "store/volume.h"
+
+namespace angarium::store {
+
+/// Where a segment stands in its life (FORMAT.md: "Legal states").
+enum class Phase {
+  open,     ///< log: the one being written and the spare after it; bodies: may take more. Its end is found by reading.
+  sealed,   ///< never written again; size and sequences are known
+  filling,  ///< being written by sweeping or as an image; after a crash it is garbage
+  retired,  ///< swept; still readable for the grace, then removed
+};
+
+struct Segment {
+  std::uint32_t number = 0;
+  SegmentKind kind = SegmentKind::log;
+  Phase phase = Phase::open;
+  std::uint32_t salt = 0;
+  std::uint64_t first =
+      0;  ///< log, sealed: sequences of its first and last batch; image: `last` is its position in history
+  std::uint64_t last = 0;
+  std::uint32_t before = 0;  ///< log, sealed: the chain before its first group
+  std::uint32_t chain = 0;   ///< log, sealed: after its last group; image: at its sequence
+  std::uint64_t size = 0;    ///< sealed: octets
+  std::uint64_t bodies = 0;  ///< sealed: octets of the body records among them
+  std::int64_t created = 0;  ///< microseconds since 1970
+  std::int64_t since = 0;    ///< when it came into this phase
+  friend bool operator==(const Segment&, const Segment&) = default;
+};
+
+struct Table {
+  std::uint64_t tablet = 0;  ///< random, the same in every segment
+  std::uint32_t next = 1;    ///< numbers are never used twice
+  std::map<std::uint32_t, Segment> segments;
+
+  [[nodiscard]] std::string encode() const;
+  static Result<Table> decode(std::string_view text);
+};
+
+}  // namespace angarium::store

@@ -1,0 +1,166 @@
+#include <fmt/format.h>
+
+#include "base/log.h"
+#include "store/batch_access.h"
+#include "store/tablet_engine.h"
+
+namespace angarium::store {
+namespace {
+
+/// Waits for one batch.
+class Waiting final : public Completion {
+ public:
+  void completed(Result<CommitInfo> result) noexcept override {
+    std::lock_guard lock(mutex_);
+    result_ = std::move(result);
+    done_.notify_one();
+  }
+  [[nodiscard]] bool done() {
+    std::lock_guard lock(mutex_);
+    return result_.has_value();
+  }
+  Result<CommitInfo> wait() {
+    std::unique_lock lock(mutex_);
+    done_.wait(lock, [this] { return result_.has_value(); });
+    return std::move(*result_);
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable done_;
+  std::optional<Result<CommitInfo>> result_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<State>> open_state(Volume& volume, const TabletOptions& options) {
+  StateOptions how{options.mergers, options.cache_size, options.threads};
+  return options.state == StateKind::rocksdb ? open_rocksdb_state(volume, how) : open_sorted_state(volume, how);
+}
+
+Result<std::unique_ptr<Tablet>> Tablet::open(std::unique_ptr<Volume> volume, TabletOptions options) {
+  auto engine = std::make_unique<Engine>(std::move(volume), std::move(options));
+  TRY(engine->start());
+  return engine;
+}
+
+Result<> rebuild(std::unique_ptr<Volume> volume, const TabletOptions& options) {
+  TRY(remove_state(*volume));
+  std::unique_ptr<Tablet> tablet = TRY(Tablet::open(std::move(volume), options));
+  return tablet->flush();
+}
+
+Result<CommitInfo> Tablet::commit_and_wait(Batch batch) {
+  Waiting waiting;
+  enqueue(std::move(batch), waiting);
+  while (!waiting.done() && commit_waiting()) {
+  }
+  return waiting.wait();
+}
+
+Engine::Engine(std::unique_ptr<Volume> volume, TabletOptions options)
+    : volume_(std::move(volume)),
+      options_(std::move(options)),
+      segments_(*volume_, *options_.clock, *options_.random),
+      overlay_(state_, options_.mergers) {}
+
+Result<> Engine::start() {
+  TRY(segments_.load());
+  state_ = TRY(open_state(*volume_, options_));
+  if (state_->applied().sequence == 0) TRY(load_state_from_image());
+  flushed_sequence_ = state_->applied().sequence;
+  Replay replay(segments_, *state_);
+  TRY(replay.run());
+  TRY(replay.finish());
+  TRY(segments_.remove_leftovers());
+  end_ = replay.end();
+  sequence_ = end_.sequence;
+  replayed_ = replay.batches();
+  unflushed_batches_ = replay.batches();
+  unflushed_metadata_ = replay.metadata();
+  flushed_at_ = options_.clock->now();
+  for (const Segment& segment : segments_.all()) {
+    if (segment.phase != Phase::open) continue;
+    std::shared_ptr<File> file = TRY(segments_.file(segment.number));
+    if (segment.kind == SegmentKind::bodies) {
+      std::uint64_t end = aligned(TRY(file->size()));
+      (end < options_.body_segment_size ? body_segments_ : full_body_segments_).push_back({{segment, file}, end});
+    } else if (segment.number == end_.segment) {
+      active_ = {segment, file};
+    } else {
+      spare_ = Segments::Created{segment, file};
+    }
+  }
+  if (!active_.file) {
+    active_ = spare_ ? *std::exchange(spare_, std::nullopt)
+                     : TRY(segments_.create(SegmentKind::log, Phase::open, options_.segment_size));
+    end_ = {end_.sequence, active_.segment.number, SegmentHeader::kSize, end_.chain};
+  }
+  active_bodies_ = TRY(describe_sealed(segments_, active_.segment, {})).bodies;
+  look_at_space();
+  running_ = true;
+  log::notice("store", "open",
+              {{"batch", end_.sequence}, {"replayed", replayed_}, {"segment", std::uint64_t{end_.segment}}});
+  if (options_.threads == Threads::own) {
+    committer_ = std::thread([this] { commit_loop(); });
+    keeper_ = std::thread([this] { keep_loop(); });
+  }
+  return {};
+}
+
+/// An empty state, or one whose making was interrupted, begins with the newest image in the log.
+Result<> Engine::load_state_from_image() {
+  std::optional<Segment> image = newest_image(segments_);
+  if (!image) return {};
+  state_.reset();
+  TRY(remove_state(*volume_));
+  state_ = TRY(open_state(*volume_, options_));
+  return load_image(segments_, *image, *state_);
+}
+
+Engine::~Engine() {
+  queue_.close();
+  if (committer_.joinable()) committer_.join();
+  while (options_.threads == Threads::none && running() && commit_group()) {
+  }
+  {
+    std::lock_guard lock(keeper_mutex_);
+    closing_ = true;
+  }
+  keeper_wake_.notify_all();
+  if (keeper_.joinable()) keeper_.join();
+  if (!running()) return;
+  if (Result<> sealed = seal_rolled(); !sealed)
+    log::warning("store", "seal at closing failed", {{"error", sealed.error().text()}});
+  // Nothing is lost if this fails: the next opening replays.
+  if (Result<> flushed = flush(); !flushed)
+    log::warning("store", "flush at closing failed", {{"error", flushed.error().text()}});
+}
+
+void Engine::stop(const Error& error) {
+  if (!running_.exchange(false)) return;
+  log::error("store", "stopped", {{"error", error.text()}});
+  spare_made_.notify_all();
+  if (options_.on_stop) options_.on_stop(error);
+}
+
+Stats Engine::stats() {
+  Stats stats;
+  stats.sequence = sequence();
+  stats.flushed_sequence = flushed_sequence_;
+  stats.groups = groups_;
+  stats.replayed = replayed_;
+  stats.waiting = queue_.size();
+  for (const Segment& segment : segments_.all()) {
+    ++stats.segments;
+    stats.log_size += segment.phase == Phase::sealed     ? segment.size
+                      : segment.kind == SegmentKind::log ? options_.segment_size
+                                                         : 0;
+  }
+  stats.dead = dead_;
+  if (Result<Space> space = volume_->space()) stats.space = *space;
+  stats.accepting = accepting();
+  return stats;
+}
+
+}  // namespace angarium::store

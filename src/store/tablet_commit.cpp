@@ -1,0 +1,152 @@
+// The committer: takes what waits, writes it as one group, syncs, applies, completes.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "store/batch_access.h"
+#include "store/tablet_engine.h"
+
+namespace angarium::store {
+
+void Engine::enqueue(Batch batch, Completion& completion) {
+  if (!queue_.push(std::move(batch), completion)) completion.completed(fail(kStopped, "the store is closing"));
+}
+
+void Engine::commit_loop() {
+  while (queue_.wait()) commit_group();
+}
+
+bool Engine::commit_waiting() {
+  if (options_.threads == Threads::own) return false;
+  bool worked = commit_group();
+  if (running()) keep();
+  return worked;
+}
+
+/// Decides whether a batch may join the group.
+void Engine::admit(Taken& taken, bool expectations) {
+  Batch& batch = CompletionAccess::batch(*taken.completion);
+  if (!running()) {
+    taken.refused = Error(kStopped, "the store has stopped");
+  } else if (!BatchAccess::refusal(batch).empty()) {
+    taken.refused = Error(kTooLarge, BatchAccess::refusal(batch));
+  } else if (batch.body_count() > 0 && !accepting()) {
+    taken.refused = Error(kStoreFull, "the volume has less free space than the reserve");
+  }
+  for (const auto& expectation : BatchAccess::expectations(batch)) {
+    if (taken.refused) return;
+    Result<std::optional<std::string>> value = overlay_.value(expectation.key);
+    if (!value) {
+      taken.refused = value.error();
+    } else if (*value != expectation.value) {
+      taken.refused = Error(kExpectation, "a value has changed meanwhile");
+    }
+  }
+  if (taken.refused) return;
+  if (expectations) overlay_.add(BatchAccess::metadata(batch));
+  builder_.add(batch);
+}
+
+bool Engine::commit_group() {
+  waiting_.clear();
+  taken_.clear();
+  builder_.clear();
+  overlay_.clear();
+  queue_.take(options_.group_size_max, waiting_);
+  if (waiting_.empty()) return false;
+  bool expectations =
+      std::ranges::any_of(waiting_, [](const Completion* c) { return !BatchAccess::expectations(c->batch()).empty(); });
+  std::uint64_t next = end_.sequence;
+  for (Completion* completion : waiting_) {
+    Taken& taken = taken_.emplace_back(completion, std::nullopt);
+    admit(taken, expectations);
+    if (!taken.refused) taken.sequence = ++next;
+  }
+  Result<> outcome;
+  if (builder_.batches() > 0) outcome = write_group();
+  complete(outcome);
+  return true;
+}
+
+Result<> Engine::write_group() {
+  TRY(make_room(builder_.length()));
+  const GroupHeader& header = builder_.assemble({active_.segment.number, active_.segment.salt, end_.offset,
+                                                 end_.sequence + 1, end_.chain, options_.clock->wall().microseconds});
+  TRY(put_group(header));
+  end_ = {header.last_sequence(), active_.segment.number, end_.offset + header.length(), header.chain()};
+  if (Result<> applied = state_->apply(builder_.operations(), end_); !applied) {
+    stop(applied.error());  // it is in the log: the next opening applies it
+    return fail(kStopped, "the state could not take the batch: " + applied.error().text());
+  }
+  active_bodies_ += header.bodies_length;
+  sequence_.store(end_.sequence, std::memory_order_release);
+  groups_.fetch_add(1, std::memory_order_relaxed);
+  std::lock_guard lock(keeper_mutex_);
+  unflushed_metadata_ += builder_.metadata_length();
+  unflushed_batches_ += header.batches;
+  unflushed_log_ += header.length();
+  bool due = unflushed_metadata_ >= options_.flush_metadata || unflushed_batches_ >= options_.flush_batches ||
+             unflushed_log_ >= options_.flush_log;
+  if (due && !keeper_nudged_) {
+    keeper_nudged_ = true;
+    keeper_wake_.notify_one();
+  }
+  return {};
+}
+
+/// Writes and syncs. A full disk refuses the group and leaves the place as it was; any other error stops the tablet.
+Result<> Engine::put_group(const GroupHeader& header) {
+  Result<> written = active_.file->write(end_.offset, builder_.parts());
+  if (!written && written.error().is(kStoreFull)) {
+    // A later group may go to another segment: what looks like the beginning of this one must not stay.
+    Result<> wiped = active_.file->write(end_.offset, std::string(GroupHeader::kSize, '\0'));
+    if (!wiped) stop(wiped.error());
+    return written;
+  }
+  if (written) written = active_.file->sync();
+  if (written) return {};
+  stop(written.error());
+  return fail(kStopped, fmt::format("writing batch {} failed: {}", header.sequence, written.error().text()));
+}
+
+/// Goes on to the spare segment if the group does not fit.
+Result<> Engine::make_room(std::uint64_t length) {
+  bool fits = end_.offset + length <= options_.segment_size || end_.offset == SegmentHeader::kSize;
+  if (fits) return {};
+  std::unique_lock lock(keeper_mutex_);
+  if (options_.threads == Threads::none) {
+    lock.unlock();
+    if (!spare_) TRY(make_spare());
+    lock.lock();
+  } else if (!spare_) {
+    spare_failed_.reset();
+    keeper_nudged_ = true;
+    keeper_wake_.notify_one();
+    spare_made_.wait(lock, [this] { return spare_ || spare_failed_ || !running(); });
+    if (!spare_) return spare_failed_ ? std::unexpected(*spare_failed_) : fail(kStopped, "the store has stopped");
+  }
+  rolled_.push_back({active_.segment, end_, std::exchange(active_bodies_, 0)});
+  active_ = *std::exchange(spare_, std::nullopt);
+  end_ = {end_.sequence, active_.segment.number, SegmentHeader::kSize, end_.chain};
+  keeper_nudged_ = true;
+  keeper_wake_.notify_one();
+  return {};
+}
+
+void Engine::complete(const Result<>& outcome) {
+  wakes_.clear();
+  for (Taken& taken : taken_) {
+    Wake* wake = CompletionAccess::wake(*taken.completion);
+    if (wake != nullptr && std::ranges::find(wakes_, wake) == wakes_.end()) wakes_.push_back(wake);
+    if (taken.refused) {
+      taken.completion->completed(std::unexpected(std::move(*taken.refused)));
+    } else if (!outcome) {
+      taken.completion->completed(std::unexpected(outcome.error()));
+    } else {
+      taken.completion->completed(CommitInfo{taken.sequence});
+    }
+  }
+  for (Wake* wake : wakes_) wake->wake();
+}
+
+}  // namespace angarium::store

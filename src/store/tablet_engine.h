@@ -1,0 +1,164 @@
+// The one body of Tablet. Its parts stand in tablet_commit (the committer), tablet_keeper (housekeeping), tablet_read,
+// tablet_body (large bodies), tablet_sweep, tablet_image, tablet_verify and tablet_snapshot; opening and closing in
+// tablet.cpp.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <functional>
+#include <mutex>
+#include <set>
+#include <thread>
+#include <vector>
+
+#include "store/log_group.h"
+#include "store/log_image.h"
+#include "store/log_replay.h"
+#include "store/log_segments.h"
+#include "store/state.h"
+#include "store/tablet.h"
+#include "store/tablet_overlay.h"
+#include "store/tablet_queue.h"
+
+namespace angarium::store {
+
+class Engine final : public Tablet {
+ public:
+  Engine(std::unique_ptr<Volume> volume, TabletOptions options);
+  ~Engine() override;
+
+  /// Reads the table, opens the state, replays, starts the threads.
+  Result<> start();
+
+  void enqueue(Batch batch, Completion& completion) override;
+  bool commit_waiting() override;
+  Result<std::optional<std::string>> get(std::string_view key, Reading reading) override;
+  Result<std::vector<std::optional<std::string>>> multi_get(std::span<const std::string_view> keys,
+                                                            Reading reading) override;
+  Result<> scan(std::string_view from, std::string_view to, const ScanOptions& options, const Visitor& visitor,
+                Reading reading) override;
+  ReadView view() override;
+  [[nodiscard]] std::uint64_t sequence() const override { return sequence_.load(std::memory_order_acquire); }
+  Result<> read_body(const BodyRef& ref, std::uint64_t offset, std::span<char> into, Tier tier) override;
+  Result<std::unique_ptr<BodyWriter>> open_body() override;
+  [[nodiscard]] bool accepting() const override { return accepting_.load(std::memory_order_relaxed); }
+  [[nodiscard]] bool running() const override { return running_.load(std::memory_order_acquire); }
+  Stats stats() override;
+  Result<> flush() override;
+  Result<> snapshot(const std::string& directory) override;
+  Result<VerifyReport> verify(const Progress& progress) override;
+  Result<SweepReport> sweep(const SweepOptions& options) override;
+  Result<> write_image() override;
+
+ private:
+  friend class StreamedBody;
+  friend class Sweep;
+
+  // The committer: one thread, or whoever calls commit_waiting().
+  struct Taken {
+    Completion* completion;
+    std::optional<Error> refused;
+    std::uint64_t sequence = 0;
+  };
+  void commit_loop();
+  bool commit_group();
+  void admit(Taken& taken, bool expectations);
+  Result<> write_group();
+  Result<> make_room(std::uint64_t length);
+  Result<> put_group(const GroupHeader& header);
+  void complete(const Result<>& outcome);
+  void stop(const Error& error);
+
+  Result<> load_state_from_image();
+
+  // The keeper: one thread, or whoever calls commit_waiting().
+  void keep_loop();
+  void keep();
+  Result<> seal_rolled();
+  Result<> seal_full_bodies();
+  Result<> make_spare();
+  Result<> flush_if_due();
+  Result<> remove_retired();
+  void look_at_space();
+  void nudge_keeper();
+
+  // Chores.
+  Result<> write_image_locked();
+  Result<> verify_segment(const Segment& segment, VerifyReport& report);
+  Result<> verify_log(const Segment& segment, VerifyReport& report);
+  Result<> verify_references(VerifyReport& report);
+
+  struct Location {
+    std::uint32_t segment = 0;
+    std::uint64_t offset = 0;
+    friend auto operator<=>(const Location&, const Location&) = default;
+    [[nodiscard]] std::string encode() const;
+    static std::optional<Location> decode(std::string_view octets);
+  };
+  /// Where the octets of a body lie now: follows the moves that sweeping made.
+  Result<Location> locate(const BodyRef& ref, Tier tier);
+
+  std::unique_ptr<Volume> volume_;
+  TabletOptions options_;
+  Segments segments_;
+  std::unique_ptr<State> state_;
+
+  CommitQueue queue_;
+  std::atomic<bool> running_{false};
+  std::atomic<bool> accepting_{true};
+  std::atomic<std::uint64_t> sequence_{0};
+  std::atomic<std::uint64_t> groups_{0};
+  std::atomic<std::uint64_t> flushed_sequence_{0};
+  std::atomic<std::uint64_t> dead_{0};
+  std::uint64_t replayed_ = 0;
+
+  // The committer's own.
+  std::vector<Completion*> waiting_;
+  std::vector<Taken> taken_;
+  std::vector<Wake*> wakes_;
+  GroupBuilder builder_;
+  Overlay overlay_;
+  Segments::Created active_;
+  LogPosition end_;
+  std::uint64_t active_bodies_ = 0;  // octets of body records in the active segment
+
+  // Between committer and keeper.
+  std::mutex keeper_mutex_;
+  std::condition_variable keeper_wake_;
+  std::condition_variable spare_made_;
+  std::optional<Segments::Created> spare_;
+  std::optional<Error> spare_failed_;
+  struct Rolled {
+    Segment segment;
+    LogPosition end;
+    std::uint64_t bodies;
+  };
+  std::vector<Rolled> rolled_;
+  bool keeper_nudged_ = false;
+  bool closing_ = false;
+  std::uint64_t unflushed_metadata_ = 0;
+  std::uint64_t unflushed_batches_ = 0;
+  std::uint64_t unflushed_log_ = 0;
+  Moment flushed_at_;
+  Moment space_seen_{INT64_MIN};
+
+  std::mutex flushing_;  // one flush at a time
+  std::mutex chores_;    // one of sweep, image, snapshot, verify at a time
+
+  // Large bodies: segments that may take one more, and those a writer has.
+  struct BodySegment {
+    Segments::Created created;
+    std::uint64_t end;
+  };
+  std::mutex bodies_mutex_;
+  std::vector<BodySegment> body_segments_;
+  std::vector<BodySegment> full_body_segments_;  // to be sealed by the keeper
+
+  std::thread committer_;
+  std::thread keeper_;
+};
+
+/// Opens the state of the kind asked for.
+Result<std::unique_ptr<State>> open_state(Volume& volume, const TabletOptions& options);
+
+}  // namespace angarium::store

@@ -1,0 +1,125 @@
+// Housekeeping beside the committer: spare segments, sealing, flushing, free space, removal of what was swept.
+#include <algorithm>
+
+#include "base/log.h"
+#include "store/tablet_engine.h"
+
+namespace angarium::store {
+namespace {
+
+constexpr std::chrono::seconds kRound{1};  ///< how often the keeper looks around without being called
+
+}  // namespace
+
+void Engine::nudge_keeper() {
+  std::lock_guard lock(keeper_mutex_);
+  keeper_nudged_ = true;
+  keeper_wake_.notify_one();
+}
+
+void Engine::keep_loop() {
+  std::unique_lock lock(keeper_mutex_);
+  while (!closing_) {
+    keeper_nudged_ = false;
+    lock.unlock();
+    if (running()) keep();
+    lock.lock();
+    if (!closing_) keeper_wake_.wait_for(lock, kRound, [this] { return keeper_nudged_ || closing_; });
+  }
+}
+
+void Engine::keep() {
+  look_at_space();
+  // Each may fail on a full disk and is tried again in the next round; none endangers what is in the log.
+  auto attempt = [](std::string_view what, const Result<>& result) {
+    if (!result) log::warning("store", what, {{"error", result.error().text()}});
+  };
+  attempt("no spare segment", make_spare());
+  attempt("sealing failed", seal_rolled());
+  attempt("sealing bodies failed", seal_full_bodies());
+  attempt("flush failed", flush_if_due());
+  attempt("removing failed", remove_retired());
+}
+
+Result<> Engine::make_spare() {
+  {
+    std::lock_guard lock(keeper_mutex_);
+    if (spare_) return {};
+  }
+  Result<Segments::Created> made = segments_.create(SegmentKind::log, Phase::open, options_.segment_size);
+  std::lock_guard lock(keeper_mutex_);
+  if (made) {
+    spare_ = std::move(*made);
+  } else {
+    spare_failed_ = made.error();
+  }
+  spare_made_.notify_all();
+  return made ? Result<>() : std::unexpected(made.error());
+}
+
+Result<> Engine::seal_rolled() {
+  while (true) {
+    Rolled rolled;
+    {
+      std::lock_guard lock(keeper_mutex_);
+      if (rolled_.empty()) return {};
+      rolled = rolled_.front();
+    }
+    Segment sealed = TRY(describe_sealed(segments_, rolled.segment, rolled.end));
+    sealed.bodies = rolled.bodies;
+    sealed.since = options_.clock->wall().microseconds;
+    std::shared_ptr<File> file = TRY(segments_.file(sealed.number));
+    TRY(file->truncate(sealed.size));
+    TRY(file->sync());
+    TRY(segments_.change([&](auto& all) { all[sealed.number] = sealed; }));
+    std::lock_guard lock(keeper_mutex_);
+    rolled_.erase(rolled_.begin());
+  }
+}
+
+Result<> Engine::flush_if_due() {
+  {
+    std::lock_guard lock(keeper_mutex_);
+    bool due = unflushed_metadata_ >= options_.flush_metadata || unflushed_batches_ >= options_.flush_batches ||
+               unflushed_log_ >= options_.flush_log ||
+               (unflushed_batches_ > 0 && options_.clock->now() - flushed_at_ >= options_.flush_interval);
+    if (!due) return {};
+  }
+  return flush();
+}
+
+Result<> Engine::flush() {
+  std::lock_guard flushing(flushing_);
+  {
+    std::lock_guard lock(keeper_mutex_);
+    unflushed_metadata_ = unflushed_batches_ = unflushed_log_ = 0;
+    flushed_at_ = options_.clock->now();
+  }
+  std::uint64_t applied = state_->applied().sequence;
+  TRY(state_->flush());
+  flushed_sequence_ = applied;
+  return {};
+}
+
+Result<> Engine::remove_retired() {
+  std::int64_t now = options_.clock->wall().microseconds;
+  for (const Segment& segment : segments_.all()) {
+    if (segment.phase != Phase::retired) continue;
+    // A clock that was set back must not keep it for ever.
+    if (now >= segment.since && now - segment.since < options_.grace.count()) continue;
+    TRY(segments_.remove(segment.number));
+  }
+  return {};
+}
+
+void Engine::look_at_space() {
+  Result<Space> space = volume_->space();
+  if (!space) return;
+  auto share = static_cast<std::uint64_t>(static_cast<double>(space->total) * options_.reserve_share);
+  bool enough = space->free >= std::min(options_.reserve, share);
+  if (accepting_.exchange(enough, std::memory_order_relaxed) != enough)
+    log::warning("store", enough ? "accepting mail again" : "refusing mail: the volume is nearly full",
+                 {{"free", space->free}});
+}
+
+}  // namespace angarium::store

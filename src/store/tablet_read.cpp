@@ -1,0 +1,62 @@
+#include <algorithm>
+
+#include "store/keys.h"
+#include "store/tablet_engine.h"
+
+namespace angarium::store {
+namespace {
+
+constexpr char kFirst = static_cast<char>(kFirstApplicationByte);
+
+}  // namespace
+
+Result<std::optional<std::string>> Engine::get(std::string_view key, Reading reading) {
+  return state_->get(key, reading);
+}
+
+Result<std::vector<std::optional<std::string>>> Engine::multi_get(std::span<const std::string_view> keys,
+                                                                  Reading reading) {
+  return state_->multi_get(keys, reading);
+}
+
+Result<> Engine::scan(std::string_view from, std::string_view to, const ScanOptions& options, const Visitor& visitor,
+                      Reading reading) {
+  std::string_view first(&kFirst, 1);
+  return state_->scan(std::max(from, first), to, options, visitor, reading);  // the store's own keys come before
+}
+
+ReadView Engine::view() { return state_->view(); }
+
+Result<Engine::Location> Engine::locate(const BodyRef& ref, Tier tier) {
+  constexpr int kMovesMax = 64;  // sweeping shortens the chains, so they stay far below
+  Location at{ref.segment, ref.offset};
+  for (int moves = 0; moves < kMovesMax; ++moves) {
+    std::optional<Segment> segment = segments_.find(at.segment);
+    if (segment && segment->phase != Phase::retired) return at;
+    std::optional<std::string> moved = TRY(state_->get(relocation_key(at.segment, at.offset), {nullptr, tier}));
+    std::optional<Location> next = moved ? Location::decode(*moved) : std::nullopt;
+    if (!next && segment) return at;  // dead, within its grace
+    if (!next) return fail(kMissing, "the body was swept away");
+    at = *next;
+  }
+  return fail(kDamaged, "the body was moved too often");
+}
+
+std::string Engine::Location::encode() const { return KeyWriter().u32(segment).u64(offset).key(); }
+
+std::optional<Engine::Location> Engine::Location::decode(std::string_view octets) {
+  KeyReader reader(octets);
+  Location at{reader.u32(), reader.u64()};
+  if (!reader.done()) return std::nullopt;
+  return at;
+}
+
+Result<> Engine::read_body(const BodyRef& ref, std::uint64_t offset, std::span<char> into, Tier tier) {
+  if (ref.codec != Codec::none || ref.key != 0)
+    return fail(kFormat, "the body is coded in a way this program does not know");
+  Location location = TRY(locate(ref, tier));
+  std::shared_ptr<File> file = TRY(segments_.file(location.segment));
+  return read_body_record(*file, location.offset, ref, offset, into, tier);
+}
+
+}  // namespace angarium::store

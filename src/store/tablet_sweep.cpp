@@ -1,0 +1,260 @@
+// Sweeping: marks the bodies that live, then rewrites the segments that are mostly dead. References stay as they are; a
+// relocation (segment, offset) → (segment, offset) in the state leads to where the octets went.
+#include "store/tablet_sweep.h"
+
+#include <algorithm>
+#include <limits>
+
+#include "base/crc32c.h"
+#include "store/batch_access.h"
+#include "store/keys.h"
+
+namespace angarium::store {
+namespace {
+
+constexpr std::size_t kBatchOctets = 1u << 20;       ///< relocations committed at once
+constexpr std::uint64_t kImageMetadata = 64u << 20;  ///< so much metadata since the last image is not worth a new one
+
+}  // namespace
+
+Result<SweepReport> Engine::sweep(const SweepOptions& options) {
+  if (options_.body_refs == nullptr) return fail(kUnsupported, "nobody knows what lives: there is no BodyRefs");
+  std::lock_guard chores(chores_);
+  return Sweep(*this, options).run();
+}
+
+Result<SweepReport> Sweep::run() {
+  TRY(engine_.seal_rolled());
+  TRY(renew_image());
+  TRY(engine_.flush());  // what an image covers may go only when the state has it, too
+  TRY(mark());
+  TRY(tidy_relocations());
+  std::vector<Segment> victims = choose();
+  std::uint64_t done = 0;
+  for (const Segment& victim : victims) {
+    if (options_.progress) options_.progress(done++, victims.size());
+    TRY(rewrite(victim));
+  }
+  if (options_.progress) options_.progress(done, victims.size());
+  TRY(engine_.remove_retired());
+  for (const Segment& segment : engine_.segments_.all())
+    if (segment.phase == Phase::retired) report_.octets_waiting += segment.size;
+  std::uint64_t retired = retired_octets_;
+  report_.octets_freed = retired > report_.octets_waiting ? retired - report_.octets_waiting : 0;
+  return report_;
+}
+
+/// A new image when the metadata behind the last one outweighs it, or has lain there too long.
+Result<> Sweep::renew_image() {
+  std::optional<Segment> image = newest_image(engine_.segments_);
+  std::uint64_t covered = image ? image->last : 0;
+  std::uint64_t metadata = 0;
+  bool old = false;
+  for (const Segment& segment : engine_.segments_.all()) {
+    if (segment.kind != SegmentKind::log || segment.phase != Phase::sealed || segment.last <= covered) continue;
+    metadata += segment.size - segment.bodies;
+    old = old || now_ - segment.created > options_.dead_age_max.count();
+  }
+  std::uint64_t worth = std::max(kImageMetadata, image ? 2 * image->size : 0);
+  if (metadata >= worth || (old && metadata > 0)) TRY(engine_.write_image_locked());
+  image = newest_image(engine_.segments_);
+  covered_ = image ? image->last : 0;
+  return {};
+}
+
+Result<> Sweep::mark() {
+  ReadView view = engine_.view();
+  Reading reading{&view, Tier::any};
+  std::vector<BodyRef> refs;
+  TRY(engine_.scan(
+      {}, {}, {},
+      [&](std::string_view key, std::string_view value) {
+        engine_.options_.body_refs->visit(key, value, [&](const BodyRef& ref) { refs.push_back(ref); });
+        return Step::next;
+      },
+      reading));
+  std::ranges::sort(refs);
+  refs.erase(std::ranges::unique(refs).begin(), refs.end());
+  for (const BodyRef& ref : refs) {
+    Result<Engine::Location> at = engine_.locate(ref, Tier::any);
+    if (!at && at.error().is(kMissing)) continue;  // verify reports it
+    if (!at) return std::unexpected(at.error());
+    live_[at->segment].push_back({*at, ref});
+    if (at->segment != ref.segment) moved_[{ref.segment, ref.offset}] = *at;
+  }
+  return {};
+}
+
+/// Every living body that moved keeps one relocation, from its reference to where it is; all others go.
+Result<> Sweep::tidy_relocations() {
+  std::vector<std::pair<Engine::Location, Engine::Location>> known;
+  Result<> malformed;
+  TRY(engine_.state_->scan(kRelocationPrefix, after_prefix(kRelocationPrefix), {},
+                           [&](std::string_view key, std::string_view value) {
+                             auto from = Engine::Location::decode(key.substr(kRelocationPrefix.size()));
+                             auto to = Engine::Location::decode(value);
+                             if (from && to) known.emplace_back(*from, *to);
+                             return Step::next;
+                           },
+                           {}));
+  Batch batch;
+  for (const auto& [from, to] : known) {
+    auto wanted = moved_.find(from);
+    if (wanted == moved_.end() || wanted->second == to) continue;
+    BatchAccess::put_own(batch, relocation_key(from.segment, from.offset), wanted->second.encode());
+    if (batch.metadata_size() > kBatchOctets) TRY(commit(batch));
+  }
+  TRY(commit(batch));  // only then may the links between go
+  for (const auto& [from, to] : known) {
+    if (moved_.contains(from)) continue;
+    BatchAccess::erase_own(batch, relocation_key(from.segment, from.offset));
+    if (batch.metadata_size() > kBatchOctets) TRY(commit(batch));
+  }
+  return commit(batch);
+}
+
+Result<> Sweep::commit(Batch& batch) {
+  if (batch.empty()) return {};
+  TRY(engine_.commit_and_wait(std::exchange(batch, Batch())));
+  return {};
+}
+
+std::vector<Segment> Sweep::choose() {
+  std::vector<Segment> victims;
+  std::uint64_t all_dead = 0;
+  for (const Segment& segment : engine_.segments_.all()) {
+    if (segment.phase != Phase::sealed || segment.kind == SegmentKind::image) continue;
+    if (now_ >= segment.since && now_ - segment.since < engine_.options_.grace.count()) continue;
+    std::uint64_t live = 0;
+    for (const Living& body : live_[segment.number]) live += body_record_size(body.ref.length);
+    std::uint64_t dead = segment.bodies > live ? segment.bodies - live : 0;
+    if (segment.kind == SegmentKind::log && segment.last <= covered_)
+      dead += segment.size - SegmentHeader::kSize - segment.bodies;
+    all_dead += dead;
+    bool mostly = static_cast<double>(dead) > options_.dead_share * static_cast<double>(segment.size);
+    bool old = dead > 0 && now_ - segment.created > options_.dead_age_max.count();
+    if (mostly || old) victims.push_back(segment);
+  }
+  engine_.dead_ = all_dead;
+  return victims;
+}
+
+/// Copies what is needed of the victim into a new segment, makes the relocations durable, then exchanges the two.
+Result<> Sweep::rewrite(const Segment& victim) {
+  const std::vector<Living>& living = live_[victim.number];
+  bool groups = victim.kind == SegmentKind::log && victim.last > covered_;
+  retired_octets_ += victim.size;
+  std::optional<Segment> written;
+  if (groups || !living.empty()) {
+    Segments::Created made =
+        TRY(engine_.segments_.create(groups ? SegmentKind::log : SegmentKind::bodies, Phase::filling, 0));
+    Result<Segment> copied = groups ? copy_groups(victim, living, made) : copy_bodies(victim, living, made);
+    if (!copied) {
+      TRY(engine_.segments_.remove(made.segment.number));
+      return std::unexpected(copied.error());
+    }
+    written = *copied;
+    Batch batch;
+    for (const auto& [from, to] : moves_) {
+      BatchAccess::put_own(batch, relocation_key(from.segment, from.offset), to.encode());
+      if (batch.metadata_size() > kBatchOctets) TRY(commit(batch));
+    }
+    TRY(commit(batch));
+  }
+  TRY(engine_.segments_.change([&](auto& all) {
+    if (written) all[written->number] = *written;
+    Segment& old = all[victim.number];
+    old.phase = Phase::retired;
+    old.since = now_;
+  }));
+  ++report_.segments_swept;
+  if (written) report_.octets_copied += written->size;
+  return {};
+}
+
+Result<std::uint64_t> Sweep::copy_body(File& from, std::uint64_t record, const BodyRef& ref,
+                                       const Segments::Created& to, std::uint64_t offset, std::uint32_t& headers_crc) {
+  auto header = BodyHeader{ref.codec, ref.key, ref.length, ref.crc}.encode(to.segment.salt);
+  std::string_view header_octets(header.data(), header.size());
+  headers_crc = crc32c(header_octets, headers_crc);
+  TRY(to.file->write(offset, header_octets));
+  ChunkSums sums;
+  std::uint64_t at = offset + BodyHeader::kSize;
+  TRY(verify_body_record(from, record, ref, [&](std::string_view octets) -> Result<> {
+    sums.add(octets);
+    TRY(to.file->write(at, octets));
+    at += octets.size();
+    return {};
+  }));
+  std::vector<std::uint32_t> chunks = sums.finish();
+  std::string rest(reinterpret_cast<const char*>(chunks.data()), chunk_list_size(ref.length));
+  rest.resize(body_record_size(ref.length) - BodyHeader::kSize - ref.length);
+  if (!rest.empty()) TRY(to.file->write(at, rest));
+  return offset + body_record_size(ref.length);
+}
+
+Result<Segment> Sweep::copy_bodies(const Segment& victim, const std::vector<Living>& living,
+                                   const Segments::Created& to) {
+  moves_.clear();
+  std::shared_ptr<File> from = TRY(engine_.segments_.file(victim.number));
+  std::uint64_t offset = SegmentHeader::kSize;
+  std::uint32_t unused = 0;
+  for (const Living& body : living) {
+    moves_.emplace_back(body.at, Engine::Location{to.segment.number, offset});
+    offset = TRY(copy_body(*from, body.at.offset, body.ref, to, offset, unused));
+  }
+  return finish(victim, to, offset, offset - SegmentHeader::kSize);
+}
+
+Result<Segment> Sweep::copy_groups(const Segment& victim, const std::vector<Living>& living,
+                                   const Segments::Created& to) {
+  moves_.clear();
+  std::map<std::uint64_t, BodyRef> keep;  // by the place of the record in the victim
+  for (const Living& body : living) keep[body.at.offset] = body.ref;
+  std::shared_ptr<File> from = TRY(engine_.segments_.file(victim.number));
+  GroupReader reader(*from, victim.salt, SegmentHeader::kSize);
+  std::uint64_t offset = SegmentHeader::kSize;
+  std::uint64_t bodies = 0;
+  while (reader.offset() < victim.size) {
+    std::optional<GroupReader::Group> group = TRY(reader.next());
+    if (!group || !group->whole)
+      return fail(kDamaged, "a segment to be swept has a broken group: " + segment_name(victim.number));
+    GroupHeader header = group->header;
+    std::string metadata(group->metadata);
+    metadata.resize(aligned(metadata.size()));
+    std::uint64_t begin = offset + GroupHeader::kSize + metadata.size();
+    std::uint64_t at = begin;
+    header.bodies = header.bodies_crc = 0;
+    std::uint64_t old = group->offset + GroupHeader::kSize + metadata.size();
+    for (auto body = keep.lower_bound(old); body != keep.end() && body->first < reader.offset(); ++body) {
+      moves_.emplace_back(Engine::Location{victim.number, body->first}, Engine::Location{to.segment.number, at});
+      at = TRY(copy_body(*from, body->first, body->second, to, at, header.bodies_crc));
+      ++header.bodies;
+    }
+    header.bodies_length = static_cast<std::uint32_t>(at - begin);
+    bodies += header.bodies_length;
+    auto octets = header.encode(to.segment.salt);
+    std::array<std::string_view, 2> parts{std::string_view(octets.data(), octets.size()), metadata};
+    TRY(to.file->write(offset, parts));
+    offset = at;
+  }
+  return finish(victim, to, offset, bodies);
+}
+
+Result<Segment> Sweep::finish(const Segment& victim, const Segments::Created& to, std::uint64_t size,
+                              std::uint64_t bodies) {
+  TRY(to.file->sync());
+  Segment segment = to.segment;
+  segment.phase = Phase::sealed;
+  segment.size = size;
+  segment.bodies = bodies;
+  segment.since = now_;
+  if (segment.kind != SegmentKind::log) return segment;
+  segment.first = victim.first;
+  segment.last = victim.last;
+  segment.before = victim.before;
+  segment.chain = victim.chain;
+  return segment;
+}
+
+}  // namespace angarium::store
