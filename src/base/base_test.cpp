@@ -146,4 +146,7 @@ TEST_CASE("the wall clock may jump, the monotonic one may not") {
   CHECK(clock.now() == before);
   CHECK(clock.wall() < wall);
   CHECK(WallTime{-1}.seconds() == -1);
+  CHECK(to_rfc3339(WallTime{0}) == "1970-01-01T00:00:00.000000Z");
+  CHECK(to_rfc3339(WallTime{-1}) == "1969-12-31T23:59:59.999999Z");
+  CHECK(to_rfc3339(WallTime{1'700'000'000'000'007}) == "2023-11-14T22:13:20.000007Z");
 }

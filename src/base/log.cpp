@@ -1,7 +1,6 @@
 #include "base/log.h"
 
 #include <sys/uio.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <array>
@@ -18,18 +17,7 @@ constexpr std::array<std::string_view, 5> kNames = {"error", "warning", "notice"
 constexpr std::array<char, 5> kPriorities = {'3', '4', '5', '6', '7'};
 constexpr std::size_t kFieldMax = 1024;
 
-std::string timestamp() {
-  const WallTime wall = system_clock().wall();
-  const time_t seconds = wall.seconds();
-  tm parts{};
-  gmtime_r(&seconds, &parts);
-  std::array<char, 40> text{};
-  const std::size_t length = strftime(text.data(), text.size(), "%Y-%m-%dT%H:%M:%S", &parts);
-  std::string result(text.data(), length);
-  std::string fraction = std::to_string(1'000'000 + wall.microseconds % 1'000'000);
-  fraction[0] = '.';
-  return result + fraction + "Z";
-}
+std::string timestamp() { return to_rfc3339(system_clock().wall()); }
 
 /// JSON string body: escape_controls leaves \xHH, which JSON does not know, so its backslash is doubled.
 std::string json_text(std::string_view octets) {

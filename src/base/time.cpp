@@ -2,6 +2,8 @@
 
 #include <time.h>
 
+#include <array>
+
 namespace angarium {
 namespace {
 
@@ -18,6 +20,17 @@ class SystemClock : public Clock {
 };
 
 }  // namespace
+
+std::string to_rfc3339(WallTime time) {
+  const time_t seconds = time.seconds();
+  tm parts{};
+  gmtime_r(&seconds, &parts);
+  std::array<char, 40> text{};
+  const std::size_t length = strftime(text.data(), text.size(), "%Y-%m-%dT%H:%M:%S", &parts);
+  std::string fraction = std::to_string(1'000'000 + (time.microseconds - time.seconds() * 1'000'000));
+  fraction[0] = '.';
+  return std::string(text.data(), length) + fraction + "Z";
+}
 
 const Clock& system_clock() {
   static const SystemClock clock;

@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <string>
 
 namespace angarium {
 
@@ -26,6 +27,9 @@ struct WallTime {
   }
   static constexpr WallTime from_seconds(std::int64_t seconds) { return {seconds * 1'000'000}; }
 };
+
+/// "2026-11-21T12:00:00.000000Z" (RFC 3339, UTC).
+std::string to_rfc3339(WallTime time);
 
 /// The seam through which all time is read. Safe to call from any thread.
 class Clock {

@@ -1,0 +1,322 @@
+#include "account/directory.h"
+
+#include <algorithm>
+
+#include "base/text.h"
+#include "envelope/path.h"
+#include "message/domain.h"
+#include "store/keys.h"
+#include "store/octets.h"
+
+namespace angarium::account {
+namespace {
+
+// Keys: 0x10 'a' domain local → entry; 0x10 'd' domain → domain; 0x10 'n' → the next account id.
+std::string address_key(std::string_view address) {
+  const std::size_t at = address.rfind('@');
+  return store::KeyWriter().u8(kDirectoryKey).u8('a').text(address.substr(at + 1)).text(address.substr(0, at)).key();
+}
+std::string addresses_of(std::string_view domain) {
+  return domain.empty() ? store::KeyWriter().u8(kDirectoryKey).u8('a').key()
+                        : store::KeyWriter().u8(kDirectoryKey).u8('a').text(domain).key();
+}
+std::string domain_key(std::string_view domain) {
+  return store::KeyWriter().u8(kDirectoryKey).u8('d').text(domain).key();
+}
+std::string next_id_key() { return store::KeyWriter().u8(kDirectoryKey).u8('n').key(); }
+
+/// Others may change what we read before we write: then read and decide again, at most so often.
+constexpr int kAttempts = 20;
+
+/// Runs `attempt` until its expectations hold.
+template <class Attempt>
+auto retried(const Attempt& attempt) -> decltype(attempt()) {
+  for (int i = 1;; ++i) {
+    auto result = attempt();
+    if (result || !result.error().is(store::kExpectation) || i == kAttempts) return result;
+  }
+}
+
+std::string join(std::string_view local_part, std::string_view domain) {
+  return std::string(local_part) + "@" + std::string(domain);
+}
+std::string_view domain_of(std::string_view address) { return address.substr(address.rfind('@') + 1); }
+
+/// Visits the entries of a domain, or all.
+Result<> each_entry(store::Tablet& tablet, std::string_view domain, const std::function<void(Entry)>& visit) {
+  const std::string prefix = addresses_of(domain);
+  Result<> inner;
+  TRY(tablet.scan(prefix, store::after_prefix(prefix), {}, [&](std::string_view, std::string_view value) {
+    auto entry = decode_entry(value);
+    if (!entry) {
+      inner = std::unexpected(entry.error());
+      return store::Step::stop;
+    }
+    visit(*std::move(entry));
+    return store::Step::next;
+  }));
+  return inner;
+}
+
+}  // namespace
+
+Result<std::string> canonical_domain(std::string_view text) {
+  auto ascii = message::domain_to_ascii(text);
+  if (!ascii || !message::valid_domain(*ascii))
+    return fail(kInvalid, "'" + escape_controls(text) + "' is not a domain name");
+  return *std::move(ascii);
+}
+
+Result<std::string> canonical_address(std::string_view text) {
+  auto mailbox = envelope::parse_mailbox(text, {.utf8 = message::Utf8::accept, .local_part_max = 64});
+  if (!mailbox || mailbox->domain.empty() || mailbox->has_literal()) {
+    return fail(kInvalid, "'" + escape_controls(text) + "' is not an address; write it as name@domain");
+  }
+  return join(to_lower(mailbox->local_part), TRY(canonical_domain(mailbox->domain)));
+}
+
+Result<Domain> Directory::add_domain(std::string_view name) {
+  Domain domain{.name = TRY(canonical_domain(name)), .catch_all = {}, .postmaster = {}, .created = clock_.wall()};
+  store::Batch batch;
+  batch.expect(domain_key(domain.name), std::nullopt);
+  batch.put(domain_key(domain.name), encode(domain));
+  auto committed = tablet_.commit_and_wait(std::move(batch));
+  if (!committed && committed.error().is(store::kExpectation))
+    return fail(kExists, "the domain " + domain.name + " is there already");
+  TRY(std::move(committed));
+  return domain;
+}
+
+Result<> Directory::remove_domain(std::string_view name) {
+  const std::string canonical = TRY(canonical_domain(name));
+  return retried([&]() -> Result<> {
+    auto stored = TRY(tablet_.get(domain_key(canonical)));
+    if (!stored) return fail(kUnknown, "there is no domain " + canonical);
+    std::size_t addresses = 0;
+    TRY(each_entry(tablet_, canonical, [&](const Entry&) { ++addresses; }));
+    if (addresses > 0)
+      return fail(kInUse, canonical + " still has " + std::to_string(addresses) + " addresses; remove them first");
+    store::Batch batch;
+    batch.expect(domain_key(canonical), *stored);
+    batch.erase(domain_key(canonical));
+    TRY(tablet_.commit_and_wait(std::move(batch)));
+    return {};
+  });
+}
+
+Result<Domain> Directory::set_catch_all(std::string_view name, std::string_view address) {
+  const std::string canonical = TRY(canonical_domain(name));
+  std::string target;
+  if (!address.empty()) {
+    target = TRY(canonical_address(address));
+    if (!TRY(entry(target, store::Tier::any))) return fail(kUnknown, "there is no address " + target);
+  }
+  return retried([&]() -> Result<Domain> {
+    auto stored = TRY(tablet_.get(domain_key(canonical)));
+    if (!stored) return fail(kUnknown, "there is no domain " + canonical);
+    Domain domain = TRY(decode_domain(*stored));
+    domain.catch_all = target;
+    store::Batch batch;
+    batch.expect(domain_key(canonical), *stored);
+    batch.put(domain_key(canonical), encode(domain));
+    TRY(tablet_.commit_and_wait(std::move(batch)));
+    return domain;
+  });
+}
+
+Result<std::optional<Domain>> Directory::domain(std::string_view name, store::Tier tier) {
+  auto stored = TRY(tablet_.get(domain_key(message::domain_key(name)), {.tier = tier}));
+  if (!stored) return std::nullopt;
+  return TRY(decode_domain(*stored));
+}
+
+Result<std::vector<Domain>> Directory::domains() {
+  const std::string prefix = store::KeyWriter().u8(kDirectoryKey).u8('d').key();
+  std::vector<Domain> domains;
+  Result<> inner;
+  TRY(tablet_.scan(prefix, store::after_prefix(prefix), {}, [&](std::string_view, std::string_view value) {
+    auto domain = decode_domain(value);
+    if (!domain) {
+      inner = std::unexpected(domain.error());
+      return store::Step::stop;
+    }
+    domains.push_back(*std::move(domain));
+    return store::Step::next;
+  }));
+  TRY(std::move(inner));
+  return domains;
+}
+
+Result<AccountId> Directory::next_id(std::string& before) {
+  auto stored = TRY(tablet_.get(next_id_key()));
+  before = stored.value_or("");
+  if (!stored) return 1;
+  std::string_view rest = *stored;
+  std::uint64_t id = 0;
+  if (!store::take_varint(rest, id) || !rest.empty())
+    return fail(kDamagedRecord, "the next account id does not decode");
+  return id;
+}
+
+Result<Account> Directory::add_account(const NewAccount& wanted) {
+  if (wanted.name.size() > kNameMax || !valid_utf8(wanted.name))
+    return fail(kInvalid, "the name is longer than 256 octets or no UTF-8");
+  Account account;
+  account.address = TRY(canonical_address(wanted.address));
+  account.name = wanted.name;
+  account.quota = wanted.quota;
+  account.credentials = wanted.credentials;
+  account.credentials.version = 1;
+  const std::string domain(domain_of(account.address));
+  return retried([&]() -> Result<Account> {
+    auto stored_domain = TRY(tablet_.get(domain_key(domain)));
+    if (!stored_domain)
+      return fail(kUnknown, "the domain " + domain + " is not served here; add it with: angarium domain add " + domain);
+    if (TRY(tablet_.get(address_key(account.address)))) return fail(kExists, account.address + " is there already");
+    std::string before;
+    account.id = TRY(next_id(before));
+    account.created = clock_.wall();
+    std::string after;
+    store::append_varint(after, account.id + 1);
+    store::Batch batch;
+    batch.expect(domain_key(domain), *stored_domain);
+    batch.expect(address_key(account.address), std::nullopt);
+    batch.expect(next_id_key(), before.empty() ? std::nullopt : std::optional<std::string_view>(before));
+    batch.put(next_id_key(), after);
+    batch.put(address_key(account.address), encode(account));
+    Domain home = TRY(decode_domain(*stored_domain));
+    if (home.postmaster.empty()) {
+      home.postmaster = account.address;
+      batch.put(domain_key(domain), encode(home));
+    }
+    TRY(tablet_.commit_and_wait(std::move(batch)));
+    return account;
+  });
+}
+
+Result<Account> Directory::change_account(std::string_view address, const std::function<void(Account&)>& change) {
+  const std::string canonical = TRY(canonical_address(address));
+  return retried([&]() -> Result<Account> {
+    auto stored = TRY(tablet_.get(address_key(canonical)));
+    if (!stored) return fail(kUnknown, "there is no account " + canonical);
+    Entry entry = TRY(decode_entry(*stored));
+    auto* account = std::get_if<Account>(&entry);
+    if (account == nullptr) return fail(kUnknown, canonical + " is an alias, not an account");
+    change(*account);
+    if (account->name.size() > kNameMax || !valid_utf8(account->name))
+      return fail(kInvalid, "the name is longer than 256 octets or no UTF-8");
+    store::Batch batch;
+    batch.expect(address_key(canonical), *stored);
+    batch.put(address_key(canonical), encode(*account));
+    TRY(tablet_.commit_and_wait(std::move(batch)));
+    return std::move(*account);
+  });
+}
+
+Result<Account> Directory::remove_account(std::string_view address) {
+  const std::string canonical = TRY(canonical_address(address));
+  return retried([&]() -> Result<Account> {
+    auto stored = TRY(tablet_.get(address_key(canonical)));
+    if (!stored) return fail(kUnknown, "there is no account " + canonical);
+    Entry entry = TRY(decode_entry(*stored));
+    auto* account = std::get_if<Account>(&entry);
+    if (account == nullptr)
+      return fail(kUnknown, canonical + " is an alias; remove it with: angarium alias remove " + canonical);
+    store::Batch batch;
+    batch.expect(address_key(canonical), *stored);
+    batch.erase(address_key(canonical));
+    TRY(tablet_.commit_and_wait(std::move(batch)));
+    return std::move(*account);
+  });
+}
+
+Result<std::optional<Entry>> Directory::entry(std::string_view address, store::Tier tier) {
+  auto stored = TRY(tablet_.get(address_key(address), {.tier = tier}));
+  if (!stored) return std::nullopt;
+  return TRY(decode_entry(*stored));
+}
+
+Result<std::optional<Account>> Directory::account(std::string_view address, store::Tier tier) {
+  auto canonical = canonical_address(address);
+  if (!canonical) return std::nullopt;
+  auto found = TRY(entry(*canonical, tier));
+  if (!found || !std::holds_alternative<Account>(*found)) return std::nullopt;
+  return std::get<Account>(*std::move(found));
+}
+
+Result<std::optional<Alias>> Directory::alias(std::string_view address, store::Tier tier) {
+  auto canonical = canonical_address(address);
+  if (!canonical) return std::nullopt;
+  auto found = TRY(entry(*canonical, tier));
+  if (!found || !std::holds_alternative<Alias>(*found)) return std::nullopt;
+  return std::get<Alias>(*std::move(found));
+}
+
+Result<std::vector<Account>> Directory::accounts(std::string_view domain) {
+  const std::string canonical = domain.empty() ? std::string() : TRY(canonical_domain(domain));
+  std::vector<Account> accounts;
+  TRY(each_entry(tablet_, canonical, [&](Entry entry) {
+    if (auto* account = std::get_if<Account>(&entry)) accounts.push_back(std::move(*account));
+  }));
+  return accounts;
+}
+
+Result<std::vector<Alias>> Directory::aliases(std::string_view domain) {
+  const std::string canonical = domain.empty() ? std::string() : TRY(canonical_domain(domain));
+  std::vector<Alias> aliases;
+  TRY(each_entry(tablet_, canonical, [&](Entry entry) {
+    if (auto* alias = std::get_if<Alias>(&entry)) aliases.push_back(std::move(*alias));
+  }));
+  return aliases;
+}
+
+Result<Alias> Directory::add_alias(std::string_view address, Alias::Kind kind,
+                                   const std::vector<std::string>& targets) {
+  if (targets.empty() || targets.size() > kTargetsMax)
+    return fail(kInvalid, "an alias has 1 to " + std::to_string(kTargetsMax) + " targets");
+  Alias alias{.address = TRY(canonical_address(address)), .kind = kind, .targets = {}, .created = clock_.wall()};
+  for (const std::string& target : targets) {
+    std::string canonical = TRY(canonical_address(target));
+    if (!TRY(is_local(domain_of(canonical)))) {
+      return fail(kInvalid,
+                  "the domain of " + canonical + " is not served here, and mail is not sent on to other hosts yet");
+    }
+    if (std::ranges::find(alias.targets, canonical) == alias.targets.end())
+      alias.targets.push_back(std::move(canonical));
+  }
+  const std::string domain(domain_of(alias.address));
+  return retried([&]() -> Result<Alias> {
+    auto stored_domain = TRY(tablet_.get(domain_key(domain)));
+    if (!stored_domain)
+      return fail(kUnknown, "the domain " + domain + " is not served here; add it with: angarium domain add " + domain);
+    if (TRY(tablet_.get(address_key(alias.address)))) return fail(kExists, alias.address + " is there already");
+    store::Batch batch;
+    batch.expect(domain_key(domain), *stored_domain);
+    batch.expect(address_key(alias.address), std::nullopt);
+    batch.put(address_key(alias.address), encode(alias));
+    TRY(tablet_.commit_and_wait(std::move(batch)));
+    return alias;
+  });
+}
+
+Result<> Directory::remove_alias(std::string_view address) {
+  const std::string canonical = TRY(canonical_address(address));
+  return retried([&]() -> Result<> {
+    auto stored = TRY(tablet_.get(address_key(canonical)));
+    if (!stored) return fail(kUnknown, "there is no alias " + canonical);
+    const Entry entry = TRY(decode_entry(*stored));
+    if (!std::holds_alternative<Alias>(entry))
+      return fail(kUnknown, canonical + " is an account; remove it with: angarium account remove " + canonical);
+    store::Batch batch;
+    batch.expect(address_key(canonical), *stored);
+    batch.erase(address_key(canonical));
+    TRY(tablet_.commit_and_wait(std::move(batch)));
+    return {};
+  });
+}
+
+Result<bool> Directory::is_local(std::string_view domain, store::Tier tier) {
+  return TRY(tablet_.get(domain_key(message::domain_key(domain)), {.tier = tier})).has_value();
+}
+
+}  // namespace angarium::account

@@ -1,0 +1,98 @@
+// The directory: domains, accounts, aliases and groups in the tablet, changed while the server runs.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "account/record.h"
+#include "account/types.h"
+#include "store/tablet.h"
+
+namespace angarium::account {
+
+/// All keys of the directory begin with this octet.
+inline constexpr std::uint8_t kDirectoryKey = 0x10;
+
+/// Where mail to an address goes.
+struct Resolution {
+  enum class Kind {
+    accounts,   ///< to these
+    unknown,    ///< the domain is ours, the address is nobody's: 550 5.1.1
+    not_local,  ///< the domain is not ours
+    disabled,   ///< the only account is switched off: 550 5.2.1
+    too_deep,   ///< aliases that point at each other for ever, or at too many: 550 5.4.6
+  };
+  Kind kind = Kind::unknown;
+  /// The accounts, each once, in the order in which they were found.
+  std::vector<Account> accounts;
+  /// What stood behind the "+" of the local part, if anything did.
+  std::string detail;
+};
+
+/// What one address expands to, for EXPN: itself for an account, the targets for an alias or group.
+struct Expansion {
+  std::vector<std::string> addresses;
+};
+
+/// Thin over the tablet: no state of its own, so any number may look at one tablet, from any thread. Reading takes a
+/// tier: Tier::memory never waits and may answer store::kWouldBlock; then ask again from a pool. Writing waits for the
+/// commit: never from an event loop. A change is visible everywhere as soon as it is durable.
+class Directory {
+ public:
+  explicit Directory(store::Tablet& tablet, const Clock& clock = system_clock()) : tablet_(tablet), clock_(clock) {}
+
+  Result<Domain> add_domain(std::string_view name);
+  /// kInUse while the domain has addresses.
+  Result<> remove_domain(std::string_view name);
+  /// An empty address switches it off. The target must exist.
+  Result<Domain> set_catch_all(std::string_view domain, std::string_view address);
+  Result<std::optional<Domain>> domain(std::string_view name, store::Tier tier = store::Tier::any);
+  Result<std::vector<Domain>> domains();
+
+  struct NewAccount {
+    std::string address;
+    std::string name;
+    Quota quota;
+    Credentials credentials;
+  };
+  /// The domain must exist.
+  Result<Account> add_account(const NewAccount& account);
+  /// Reads, changes and writes; repeated when somebody else was quicker. `change` may run several times.
+  Result<Account> change_account(std::string_view address, const std::function<void(Account&)>& change);
+  /// Takes the address away; the mail is the mailbox room's to remove, by the id returned.
+  Result<Account> remove_account(std::string_view address);
+  Result<std::optional<Account>> account(std::string_view address, store::Tier tier = store::Tier::any);
+  Result<std::vector<Account>> accounts(std::string_view domain = {});
+
+  /// Targets must be addresses of domains here: mail is not yet sent on to other hosts.
+  Result<Alias> add_alias(std::string_view address, Alias::Kind kind, const std::vector<std::string>& targets);
+  Result<> remove_alias(std::string_view address);
+  Result<std::optional<Alias>> alias(std::string_view address, store::Tier tier = store::Tier::any);
+  Result<std::vector<Alias>> aliases(std::string_view domain = {});
+
+  /// Whether the domain is one of ours.
+  Result<bool> is_local(std::string_view domain, store::Tier tier = store::Tier::any);
+  /// Follows exact addresses, sub-addresses ("user+detail"), aliases and groups, the domain's postmaster (RFC 5321
+  /// §4.5.1: there always is one once the domain has an account) and its catch-all, in this order.
+  Result<Resolution> resolve(std::string_view local_part, std::string_view domain, store::Tier tier = store::Tier::any);
+  Result<Expansion> expand(std::string_view address, store::Tier tier = store::Tier::any);
+  /// Whether mail may be sent in this address' name by the account: its own address, with any detail, and aliases of
+  /// which it is a target.
+  Result<bool> may_send_as(const Account& account, std::string_view local_part, std::string_view domain,
+                           store::Tier tier = store::Tier::any);
+
+ private:
+  struct Walk;
+  Result<std::optional<Entry>> entry(std::string_view address, store::Tier tier);
+  Result<bool> follow(const std::string& address, std::size_t depth, store::Tier tier, Walk& walk);
+  Result<std::optional<std::string>> postmaster(const Domain& domain, store::Tier tier);
+  Result<AccountId> next_id(std::string& before);
+
+  store::Tablet& tablet_;
+  const Clock& clock_;
+};
+
+}  // namespace angarium::account

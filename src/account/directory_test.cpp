@@ -1,0 +1,237 @@
+#include "account/directory.h"
+
+#include "account/support.h"
+
+using namespace angarium;
+using namespace angarium::account;
+
+namespace {
+
+struct House {
+  std::unique_ptr<store::Tablet> tablet = account::test::memory_tablet();
+  Directory directory{*tablet};
+  House() { REQUIRE(directory.add_domain("example.test")); }
+  Account add(std::string address) {
+    auto added = directory.add_account({.address = std::move(address), .name = "", .quota = {}, .credentials = {}});
+    REQUIRE_MESSAGE(added, added.error().text());
+    return *added;
+  }
+  Resolution resolve(std::string_view local, std::string_view domain = "example.test") {
+    auto result = directory.resolve(local, domain);
+    REQUIRE(result);
+    return *result;
+  }
+  std::string accounts(std::string_view local) {
+    std::string names;
+    for (const Account& account : resolve(local).accounts) names += (names.empty() ? "" : " ") + account.address;
+    return names;
+  }
+};
+
+}  // namespace
+
+TEST_CASE("addresses have one canonical form") {
+  CHECK(canonical_address("Alice@EXAMPLE.test").value() == "alice@example.test");
+  CHECK(canonical_address("\"alice\"@example.test").value() == "alice@example.test");
+  CHECK(canonical_address("x@B\xC3\xBC"
+                          "cher.example")
+            .value() == "x@xn--bcher-kva.example");
+  for (std::string_view bad :
+       {"", "alice", "@example.test", "alice@", "a b@example.test", "alice@[192.0.2.1]", "alice@exa mple", "a@b@c"})
+    CHECK_MESSAGE(!canonical_address(bad), bad);
+  CHECK(canonical_address(std::string(64, 'x') + "@example.test"));
+  CHECK(!canonical_address(std::string(65, 'x') + "@example.test"));
+}
+
+TEST_CASE("an account needs its domain, and an address is one thing only") {
+  House house;
+  auto lost = house.directory.add_account({.address = "a@other.test", .name = "", .quota = {}, .credentials = {}});
+  REQUIRE(!lost);
+  CHECK(lost.error().is(kUnknown));
+  const Account alice = house.add("alice@example.test");
+  const Account bob = house.add("bob@example.test");
+  CHECK(alice.id != bob.id);
+  auto again =
+      house.directory.add_account({.address = "ALICE@example.test", .name = "", .quota = {}, .credentials = {}});
+  REQUIRE(!again);
+  CHECK(again.error().is(kExists));
+  CHECK(house.directory.add_alias("alice@example.test", Alias::Kind::alias, {"bob@example.test"}).error().is(kExists));
+  CHECK(house.directory.accounts("example.test")->size() == 2);
+}
+
+TEST_CASE("ids are never used again") {
+  House house;
+  const Account first = house.add("a@example.test");
+  REQUIRE(house.directory.remove_account("a@example.test"));
+  CHECK(house.add("a@example.test").id > first.id);
+}
+
+TEST_CASE("a domain with addresses stays") {
+  House house;
+  house.add("a@example.test");
+  CHECK(house.directory.remove_domain("example.test").error().is(kInUse));
+  REQUIRE(house.directory.remove_account("a@example.test"));
+  CHECK(house.directory.remove_domain("example.test"));
+  CHECK(house.directory.remove_domain("example.test").error().is(kUnknown));
+  CHECK(house.resolve("a").kind == Resolution::Kind::not_local);
+}
+
+TEST_CASE("mail goes to the account, whatever the case") {
+  House house;
+  house.add("alice@example.test");
+  CHECK(house.accounts("ALICE") == "alice@example.test");
+  CHECK(house.resolve("alice", "EXAMPLE.TEST").kind == Resolution::Kind::accounts);
+  CHECK(house.resolve("nobody").kind == Resolution::Kind::unknown);
+  CHECK(house.resolve("alice", "elsewhere.test").kind == Resolution::Kind::not_local);
+}
+
+TEST_CASE("sub-addresses reach the account and keep their detail; an exact address wins") {
+  House house;
+  house.add("alice@example.test");
+  house.add("alice+exact@example.test");
+  CHECK(house.accounts("alice+list+x") == "alice@example.test");
+  CHECK(house.resolve("alice+list+x").detail == "list+x");
+  CHECK(house.accounts("alice+exact") == "alice+exact@example.test");
+  CHECK(house.resolve("+alice").kind == Resolution::Kind::unknown);
+}
+
+TEST_CASE("aliases and groups expand once each, through each other, and loops end") {
+  House house;
+  house.add("a@example.test");
+  house.add("b@example.test");
+  REQUIRE(house.directory.add_alias("all@example.test", Alias::Kind::group,
+                                    {"a@example.test", "b@example.test", "a@example.test", "loop@example.test"}));
+  REQUIRE(house.directory.add_alias("loop@example.test", Alias::Kind::alias, {"all@example.test"}));
+  CHECK(house.accounts("all") == "a@example.test b@example.test");
+  CHECK(house.accounts("loop") == "a@example.test b@example.test");
+  CHECK(house.directory.expand("all@example.test")->addresses.size() == 3);
+  CHECK(house.directory.expand("a@example.test")->addresses == std::vector<std::string>{"a@example.test"});
+  CHECK(house.directory.expand("x@example.test").error().is(kUnknown));
+}
+
+TEST_CASE("an alias that leads nowhere is unknown, one that only meets itself too") {
+  House house;
+  REQUIRE(house.directory.add_alias("x@example.test", Alias::Kind::alias, {"gone@example.test"}));
+  REQUIRE(house.directory.add_alias("y@example.test", Alias::Kind::alias, {"y@example.test"}));
+  CHECK(house.resolve("x").kind == Resolution::Kind::unknown);
+  CHECK(house.resolve("y").kind == Resolution::Kind::unknown);
+}
+
+TEST_CASE("alias depth: ten are followed, eleven are too deep") {
+  House house;
+  house.add("a@example.test");
+  std::string target = "a@example.test";
+  for (int i = 1; i <= 11; ++i) {
+    const std::string name = "l" + std::to_string(i) + "@example.test";
+    REQUIRE(house.directory.add_alias(name, Alias::Kind::alias, {target}));
+    target = name;
+  }
+  CHECK(house.accounts("l10") == "a@example.test");
+  CHECK(house.resolve("l11").kind == Resolution::Kind::too_deep);
+}
+
+TEST_CASE("alias targets: a thousand, not one more, and only here") {
+  House house;
+  std::vector<std::string> targets;
+  for (int i = 0; i < 1000; ++i) targets.push_back("t" + std::to_string(i) + "@example.test");
+  CHECK(house.directory.add_alias("many@example.test", Alias::Kind::group, targets));
+  targets.emplace_back("t1000@example.test");
+  CHECK(house.directory.add_alias("more@example.test", Alias::Kind::group, targets).error().is(kInvalid));
+  CHECK(house.directory.add_alias("none@example.test", Alias::Kind::group, {}).error().is(kInvalid));
+  CHECK(house.directory.add_alias("far@example.test", Alias::Kind::alias, {"x@elsewhere.test"}).error().is(kInvalid));
+}
+
+TEST_CASE("RFC 5321 section 4.5.1: the postmaster of a domain with an account always gets mail") {
+  House house;
+  CHECK(house.resolve("postmaster").kind == Resolution::Kind::unknown);
+  house.add("zoe@example.test");
+  house.add("amy@example.test");
+  CHECK(house.accounts("PostMaster") == "zoe@example.test");
+  REQUIRE(house.directory.remove_account("zoe@example.test"));
+  CHECK(house.accounts("postmaster") == "amy@example.test");
+  REQUIRE(house.directory.add_alias("postmaster@example.test", Alias::Kind::alias, {"amy@example.test"}));
+  CHECK(house.accounts("postmaster") == "amy@example.test");
+}
+
+TEST_CASE("the catch-all gets what nobody else does") {
+  House house;
+  house.add("a@example.test");
+  house.add("rest@example.test");
+  CHECK(house.directory.set_catch_all("example.test", "absent@example.test").error().is(kUnknown));
+  REQUIRE(house.directory.set_catch_all("example.test", "rest@example.test"));
+  CHECK(house.accounts("a") == "a@example.test");
+  CHECK(house.accounts("whatever") == "rest@example.test");
+  REQUIRE(house.directory.set_catch_all("example.test", ""));
+  CHECK(house.resolve("whatever").kind == Resolution::Kind::unknown);
+}
+
+TEST_CASE("a disabled account takes no mail, and a group goes on without it") {
+  House house;
+  house.add("a@example.test");
+  house.add("b@example.test");
+  REQUIRE(house.directory.add_alias("both@example.test", Alias::Kind::group, {"a@example.test", "b@example.test"}));
+  REQUIRE(
+      house.directory.change_account("a@example.test", [](Account& account) { account.status = Status::disabled; }));
+  CHECK(house.resolve("a").kind == Resolution::Kind::disabled);
+  CHECK(house.accounts("both") == "b@example.test");
+}
+
+TEST_CASE("a sender may use its own addresses and the aliases that reach it, no others") {
+  House house;
+  const Account a = house.add("a@example.test");
+  house.add("b@example.test");
+  REQUIRE(house.directory.add_alias("sales@example.test", Alias::Kind::alias, {"a@example.test"}));
+  CHECK(house.directory.may_send_as(a, "A", "EXAMPLE.test").value());
+  CHECK(house.directory.may_send_as(a, "a+x", "example.test").value());
+  CHECK(house.directory.may_send_as(a, "sales", "example.test").value());
+  CHECK(!house.directory.may_send_as(a, "b", "example.test").value());
+  CHECK(!house.directory.may_send_as(a, "nobody", "example.test").value());
+  CHECK(!house.directory.may_send_as(a, "a", "elsewhere.test").value());
+}
+
+TEST_CASE("changes survive their encoding") {
+  House house;
+  house.add("a@example.test");
+  auto changed = house.directory.change_account("a@example.test", [](Account& account) {
+    account.name = "\xC3\x84nne";
+    account.quota = {.octets = 1ULL << 40, .messages = 7};
+    account.credentials = {.argon2id = "$argon2id$x",
+                           .scram = {{.hash = sasl::Hash::sha256,
+                                      .iterations = 4096,
+                                      .salt = std::string("\0s", 2),
+                                      .stored_key = "k",
+                                      .server_key = "v"}},
+                           .version = 9};
+  });
+  REQUIRE(changed);
+  auto read = house.directory.account("a@example.test");
+  REQUIRE((read && *read));
+  CHECK((*read)->name == "\xC3\x84nne");
+  CHECK((*read)->quota == Quota{.octets = 1ULL << 40, .messages = 7});
+  CHECK((*read)->credentials.version == 9);
+  REQUIRE((*read)->credentials.scram.size() == 1);
+  CHECK((*read)->credentials.scram[0].salt == std::string_view("\0s", 2));
+  CHECK(house.directory.change_account("x@example.test", [](Account&) {}).error().is(kUnknown));
+  CHECK(house.directory.change_account("a@example.test", [](Account& account) { account.name = std::string(257, 'x'); })
+            .error()
+            .is(kInvalid));
+}
+
+TEST_CASE("a record cut at any octet does not decode") {
+  Account account{.id = 3,
+                  .address = "a@example.test",
+                  .name = "n",
+                  .quota = {},
+                  .credentials = {.argon2id = "h", .scram = {{}}, .version = 1},
+                  .created = {}};
+  const std::string whole = encode(account);
+  REQUIRE(decode_entry(whole));
+  for (std::size_t cut = 0; cut < whole.size(); ++cut) CHECK(!decode_entry(std::string_view(whole).substr(0, cut)));
+  const std::string alias =
+      encode(Alias{.address = "a", .kind = Alias::Kind::group, .targets = {"b", "c"}, .created = {}});
+  REQUIRE(decode_entry(alias));
+  for (std::size_t cut = 0; cut < alias.size(); ++cut) CHECK(!decode_entry(std::string_view(alias).substr(0, cut)));
+  const std::string domain = encode(Domain{.name = "d", .catch_all = "c", .postmaster = "p", .created = {}});
+  REQUIRE(decode_domain(domain));
+  for (std::size_t cut = 0; cut < domain.size(); ++cut) CHECK(!decode_domain(std::string_view(domain).substr(0, cut)));
+}

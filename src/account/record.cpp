@@ -1,0 +1,157 @@
+#include "account/record.h"
+
+#include "store/octets.h"
+
+namespace angarium::account {
+namespace {
+
+constexpr char kVersion = 1;
+constexpr char kAccountTag = 'A';
+constexpr char kAliasTag = 'L';
+constexpr char kDomainTag = 'D';
+
+class Writer {
+ public:
+  explicit Writer(char tag) : octets_{kVersion, tag} {}
+  Writer& number(std::uint64_t value) {
+    store::append_varint(octets_, value);
+    return *this;
+  }
+  Writer& text(std::string_view value) {
+    number(value.size());
+    octets_ += value;
+    return *this;
+  }
+  std::string take() { return std::move(octets_); }
+
+ private:
+  std::string octets_;
+};
+
+class Reader {
+ public:
+  explicit Reader(std::string_view octets) : rest_(octets) {
+    ok_ = rest_.size() >= 2 && rest_[0] == kVersion;
+    if (ok_) {
+      tag_ = rest_[1];
+      rest_.remove_prefix(2);
+    }
+  }
+  std::uint64_t number() {
+    std::uint64_t value = 0;
+    if (ok_ && !store::take_varint(rest_, value)) ok_ = false;
+    return ok_ ? value : 0;
+  }
+  std::string text() {
+    const std::uint64_t size = number();
+    if (size > rest_.size()) ok_ = false;
+    if (!ok_) return {};
+    std::string value(rest_.substr(0, size));
+    rest_.remove_prefix(size);
+    return value;
+  }
+  /// A count of things that take at least one octet each.
+  std::uint64_t count() {
+    const std::uint64_t value = number();
+    if (value > rest_.size()) ok_ = false;
+    return ok_ ? value : 0;
+  }
+  [[nodiscard]] char tag() const { return tag_; }
+  [[nodiscard]] bool ok() const { return ok_; }
+
+ private:
+  std::string_view rest_;
+  char tag_ = 0;
+  bool ok_ = false;
+};
+
+Account read_account(Reader& reader) {
+  Account account;
+  account.id = reader.number();
+  account.address = reader.text();
+  account.name = reader.text();
+  account.status = reader.number() == 0 ? Status::enabled : Status::disabled;
+  account.quota.octets = reader.number();
+  account.quota.messages = reader.number();
+  account.created.microseconds = static_cast<std::int64_t>(reader.number());
+  account.credentials.version = reader.number();
+  account.credentials.argon2id = reader.text();
+  for (std::uint64_t left = reader.count(); left > 0 && reader.ok(); --left) {
+    sasl::ScramKeys keys;
+    keys.hash = reader.number() == 0 ? sasl::Hash::sha1 : sasl::Hash::sha256;
+    keys.iterations = static_cast<std::uint32_t>(reader.number());
+    keys.salt = reader.text();
+    keys.stored_key = reader.text();
+    keys.server_key = reader.text();
+    account.credentials.scram.push_back(std::move(keys));
+  }
+  return account;
+}
+
+Alias read_alias(Reader& reader) {
+  Alias alias;
+  alias.address = reader.text();
+  alias.kind = reader.number() == 0 ? Alias::Kind::alias : Alias::Kind::group;
+  alias.created.microseconds = static_cast<std::int64_t>(reader.number());
+  for (std::uint64_t left = reader.count(); left > 0 && reader.ok(); --left) alias.targets.push_back(reader.text());
+  return alias;
+}
+
+}  // namespace
+
+std::string encode(const Account& account) {
+  Writer writer(kAccountTag);
+  writer.number(account.id).text(account.address).text(account.name).number(account.status == Status::enabled ? 0 : 1);
+  writer.number(account.quota.octets).number(account.quota.messages);
+  writer.number(static_cast<std::uint64_t>(account.created.microseconds));
+  writer.number(account.credentials.version).text(account.credentials.argon2id);
+  writer.number(account.credentials.scram.size());
+  for (const sasl::ScramKeys& keys : account.credentials.scram) {
+    writer.number(keys.hash == sasl::Hash::sha1 ? 0 : 1).number(keys.iterations);
+    writer.text(keys.salt).text(keys.stored_key).text(keys.server_key);
+  }
+  return writer.take();
+}
+
+std::string encode(const Alias& alias) {
+  Writer writer(kAliasTag);
+  writer.text(alias.address).number(alias.kind == Alias::Kind::alias ? 0 : 1);
+  writer.number(static_cast<std::uint64_t>(alias.created.microseconds)).number(alias.targets.size());
+  for (const std::string& target : alias.targets) writer.text(target);
+  return writer.take();
+}
+
+std::string encode(const Domain& domain) {
+  Writer writer(kDomainTag);
+  writer.text(domain.name)
+      .text(domain.catch_all)
+      .text(domain.postmaster)
+      .number(static_cast<std::uint64_t>(domain.created.microseconds));
+  return writer.take();
+}
+
+Result<Entry> decode_entry(std::string_view octets) {
+  Reader reader(octets);
+  if (reader.tag() == kAccountTag) {
+    Account account = read_account(reader);
+    if (reader.ok()) return account;
+  } else if (reader.tag() == kAliasTag) {
+    Alias alias = read_alias(reader);
+    if (reader.ok()) return alias;
+  }
+  return fail(kDamagedRecord, "an entry of the directory does not decode; run: angarium verify");
+}
+
+Result<Domain> decode_domain(std::string_view octets) {
+  Reader reader(octets);
+  Domain domain;
+  domain.name = reader.text();
+  domain.catch_all = reader.text();
+  domain.postmaster = reader.text();
+  domain.created.microseconds = static_cast<std::int64_t>(reader.number());
+  if (!reader.ok() || reader.tag() != kDomainTag)
+    return fail(kDamagedRecord, "a domain of the directory does not decode; run: angarium verify");
+  return domain;
+}
+
+}  // namespace angarium::account

@@ -1,0 +1,132 @@
+// Where mail to an address goes: Directory::resolve and its kin.
+#include <algorithm>
+
+#include "account/directory.h"
+#include "base/text.h"
+#include "message/domain.h"
+#include "store/keys.h"
+
+namespace angarium::account {
+
+/// What one resolution has met so far.
+struct Directory::Walk {
+  Resolution& resolution;
+  std::vector<std::string> seen;  // every address that was looked at
+  bool disabled = false;
+  bool too_deep = false;
+};
+
+namespace {
+
+std::string join(std::string_view local_part, std::string_view domain) {
+  return std::string(local_part) + "@" + std::string(domain);
+}
+
+struct Parts {
+  std::string_view local_part;
+  std::string_view domain;
+};
+Parts split(std::string_view address) {
+  const std::size_t at = address.rfind('@');
+  return {address.substr(0, at), address.substr(at + 1)};
+}
+
+}  // namespace
+
+/// True when the address exists, whether or not it gives an account.
+Result<bool> Directory::follow(const std::string& address, std::size_t depth, store::Tier tier, Walk& walk) {
+  if (std::ranges::find(walk.seen, address) != walk.seen.end()) return true;
+  if (depth > kAliasDepthMax || walk.seen.size() >= kTargetsMax) {
+    walk.too_deep = true;
+    return true;
+  }
+  auto found = TRY(entry(address, tier));
+  if (!found) {
+    const Parts parts = split(address);
+    const std::size_t plus = parts.local_part.find('+');
+    if (plus == std::string_view::npos || plus == 0) return false;
+    if (depth == 0) walk.resolution.detail = parts.local_part.substr(plus + 1);
+    return follow(join(parts.local_part.substr(0, plus), parts.domain), depth + 1, tier, walk);
+  }
+  walk.seen.push_back(address);
+  if (auto* account = std::get_if<Account>(&*found)) {
+    if (account->status == Status::enabled) {
+      walk.resolution.accounts.push_back(std::move(*account));
+    } else {
+      walk.disabled = true;
+    }
+    return true;
+  }
+  for (const std::string& target : std::get<Alias>(*found).targets) TRY(follow(target, depth + 1, tier, walk));
+  return true;
+}
+
+/// RFC 5321 §4.5.1: mail to the postmaster is accepted. Without an address of that name it goes to the domain's first
+/// account, or when that is gone to any that is left.
+Result<std::optional<std::string>> Directory::postmaster(const Domain& domain, store::Tier tier) {
+  if (!domain.postmaster.empty() && TRY(entry(domain.postmaster, tier))) return domain.postmaster;
+  const std::string prefix = store::KeyWriter().u8(kDirectoryKey).u8('a').text(domain.name).key();
+  std::optional<std::string> found;
+  Result<> inner;
+  const auto visit = [&](std::string_view, std::string_view value) {
+    auto entry = decode_entry(value);
+    if (!entry) {
+      inner = std::unexpected(entry.error());
+      return store::Step::stop;
+    }
+    const auto* account = std::get_if<Account>(&*entry);
+    if (account == nullptr || account->status != Status::enabled) return store::Step::next;
+    found = account->address;
+    return store::Step::stop;
+  };
+  TRY(tablet_.scan(prefix, store::after_prefix(prefix), {}, visit, {.tier = tier}));
+  TRY(std::move(inner));
+  return found;
+}
+
+Result<Resolution> Directory::resolve(std::string_view local_part, std::string_view domain, store::Tier tier) {
+  Resolution resolution;
+  const std::string domain_name = message::domain_key(domain);
+  auto here = TRY(this->domain(domain_name, tier));
+  if (!here) {
+    resolution.kind = Resolution::Kind::not_local;
+    return resolution;
+  }
+  Walk walk{resolution, {}};
+  const std::string local = to_lower(local_part);
+  bool known = TRY(follow(join(local, domain_name), 0, tier, walk));
+  if (!known && local == "postmaster") {
+    if (auto address = TRY(postmaster(*here, tier))) known = TRY(follow(*address, 1, tier, walk));
+  }
+  if (!known && !here->catch_all.empty()) known = TRY(follow(here->catch_all, 1, tier, walk));
+  if (!resolution.accounts.empty()) {
+    resolution.kind = Resolution::Kind::accounts;
+  } else if (walk.too_deep) {
+    resolution.kind = Resolution::Kind::too_deep;
+  } else {
+    resolution.kind = walk.disabled ? Resolution::Kind::disabled : Resolution::Kind::unknown;
+  }
+  return resolution;
+}
+
+Result<Expansion> Directory::expand(std::string_view address, store::Tier tier) {
+  const std::string canonical = TRY(canonical_address(address));
+  auto found = TRY(entry(canonical, tier));
+  if (!found) return fail(kUnknown, "there is no address " + canonical);
+  if (const auto* alias = std::get_if<Alias>(&*found)) return Expansion{alias->targets};
+  return Expansion{{canonical}};
+}
+
+Result<bool> Directory::may_send_as(const Account& account, std::string_view local_part, std::string_view domain,
+                                    store::Tier tier) {
+  const std::string local = to_lower(local_part);
+  const std::string domain_name = message::domain_key(domain);
+  const std::string base = join(std::string_view(local).substr(0, local.find('+')), domain_name);
+  if (base == account.address || join(local, domain_name) == account.address) return true;
+  Resolution resolution;
+  Walk walk{resolution, {}};
+  TRY(follow(join(local, domain_name), 0, tier, walk));
+  return std::ranges::any_of(resolution.accounts, [&](const Account& a) { return a.id == account.id; });
+}
+
+}  // namespace angarium::account

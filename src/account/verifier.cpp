@@ -1,0 +1,111 @@
+#include "account/verifier.h"
+
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+
+#include "base/text.h"
+
+namespace angarium::account {
+namespace {
+
+Error refused() { return {sasl::kBadCredentials, "the user name or the password is wrong"}; }
+
+}  // namespace
+
+Verifier::Verifier(Directory directory, io::Pool& read_pool, VerifierOptions options, const Clock& clock,
+                   Random& random)
+    : directory_(directory),
+      read_pool_(read_pool),
+      options_(options),
+      attempts_(options.attempts, clock),
+      decoy_(decoy_hash(options.cost, random).value_or("")),
+      decoy_key_(random.octets(32)),
+      cache_key_(random.octets(32)),
+      hash_pool_({.name = "password", .threads = options.threads, .queue = options.queue}) {}
+
+io::Task<Result<std::optional<Account>>> Verifier::find(std::string name) {
+  auto found = directory_.account(name, store::Tier::memory);
+  if (found || !found.error().is(store::kWouldBlock)) co_return std::move(found);
+  co_return co_await io::run(read_pool_, [this, name = std::move(name)] { return directory_.account(name); });
+}
+
+/// What a verified password is remembered under. The key lives in this process only, so the table is of no use
+/// elsewhere; the version of the credentials makes a changed password unknown at once.
+std::string Verifier::fingerprint(const Account& account, std::string_view password) const {
+  std::string message = std::to_string(account.id) + ":" + std::to_string(account.credentials.version) + ":";
+  message += password;
+  std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
+  unsigned int size = 0;
+  HMAC(EVP_sha256(), cache_key_.data(), static_cast<int>(cache_key_.size()),
+       reinterpret_cast<const unsigned char*>(message.data()), message.size(), digest.data(), &size);
+  wipe(message);
+  return {reinterpret_cast<const char*>(digest.data()), size};
+}
+
+bool Verifier::remembered(const std::string& fingerprint) {
+  const std::lock_guard lock(mutex_);
+  if (cache_[0].contains(fingerprint)) return true;
+  if (!cache_[1].contains(fingerprint)) return false;
+  cache_[0].emplace(fingerprint, true);
+  return true;
+}
+
+/// Two generations: when the young one has half of the room it becomes the old one, and what nobody asked for since is
+/// forgotten.
+void Verifier::remember(std::string fingerprint) {
+  const std::lock_guard lock(mutex_);
+  if (cache_[0].size() >= options_.cache_max / 2) {
+    cache_[1] = std::move(cache_[0]);
+    cache_[0] = {};
+  }
+  cache_[0].emplace(std::move(fingerprint), true);
+}
+
+io::Task<Result<Account>> Verifier::check_password(std::string name, std::string prepared_password, std::string peer) {
+  if (attempts_.locked_out(peer))
+    co_return fail(kLockedOut, "too many failed logins from this address; wait some minutes");
+  auto account = CO_TRY(co_await find(std::move(name)));
+  const bool usable = account && account->status == Status::enabled && !account->credentials.argon2id.empty();
+  std::string print;
+  if (usable) {
+    print = fingerprint(*account, prepared_password);
+    if (remembered(print)) {
+      wipe(prepared_password);
+      co_return *std::move(account);
+    }
+  }
+  hashes_.fetch_add(1);
+  // An unknown user costs the same hash, so that time does not tell who exists.
+  auto right = co_await io::run(hash_pool_, [password = std::move(prepared_password),
+                                             hash = usable ? account->credentials.argon2id : decoy_]() mutable {
+    const bool verified = verify_password(password, hash);
+    wipe(password);
+    return verified;
+  });
+  if (!right) {
+    if (right.error().is(kOutOfMemory)) co_return std::unexpected(std::move(right).error());
+    co_return fail(kBusy, "too many logins at this moment; try again");
+  }
+  if (!usable || !*right) {
+    attempts_.failed(peer);
+    co_return std::unexpected(refused());
+  }
+  remember(std::move(print));
+  co_return *std::move(account);
+}
+
+io::Task<Result<std::optional<sasl::ScramKeys>>> Verifier::scram_keys(std::string name, sasl::Hash hash) {
+  auto account = CO_TRY(co_await find(std::move(name)));
+  if (!account || account->status != Status::enabled) co_return std::nullopt;
+  for (sasl::ScramKeys& keys : account->credentials.scram)
+    if (keys.hash == hash) co_return std::move(keys);
+  co_return std::nullopt;
+}
+
+io::Task<Result<Account>> Verifier::proven(std::string name) {
+  auto account = CO_TRY(co_await find(std::move(name)));
+  if (!account || account->status != Status::enabled) co_return std::unexpected(refused());
+  co_return *std::move(account);
+}
+
+}  // namespace angarium::account

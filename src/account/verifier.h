@@ -1,0 +1,79 @@
+// Checks passwords for every protocol: Argon2id on threads of its own, a cache that makes repeated logins cheap, and
+// the same time for users who do not exist.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+
+#include "account/attempts.h"
+#include "account/directory.h"
+#include "account/password.h"
+#include "io/pool.h"
+#include "io/task.h"
+#include "sasl/scram.h"
+#include "sasl/types.h"
+
+namespace angarium::account {
+
+struct VerifierOptions {
+  PasswordCost cost;
+  std::size_t threads = 1;         ///< hashes at one time: one a core at most, each takes `cost.memory_kib`
+  std::size_t queue = 64;          ///< checks that may wait; more are told to come back
+  std::size_t cache_max = 10'000;  ///< verified passwords remembered, about 100 octets each
+  AttemptLimits attempts;
+};
+
+/// Shared by all loops; every method may be called from any of them, at the same time. Ends before the loops that wait
+/// for it.
+class Verifier {
+ public:
+  /// `read_pool` runs directory reads that miss the cache. All must outlive this.
+  Verifier(Directory directory, io::Pool& read_pool, VerifierOptions options, const Clock& clock = system_clock(),
+           Random& random = system_random());
+
+  /// The account whose password this is. `name` is an address. Errors: sasl::kBadCredentials (unknown user, wrong
+  /// password, disabled account: never told apart), kBusy, kLockedOut, and what the directory answers. A failure is
+  /// counted against `peer`.
+  io::Task<Result<Account>> check_password(std::string name, std::string prepared_password, std::string peer);
+
+  /// What the directory holds for SCRAM; nothing for an unknown user or one without keys of this hash.
+  io::Task<Result<std::optional<sasl::ScramKeys>>> scram_keys(std::string name, sasl::Hash hash);
+
+  /// The account of a user who has proved to be it by other means (SCRAM): sasl::kBadCredentials when there is none.
+  io::Task<Result<Account>> proven(std::string name);
+
+  /// For exchanges that fail outside check_password().
+  void failed(std::string_view peer) { attempts_.failed(peer); }
+  bool locked_out(std::string_view peer) { return attempts_.locked_out(peer); }
+
+  /// Secret of this site for sasl::fake_scram_keys; the same for the life of the process.
+  [[nodiscard]] const std::string& decoy_key() const { return decoy_key_; }
+  /// Hashes computed so far: for tests that a cached login needs none.
+  [[nodiscard]] std::uint64_t hashes() const { return hashes_.load(); }
+
+ private:
+  io::Task<Result<std::optional<Account>>> find(std::string name);
+  std::string fingerprint(const Account& account, std::string_view password) const;
+  bool remembered(const std::string& fingerprint);
+  void remember(std::string fingerprint);
+
+  Directory directory_;
+  io::Pool& read_pool_;
+  VerifierOptions options_;
+  Attempts attempts_;
+  std::string decoy_;
+  std::string decoy_key_;
+  std::string cache_key_;
+  std::atomic<std::uint64_t> hashes_{0};
+  std::mutex mutex_;
+  std::array<std::unordered_map<std::string, bool>, 2> cache_;  // young and old generation
+  io::Pool hash_pool_;                                          // last: its threads end first
+};
+
+}  // namespace angarium::account

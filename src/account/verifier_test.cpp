@@ -1,0 +1,158 @@
+#include "account/verifier.h"
+
+#include "account/support.h"
+
+using namespace angarium;
+using namespace angarium::account;
+
+namespace {
+
+// The least Argon2id takes: the tests are about who is let in, not about cost.
+constexpr PasswordCost kCheap{.memory_kib = 8, .passes = 1};
+
+struct Desk {
+  std::unique_ptr<store::Tablet> tablet = account::test::memory_tablet();
+  Directory directory{*tablet};
+  io::SimulatedLoop loop;
+  ManualClock clock;
+  io::Pool pool{{.name = "read"}};
+  Verifier verifier;
+
+  explicit Desk(VerifierOptions options = {}) : verifier(directory, pool, cheap(options), clock) {
+    REQUIRE(directory.add_domain("example.test"));
+    add("alice@example.test", "wonder land");
+  }
+  static VerifierOptions cheap(VerifierOptions options) {
+    options.cost = kCheap;
+    return options;
+  }
+  void add(const std::string& address, std::string_view password) {
+    auto credentials = make_credentials(password, kCheap);
+    REQUIRE(credentials);
+    REQUIRE(directory.add_account({.address = address, .name = "", .quota = {}, .credentials = *credentials}));
+  }
+  Result<Account> check(std::string name, std::string password, std::string peer = "192.0.2.1") {
+    return account::test::finish(loop, verifier.check_password(std::move(name), std::move(password), std::move(peer)));
+  }
+};
+
+}  // namespace
+
+TEST_CASE("the right password lets in, every other one is refused in the same words") {
+  Desk desk;
+  auto in = desk.check("Alice@Example.TEST", "wonder land");
+  REQUIRE(in);
+  CHECK(in->address == "alice@example.test");
+  auto wrong = desk.check("alice@example.test", "wonderland");
+  auto unknown = desk.check("nobody@example.test", "wonder land");
+  auto no_address = desk.check("alice", "wonder land");
+  REQUIRE((!wrong && !unknown && !no_address));
+  CHECK(wrong.error().is(sasl::kBadCredentials));
+  CHECK(unknown.error().is(sasl::kBadCredentials));
+  CHECK(no_address.error().is(sasl::kBadCredentials));
+  CHECK(wrong.error().text() == unknown.error().text());
+}
+
+TEST_CASE("an unknown user costs a hash as well") {
+  Desk desk;
+  const auto before = desk.verifier.hashes();
+  CHECK(!desk.check("nobody@example.test", "x"));
+  CHECK(desk.verifier.hashes() == before + 1);
+}
+
+TEST_CASE("a verified password is remembered, until it changes") {
+  Desk desk;
+  REQUIRE(desk.check("alice@example.test", "wonder land"));
+  const auto before = desk.verifier.hashes();
+  REQUIRE(desk.check("alice@example.test", "wonder land"));
+  CHECK(desk.verifier.hashes() == before);
+  CHECK(!desk.check("alice@example.test", "wrong"));
+  CHECK(desk.verifier.hashes() == before + 1);
+
+  auto changed = make_credentials("another", kCheap);
+  REQUIRE(changed);
+  REQUIRE(desk.directory.change_account("alice@example.test", [&](Account& account) {
+    const auto version = account.credentials.version;
+    account.credentials = *changed;
+    account.credentials.version = version + 1;
+  }));
+  CHECK(!desk.check("alice@example.test", "wonder land"));
+  CHECK(desk.check("alice@example.test", "another"));
+}
+
+TEST_CASE("a disabled account is refused like a wrong password, also from memory") {
+  Desk desk;
+  REQUIRE(desk.check("alice@example.test", "wonder land"));
+  REQUIRE(
+      desk.directory.change_account("alice@example.test", [](Account& account) { account.status = Status::disabled; }));
+  CHECK(desk.check("alice@example.test", "wonder land").error().is(sasl::kBadCredentials));
+  CHECK(account::test::finish(desk.loop, desk.verifier.proven("alice@example.test")).error().is(sasl::kBadCredentials));
+  CHECK(!account::test::finish(desk.loop, desk.verifier.scram_keys("alice@example.test", sasl::Hash::sha256)).value());
+}
+
+TEST_CASE("the memory of passwords is bounded") {
+  Desk desk({.cost = {}, .cache_max = 2});
+  desk.add("b@example.test", "b");
+  desk.add("c@example.test", "c");
+  REQUIRE(desk.check("alice@example.test", "wonder land"));
+  REQUIRE(desk.check("b@example.test", "b"));
+  REQUIRE(desk.check("c@example.test", "c"));
+  const auto before = desk.verifier.hashes();
+  REQUIRE(desk.check("alice@example.test", "wonder land"));
+  CHECK(desk.verifier.hashes() == before + 1);
+}
+
+TEST_CASE("after five failures an address waits, another one does not") {
+  Desk desk;
+  for (int i = 0; i < 5; ++i) CHECK(desk.check("alice@example.test", "wrong").error().is(sasl::kBadCredentials));
+  CHECK(desk.check("alice@example.test", "wonder land").error().is(kLockedOut));
+  CHECK(desk.check("alice@example.test", "wonder land", "192.0.2.2"));
+  for (int i = 0; i < 9; ++i) CHECK(desk.check("alice@example.test", "wrong", "").error().is(sasl::kBadCredentials));
+  CHECK(desk.check("alice@example.test", "wonder land", ""));
+  desk.clock.advance(std::chrono::minutes(10));
+  CHECK(desk.check("alice@example.test", "wonder land"));
+}
+
+TEST_CASE("SCRAM keys are found by name and hash") {
+  Desk desk;
+  auto keys = account::test::finish(desk.loop, desk.verifier.scram_keys("ALICE@example.test", sasl::Hash::sha1));
+  REQUIRE((keys && *keys));
+  CHECK((*keys)->hash == sasl::Hash::sha1);
+  CHECK((*keys)->iterations == sasl::kScramIterations);
+  CHECK(!account::test::finish(desk.loop, desk.verifier.scram_keys("nobody@example.test", sasl::Hash::sha1)).value());
+}
+
+TEST_CASE("failures are counted by IPv4 address and by IPv6 network") {
+  CHECK(attempt_key("192.0.2.1") == "192.0.2.1");
+  CHECK(attempt_key("::ffff:192.0.2.1") == "192.0.2.1");
+  CHECK(attempt_key("2001:db8::1") == attempt_key("2001:db8:0:0:ffff::2"));
+  CHECK(attempt_key("2001:db8::1") != attempt_key("2001:db8:0:1::1"));
+}
+
+TEST_CASE("the table of addresses is bounded and forgets the longest quiet") {
+  ManualClock clock;
+  Attempts attempts({.failures_max = 2, .window = std::chrono::minutes(10), .addresses_max = 4}, clock);
+  for (int i = 0; i < 4; ++i) {
+    attempts.failed("192.0.2." + std::to_string(i));
+    clock.advance(std::chrono::minutes(1));
+  }
+  attempts.failed("192.0.2.3");
+  attempts.failed("192.0.2.9");
+  CHECK(attempts.addresses() <= 4);
+  CHECK(attempts.locked_out("192.0.2.3"));
+  CHECK(!attempts.locked_out("192.0.2.0"));
+}
+
+TEST_CASE("generated passwords differ and are easy to type") {
+  const std::string one = generate_password();
+  CHECK(one != generate_password());
+  CHECK(one.size() == 24);
+  CHECK(one.find_first_not_of("abcdefghijkmnpqrstuvwxyz23456789-") == std::string::npos);
+}
+
+TEST_CASE("passwords that cannot be are refused") {
+  CHECK(make_credentials("", kCheap).error().is(kInvalid));
+  CHECK(make_credentials("\x01", kCheap).error().is(kInvalid));
+  CHECK(make_credentials(std::string(1024, 'x'), kCheap));
+  CHECK(make_credentials(std::string(1025, 'x'), kCheap).error().is(kInvalid));
+}
