@@ -1,0 +1,110 @@
+#include <unistd.h>
+
+#include <thread>
+
+#include "control/client.h"
+#include "control/request.h"
+#include "control/server.h"
+#include "io/listener.h"
+#include "io/loop.h"
+#include "support/test.h"
+
+using namespace angarium;
+using namespace angarium::control;
+
+TEST_CASE("a request survives the wire, whatever its arguments hold") {
+  Request request{.verb = "alias.add", .arguments = {}};
+  request.add("address", "a@example.test").add("target", "b\n\"\\@x").add("target", "\xC3\xA9");
+  const std::string line = encode(request);
+  CHECK(line.find('\n') == line.size() - 1);
+  auto back = decode_request(line);
+  REQUIRE(back);
+  CHECK(back->verb == "alias.add");
+  CHECK(back->arguments == request.arguments);
+  CHECK(back->get("address") == "a@example.test");
+  CHECK(back->all("target").size() == 2);
+  CHECK(!back->has("absent"));
+}
+
+TEST_CASE("replies and progress are told apart") {
+  auto reply = decode_message(encode(Reply{75, "later", R"({"a":[1,2]})"}));
+  REQUIRE(reply);
+  CHECK(reply->last);
+  CHECK(reply->reply.exit_code == 75);
+  CHECK(reply->reply.error == "later");
+  CHECK(reply->reply.result == R"({"a":[1,2]})");
+  auto progress = decode_message(encode(Progress{3, 7}));
+  REQUIRE(progress);
+  CHECK(!progress->last);
+  CHECK(progress->progress.done == 3);
+  CHECK(progress->progress.all == 7);
+}
+
+TEST_CASE("what is no request is refused") {
+  for (std::string_view bad :
+       {"", "[]", "{}", "{\"verb\":1}", "{\"verb\":\"a\",\"arguments\":{}}", "{\"verb\":\"a\",\"arguments\":[[\"x\"]]}",
+        "{\"verb\":\"a\",\"arguments\":[[\"x\",1]]}", "{\"verb\":\"a\""})
+    CHECK_MESSAGE(!decode_request(bad), bad);
+  CHECK(decode_request("{\"verb\":\"a\"}"));
+}
+
+TEST_CASE("errors that may go away by themselves end in 75") {
+  constexpr ErrorKind kLater{"test.later", Fault::dependency, Lasting::temporary};
+  CHECK(failure(Error(kLater, "x")).exit_code == kTemporary);
+  CHECK(failure(Error(kMalformed, "x")).exit_code == kFailed);
+}
+
+namespace {
+
+/// A server on a socket of its own, driven by a thread.
+struct Running {
+  std::string path = "/tmp/angarium-control-test-" + std::to_string(getpid()) + ".sock";
+  std::unique_ptr<io::Loop> loop;
+  std::shared_ptr<io::Listener> listener;
+  std::thread thread;
+
+  explicit Running(Handler handler) {
+    loop = io::make_loop().value();
+    listener = io::listen(io::Endpoint::unix_path(path)).value();
+    loop->spawn(serve(listener, std::move(handler)));
+    thread = std::thread([this] { loop->run(); });
+  }
+  ~Running() {
+    loop->post([this] { listener->close(); });
+    loop->drain();
+    thread.join();
+  }
+};
+
+}  // namespace
+
+TEST_CASE("a request is answered over the socket, with the caller's uid and progress on the way") {
+  Running server([](Request request, Caller caller, Tell tell) -> io::Task<Reply> {
+    tell({1, 2});
+    co_return Reply{0, "", "\"" + request.verb + " " + std::to_string(caller.uid) + "\""};
+  });
+  auto reply = ask(server.path, Request{.verb = "test", .arguments = {}});
+  REQUIRE(reply);
+  CHECK(reply->result == "\"test " + std::to_string(geteuid()) + "\"");
+}
+
+TEST_CASE("a request at the limit is taken, one past it is not") {
+  Running server([](Request request, Caller, Tell) -> io::Task<Reply> {
+    co_return Reply{0, "", std::to_string(request.get("x").size())};
+  });
+  Request request{.verb = "v", .arguments = {}};
+  request.add("x", "");
+  const std::size_t fixed = encode(request).size() - 1;
+  request.arguments[0].second = std::string(kRequestMax - fixed, 'a');
+  auto reply = ask(server.path, request);
+  REQUIRE(reply);
+  CHECK(reply->result == std::to_string(kRequestMax - fixed));
+  request.arguments[0].second += 'a';
+  CHECK(!ask(server.path, request));
+}
+
+TEST_CASE("nobody there is said so") {
+  auto reply = ask("/tmp/angarium-control-test-nobody.sock", Request{.verb = "x", .arguments = {}});
+  REQUIRE(!reply);
+  CHECK(reply.error().is(kNotRunning));
+}

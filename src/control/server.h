@@ -1,0 +1,33 @@
+// The server's end of the control socket.
+#pragma once
+
+#include <functional>
+#include <memory>
+
+#include "control/request.h"
+#include "io/listener.h"
+#include "io/stream.h"
+#include "io/task.h"
+
+namespace angarium::control {
+
+/// Who asks: the uid at the other end of the socket (SO_PEERCRED).
+struct Caller {
+  unsigned uid = 0;
+};
+/// Tells the caller how far the work is; callable from any thread; what is told faster than it can be sent is skipped.
+using Tell = std::function<void(Progress)>;
+/// Carries out a request. Whether this caller may ask for it is the handler's to judge.
+using Handler = std::function<io::Task<Reply>(Request request, Caller caller, Tell tell)>;
+
+/// How long a caller may take to send its request or to read its reply.
+inline constexpr Duration kPatience = std::chrono::seconds(30);
+
+/// Serves one connection: a request, any number of progress lines, the reply.
+io::Task<> serve_caller(std::unique_ptr<io::Stream> stream, Caller caller, Handler handler);
+
+/// Accepts callers on the current loop until the listener is closed. Streams that do not tell their peer's uid are
+/// closed.
+io::Task<> serve(std::shared_ptr<io::Listener> listener, Handler handler);
+
+}  // namespace angarium::control
