@@ -1,6 +1,7 @@
 #include "sasl/mechanism.h"
 
 #include "base/text.h"
+#include "sasl/apop.h"
 #include "sasl/line.h"
 #include "sasl/prepare.h"
 #include "support/test.h"
@@ -266,4 +267,9 @@ TEST_CASE("a secret leaves nothing in what it was moved from") {
     third = std::move(second);
     CHECK(third.view() == octets);
   }
+}
+
+TEST_CASE("RFC 1939 section 7: the digest of APOP") {
+  CHECK(apop_digest("<1896.697170952@dbc.mtview.ca.us>", "tanstaaf").value() == "c4c9334bac560ecc979e58001b3e22fb");
+  CHECK(apop_digest("<1@x>", "").error().is(kMalformed));
 }

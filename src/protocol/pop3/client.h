@@ -1,0 +1,128 @@
+// The client's side of POP3: typed calls over one connection.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "io/task.h"
+#include "protocol/pop3/reader.h"
+#include "protocol/pop3/types.h"
+#include "sasl/client.h"
+#include "sasl/mechanism.h"
+#include "wire/connection/connection.h"
+#include "wire/framing/input.h"
+#include "wire/framing/output.h"
+
+namespace angarium::protocol::pop3 {
+
+/// Where retrieved messages go: begin(), append() as often as it takes, end(); or refused(). An error of any of them
+/// ends the retrieval with that error, and the connection is of no more use.
+class MessageSink {
+ public:
+  virtual ~MessageSink() = default;
+  virtual Result<> begin(Number number) = 0;
+  /// Octets of the message, dots unstuffed. Gone after the call.
+  virtual Result<> append(std::string_view octets) = 0;
+  virtual Result<> end(Number number) = 0;
+  /// The server said -ERR to this one; the others go on.
+  virtual Result<> refused(Number number, const Error& error) = 0;
+};
+
+struct ClientOptions {
+  /// For each answer, or each part of a message.
+  Duration timeout = std::chrono::minutes(5);
+  /// Whether a password may cross a connection without TLS; proofs (SCRAM) always may.
+  sasl::Plaintext plaintext_without_tls = sasl::Plaintext::refused;
+  /// Commands sent ahead of their answers where the server announces PIPELINING.
+  std::size_t pipeline_max = 64;
+};
+
+struct Credentials {
+  sasl::Identity identity{};
+  sasl::Secret password{};
+  sasl::Needs has = sasl::Needs::password;
+};
+
+struct Stat {
+  std::uint64_t messages = 0;
+  std::uint64_t octets = 0;
+};
+struct Listed {
+  Number number;
+  std::uint64_t octets;
+};
+struct Unique {
+  Number number;
+  std::string id;
+};
+
+/// What -ERR means to a caller of the client.
+Error error_of(const Status& status);
+
+/// One session. The connection outlives it. Calls are awaited one after the other, begin with greeting(), and give what
+/// the server said with -ERR as kInUse, kLoginDelay, kTemporary, kNeedsUtf8, sasl::kBadCredentials or kRefused; after
+/// any other error (kBadReply, those of the stream) the connection is of no more use. Belongs to one loop.
+class Client {
+ public:
+  explicit Client(wire::Connection& connection, ClientOptions options = {})
+      : connection_(connection), options_(options) {}
+  Client(const Client&) = delete;
+  Client& operator=(const Client&) = delete;
+
+  io::Task<Result<>> greeting();
+  /// Asks for the capabilities; a server without CAPA has none.
+  io::Task<Result<>> capa();
+  [[nodiscard]] const std::vector<Capability>& capabilities() const { return capabilities_; }
+  [[nodiscard]] const Capability* capability(std::string_view keyword) const;
+  /// STLS, then capa() again. kRefused when the server has no TLS.
+  io::Task<Result<>> stls();
+  /// UTF8 (RFC 6856), before login.
+  io::Task<Result<>> utf8();
+  /// By the best way both have: SASL, APOP, USER and PASS. kNoMechanism when none is safe. Calls capa() if it was not.
+  io::Task<Result<>> login(const Credentials& credentials);
+
+  io::Task<Result<Stat>> stat();
+  io::Task<Result<std::vector<Listed>>> list();
+  io::Task<Result<std::vector<Unique>>> uidl();
+  /// Retrieves in order, several at once on their way if the server can.
+  io::Task<Result<>> retr(std::span<const Number> numbers, MessageSink& sink);
+  io::Task<Result<>> top(Number number, std::uint64_t lines, MessageSink& sink);
+  /// Marks in order; the first refusal is returned once all answers are read.
+  io::Task<Result<>> dele(std::span<const Number> numbers);
+  io::Task<Result<Number>> last();
+  io::Task<Result<>> rset();
+  io::Task<Result<>> noop();
+  /// Removes what is marked. After an error nothing is known to be removed.
+  io::Task<Result<>> quit();
+
+ private:
+  io::Task<Result<std::string_view>> next_line();
+  /// The next status line's text; -ERR as an error. A view valid until more is read.
+  io::Task<Result<std::string_view>> answer();
+  io::Task<Result<std::string_view>> command(std::string_view line);
+  /// The next line of a listing; no value at its end.
+  io::Task<Result<std::optional<std::string_view>>> next_entry();
+  io::Task<Result<>> receive(Number number, MessageSink& sink);
+  io::Task<Result<>> receive_body(MessageSink& sink);
+  io::Task<Result<>> login_sasl(const sasl::Mechanism& mechanism, const Credentials& credentials,
+                                std::span<const std::string_view> names);
+  io::Task<Result<>> login_apop(const Credentials& credentials);
+  io::Task<Result<>> login_user(const Credentials& credentials);
+  [[nodiscard]] std::size_t window() const;
+  void restart_deadline();
+
+  wire::Connection& connection_;
+  ClientOptions options_;
+  wire::Input input_{};
+  wire::Output output_{};
+  std::string timestamp_{};
+  std::vector<Capability> capabilities_{};
+  enum class Asked { no, yes } asked_ = Asked::no;
+};
+
+}  // namespace angarium::protocol::pop3

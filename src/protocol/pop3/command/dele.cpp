@@ -1,0 +1,19 @@
+#include "protocol/pop3/session.h"
+
+namespace angarium::protocol::pop3 {
+
+// RFC 1939 §5, DELE: only a mark until QUIT.
+Answer dele(Session& session, Parameters parameters) {
+  const auto number = parameters.require_number();
+  const auto end = number ? parameters.end() : Result<>(std::unexpected(number.error()));
+  const auto index = end ? session.maildrop->find(*number) : Result<std::size_t>(std::unexpected(end.error()));
+  if (!index) {
+    session.refuse(index.error());
+    return Result<>();
+  }
+  session.maildrop->mark(*index);
+  session.ok("marked as deleted");
+  return Result<>();
+}
+
+}  // namespace angarium::protocol::pop3

@@ -1,0 +1,62 @@
+// The port's body in memory: for tests, fuzzing and session scripts.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "protocol/pop3/backend.h"
+
+namespace angarium::protocol::pop3 {
+
+struct MemoryMessage {
+  std::string unique_id;
+  std::string octets;  ///< lines end with CR LF
+  std::optional<std::string>
+      downgraded{};  ///< for clients without UTF8; absent: kNeedsUtf8 if the octets are not ASCII
+};
+
+struct MemoryUser {
+  std::string password;
+  std::vector<MemoryMessage> messages{};
+  std::size_t last_accessed = 0;
+  bool open = false;
+};
+
+/// All that sessions share, and what shall go wrong. Outlives them; one thread.
+struct MemoryHouse {
+  std::map<std::string, MemoryUser, std::less<>> users{};
+  std::optional<std::string> external_identity{};
+  std::size_t piece = 4096;   ///< octets of a piece of a message
+  bool shared_pieces = true;  ///< pieces have an owner
+  std::optional<Error> refuse_connection{};
+  std::optional<Error> fail_verify{};
+  std::optional<Error> fail_open{};
+  std::optional<Error> fail_remove{};
+  std::optional<std::size_t> fail_read_after{};  ///< octets of a message that can be read
+  std::vector<Offence> offences{};
+};
+
+class MemoryAuthenticator final : public Authenticator {
+ public:
+  explicit MemoryAuthenticator(MemoryHouse& house) : house_(house) {}
+
+  io::Task<Result<>> connected(const wire::Connection& connection) override;
+  sasl::ServerContext sasl_context() override;
+  io::Task<Result<>> verify_password(const sasl::Identity& identity, const sasl::Secret& password) override;
+  io::Task<Result<>> verify_authority(const sasl::Identity& identity) override;
+  io::Task<Result<std::optional<sasl::ScramCredentials>>> scram_keys(const sasl::Identity& identity,
+                                                                     sasl::Hash hash) override;
+  io::Task<Result<>> verify_apop(const sasl::Identity& identity, std::string_view timestamp,
+                                 std::string_view digest) override;
+  io::Task<Result<std::unique_ptr<Maildrop>>> open(const Login& login) override;
+  void offence(Offence kind) override { house_.offences.push_back(kind); }
+
+ private:
+  MemoryHouse& house_;
+};
+
+}  // namespace angarium::protocol::pop3

@@ -1,0 +1,257 @@
+#include "protocol/pop3/session.h"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "base/log.h"
+#include "base/text.h"
+#include "io/loop.h"
+#include "protocol/pop3/writer.h"
+
+namespace angarium::protocol::pop3 {
+
+OpenMaildrop::OpenMaildrop(std::unique_ptr<Maildrop> maildrop)
+    : maildrop_(std::move(maildrop)), deleted_(maildrop_->count()), left_(deleted_.size()) {
+  for (std::size_t i = 0; i < deleted_.size(); ++i) octets_left_ += maildrop_->octets(i);
+  last_accessed_ = maildrop_->last_accessed();
+}
+
+Result<std::size_t> OpenMaildrop::find(Number number) const {
+  if (number == 0 || number > deleted_.size()) return fail(kNoMessage, "there is no such message");
+  const std::size_t index = number - 1;
+  if (deleted_[index]) return fail(kNoMessage, "this message is marked as deleted");
+  return index;
+}
+
+void OpenMaildrop::mark(std::size_t index) {
+  deleted_[index] = true;
+  --left_;
+  octets_left_ -= maildrop_->octets(index);
+}
+
+void OpenMaildrop::unmark_all() {
+  for (std::size_t i = 0; i < deleted_.size(); ++i)
+    if (deleted_[i]) octets_left_ += maildrop_->octets(i);
+  std::fill(deleted_.begin(), deleted_.end(), false);
+  left_ = deleted_.size();
+  last_accessed_ = maildrop_->last_accessed();  // RFC 1460 §4, RSET
+}
+
+std::vector<std::size_t> OpenMaildrop::marked() const {
+  std::vector<std::size_t> result;
+  result.reserve(deleted_.size() - left_);
+  for (std::size_t i = 0; i < deleted_.size(); ++i)
+    if (deleted_[i]) result.push_back(i);
+  return result;
+}
+
+void OpenMaildrop::accessed(std::size_t index) { last_accessed_ = std::max(last_accessed_, index + 1); }
+
+Session::Session(wire::Connection& connection_of, Authenticator& authenticator_of, const ServerOptions& options_of,
+                 io::Event* stop)
+    : connection(connection_of), authenticator(authenticator_of), options(options_of), stop_(stop) {}
+
+void Session::write_ok_line(std::string_view text) { write_ok(output.text(), text); }
+
+void Session::refuse(Code code, std::string_view text) { write_error(output.text(), code, text); }
+
+void Session::refuse(const Error& error) {
+  if (error.is(kBadCommand)) return refuse_bad(error.text());
+  if (error.fault() == Fault::ours || error.fault() == Fault::dependency)
+    log::warning("pop3", "a command failed", {{"kind", error.kind().name}, {"error", error.text()}});
+  const Refusal refusal = refusal_for(error);
+  refuse(refusal.code, refusal.text);
+}
+
+void Session::refuse_bad(std::string_view text) {
+  authenticator.offence(Offence::bad_command);
+  refuse(Code::none, text);
+  if (++bad_commands_ < kBadCommandsMax) return;
+  authenticator.offence(Offence::too_many_errors);
+  close();
+}
+
+io::Task<Result<std::string_view>> Session::next_line(std::size_t limit) {
+  bool waited = false;
+  for (;;) {
+    const std::optional<wire::Line> line = CO_TRY(input.take_line(limit));
+    if (line) co_return line->text;
+    if (!waited) {
+      // Once a line: an octet now and then does not keep a session alive.
+      connection.set_deadline(io::Loop::current().now() +
+                              (state == State::authorization ? options.login_timeout : options.idle_timeout));
+      CO_TRY(co_await output.flush(connection));
+      waited = true;
+    }
+    const io::Ready ready = CO_TRY(co_await input.more(connection, stop_));
+    if (ready.event) co_return fail(sasl::kAborted, "the server is shutting down");
+  }
+}
+
+io::ValueOrTask<Result<>> Session::room() {
+  if (output.size() <= wire::Output::kHighWater) return Result<>();
+  connection.set_deadline(io::Loop::current().now() + options.idle_timeout);
+  return output.room(connection);
+}
+
+bool Session::plaintext_allowed() const {
+  return connection.tls() != nullptr || options.plaintext_without_tls == sasl::Plaintext::allowed;
+}
+
+std::vector<sasl::ChannelBinding> Session::channel_bindings() const {
+  std::vector<sasl::ChannelBinding> result;
+  for (const std::string_view type : {"tls-exporter"sv, "tls-unique"sv})
+    if (auto data = connection.channel_binding(type)) result.push_back({std::string(type), *std::move(data)});
+  return result;
+}
+
+std::vector<const sasl::Mechanism*> Session::offered_mechanisms() {
+  return sasl::offered({.enabled = options.mechanisms,
+                        .plaintext = plaintext_allowed() ? sasl::Plaintext::allowed : sasl::Plaintext::refused,
+                        .has_bindings = !channel_bindings().empty(),
+                        .has_external_identity = authenticator.sasl_context().external_identity.has_value()});
+}
+
+io::Task<Result<>> Session::enter(Login login) {
+  login.presentation = presentation;
+  auto opened = co_await authenticator.open(login);
+  if (!opened) {
+    refuse(opened.error());
+    co_return Result<>();
+  }
+  maildrop.emplace(*std::move(opened));
+  state = State::transaction;
+  bad_commands_ = 0;
+  std::string& text = output.text();
+  text += "+OK maildrop has ";
+  append_number(text, maildrop->left());
+  text += " messages (";
+  append_number(text, maildrop->octets_left());
+  text += " octets)\r\n";
+  co_return Result<>();
+}
+
+io::Task<Result<>> Session::login_failed(const Error& error) {
+  // What the client got wrong, or gave up, in the grammar of a mechanism is no guess at a password.
+  if (error.fault() == Fault::user && !error.is(sasl::kAborted)) {
+    authenticator.offence(Offence::failed_login);
+    ++failures_;
+    CO_TRY(co_await output.flush(connection));
+    io::Loop& loop = io::Loop::current();
+    co_await loop.sleep_until(loop.now() + options.failure_delay * (1 << std::min(failures_ - 1, 6U)));
+  }
+  refuse(error);
+  if (failures_ >= options.failures_max) close();
+  co_return Result<>();
+}
+
+io::Task<Result<>> Session::greet() {
+  if (auto allowed = co_await authenticator.connected(connection); !allowed) {
+    refuse(allowed.error());
+    close();
+    co_return co_await output.flush(connection);
+  }
+  std::string greeting = "POP3 server ready";
+  if (options.apop == Apop::on) {
+    // RFC 1939 §7: a msg-id that is another one each time.
+    timestamp = '<' + to_hex(io::Loop::current().random().octets(12)) + '@' + options.hostname + '>';
+    greeting += ' ' + timestamp;
+  }
+  ok(greeting);
+  co_return Result<>();
+}
+
+void Session::count_command() {
+  if (state != State::authorization || ++commands_ <= kCommandsBeforeLoginMax) return;
+  authenticator.offence(Offence::too_many_errors);
+  refuse(Code::none, "too many commands without a login");
+  close();
+}
+
+Answer Session::dispatch(std::string_view line) {
+  count_command();
+  if (state == State::update) return Result<>();
+  auto command = parse_command(line);
+  const Rule* rule = command ? find_rule(command->keyword) : nullptr;
+  if (rule == nullptr) {
+    if (is_foreign(line)) {
+      authenticator.offence(Offence::foreign_protocol);
+      close();
+    }
+    refuse_bad(command ? "unknown command" : command.error().text());
+    return Result<>();
+  }
+  if (!is_legal(rule->legal, state)) {
+    refuse_bad(state == State::authorization ? "log in first" : "not after login");
+    return Result<>();
+  }
+  if (rule->plain == Plain::password && !plaintext_allowed()) {
+    // No code: other credentials would not help (RFC 3206 §4).
+    refuse(Code::none, "a password may not be sent without TLS: use STLS first, or the port for TLS");
+    return Result<>();
+  }
+  if (rule->takes == Takes::nothing)
+    if (auto end = command->parameters.end(); !end) {
+      refuse(end.error());
+      return Result<>();
+    }
+  return rule->handler(*this, command->parameters);
+}
+
+io::Task<Result<>> Session::commands() {
+  while (state != State::update) {
+    auto line = co_await next_line(kCommandLineMax);
+    if (line) {
+      CO_TRY(co_await dispatch(*line));
+    } else if (line.error().is(wire::kLineTooLong)) {
+      refuse_bad("the command is too long");
+    } else if (line.error().is(sasl::kAborted)) {
+      refuse(Code::sys_temp, "the server is shutting down");
+      close();
+    } else {
+      if (line.error().is(kTimedOut) && state == State::authorization) authenticator.offence(Offence::too_slow);
+      co_return std::unexpected(std::move(line).error());
+    }
+    CO_TRY(co_await room());
+  }
+  connection.set_deadline(io::Loop::current().now() + options.login_timeout);
+  co_return co_await output.flush(connection);
+}
+
+io::Task<Result<>> Session::run() {
+  connection.set_deadline(io::Loop::current().now() + options.login_timeout);
+  CO_TRY(co_await greet());
+  co_return co_await commands();
+}
+
+namespace {
+
+/// Lets the last answer reach a client that still sends: a socket closed on unread octets is reset, and what was sent
+/// to it may be lost.
+io::Task<> linger(wire::Connection& connection) {
+  if (!connection.shutdown_write()) co_return;
+  connection.set_deadline(io::Loop::current().now() + kLingerTime);
+  wire::Input unread;
+  for (std::size_t octets = 0; octets < kLingerOctetsMax; octets += unread.clear())
+    if (!co_await unread.more(connection)) co_return;
+}
+
+}  // namespace
+
+io::Task<> serve(wire::Connection& connection, Authenticator& authenticator, const ServerOptions& options,
+                 io::Event* stop) {
+  Result<> ended;
+  {
+    Session session(connection, authenticator, options, stop);
+    ended = co_await session.run();
+  }
+  if (ended) {
+    co_await linger(connection);
+  } else if (ended.error().fault() == Fault::ours) {
+    log::error("pop3", "a session broke", {{"kind", ended.error().kind().name}, {"error", ended.error().text()}});
+  }
+  connection.close();
+}
+
+}  // namespace angarium::protocol::pop3
