@@ -112,7 +112,7 @@ class QuotedPrintableEncoder {
   void finish(std::string& out);
 
  private:
-  enum class Next : std::uint8_t { octet, line_end, end };
+  enum class Next : std::uint8_t { octet, dash, line_end, end };
   void put(char c, Next next, std::string& out);
   void put_octet(char c, bool literal, Next next, std::string& out);
   void line_end(std::string& out);

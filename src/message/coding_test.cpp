@@ -50,7 +50,7 @@ void check_cuts(Encoding encoding, std::string_view text) {
 }
 
 std::string random_octets(SeededRandom& random, std::size_t size) {
-  static constexpr std::string_view kCommon = "=\r\n \t.From AB0123456789abcdef+/\xC3\xA9";
+  static constexpr std::string_view kCommon = "=\r\n \t.-From AB0123456789abcdef+/\xC3\xA9";
   std::string text;
   while (text.size() < size)
     text += random.below(4) == 0 ? static_cast<char>(random.below(256)) : kCommon[random.below(kCommon.size())];
@@ -152,6 +152,8 @@ TEST_CASE("RFC 2045 §6.7: what the quoted-printable encoder must encode") {
   CHECK(to_qp("\r\n.\r\n.x\r\n") == "\r\n=2E\r\n.x\r\n");
   CHECK(to_qp("From x\r\nFrom\r\nXFrom x\r\n") == "From=20x\r\nFrom\r\nXFrom x\r\n");
   CHECK(to_qp("\r") == "=0D");
+  CHECK(to_qp("--b\r\n-b\r\na--b\r\n") == "=2D-b\r\n-b\r\na--b\r\n");
+  CHECK(to_qp(std::string(75, 'x') + "--b") == std::string(75, 'x') + "=\r\n=2D-b");
 }
 
 TEST_CASE("quoted-printable lines have at most 76 octets and need no soft break at 76") {
@@ -173,6 +175,7 @@ TEST_CASE("encoded quoted-printable is read back, has short printable lines, and
         const std::string_view line = take_until(rest, '\n');
         CHECK(line.size() <= 77);
         CHECK_FALSE(line.starts_with("From "));
+        CHECK_FALSE(line.starts_with("--"));
         CHECK(line != ".\r");
         CHECK(line != ".");
       }

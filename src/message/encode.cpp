@@ -114,7 +114,7 @@ void QuotedPrintableEncoder::feed(std::string_view octets, std::string& out) {
     } else if (text && c == '\r' && before != '\r') {
       held_ += c;
     } else {
-      put(before, Next::octet, out);
+      put(before, c == '-' ? Next::dash : Next::octet, out);
       held_ = c;
     }
   }
@@ -134,9 +134,10 @@ void QuotedPrintableEncoder::line_end(std::string& out) {
 }
 
 void QuotedPrintableEncoder::put(char c, Next next, std::string& out) {
+  const bool last = next == Next::line_end || next == Next::end;
   bool literal = (c >= 33 && c <= 126 && c != '=') || c == ' ' || c == '\t';
-  if ((c == ' ' || c == '\t') && next != Next::octet) literal = false;  // RFC 2045 §6.7 rule 3
-  if (c == '.' && column_ == 0 && next != Next::octet) literal = false;
+  if ((c == ' ' || c == '\t') && last) literal = false;  // RFC 2045 §6.7 rule 3
+  if (column_ == 0 && ((c == '.' && last) || (c == '-' && next == Next::dash))) literal = false;
   // The blank of a "From " that begins a line is the octet that is encoded.
   if (from_ == column_ && from_ < kFrom.size() && c == kFrom[from_]) {
     ++from_;
@@ -148,11 +149,12 @@ void QuotedPrintableEncoder::put(char c, Next next, std::string& out) {
 void QuotedPrintableEncoder::put_octet(char c, bool literal, Next next, std::string& out) {
   const std::size_t size = literal ? 1 : 3;
   // All octets but a line's last leave room for the "=" of a soft line break.
-  const std::size_t room = next == Next::octet ? kCodedLineMax - 1 : kCodedLineMax;
+  const bool last = next == Next::line_end || next == Next::end;
+  const std::size_t room = last ? kCodedLineMax : kCodedLineMax - 1;
   if (column_ + size > room) {
     out += '=';
     line_end(out);
-    if (c == '.' && next != Next::octet) literal = false;
+    if ((c == '.' && last) || (c == '-' && next == Next::dash)) literal = false;
     if (c == kFrom[0]) from_ = 1;
   }
   if (literal) {

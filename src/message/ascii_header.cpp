@@ -1,0 +1,118 @@
+// Headers for readers without UTF-8 (RFC 6858 §2; the encoded words are those of RFC 6857 §3).
+#include <algorithm>
+
+#include "base/text.h"
+#include "message/address.h"
+#include "message/downgrade.h"
+#include "message/encoded_word.h"
+#include "message/header.h"
+#include "message/parameters.h"
+
+namespace angarium::message {
+
+namespace {
+
+/// RFC 6858 §2.1: what stands for an address that is not ASCII and belongs to nobody.
+constexpr std::string_view kInvalidAddress = "<invalid@internationalized-address.invalid>";
+
+bool is_one_of(const Field& field, std::initializer_list<std::string_view> names) {
+  return std::any_of(names.begin(), names.end(), [&](std::string_view name) { return field.is(name); });
+}
+
+bool has_addresses(const Field& field) {
+  return is_one_of(field, {"From", "Sender", "Reply-To", "To", "Cc", "Bcc", "Resent-From", "Resent-Sender", "Resent-To",
+                           "Resent-Cc", "Resent-Bcc", "Return-Path"});
+}
+
+/// Fields of free text; of unknown ones only those that say so by their name.
+bool is_unstructured(const Field& field) {
+  return is_one_of(field, {"Subject", "Comments", "Keywords", "Content-Description"}) ||
+         starts_with_ignore_case(field.name, "X-");
+}
+
+std::string ascii_address(const Address& address) {
+  std::string domain = address.domain;
+  if (!all_ascii(domain))
+    if (auto ascii = domain_to_ascii(domain)) domain = std::move(*ascii);
+  if (all_ascii(address.local_part) && all_ascii(domain))
+    return format_address(address.display(), address.local_part, domain);
+  const std::string shown =
+      address.display().empty() ? address.spec() : address.display() + " (" + address.spec() + ")";
+  return encode_phrase(shown) + " " + std::string(kInvalidAddress);
+}
+
+std::string ascii_addresses(std::string_view value) {
+  const AddressList list = parse_addresses(value);
+  std::string out;
+  auto group = list.groups.begin();
+  bool open = false;
+  bool comma = false;
+  for (std::size_t i = 0; i <= list.addresses.size(); ++i) {
+    if (open && (group - 1)->end == i) {
+      out += ';';
+      open = false;
+      comma = true;
+    }
+    for (; group != list.groups.end() && group->begin == i; ++group) {
+      out += comma ? ", " : "";
+      out += encode_phrase(group->name) + ":";
+      open = group->end != i;
+      comma = !open;
+      out += open ? " " : ";";
+    }
+    if (i == list.addresses.size()) break;
+    out += comma ? ", " : "";
+    out += ascii_address(list.addresses[i]);
+    comma = true;
+  }
+  return out;
+}
+
+std::string ascii_parameters(const Field& field) {
+  const auto read = parse_word_with_parameters(field.value);
+  if (!read) return {};
+  std::string out = read->word;
+  for (const Parameter& each : read->parameters) append_parameter(out, each.name, each.value);
+  return all_ascii(out) ? out : std::string();
+}
+
+}  // namespace
+
+std::string ascii_header(std::string_view header) {
+  std::string out;
+  HeaderReader reader(header);
+  while (const auto field = reader.next()) {
+    if (all_ascii(field->whole) || !valid_utf8(field->whole)) {
+      out += field->whole;
+      continue;
+    }
+    if (!all_ascii(field->name) || !field->well_formed()) continue;
+    std::string scratch;
+    std::string value;
+    if (has_addresses(*field))
+      value = ascii_addresses(field->value);
+    else if (is_one_of(*field, {"Content-Type", "Content-Disposition"}))
+      value = ascii_parameters(*field);
+    else if (is_unstructured(*field))
+      value = encode_text(unfolded(field->value, scratch), field->name.size() + 2);
+    // RFC 6858 §2.4: what cannot be shown is left out.
+    if (!value.empty() && all_ascii(value)) (void)append_field(out, field->name, value);
+  }
+  out += header.substr(reader.position());
+  return out;
+}
+
+std::string ascii_headers(const Structure& structure, std::string_view message) {
+  std::string out;
+  std::uint64_t at = 0;
+  // Parts stand in the order of their headers, and headers do not overlap.
+  for (const Part& part : structure.parts) {
+    out += message.substr(at, part.header_begin - at);
+    out += part.eight_bit_header ? ascii_header(part.header().of(message)) : std::string(part.header().of(message));
+    at = part.body_begin;
+  }
+  out += message.substr(at);
+  return out;
+}
+
+}  // namespace angarium::message

@@ -1,0 +1,37 @@
+// Messages for those who cannot have them as they are: 7-bit transfer (RFC 6152 §3 leaves the conversion to the sender)
+// and readers without UTF-8 headers (RFC 6858, RFC 6857). Content is re-encoded, never changed.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "message/structure.h"
+
+namespace angarium::message {
+
+struct SevenBitMessage {
+  std::string octets;
+  /// Parts that could not be made 7-bit without damage and are as they were: signed ones (RFC 1847 §2.1) and those
+  /// whose type forbids a coding (RFC 2046 §5.2.2, §5.2.3). Not empty: `octets` may not go over a 7-bit hop.
+  std::vector<std::uint32_t> left;
+  /// A header has octets above 127: needs SMTPUTF8, or ascii_headers() first.
+  bool eight_bit_header = false;
+};
+
+/// The message with every body that is 8-bit, binary, or has NUL or lines above 998 octets in quoted-printable or
+/// base64 (RFC 2045 §6.7, §6.8). Multiparts and enclosed messages are descended into; octets above 127 in preambles and
+/// epilogues, which nobody shows, become "?". What is clean already stays octet for octet.
+SevenBitMessage to_seven_bit(const Structure& structure, std::string_view message);
+
+/// Whether octets may go over a 7-bit hop: no NUL, nothing above 127, no line above 998 octets (RFC 5321 §4.5.3.1.6).
+bool seven_bit_clean(std::string_view octets);
+
+/// One header for readers without UTF-8 (RFC 6858 §2): addresses that are not ASCII become invalid ones that name them,
+/// unstructured text encoded words, parameters RFC 2231; other fields with UTF-8 are left out. Fields of ASCII, and
+/// those of no valid UTF-8, stay octet for octet.
+std::string ascii_header(std::string_view header);
+/// The message with all its headers so, down to the parts and enclosed messages; bodies stay.
+std::string ascii_headers(const Structure& structure, std::string_view message);
+
+}  // namespace angarium::message
