@@ -217,10 +217,11 @@ class Reader {
     if (text_.substr(at).starts_with("=?")) {
       const std::string_view near = text_.substr(at, kSloppyWordMax);
       const std::string_view run = near.substr(0, near.find_first_of(" \t\r\n"));
-      // "=?charset?X?" has its third question mark before the text; the word ends after the next "?=".
-      const std::size_t first = run.find('?', 2);
-      const std::size_t second = first == kNone ? kNone : run.find('?', first + 1);
-      const std::size_t close = second == kNone ? kNone : run.find("?=", second + 1);
+      // "=?charset?Q?" and then "?=": less would take the parts of an address that looks a little like it.
+      const std::size_t charset = run.find('?', 2);
+      const bool word = charset != kNone && charset + 2 < run.size() && all_of(run.substr(2, charset - 2), kToken) &&
+                        std::string_view("BbQq").find(run[charset + 1]) != kNone && run[charset + 2] == '?';
+      const std::size_t close = word ? run.find("?=", charset + 3) : kNone;
       if (close != kNone) at += close + 2;
     }
     while (at < end && !is_space(text_[at]) && !is_special(text_[at])) ++at;

@@ -58,6 +58,7 @@ TEST_CASE("encoded words in names, also where they should not stand; the raw nam
   CHECK(shown("=?utf-8?Q?a?= =?utf-8?Q?b?= <x@y>") == "ab<|x|y>");
   CHECK(shown("\"=?utf-8?Q?a?= b\" <x@y>") == "a b<|x|y>");
   CHECK(shown("=?utf-8?Q?Doe,_(John)?= <x@y>, z@w") == "Doe, (John)<|x|y><|z|w>");
+  CHECK(shown("=?@=?utf-8?Q?a?=?f") == "<|=?|=?utf-8?Q?a?=?f>");
   CHECK(parse_addresses("=?utf-8?Q?a?=\r\n \"b\\\"c\" <x@y>").addresses[0].raw_name == "=?utf-8?Q?a?= b\"c");
 }
 
