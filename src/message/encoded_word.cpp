@@ -151,6 +151,8 @@ class WordJoiner {
 void append_plain(std::string& out, std::string_view text) { out += repair_utf8(unfold(text)); }
 
 std::string decode(std::string_view text) {
+  // Most texts are plain.
+  if (text.find("=?") == kNone && text.find('\n') == kNone && all_ascii(text)) return std::string(text);
   std::string out;
   out.reserve(text.size());
   WordScanner scanner(text);

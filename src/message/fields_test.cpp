@@ -1,6 +1,7 @@
 #include "message/fields.h"
 
 #include <algorithm>
+#include <boost/json.hpp>
 
 #include "message/header.h"
 #include "message/trace_fields.h"
@@ -37,23 +38,25 @@ TEST_CASE("RFC 5322 3.6.4: identifiers stand in angle brackets, blanks and comme
 }
 
 TEST_CASE("mail-parser's vectors of identifiers") {
-  for (const auto& vector : test::read_vectors("mail-parser/id.json")) {
+  const boost::json::value vectors = boost::json::parse(test::read_vectors("mail-parser/id.json"));
+  for (const auto& vector : vectors.as_array()) {
     Strings expected;
     if (!vector.at("expected").is_null()) {
       for (const auto& id : vector.at("expected").as_array()) expected.emplace_back(id.as_string());
     }
     // RFC 5322 §4.5.4: CFWS in an obsolete msg-id is no part of it.
     if (expected.size() == 1 && expected[0].starts_with("1234   @")) expected[0] = "1234@local.machine.example";
-    CHECK(parse_message_ids(test::field_value(vector)) == expected);
+    CHECK(parse_message_ids(test::field_value(vector.at("header").as_string())) == expected);
   }
 }
 
 TEST_CASE("RFC 5322 3.6.5: keywords are phrases between commas") {
   CHECK(parse_phrases("a b, \"c, d\", (x) e (y), , =?utf-8?Q?=C3=A9?=") == Strings{"a b", "c, d", "e", "\xc3\xa9"});
-  for (const auto& vector : test::read_vectors("mail-parser/list.json")) {
+  const boost::json::value vectors = boost::json::parse(test::read_vectors("mail-parser/list.json"));
+  for (const auto& vector : vectors.as_array()) {
     Strings expected;
     for (const auto& item : vector.at("expected").as_array()) expected.emplace_back(item.as_string());
-    CHECK(parse_phrases(test::field_value(vector)) == expected);
+    CHECK(parse_phrases(test::field_value(vector.at("header").as_string())) == expected);
   }
 }
 
@@ -179,8 +182,9 @@ TEST_CASE("mail-parser's vectors of Received: clauses that RFC 5321 4.4 gives") 
       "id 52/92", "from Unknown/Local", "by alpha by uid", "from [10.128.128.81]:50999"};
   int compared = 0;
   int dates = 0;
-  for (const auto& vector : test::read_vectors("mail-parser/received.json")) {
-    const std::string value = test::field_value(vector);
+  const boost::json::value vectors = boost::json::parse(test::read_vectors("mail-parser/received.json"));
+  for (const auto& vector : vectors.as_array()) {
+    const std::string value = test::field_value(vector.at("header").as_string());
     const auto other = [&value](std::string_view part) { return value.find(part) != std::string::npos; };
     const Received read = parse_received(value);
     const auto& expected = vector.at("expected").as_object();

@@ -1,7 +1,6 @@
 // Only for this room's tests: foreign vectors written as JSON, an array of {"header": octets, "expected": any}.
 #pragma once
 
-#include <boost/json.hpp>
 #include <string>
 #include <string_view>
 
@@ -10,15 +9,14 @@
 
 namespace angarium::message::test {
 
-inline boost::json::array read_vectors(std::string_view name) {
-  const std::string text =
-      angarium::test::read_file(angarium::test::tests_path("vectors/address/" + std::string(name)));
-  return boost::json::parse(text).as_array();
+/// The JSON text of a file of vectors.
+inline std::string read_vectors(std::string_view name) {
+  return angarium::test::read_file(angarium::test::tests_path("vectors/address/" + std::string(name)));
 }
 
-/// The value of the vector's field, as the field layer gives it: what does not belong to the field any more is cut off.
-inline std::string field_value(const boost::json::value& vector) {
-  const std::string octets = "X:" + std::string(vector.at("header").as_string());
+/// The value of a vector's field, as the field layer gives it: what does not belong to the field any more is cut off.
+inline std::string field_value(std::string_view header) {
+  const std::string octets = "X:" + std::string(header);
   return std::string(HeaderReader(octets).next()->value);
 }
 
