@@ -117,7 +117,11 @@ std::string comment_text(std::string_view text) {
   return result;
 }
 
+/// A client that calls itself "by" or "id" would make its clause read as another.
 bool fit_for_domain(std::string_view text) {
+  for (std::string_view clause : {"from", "by", "via", "with", "id", "for"}) {
+    if (equals_ignore_case(text, clause)) return false;
+  }
   return valid_domain(text, Utf8::accept) || parse_address_literal(text).has_value();
 }
 
