@@ -33,33 +33,6 @@ std::string safe_file_name(std::string_view name) {
   return safe;
 }
 
-std::uint64_t decoded_size(const Part& part, std::string_view message) {
-  const std::uint64_t size = part.body().size;
-  switch (part.encoding) {
-    case Encoding::base64: {
-      const std::uint64_t line_ends = std::min(size, part.lines * 2);
-      return (size - line_ends) / 4 * 3;
-    }
-    case Encoding::quoted_printable:
-    case Encoding::uuencode: {
-      // Counted by decoding, in steps that need no memory.
-      TransferDecoder decoder(part.encoding);
-      std::string octets;
-      std::uint64_t count = 0;
-      for (std::string_view body = part.body().of(message); !body.empty();) {
-        octets.clear();
-        decoder.feed(body.substr(0, 16384), octets);
-        body.remove_prefix(std::min<std::size_t>(body.size(), 16384));
-        count += octets.size();
-      }
-      octets.clear();
-      decoder.finish(octets);
-      return count + octets.size();
-    }
-    default: return size;
-  }
-}
-
 void add_uuencoded(std::vector<Attachment>& found, const Part& part, std::uint32_t index, std::string_view message) {
   // Nearly no text has one: "begin " is looked for before anything is decoded.
   if (part.body().size > kUuSearchMax) return;
@@ -112,7 +85,7 @@ std::vector<Attachment> find_attachments(const Structure& structure, std::string
     each.part = index;
     each.name = std::move(name);
     each.type = structure.type(part, message) + "/" + structure.subtype(part, message);
-    each.size = decoded_size(part, message);
+    each.size = decoded_size(part.encoding, part.body().of(message));
     each.is_inline = !attached && (part.has(PartField::id) || (disposition && disposition->word == "inline"));
   }
   return found;

@@ -14,7 +14,7 @@ struct Attachment {
   std::uint32_t part = 0;      ///< in Structure::parts
   std::string name;            ///< file name as UTF-8, without directories and controls; may be empty
   std::string type;            ///< "type/subtype" in lower case
-  std::uint64_t size = 0;      ///< octets when decoded; for the identity codings exact, else within a few octets
+  std::uint64_t size = 0;      ///< octets when decoded
   bool is_inline = false;      ///< a picture or the like shown within the text (RFC 2183 §2.1, RFC 2392)
   std::uint64_t uu_begin = 0;  ///< a uuencoded block within a text part: its place in the decoded part …
   std::uint64_t uu_size = 0;   ///< … and its octets; 0 for a whole part

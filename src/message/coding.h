@@ -83,6 +83,8 @@ class TransferDecoder {
 
 /// All octets at once.
 std::string decode_transfer(Encoding encoding, std::string_view octets);
+/// How many octets decode_transfer() would give. Decodes in small steps; no memory.
+std::uint64_t decoded_size(Encoding encoding, std::string_view octets);
 
 /// Encodes as base64 in lines of 76 octets with CR LF after each.
 class Base64Encoder {

@@ -234,4 +234,21 @@ std::string decode_transfer(Encoding encoding, std::string_view octets) {
   return out;
 }
 
+std::uint64_t decoded_size(Encoding encoding, std::string_view octets) {
+  if (is_identity(encoding) || encoding == Encoding::unknown) return octets.size();
+  constexpr std::size_t kStep = std::size_t{16} * 1024;
+  TransferDecoder decoder(encoding);
+  std::string out;
+  std::uint64_t size = 0;
+  while (!octets.empty()) {
+    out.clear();
+    decoder.feed(octets.substr(0, kStep), out);
+    octets.remove_prefix(std::min(octets.size(), kStep));
+    size += out.size();
+  }
+  out.clear();
+  decoder.finish(out);
+  return size + out.size();
+}
+
 }  // namespace angarium::message

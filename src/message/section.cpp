@@ -55,6 +55,15 @@ std::optional<Range> find_section(const Structure& structure, std::span<const st
   return which == SectionText::header ? enclosed.header() : enclosed.body();
 }
 
+std::optional<BinarySection> find_binary(const Structure& structure, std::span<const std::uint32_t> numbers) {
+  const auto found = find_part(structure, numbers);
+  if (!found) return std::nullopt;
+  if (numbers.empty()) return BinarySection{{0, structure.size}, Encoding::binary};
+  const Part& part = structure.parts[found->index];
+  // Composites have no coding (RFC 2045 §6.4), whatever their header says.
+  return BinarySection{part.body(), part.kind == PartKind::leaf ? part.encoding : Encoding::binary};
+}
+
 std::string header_subset(std::string_view header, std::span<const std::string> names, FieldChoice choice) {
   std::string subset;
   HeaderReader reader(header);

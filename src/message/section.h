@@ -36,6 +36,16 @@ std::optional<NumberedPart> find_part(const Structure& structure, std::span<cons
 std::optional<Range> find_section(const Structure& structure, std::span<const std::uint32_t> numbers,
                                   SectionText which);
 
+/// Octets and the coding that BINARY undoes.
+struct BinarySection {
+  Range range;
+  Encoding encoding = Encoding::binary;
+};
+/// What BINARY[1.2] is made of (RFC 9051 §6.4.5, RFC 3516 §4.2): TransferDecoder gives its octets, decoded_size() their
+/// number. A multipart, an enclosed message and the message itself come as they are. When the coding is `unknown` the
+/// answer is NO [UNKNOWN-CTE]. Nothing when there is no such part.
+std::optional<BinarySection> find_binary(const Structure& structure, std::span<const std::uint32_t> numbers);
+
 /// Which fields a subset keeps.
 enum class FieldChoice : std::uint8_t { named, others };
 /// HEADER.FIELDS and HEADER.FIELDS.NOT: the chosen fields of a header as they stand, in their order, and its empty line

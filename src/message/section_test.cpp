@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "base/text.h"
+#include "message/coding.h"
 #include "support/test.h"
 
 using namespace angarium;
@@ -106,6 +107,24 @@ TEST_CASE("a header without empty line gives a subset without one") {
   const std::vector<std::string> names = {"From"};
   CHECK(header_subset("From: a\r\n", names, FieldChoice::named) == "From: a\r\n");
   CHECK(header_subset("From: a\r\n", names, FieldChoice::others) == "");
+}
+
+TEST_CASE("BINARY gives leaves without their coding and all else as it is") {
+  constexpr std::string_view kMessage =
+      "Content-Type: multipart/mixed; boundary=b\r\nContent-Transfer-Encoding: base64\r\n\r\n"
+      "--b\r\nContent-Transfer-Encoding: base64\r\n\r\nAAEC\r\n--b\r\nContent-Transfer-Encoding: "
+      "x-mine\r\n\r\nx\r\n--b--";
+  const Structure s = parse_structure(kMessage);
+  const auto binary = [&s](std::vector<std::uint32_t> numbers) { return find_binary(s, numbers); };
+  CHECK(decode_transfer(binary({1})->encoding, binary({1})->range.of(kMessage)) == "\0\1\2"sv);
+  CHECK(decoded_size(binary({1})->encoding, binary({1})->range.of(kMessage)) == 3);
+  CHECK(binary({2})->encoding == Encoding::unknown);
+  CHECK(binary({})->range.of(kMessage) == kMessage);
+  CHECK(is_identity(binary({})->encoding));
+  CHECK_FALSE(binary({3}));
+  const Structure undivided =
+      parse_structure("Content-Type: multipart/mixed\r\nContent-Transfer-Encoding: base64\r\n\r\nAAEC");
+  CHECK(is_identity(find_binary(undivided, std::vector<std::uint32_t>{1})->encoding));
 }
 
 TEST_CASE("each leaf's number leads back to it") {

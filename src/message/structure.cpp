@@ -138,7 +138,10 @@ std::uint64_t StructureParser::line_end_before() const {
 }
 
 void StructureParser::header_line(const Line& line) {
-  if (dividing() && line.octets.starts_with("--") && boundary_line(line)) return;
+  if (line.octets.starts_with("--")) {
+    if (boundary_in_header(line)) return;
+    if (!in_header_) return pass_line(line);
+  }
   if (line.size == line.line_end) {  // the empty line
     pass_line(line);
     end_header(offset_, lines_);
@@ -162,6 +165,15 @@ void StructureParser::header_line(const Line& line) {
     }
   }
   pass_line(line);
+}
+
+/// A delimiter may come before the empty line: of a multipart around, or the header's own.
+bool StructureParser::boundary_in_header(const Line& line) {
+  end_field();
+  if (!header_boundary_.empty() && line.octets.substr(2).starts_with(header_boundary_)) {
+    end_header(offset_, lines_);
+  }
+  return boundary_line(line);
 }
 
 bool StructureParser::begin_field(const Line& line) {
@@ -205,6 +217,8 @@ void StructureParser::end_field() {
   if (field_index_ == static_cast<int>(PartField::type)) {
     std::swap(content_type_, field_);
     content_type_seen_ = true;
+    if (starts_with_ignore_case(std::string_view(content_type_).substr(skip_cfws(content_type_, 0)), "multipart"))
+      header_boundary_ = boundary_parameter(content_type_);
   } else if (field_index_ == static_cast<int>(PartField::encoding)) {
     part.encoding = parse_encoding(field_);
     if (part.encoding == Encoding::unknown) add_defect(part, Defect::unknown_encoding);
@@ -229,6 +243,7 @@ void StructureParser::begin_part(std::uint64_t at) {
   in_header_ = true;
   field_index_ = -1;
   content_type_seen_ = false;
+  header_boundary_.clear();
 }
 
 void StructureParser::end_header(std::uint64_t body_begin, std::uint64_t lines) {
@@ -268,7 +283,7 @@ void StructureParser::open_content(std::uint64_t body_begin) {
   if (multipart) {
     part.kind = PartKind::multipart;
     levels_.back().digest = equals_ignore_case(subtype, "digest");
-    open_multipart(content_type_seen_ ? boundary_parameter(content_type_) : std::string());
+    open_multipart(header_boundary_);
   } else if (!undone(part.encoding)) {
     if (structure_.parts.size() >= kPartsMax) return add_defect(part, Defect::too_many_parts);
     part.kind = PartKind::message;

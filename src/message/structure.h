@@ -161,6 +161,7 @@ class StructureParser {
   void take_value(const Line& line, std::size_t from);
   void end_field();
   bool boundary_line(const Line& line);
+  bool boundary_in_header(const Line& line);
   [[nodiscard]] std::optional<Match> match(std::string_view line) const;
   void begin_part(std::uint64_t at);
   void end_header(std::uint64_t body_begin, std::uint64_t lines);
@@ -185,6 +186,7 @@ class StructureParser {
   int field_index_ = -1;  // the Content field that goes on, -1 for none
   bool content_type_seen_ = false;
   std::string content_type_;     // value of the current header's Content-Type
+  std::string header_boundary_;  // its boundary, if it is a multipart's
   std::uint64_t offset_ = 0;     // of the next octet
   std::uint64_t lines_ = 0;      // line ends before offset_
   std::array<char, 2> tail_{};   // the two octets before offset_

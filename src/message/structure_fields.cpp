@@ -82,21 +82,30 @@ MediaType parse_media_type(std::string_view value) {
   return media;
 }
 
+ParameterReader::ParameterReader(std::string_view value) : value_(value) {
+  // Behind the word that the parameters follow: "type/subtype" or a disposition.
+  at_ = token_end(value_, skip_cfws(value_, 0));
+  const std::size_t slash = skip_cfws(value_, at_);
+  if (slash < value_.size() && value_[slash] == '/') at_ = token_end(value_, skip_cfws(value_, slash + 1));
+}
+
 bool ParameterReader::next(std::string_view& name, std::string& value) {
-  // Parameters follow semicolons; where one is missing or doubled, the next one still counts.
-  while ((at_ = value_.find(';', at_)) != std::string_view::npos) {
-    at_ = skip_cfws(value_, at_ + 1);
+  // Semicolons may be doubled or missing: a word with "=" behind it is a parameter wherever it stands.
+  while (true) {
+    at_ = skip_cfws(value_, at_);
+    if (at_ >= value_.size()) return false;
     const std::size_t name_at = at_;
     while (at_ < value_.size() && value_[at_] != '=' && value_[at_] != ';' && !is_space(value_[at_])) ++at_;
     name = value_.substr(name_at, at_ - name_at);
     at_ = skip_cfws(value_, at_);
-    if (name.empty() || at_ >= value_.size() || value_[at_] != '=') continue;
+    if (at_ >= value_.size() || value_[at_] != '=') {
+      if (at_ < value_.size() && value_[at_] == ';') ++at_;
+      continue;
+    }
     at_ = skip_cfws(value_, at_ + 1);
     value = parameter_value(value_, at_);
-    return true;
+    if (!name.empty()) return true;
   }
-  at_ = value_.size();
-  return false;
 }
 
 std::string boundary_parameter(std::string_view value) {

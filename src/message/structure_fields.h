@@ -22,7 +22,7 @@ MediaType parse_media_type(std::string_view value);
 /// sections come one by one under their own names. Lenient: what is no parameter is passed over.
 class ParameterReader {
  public:
-  explicit ParameterReader(std::string_view value) : value_(value) {}
+  explicit ParameterReader(std::string_view value);
   /// The next parameter, its value without quotes and folds. False when there is none left.
   bool next(std::string_view& name, std::string& value);
 

@@ -173,6 +173,15 @@ TEST_CASE("Content-Type is read with comments, folds, odd case and RFC 2231 cont
         "multipart/mixed(text/plain[x])");
 }
 
+TEST_CASE("Content-Type is read without semicolons, and a delimiter may follow the header at once") {
+  CHECK(shape("Content-Type: multipart/mixed\r\n\tboundary=b charset=x\r\n\r\n--b\r\n\r\nx") ==
+        "multipart/mixed(text/plain[x])");
+  CHECK(shape("Content-Type: multipart/mixed; boundary=b\r\nX: y\r\n--b\r\n\r\nx") == "multipart/mixed(text/plain[x])");
+  const std::string inner =
+      "Content-Type: multipart/mixed; boundary=ab\r\n--ab\r\n\r\nx\r\n--ab--\r\n--a\r\n\r\ny\r\n--a--";
+  CHECK(shape(multipart("a", "--a\r\n" + inner)) == "multipart/mixed(multipart/mixed(text/plain[x]) text/plain[y])");
+}
+
 TEST_CASE("header lines that are no fields are passed over") {
   const std::string message =
       "From someone Sat Jan  3 01:05:34 1996\r\nbad line\r\nSubject: x\r\nContent-Type: text/html\r\n\r\nb";

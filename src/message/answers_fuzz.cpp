@@ -1,0 +1,97 @@
+// Everything that is answered from a structure and a message: no answer leaves the message, no text breaks its grammar,
+// and what is composed or downgraded is read back.
+#include <algorithm>
+#include <cstdlib>
+#include <string>
+
+#include "base/random.h"
+#include "base/text.h"
+#include "message/attachment.h"
+#include "message/compose.h"
+#include "message/content.h"
+#include "message/downgrade.h"
+#include "message/flowed.h"
+#include "message/imap_text.h"
+#include "message/section.h"
+
+using namespace angarium;
+using namespace angarium::message;
+
+namespace {
+
+/// Parentheses balance outside of strings, and literals have the octets they announce.
+bool well_formed(std::string_view text) {
+  int depth = 0;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text[i] == '(') ++depth;
+    if (text[i] == ')' && --depth < 0) return false;
+    if (text[i] == '"') {
+      for (++i; i < text.size() && text[i] != '"'; ++i) {
+        if (text[i] == '\r' || text[i] == '\n' || text[i] == '\0') return false;
+        if (text[i] == '\\') ++i;
+      }
+      if (i >= text.size()) return false;
+    } else if (text[i] == '{') {
+      const std::size_t end = text.find("}\r\n", i);
+      if (end == std::string_view::npos) return false;
+      const auto size = parse_number<std::uint64_t>(text.substr(i + 1, end - i - 1));
+      if (!size || *size > text.size() - end - 3) return false;
+      i = end + 2 + *size;
+    } else if (text[i] == '\r' || text[i] == '\n') {
+      return false;
+    }
+  }
+  return depth == 0;
+}
+
+void check_sections(const Structure& structure, std::string_view message) {
+  for (std::uint32_t i = 0; i < structure.parts.size(); ++i) {
+    std::vector<std::uint32_t> numbers;
+    const std::string text = part_number(structure, i);
+    for (std::string_view rest = text; !rest.empty();)
+      numbers.push_back(*parse_number<std::uint32_t>(take_until(rest, '.')));
+    if (structure.parts[i].kind == PartKind::leaf &&
+        (!find_part(structure, numbers) || find_part(structure, numbers)->index != i))
+      std::abort();
+    for (const SectionText which : {SectionText::whole, SectionText::header, SectionText::text, SectionText::mime}) {
+      const auto range = find_section(structure, numbers, which);
+      if (range && range->end() > message.size()) std::abort();
+    }
+  }
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const unsigned char* data, std::size_t size) {
+  const std::string_view message(reinterpret_cast<const char*>(data), size);
+  const Structure structure = parse_structure(message);
+  for (const ImapForm form : {ImapForm::ascii, ImapForm::utf8}) {
+    if (!well_formed(envelope_text(structure, message, form))) std::abort();
+    if (!well_formed(body_text(structure, message, BodyForm::structure, form))) std::abort();
+    if (!well_formed(body_text(structure, message, BodyForm::body, form))) std::abort();
+  }
+  check_sections(structure, message);
+  if (!valid_utf8(preview(structure, message))) std::abort();
+  for (const Attachment& each : find_attachments(structure, message))
+    if (each.part >= structure.parts.size() || each.name.find('/') != std::string::npos) std::abort();
+  (void)to_seven_bit(structure, message);
+  (void)ascii_headers(structure, message);
+
+  SeededRandom random(size);
+  OutgoingPart text;
+  text.body = message;
+  OutgoingPart file;
+  file.kind = OutgoingPart::Kind::octets;
+  file.body = message;
+  file.file_name = message.substr(0, 100);
+  OutgoingPart both;
+  both.kind = OutgoingPart::Kind::multipart;
+  both.children = {text, file};
+  const auto made = compose({{"Subject", std::string(message.substr(0, 200))}}, both, random);
+  if (!made || !seven_bit_clean(*made)) std::abort();
+  const Structure again = parse_structure(*made);
+  if (again.parts.size() != 3 || again.defects() != 0 || decoded_content(again.parts[2], *made) != message)
+    std::abort();
+  (void)from_flowed(to_flowed(message));
+  return 0;
+}
