@@ -4,6 +4,7 @@
 // snapshot when the changes outgrow it. README.md draws it.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -95,13 +96,34 @@ class Block {
   Modseq modseq_max_ = 0;
 };
 
+/// Calls each(number, ranges) for the blocks a set touches, with the set's ranges inside it. Costs a call a block: not
+/// for sets that reach far beyond the messages there are.
+template <class F>
+void for_each_block(const UidSet& set, F&& each) {
+  std::vector<UidRange> ranges;
+  std::uint32_t number = 0;
+  auto flush = [&] {
+    if (!ranges.empty()) each(number, std::span<const UidRange>(ranges));
+    ranges.clear();
+  };
+  for (auto [first, last] : set.ranges()) {
+    for (std::uint32_t block = block_of(first); block <= block_of(last); ++block) {
+      if (block != number) flush();
+      number = block;
+      const UidRange whole = uids_of_block(block);
+      ranges.push_back({std::max(first, whole.first), std::min(last, whole.last)});
+    }
+  }
+  flush();
+}
+
 /// Merge operands. The UIDs must be of one block.
 std::string add_operand(std::span<const NewEntry> added);
 std::string change_operand(const FlagChange& change, std::span<const UidRange> uids, Modseq modseq);
 std::string remove_operand(std::span<const UidRange> uids);
 
-/// The stored block after the operands; nullptr when the octets are no block. Operands join by standing one after
-/// another: join_operands of two is their concatenation.
+/// The stored block after the operands. Operands join by standing one after another. Octets that are no block stay as
+/// they are, with the operands behind them.
 std::string merge_block(std::uint32_t number, std::string_view stored, std::span<const std::string_view> operands);
 
 }  // namespace angarium::mailbox

@@ -9,7 +9,9 @@
 
 #include "base/result.h"
 #include "base/time.h"
+#include "io/pool.h"
 #include "io/task.h"
+#include "mailbox/email.h"
 #include "mailbox/presentation.h"
 #include "message/structure.h"
 #include "store/batch.h"
@@ -17,15 +19,21 @@
 
 namespace angarium::mailbox {
 
-class Pool;
-
 /// Learnt once, at acceptance; stored with each email made from the content.
 struct Facts {
-  Presentation presentation;           ///< how the stored octets are shown; fixes the size
-  std::string structure;               ///< message::serialize() of the presented body
-  std::string envelope;                ///< ready IMAP ENVELOPE; empty if beyond kReadyTextMax
-  std::string body;                    ///< ready BODY; empty if beyond
-  std::string body_structure;          ///< ready BODYSTRUCTURE; empty if beyond
+  Presentation presentation;  ///< how the stored octets are shown; fixes the size
+  std::string structure;      ///< message::serialize() of the presented body
+  /// ENVELOPE, BODY and BODYSTRUCTURE, ready to be sent.
+  struct Texts {
+    std::string envelope;
+    std::string body;
+    std::string body_structure;
+    friend bool operator==(const Texts&, const Texts&) = default;
+    operator ReadyTexts() const { return {envelope, body, body_structure}; }  // NOLINT: the same thing, owned
+  };
+  bool ready = false;  ///< false: the texts would pass kReadyTextMax
+  Texts ascii;
+  Texts utf8;                          ///< empty where it is the same
   std::vector<std::uint64_t> threads;  ///< keys of Message-ID, In-Reply-To, References, own one first (thread.h)
 };
 
@@ -50,7 +58,7 @@ class Intake {
  public:
   static constexpr std::size_t kIntakeBufferMax = 512 * 1024;
 
-  Intake(store::Tablet& tablet, Pool& pool);
+  Intake(store::Tablet& tablet, io::Pool& pool);
   ~Intake();
   Intake(const Intake&) = delete;
   Intake& operator=(const Intake&) = delete;
@@ -68,7 +76,7 @@ class Intake {
 
  private:
   struct Body;
-  std::unique_ptr<Body> body_;
+  std::shared_ptr<Body> body_;
 };
 
 }  // namespace angarium::mailbox

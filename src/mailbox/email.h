@@ -14,6 +14,14 @@
 
 namespace angarium::mailbox {
 
+/// Ready answers to FETCH (RFC 9051 §7.5.2).
+struct ReadyTexts {
+  std::string_view envelope;
+  std::string_view body;
+  std::string_view body_structure;
+  friend bool operator==(const ReadyTexts&, const ReadyTexts&) = default;
+};
+
 /// An email of an account, the same in every mailbox it is in. Its octets are `prepended` and then the presented body;
 /// the views look into the record it was read from. Immutable.
 struct EmailView {
@@ -22,13 +30,13 @@ struct EmailView {
   std::int64_t received = 0;  ///< seconds since 1970
   std::uint32_t size = 0;     ///< prepended octets + presented body: RFC822.SIZE, BODY[] and RETR
   store::BodyRef body;
-  std::string_view prepended;       ///< trace fields in front of the body, with CRLF
-  std::string_view envelope;        ///< IMAP ENVELOPE, ready; empty when too large to keep
-  std::string_view body_text;       ///< IMAP BODY, ready; empty when too large to keep
-  std::string_view body_structure;  ///< IMAP BODYSTRUCTURE, ready; empty when too large to keep
-  std::string_view structure;       ///< message::deserialize(): offsets in the presented body, without `prepended`
-  std::string_view presentation;    ///< Presentation::decode()
-  std::string_view thread_keys;     ///< the message-id keys this email put into the account's table
+  std::string_view prepended;     ///< trace fields in front of the body, with CRLF
+  bool ready = false;             ///< the texts are there; false: too large to keep, make them from the structure
+  ReadyTexts ascii;               ///< message::ImapForm::ascii
+  ReadyTexts utf8;                ///< message::ImapForm::utf8; the same octets where there is no difference
+  std::string_view structure;     ///< message::deserialize(): offsets in the presented body, without `prepended`
+  std::string_view presentation;  ///< Presentation::decode()
+  std::string_view thread_keys;   ///< the message-id keys this email put into the account's table
 };
 
 /// The same, owning its record.

@@ -26,14 +26,26 @@ inline constexpr std::uint32_t kMessagesMax = 10'000'000;
 inline constexpr std::uint64_t kMessageSizeMax = UINT32_MAX;
 /// Octets of the trace fields put before a body.
 inline constexpr std::size_t kPrependedMax = 64 * 1024;
-/// Ready ENVELOPE, BODY and BODYSTRUCTURE texts above this are not stored but made again when asked for.
-inline constexpr std::size_t kReadyTextMax = 64 * 1024;
+/// Octets of the ready ENVELOPE, BODY and BODYSTRUCTURE of one email, in both forms together: larger ones are not kept
+/// but made again when asked for.
+inline constexpr std::size_t kReadyTextMax = 128 * 1024;
 /// References looked at for a thread, the last ones: longer chains come from loops or abuse.
 inline constexpr std::size_t kReferencesMax = 24;
-/// Expunge tombstones kept for each mailbox, in records of one command; older ones are trimmed.
-inline constexpr std::size_t kTombstonesMax = 10'000;
-/// Change records kept for each account.
-inline constexpr std::size_t kChangesMax = 100'000;
+/// Change records (flags, expunge tombstones, …) kept for each account, counted in MODSEQs; older ones are trimmed.
+inline constexpr std::uint64_t kChangesMax = 100'000;
+/// They are trimmed when the MODSEQ passes a multiple of this.
+inline constexpr std::uint64_t kChangesTrimEvery = 4096;
+/// Messages one batch changes one by one: keeps it within store::kBatchMetadataMax and its change record within
+/// store::kValueMax. EXPUNGE, MOVE and STORE of more go on in further batches; COPY, which is all or nothing, is
+/// refused.
+inline constexpr std::size_t kBatchMessagesMax = 80'000;
+/// Emails of one grave record.
+inline constexpr std::size_t kGraveEmailsMax = 50'000;
+/// Thread keys put lately that are kept in memory, because a delivery may have looked for them before they were
+/// durable.
+inline constexpr std::size_t kRecentThreadsMax = 1024;
+/// A mailbox of at most so many messages is loaded on the loop when all of it is in memory.
+inline constexpr std::int64_t kLoadOnLoopMax = 2000;
 /// Seconds an expunged message stays readable to sessions not yet told.
 inline constexpr std::int64_t kGraveSeconds = 3600;
 

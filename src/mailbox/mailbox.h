@@ -20,12 +20,12 @@
 
 #include "base/result.h"
 #include "base/time.h"
+#include "io/pool.h"
 #include "io/task.h"
 #include "mailbox/content.h"
 #include "mailbox/email.h"
 #include "mailbox/flags.h"
 #include "mailbox/name.h"
-#include "mailbox/pool.h"
 #include "mailbox/types.h"
 #include "mailbox/uid_set.h"
 #include "mailbox/view.h"
@@ -118,7 +118,6 @@ struct FlagOptions {
 struct FlagResult {
   UidSet changed;   ///< whose flags are other than before; their MODSEQ is `modseq`
   UidSet modified;  ///< failed UNCHANGEDSINCE
-  UidSet missing;   ///< asked for as single UIDs or ranges, but not there (any more)
   Modseq modseq = 0;
 };
 
@@ -259,8 +258,9 @@ struct MailboxStoreOptions {
 
 class MailboxStore {
  public:
-  /// The tablet must have been opened with Records of records.h for this room's keys. Both outlive the store.
-  static std::unique_ptr<MailboxStore> make(store::Tablet& tablet, Pool& pool, MailboxStoreOptions options = {});
+  /// The tablet must have been opened with Records of records.h for this room's keys. Misses are read in the pool. Both
+  /// outlive the store, and the store outlives every AccountMail it gave.
+  static std::unique_ptr<MailboxStore> make(store::Tablet& tablet, io::Pool& pool, MailboxStoreOptions options = {});
   virtual ~MailboxStore() = default;
 
   /// The account's mail, loaded if it is not; keep the pointer for as long as it is needed. An account that was never

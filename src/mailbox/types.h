@@ -38,8 +38,12 @@ inline constexpr ErrorKind kMailboxExists{"mailbox.exists", Fault::user, Lasting
 inline constexpr ErrorKind kBadName{"mailbox.bad-name", Fault::user, Lasting::permanent};
 /// The name has inferior names and holds nothing that could be deleted (HASCHILDREN).
 inline constexpr ErrorKind kHasChildren{"mailbox.has-children", Fault::user, Lasting::permanent};
+/// Octets that are no keyword (RFC 9051 §9 flag-keyword).
+inline constexpr ErrorKind kBadKeyword{"mailbox.bad-keyword", Fault::syntax, Lasting::permanent};
 /// A limit of limits.h is reached (LIMIT).
 inline constexpr ErrorKind kTooMany{"mailbox.too-many", Fault::user, Lasting::permanent};
+/// Another mailbox has that special use (USEATTR).
+inline constexpr ErrorKind kUseTaken{"mailbox.use-taken", Fault::user, Lasting::permanent};
 /// The account's quota does not allow it (OVERQUOTA; 452 or 552).
 inline constexpr ErrorKind kOverQuota{"mailbox.over-quota", Fault::user, Lasting::temporary};
 /// The message is no longer there (EXPUNGEISSUED).

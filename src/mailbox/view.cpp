@@ -114,4 +114,87 @@ ViewDifference difference(const View& older, const View& newer) {
   return result;
 }
 
+std::size_t Draft::index_of(std::uint32_t number) const {
+  return static_cast<std::size_t>(
+      std::lower_bound(blocks_.begin(), blocks_.end(), number,
+                       [](const Held& held, std::uint32_t n) { return held.block->number() < n; }) -
+      blocks_.begin());
+}
+
+Block& Draft::own(std::size_t index) {
+  Held& held = blocks_[index];
+  if (held.shared) held = {std::make_shared<Block>(*held.block), false};
+  return *held.block;
+}
+
+void Draft::append(Block block) {
+  if (!block.entries().empty()) blocks_.push_back({std::make_shared<Block>(std::move(block)), false});
+}
+
+/// Calls each(block, range) for the parts of the set that meet messages, with a block that may be changed.
+template <class F>
+Tally Draft::for_blocks(const UidSet& set, F&& each) {
+  Tally tally;
+  for (const UidRange range : set.ranges()) {
+    for (std::size_t b = index_of(block_of(range.first)); b < blocks_.size(); ++b) {
+      const Block& block = *blocks_[b].block;
+      if (block.number() > block_of(range.last)) break;
+      const std::size_t first = block.lower_bound(range.first);
+      if (first == block.entries().size() || block.entries()[first].uid > range.last) continue;
+      tally += each(own(b), range);
+    }
+  }
+  return tally;
+}
+
+Tally Draft::apply(const Delta& delta) {
+  Tally tally = for_blocks(
+      delta.changed, [&](Block& block, UidRange range) { return block.change(delta.change, range, delta.modseq); });
+  if (!delta.removed.empty()) {
+    tally += for_blocks(delta.removed, [](Block& block, UidRange range) { return block.remove(range); });
+    std::erase_if(blocks_, [](const Held& held) { return held.block->entries().empty(); });
+  }
+  for (const NewEntry& added : delta.added) {
+    const std::uint32_t number = block_of(added.entry.uid);
+    const std::size_t index = index_of(number);
+    if (index == blocks_.size() || blocks_[index].block->number() != number)
+      blocks_.insert(blocks_.begin() + static_cast<std::ptrdiff_t>(index), {std::make_shared<Block>(number), false});
+    tally += own(index).add(added);
+  }
+  return tally;
+}
+
+Draft Draft::fork() {
+  Draft result;
+  for (Held& held : blocks_) held.shared = true;
+  result.blocks_ = blocks_;
+  return result;
+}
+
+View::Blocks Draft::share() {
+  View::Blocks result;
+  result.reserve(blocks_.size());
+  for (Held& held : blocks_) {
+    held.shared = true;
+    result.push_back(held.block);
+  }
+  return result;
+}
+
+const Entry* Draft::find(Uid uid) const {
+  const std::size_t index = index_of(block_of(uid));
+  return index == blocks_.size() ? nullptr : blocks_[index].block->find(uid);
+}
+
+KeywordSet Draft::keywords_of(const Entry& entry) const {
+  if (!entry.spilled) return {.low = entry.keywords, .high = {}};
+  return blocks_[index_of(block_of(entry.uid))].block->keywords(entry);
+}
+
+Tally Draft::tally() const {
+  Tally tally;
+  for (const Held& held : blocks_) tally += held.block->tally();
+  return tally;
+}
+
 }  // namespace angarium::mailbox

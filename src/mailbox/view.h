@@ -117,37 +117,51 @@ struct Delta {
   Modseq modseq = 0;
 };
 
-/// A mailbox that is being changed: blocks are changed in place unless a view shares them. One thread at a time.
+/// A mailbox that is being changed: blocks are changed in place unless a view or another draft shares them. One thread
+/// at a time.
 class Draft {
  public:
   Draft() = default;
-  explicit Draft(const View& view);
+  Draft(Draft&&) = default;
+  Draft& operator=(Draft&&) = default;
 
   /// Takes a block over, as loading does. Blocks come ascending; empty ones are dropped.
   void append(Block block);
+  /// Changes, then removes, then adds. Doing again what was done, and all that followed it, ends the same.
   Tally apply(const Delta& delta);
-  [[nodiscard]] View::Blocks blocks() const;
+  /// A draft of the same messages; both share their blocks until they change them.
+  Draft fork();
+  /// The blocks for a view.
+  View::Blocks share();
+
   [[nodiscard]] const Entry* find(Uid uid) const;
+  /// All keywords of one of its entries.
   [[nodiscard]] KeywordSet keywords_of(const Entry& entry) const;
+  [[nodiscard]] Tally tally() const;
+  /// Calls each(entry) for the messages of the set that are here, ascending.
   template <class F>
   void for_each(const UidSet& set, F&& each) const {
     for (const auto [first, last] : set.ranges()) {
-      for (std::size_t b = index_of(block_of(first)); b < blocks_.size() && blocks_[b]->number() <= block_of(last);
-           ++b) {
-        const auto& entries = blocks_[b]->entries();
-        for (std::size_t i = blocks_[b]->lower_bound(first); i < entries.size() && entries[i].uid <= last; ++i)
+      for (std::size_t b = index_of(block_of(first));
+           b < blocks_.size() && blocks_[b].block->number() <= block_of(last); ++b) {
+        const auto& entries = blocks_[b].block->entries();
+        for (std::size_t i = blocks_[b].block->lower_bound(first); i < entries.size() && entries[i].uid <= last; ++i)
           each(entries[i]);
       }
     }
   }
 
  private:
+  struct Held {
+    std::shared_ptr<Block> block;
+    bool shared = false;
+  };
   [[nodiscard]] std::size_t index_of(std::uint32_t number) const;
   Block& own(std::size_t index);
   template <class F>
-  void for_blocks(const UidSet& set, F&& each);
+  Tally for_blocks(const UidSet& set, F&& each);
 
-  std::vector<std::shared_ptr<Block>> blocks_;
+  std::vector<Held> blocks_;  // none empty, ascending
 };
 
 }  // namespace angarium::mailbox

@@ -1,0 +1,336 @@
+// What brings messages into a mailbox: delivery, APPEND, COPY, MOVE.
+#include <algorithm>
+
+#include "mailbox/account.h"
+#include "mailbox/body_reader.h"
+
+namespace angarium::mailbox {
+
+/// An email that is about to be stored.
+struct Account::NewEmail {
+  const Content& content;
+  std::string_view prepended;
+  std::int64_t received;
+  const ThreadHits& hits;
+};
+
+io::Task<Result<ThreadHits>> Account::find_threads(std::vector<std::uint64_t> keys) {
+  if (keys.empty()) co_return ThreadHits();
+  auto read = [&tablet = around_.tablet, account = id_,
+               keys = std::move(keys)](store::Tier tier) -> Result<ThreadHits> {
+    std::vector<Key> built;
+    for (const std::uint64_t key : keys) built.push_back(message_id_key(account, key));
+    const std::vector<std::string_view> wanted(built.begin(), built.end());
+    auto values = tablet.multi_get(wanted, {.tier = tier});
+    if (!values) return std::unexpected(as_ours(std::move(values).error()));
+    ThreadHits hits;
+    for (std::size_t i = 0; i < keys.size(); ++i)
+      hits.emplace_back(keys[i], (*values)[i] ? TRY(decode_number(*(*values)[i])) : 0);
+    return hits;
+  };
+  if (auto hits = read(store::Tier::memory); hits || !hits.error().is(kWouldBlock)) co_return hits;
+  co_return co_await io::run(around_.pool, [read] { return read(store::Tier::any); });
+}
+
+ThreadId Account::resolve_thread(EmailId email, const ThreadHits& hits, std::string& put_keys, store::Batch& batch) {
+  auto known = [&](const std::pair<std::uint64_t, ThreadId>& hit) {
+    if (hit.second != 0) return hit.second;
+    const auto recent = recent_threads_.find(hit.first);
+    return recent == recent_threads_.end() ? ThreadId{0} : recent->second;
+  };
+  ThreadId thread = 0;
+  for (const auto& hit : hits)
+    if (thread == 0) thread = known(hit);
+  // A thread is named by its first email.
+  if (thread == 0) thread = email;
+  for (const auto& hit : hits) {
+    if (known(hit) != 0) continue;
+    batch.put(message_id_key(id_, hit.first), encode_number(thread));
+    for (int shift = 0; shift < 64; shift += 8) put_keys.push_back(static_cast<char>(hit.first >> shift));
+    recent_threads_[hit.first] = thread;
+    recent_thread_order_.push_back(hit.first);
+    if (recent_thread_order_.size() > kRecentThreadsMax) {
+      recent_threads_.erase(recent_thread_order_.front());
+      recent_thread_order_.pop_front();
+    }
+  }
+  if (thread != email) batch.put(thread_key(id_, thread, email), {});
+  return thread;
+}
+
+std::pair<NewEntry, ThreadId> Account::put_email(const NewEmail& email, std::optional<std::size_t>& body,
+                                                 store::Batch& batch) {
+  const EmailId id = head_.email_next++;
+  const Facts& facts = email.content.facts;
+  const std::string presentation = facts.presentation.encode();
+  std::string thread_keys;
+  EmailView view;
+  view.id = id;
+  view.thread = resolve_thread(id, email.hits, thread_keys, batch);
+  view.received = email.received;
+  view.size = static_cast<std::uint32_t>(email.prepended.size() + email.content.size());
+  view.prepended = email.prepended;
+  view.ready = facts.ready;
+  view.ascii = facts.ascii;
+  view.utf8 = facts.utf8;
+  view.structure = facts.structure;
+  view.presentation = presentation;
+  view.thread_keys = thread_keys;
+  if (email.content.octets) {
+    if (!body) {
+      const std::string_view octets = *email.content.octets;
+      body = batch.body(email.content.octets, std::span(&octets, 1));
+    }
+    batch.put_with_body(email_key(id_, id), encode_email(view), *body, kBodyRefAt);
+  } else {
+    view.body = email.content.stored;
+    batch.put(email_key(id_, id), encode_email(view));
+  }
+  NewEntry entry;
+  entry.entry.email = id;
+  entry.entry.date = email.received;
+  entry.entry.size = view.size;
+  return {std::move(entry), view.thread};
+}
+
+Result<UidSet> Account::add_messages(Mailbox& mailbox, std::vector<NewEntry> entries, std::vector<Change>& changes,
+                                     store::Batch& batch, CommitPart& part) {
+  if (entries.size() > kUidMax - mailbox.head_uid_next) return fail(kTooMany, "the mailbox has no more UIDs");
+  UidSet uids;
+  Tally tally;
+  for (NewEntry& added : entries) {
+    added.entry.uid = mailbox.head_uid_next++;
+    added.entry.modseq = part.modseq;
+    uids.add(added.entry.uid);
+    tally.count(added.entry);
+  }
+  for (std::span<const NewEntry> rest(entries); !rest.empty();) {
+    const std::uint32_t number = block_of(rest.front().entry.uid);
+    const auto same =
+        std::find_if(rest.begin(), rest.end(), [&](const auto& e) { return block_of(e.entry.uid) != number; });
+    const auto count = static_cast<std::size_t>(same - rest.begin());
+    batch.merge(block_key(id_, mailbox.info.id, number), add_operand(rest.first(count)));
+    rest = rest.subspan(count);
+  }
+  const auto counters = merge_counters(mailbox, part.modseq, tally, batch);
+  auto delta = std::make_shared<Delta>();
+  delta->added = std::move(entries);
+  delta->modseq = part.modseq;
+  part.messages.push_back({mailbox.info.id, std::move(delta), counters});
+  part.adds += tally;
+  changes.push_back({.kind = Change::Kind::added, .mailbox = mailbox.info.id, .uids = uids});
+  return uids;
+}
+
+void Account::begin_append(MailboxId id, const std::vector<AppendItem>& items, const std::vector<ThreadHits>& hits,
+                           Done<AppendResult> done) {
+  const std::lock_guard lock(mutex_);
+  store::Batch batch;
+  auto part = std::make_shared<CommitPart>();
+  auto outcome = [&]() -> Result<AppendResult> {
+    Mailbox& mailbox = *TRY(writable(id));
+    std::uint64_t octets = 0;
+    for (const AppendItem& item : items) octets += item.content->size();
+    TRY(check_room(octets, items.size(), OverQuota::refuse));
+    std::vector<NewEntry> entries;
+    for (const AppendItem& item : items) {
+      const KeywordSet keywords = TRY(resolve(mailbox, item.flags, Unknown::add, batch));
+      std::optional<std::size_t> body;
+      const std::int64_t received = item.received.value_or(around_.clock.wall()).seconds();
+      auto [entry, thread] = put_email({*item.content, {}, received, hits[entries.size()]}, body, batch);
+      entry.entry.flag_bits = item.flags.system;
+      entry.keywords = keywords;
+      entries.push_back(std::move(entry));
+    }
+    if (batch.metadata_size() > store::kBatchMetadataMax / 2) return fail(kTooMany, "too many messages at once");
+    part->modseq = next_modseq(batch);
+    std::vector<Change> changes;
+    AppendResult result{.uid_validity = mailbox.info.uid_validity, .uids = {}, .modseq = part->modseq};
+    result.uids = TRY(add_messages(mailbox, std::move(entries), changes, batch, *part));
+    put_change(part->modseq, std::move(changes), batch);
+    return result;
+  }();
+  if (!outcome) return done(std::move(outcome));
+  send(std::move(part), std::move(batch), answer(std::move(done), *std::move(outcome)));
+}
+
+namespace {
+
+/// Bodies that would not fit one batch go to the store's body segments first.
+Result<> store_aside(store::Tablet& tablet, std::span<AppendItem> items) {
+  for (AppendItem& item : items) {
+    if (!item.content->octets) continue;
+    auto writer = TRY(tablet.open_body());
+    TRY(writer->append(*item.content->octets));
+    auto content = std::make_shared<Content>();
+    content->facts = item.content->facts;
+    content->stored = TRY(writer->seal());
+    item.content = std::move(content);
+  }
+  return {};
+}
+
+}  // namespace
+
+io::Task<Result<AppendResult>> Account::append(MailboxId mailbox, std::vector<AppendItem> items) {
+  if (items.empty()) co_return AppendResult{};
+  // RFC 3502: all of a MULTIAPPEND or nothing.
+  if (items.size() > store::kBatchBodiesMax)
+    items = CO_TRY(co_await io::run(
+        around_.pool,
+        [&tablet = around_.tablet, items = std::move(items)]() mutable -> Result<std::vector<AppendItem>> {
+          TRY(store_aside(tablet, std::span(items).subspan(store::kBatchBodiesMax)));
+          return std::move(items);
+        }));
+  std::vector<ThreadHits> hits;
+  for (const AppendItem& item : items) hits.push_back(CO_TRY(co_await find_threads(item.content->facts.threads)));
+  io::CrossThread<AppendResult> answer;
+  begin_append(mailbox, items, hits, answer.completion());
+  co_return co_await answer;
+}
+
+Result<> Account::copy_messages(Mailbox& from, const UidSet& uids, Mailbox& to, Copying copying,
+                                Partial<CopyResult>& outcome, store::Batch& batch, CommitPart& part) {
+  std::vector<NewEntry> entries;
+  std::vector<EmailId> emails;
+  Tally tally;
+  std::optional<Draft> pending;
+  if (has_pending(from.info.id)) pending = head_of(from);
+  const Draft& head = pending ? *pending : from.draft;
+  head.for_each(uids, [&](const Entry& entry) {
+    if (entry.uid >= from.shown.uid_next || outcome.more) return;
+    if (entries.size() >= kBatchMessagesMax) {
+      outcome.more = true;
+      return;
+    }
+    entries.push_back({entry, head.keywords_of(entry)});
+    emails.push_back(entry.email);
+    outcome.result.source.add(entry.uid);
+    tally.count(entry);
+  });
+  if (entries.empty()) return {};
+  if (copying == Copying::copy) {
+    if (outcome.more) return fail(kTooMany, "too many messages to copy at once");
+    TRY(check_room(static_cast<std::uint64_t>(tally.octets), entries.size(), OverQuota::refuse));
+  }
+  std::vector<std::optional<KeywordSet>> meaning(from.keywords->size());
+  for (NewEntry& entry : entries) {
+    KeywordSet mapped;
+    Result<> outcome_of_keywords;
+    entry.keywords.for_each([&](std::uint16_t index) {
+      if (!meaning[index] && outcome_of_keywords) {
+        auto set = resolve(to, {.keywords = {from.keywords->name(index)}}, Unknown::add, batch);
+        if (set)
+          meaning[index] = *std::move(set);
+        else
+          outcome_of_keywords = std::unexpected(std::move(set).error());
+      }
+      if (meaning[index]) mapped.insert(*meaning[index]);
+    });
+    TRY(std::move(outcome_of_keywords));
+    entry.keywords = std::move(mapped);
+    entry.entry.keywords = entry.keywords.low;
+    entry.entry.spilled = 0;
+  }
+  if (entries.size() > kUidMax - to.head_uid_next) return fail(kTooMany, "the mailbox has no more UIDs");
+  part.modseq = outcome.result.modseq = next_modseq(batch);
+  std::vector<Change> changes;
+  if (copying == Copying::copy) {
+    for (const EmailId email : emails) batch.put(share_key(id_, email), encode_number(++shares_[email]));
+  } else {
+    remove_messages(from, outcome.result.source, std::move(emails), tally, changes, batch, part);
+  }
+  outcome.result.target = TRY(add_messages(to, std::move(entries), changes, batch, part));
+  if (copying == Copying::move) part.adds = {};
+  put_change(part.modseq, std::move(changes), batch);
+  return {};
+}
+
+void Account::begin_copy(MailboxId from_id, const UidSet& uids, MailboxId to_id, Copying copying,
+                         Done<Partial<CopyResult>> done) {
+  const std::lock_guard lock(mutex_);
+  store::Batch batch;
+  auto part = std::make_shared<CommitPart>();
+  Partial<CopyResult> outcome;
+  auto begun = [&]() -> Result<> {
+    Mailbox& from = *TRY(writable(from_id));
+    Mailbox& to = *TRY(writable(to_id));
+    if (!from.loaded) return fail(kWouldBlock, "the view is not in memory");
+    outcome.result.uid_validity = to.info.uid_validity;
+    return copy_messages(from, uids, to, copying, outcome, batch, *part);
+  }();
+  if (!begun) return done(std::unexpected(std::move(begun).error()));
+  send(std::move(part), std::move(batch), answer(std::move(done), std::move(outcome)));
+}
+
+io::Task<Result<CopyResult>> Account::copy_or_move(MailboxId from, UidSet uids, MailboxId to, Copying copying) {
+  CopyResult all;
+  while (true) {
+    CO_TRY(co_await loaded(from));
+    io::CrossThread<Partial<CopyResult>> answer;
+    begin_copy(from, uids, to, copying, answer.completion());
+    auto outcome = co_await answer;
+    if (!outcome && outcome.error().is(kWouldBlock)) continue;
+    auto [result, more] = CO_TRY(std::move(outcome));
+    for (const UidRange range : result.source.ranges()) all.source.add(range);
+    for (const UidRange range : result.target.ranges()) all.target.add(range);
+    all.uid_validity = result.uid_validity;
+    if (result.modseq != 0) all.modseq = result.modseq;
+    // Into the mailbox they come from, the moved ones are behind what was asked for.
+    if (!more) break;
+    uids = difference(uids, all.target);
+  }
+  co_return all;
+}
+
+io::Task<Result<CopyResult>> Account::copy(MailboxId from, UidSet uids, MailboxId to) {
+  return copy_or_move(from, std::move(uids), to, Copying::copy);
+}
+
+io::Task<Result<CopyResult>> Account::move(MailboxId from, UidSet uids, MailboxId to) {
+  return copy_or_move(from, std::move(uids), to, Copying::move);
+}
+
+Result<Delivered> Account::add_delivery(const DeliveryRecipient& recipient, const Content& content,
+                                        const ThreadHits& hits, WallTime now, std::optional<std::size_t>& body,
+                                        store::Batch& batch, CommitPart& part) {
+  TRY(usable());
+  if (recipient.prepended.size() > kPrependedMax || recipient.prepended.size() + content.size() > kMessageSizeMax)
+    return fail(store::kTooLarge, "the message is too large");
+  // Where it goes: each mailbox once; INBOX for what is not there.
+  std::vector<std::pair<Mailbox*, const DeliveryTarget*>> targets;
+  for (const DeliveryTarget& target : recipient.targets) {
+    const MailboxInfo* info = listing_->find(target.mailbox);
+    auto mailbox = info ? writable(info->id) : Result<Mailbox*>(fail(kNoMailbox, "no such mailbox"));
+    if (!mailbox) mailbox = writable(listing_->find(kInbox)->id);
+    Mailbox* const chosen = TRY(std::move(mailbox));
+    if (chosen->head_uid_next == kUidMax) return fail(kTooMany, "the mailbox has no more UIDs");
+    if (std::none_of(targets.begin(), targets.end(), [&](const auto& t) { return t.first == chosen; }))
+      targets.emplace_back(chosen, &target);
+  }
+  if (targets.empty()) return fail(kNoMailbox, "a delivery without a mailbox");
+  const std::uint64_t octets = (recipient.prepended.size() + content.size()) * targets.size();
+  TRY(check_room(octets, targets.size(), recipient.over_quota));
+
+  auto [entry, thread] = put_email({content, recipient.prepended, now.seconds(), hits}, body, batch);
+  const EmailId email = entry.entry.email;
+  part.modseq = next_modseq(batch);
+  std::vector<Change> changes;
+  Delivered result{.email = email, .thread = thread, .mailbox = targets.front().first->info.id, .uid = 0};
+  for (const auto& [mailbox, target] : targets) {
+    NewEntry added = entry;
+    added.entry.flag_bits = target->flags.system;
+    // Too many keywords are no reason to refuse mail.
+    if (auto keywords = resolve(*mailbox, target->flags, Unknown::add, batch)) added.keywords = *std::move(keywords);
+    const UidSet uids = TRY(add_messages(*mailbox, {std::move(added)}, changes, batch, part));
+    if (result.uid == 0) result.uid = uids.ranges().front().first;
+  }
+  if (targets.size() > 1) {
+    shares_[email] = static_cast<std::uint32_t>(targets.size() - 1);
+    batch.put(share_key(id_, email), encode_number(shares_[email]));
+  }
+  put_change(part.modseq, std::move(changes), batch);
+  return result;
+}
+
+}  // namespace angarium::mailbox

@@ -1,0 +1,154 @@
+#include "mailbox/block.h"
+
+#include "base/random.h"
+#include "mailbox/codec.h"
+#include "support/test.h"
+
+using namespace angarium;
+using namespace angarium::mailbox;
+
+namespace {
+
+NewEntry message(Uid uid, EmailId email, Modseq modseq, SystemFlags flags = 0) {
+  NewEntry added;
+  added.entry.uid = uid;
+  added.entry.email = email;
+  added.entry.modseq = modseq;
+  added.entry.flag_bits = flags;
+  added.entry.size = 1000 + uid;
+  added.entry.date = 1'700'000'000 - static_cast<std::int64_t>(uid);
+  return added;
+}
+
+void check_same(const Block& a, const Block& b) {
+  REQUIRE(a.entries().size() == b.entries().size());
+  CHECK(a.tally() == b.tally());
+  CHECK(a.modseq_max() == b.modseq_max());
+  for (std::size_t i = 0; i < a.entries().size(); ++i) {
+    const Entry& x = a.entries()[i];
+    const Entry& y = b.entries()[i];
+    CHECK(x.uid == y.uid);
+    CHECK(x.email == y.email);
+    CHECK(x.modseq == y.modseq);
+    CHECK(x.flags() == y.flags());
+    CHECK(x.size == y.size);
+    CHECK(std::int64_t{x.date} == std::int64_t{y.date});
+    CHECK(a.keywords(x) == b.keywords(y));
+  }
+}
+
+KeywordSet keywords(std::initializer_list<std::uint16_t> indexes) {
+  KeywordSet set;
+  for (const std::uint16_t index : indexes) set.insert(index);
+  return set;
+}
+
+}  // namespace
+
+TEST_CASE("a message costs a view 40 octets") { CHECK(sizeof(Entry) == 40); }
+
+TEST_CASE("a block reads back what it wrote, with every field at its limits") {
+  Block block(3);
+  NewEntry extreme = message(0x300, UINT64_MAX, UINT64_MAX >> 1, kSystemFlagsAll);
+  extreme.entry.size = UINT32_MAX;
+  extreme.entry.date = -62'135'596'800;
+  extreme.keywords = keywords({0, 63, 64, kKeywordsMax - 1});
+  block.add(extreme);
+  block.add(message(0x3FF, 1, 1));
+  auto read = Block::decode(3, block.encode());
+  REQUIRE(read);
+  check_same(block, *read);
+  CHECK(read->keywords(read->entries()[0]) == extreme.keywords);
+  CHECK(std::int64_t{read->entries()[0].date} == -62'135'596'800);
+}
+
+TEST_CASE("flags change, keywords beyond 64 spill, and the MODSEQ rises only where something changed") {
+  Block block(0);
+  block.add(message(1, 1, 5));
+  block.add(message(2, 2, 5, kSeen));
+  CHECK(block.tally().unseen == 1);
+  const FlagChange seen{.mode = FlagMode::add, .system = kSeen};
+  CHECK(block.change(seen, {1, 255}, 6).unseen == -1);
+  CHECK(block.find(1)->modseq == 6);
+  CHECK(block.find(2)->modseq == 5);
+  block.change({.mode = FlagMode::add, .keywords = keywords({3, 70, 200})}, {2, 2}, 7);
+  CHECK(block.keywords(*block.find(2)) == keywords({3, 70, 200}));
+  block.change({.mode = FlagMode::remove, .keywords = keywords({3, 70})}, {2, 2}, 8);
+  CHECK(block.keywords(*block.find(2)) == keywords({200}));
+  block.change({.mode = FlagMode::replace, .system = kDeleted, .keywords = keywords({200})}, {2, 2}, 9);
+  CHECK(block.find(2)->flags() == kDeleted);
+  CHECK(block.find(2)->modseq == 9);
+  block.change({.mode = FlagMode::replace, .system = kDeleted, .keywords = keywords({200})}, {2, 2}, 10);
+  CHECK(block.find(2)->modseq == 9);
+  CHECK(block.tally() == Tally{.messages = 2, .unseen = 1, .deleted = 1, .octets = 2003});
+  CHECK(block.remove({2, 2}) == Tally{.messages = -1, .unseen = -1, .deleted = -1, .octets = -1002});
+  CHECK(block.tally() == Tally{.messages = 1, .octets = 1001});
+}
+
+TEST_CASE("a stored block after merges is the block after the changes, whenever it is folded") {
+  SeededRandom random(11);
+  for (int round = 0; round < 60; ++round) {
+    Block block(1);
+    std::string stored;
+    std::vector<std::string> waiting;
+    Uid next = 0x100;
+    for (Modseq modseq = 1; modseq < 120; ++modseq) {
+      const Uid first = 0x100 + static_cast<Uid>(random.below(256));
+      const UidRange range{first, std::min<Uid>(0x1FF, first + static_cast<Uid>(random.below(20)))};
+      switch (random.below(4)) {
+        case 0:
+        case 1: {
+          std::vector<NewEntry> added;
+          for (std::uint64_t i = 1 + random.below(4); i > 0 && next <= 0x1FF; --i) {
+            added.push_back(message(next++, random.below(1 << 20), modseq, static_cast<SystemFlags>(random.below(32))));
+            if (random.below(5) == 0)
+              added.back().keywords = keywords({static_cast<std::uint16_t>(random.below(kKeywordsMax))});
+          }
+          if (added.empty()) break;
+          for (const NewEntry& one : added) block.add(one);
+          waiting.push_back(add_operand(added));
+          break;
+        }
+        case 2: {
+          const FlagChange change{.mode = static_cast<FlagMode>(random.below(3)),
+                                  .system = static_cast<SystemFlags>(random.below(32)),
+                                  .keywords = keywords({static_cast<std::uint16_t>(random.below(100))})};
+          block.change(change, range, modseq);
+          waiting.push_back(change_operand(change, std::span(&range, 1), modseq));
+          break;
+        }
+        default: block.remove(range); waiting.push_back(remove_operand(std::span(&range, 1)));
+      }
+      if (random.below(3) == 0) {
+        const std::vector<std::string_view> operands(waiting.begin(), waiting.end());
+        stored = merge_block(1, stored, operands);
+        waiting.clear();
+        auto read = Block::decode(1, stored);
+        REQUIRE(read);
+        check_same(block, *read);
+      }
+    }
+    CHECK(stored.size() < 256 * 40);
+  }
+}
+
+TEST_CASE("a block cut anywhere or with an octet changed is damaged or another block, never a crash") {
+  Block block(1);
+  for (Uid uid = 0x100; uid < 0x140; ++uid) block.add(message(uid, uid, uid, uid % 3 ? kSeen : kDeleted));
+  const UidRange range{0x110, 0x120};
+  const std::string stored =
+      block.encode() +
+      change_operand({.mode = FlagMode::add, .system = kSeen, .keywords = keywords({1, 99})}, std::span(&range, 1), 77);
+  for (std::size_t cut = 1; cut < stored.size(); ++cut) {
+    auto read = Block::decode(1, stored.substr(0, cut));
+    // The only whole block that ends earlier is the snapshot alone.
+    CHECK(read.has_value() == (cut == block.encode().size()));
+  }
+  SeededRandom random(5);
+  for (int i = 0; i < 2000; ++i) {
+    std::string changed = stored;
+    changed[random.below(changed.size())] = static_cast<char>(random.below(256));
+    auto read = Block::decode(1, changed);
+    if (read) CHECK(read->entries().size() <= 256);
+  }
+}

@@ -1,0 +1,103 @@
+#include "mailbox/facts.h"
+
+#include <sys/mman.h>
+
+#include "mailbox/body_reader.h"
+#include "mailbox/limits.h"
+#include "mailbox/thread.h"
+#include "message/imap_text.h"
+
+namespace angarium::mailbox {
+
+namespace {
+
+/// Octets of headers that are read back of one large message: beyond it no texts are kept ready.
+constexpr std::uint64_t kHeadersMax = 8u << 20;
+
+/// A message of which only some ranges are there, at their own places; the rest reads as NUL and takes no memory.
+class SparseMessage {
+ public:
+  explicit SparseMessage(std::uint64_t size) : size_(size) {
+    octets_ = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  }
+  SparseMessage(const SparseMessage&) = delete;
+  SparseMessage& operator=(const SparseMessage&) = delete;
+  ~SparseMessage() {
+    if (valid()) ::munmap(octets_, size_);
+  }
+  [[nodiscard]] bool valid() const { return octets_ != MAP_FAILED; }
+  [[nodiscard]] std::string_view octets() const { return {static_cast<const char*>(octets_), size_}; }
+  void fill(std::uint64_t at, std::string_view octets) { octets.copy(static_cast<char*>(octets_) + at, octets.size()); }
+
+ private:
+  void* octets_;
+  std::uint64_t size_;
+};
+
+Facts::Texts texts_of(const message::Structure& structure, std::string_view message, message::ImapForm form) {
+  return {.envelope = message::envelope_text(structure, message, form),
+          .body = message::body_text(structure, message, message::BodyForm::body, form),
+          .body_structure = message::body_text(structure, message, message::BodyForm::structure, form)};
+}
+
+std::size_t size_of(const Facts::Texts& texts) {
+  return texts.envelope.size() + texts.body.size() + texts.body_structure.size();
+}
+
+void make_texts(const message::Structure& structure, std::string_view message, Facts& facts) {
+  facts.threads = thread_keys(structure.root().header().of(message));
+  facts.ascii = texts_of(structure, message, message::ImapForm::ascii);
+  facts.utf8 = texts_of(structure, message, message::ImapForm::utf8);
+  facts.ready = size_of(facts.ascii) + size_of(facts.utf8) <= kReadyTextMax;
+  if (!facts.ready) facts.ascii = {};
+  if (!facts.ready || facts.utf8 == facts.ascii) facts.utf8 = {};
+}
+
+}  // namespace
+
+void FactsReader::feed(std::string_view octets) { parser_.feed(presenter_.feed(octets, scratch_)); }
+
+message::Structure FactsReader::end(Facts& facts) {
+  parser_.feed(presenter_.finish(scratch_));
+  facts.presentation = presenter_.presentation();
+  message::Structure structure = parser_.finish();
+  facts.structure = message::serialize(structure);
+  return structure;
+}
+
+Facts FactsReader::finish(std::string_view octets) {
+  Facts facts;
+  const message::Structure structure = end(facts);
+  if (facts.presentation.identity()) {
+    make_texts(structure, octets, facts);
+  } else {
+    Presenter presenter;
+    std::string scratch;
+    std::string shown(presenter.feed(octets, scratch));
+    shown += presenter.finish(scratch);
+    make_texts(structure, shown, facts);
+  }
+  return facts;
+}
+
+Result<Facts> FactsReader::finish(store::Tablet& tablet, const store::BodyRef& ref) {
+  Facts facts;
+  const message::Structure structure = end(facts);
+  SparseMessage message(facts.presentation.size());
+  if (!message.valid()) return fail(kOutOfMemory, "no address space for a large message");
+  std::uint64_t headers = 0;
+  std::string header;
+  for (const message::Part& part : structure.parts) {
+    const message::Range range = part.header();
+    headers += range.size;
+    if (headers > kHeadersMax) return facts;
+    header.clear();
+    TRY(read_shown(tablet, ref, facts.presentation, range.begin, static_cast<std::size_t>(range.size), store::Tier::any,
+                   header));
+    message.fill(range.begin, header);
+  }
+  make_texts(structure, message.octets(), facts);
+  return facts;
+}
+
+}  // namespace angarium::mailbox

@@ -1,0 +1,32 @@
+// What is learnt of a message while it arrives (content.h: Facts).
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+#include "mailbox/content.h"
+#include "mailbox/presentation.h"
+#include "message/structure.h"
+#include "store/tablet.h"
+
+namespace angarium::mailbox {
+
+/// Fed once with all octets as stored, in chunks of any size; the cuts make no difference.
+class FactsReader {
+ public:
+  void feed(std::string_view octets);
+  /// Of a body that is whole in memory: `octets` are all that was fed.
+  Facts finish(std::string_view octets);
+  /// Of a body that is in the store: reads the headers of its parts back. Waits.
+  Result<Facts> finish(store::Tablet& tablet, const store::BodyRef& ref);
+
+ private:
+  message::Structure end(Facts& facts);
+
+  Presenter presenter_;
+  message::StructureParser parser_;
+  std::string scratch_;
+};
+
+}  // namespace angarium::mailbox

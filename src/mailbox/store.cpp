@@ -1,0 +1,196 @@
+// All accounts of a tablet: which are loaded, deliveries to several of them, housekeeping.
+#include <algorithm>
+#include <map>
+
+#include "mailbox/account.h"
+#include "mailbox/grave.h"
+
+namespace angarium::mailbox {
+
+namespace {
+
+class Store final : public MailboxStore {
+ public:
+  Store(store::Tablet& tablet, io::Pool& pool, const MailboxStoreOptions& options)
+      : around_{tablet, pool, *options.clock}, options_(options) {}
+
+  io::Task<Result<AccountMailPtr>> account(AccountId account) override {
+    co_return AccountMailPtr(CO_TRY(co_await load(account)));
+  }
+  AccountMailPtr account_now(AccountId account) override { return loaded(account); }
+  io::Task<Result<>> create_account(AccountId account, QuotaLimits limits) override;
+  io::Task<Result<>> remove_account(AccountId account) override;
+  io::Task<Result<std::vector<Result<Delivered>>>> deliver(Delivery delivery) override;
+  std::unique_ptr<Intake> intake() override { return std::make_unique<Intake>(around_.tablet, around_.pool); }
+  io::Task<Result<>> tidy() override;
+
+ private:
+  /// A recipient while a delivery is put together.
+  struct Recipient {
+    std::shared_ptr<Account> account;
+    ThreadHits hits;
+  };
+
+  std::shared_ptr<Account> loaded(AccountId account);
+  io::Task<Result<std::shared_ptr<Account>>> load(AccountId account);
+  io::Task<Result<>> commit(store::Batch batch);
+  void enqueue(Delivery& delivery, const std::vector<Recipient>& recipients, std::vector<Result<Delivered>>& results,
+               Done<store::CommitInfo> done);
+  void drop_idle();
+
+  Surroundings around_;
+  MailboxStoreOptions options_;
+  std::mutex mutex_;  // guards the two below; never taken with an account's
+  std::unordered_map<AccountId, std::shared_ptr<Account>> accounts_;
+  std::uint64_t dropped_ = 0;  // how often an account left the map
+};
+
+std::shared_ptr<Account> Store::loaded(AccountId account) {
+  const std::lock_guard lock(mutex_);
+  const auto at = accounts_.find(account);
+  if (at == accounts_.end()) return nullptr;
+  if (!at->second->stale()) return at->second;
+  // Only when nothing of it is on its way any more is what is durable all there is.
+  if (at->second->settle(Moment{INT64_MIN})) {
+    accounts_.erase(at);
+    ++dropped_;
+    return nullptr;
+  }
+  return at->second;
+}
+
+io::Task<Result<std::shared_ptr<Account>>> Store::load(AccountId id) {
+  while (true) {
+    if (auto account = loaded(id)) co_return account;
+    std::uint64_t dropped = 0;
+    {
+      const std::lock_guard lock(mutex_);
+      dropped = dropped_;
+    }
+    auto account = CO_TRY(co_await io::run(around_.pool, [around = around_, id] { return Account::load(id, around); }));
+    const std::lock_guard lock(mutex_);
+    // Another's may have been loaded, changed and dropped since this one was read.
+    if (dropped != dropped_) continue;
+    co_return accounts_.try_emplace(id, std::move(account)).first->second;
+  }
+}
+
+io::Task<Result<>> Store::commit(store::Batch batch) {
+  io::CrossThread<store::CommitInfo> answer;
+  Commit::enqueue(around_.tablet, std::move(batch), {}, answer.completion());
+  CO_TRY(co_await answer);
+  co_return Result<>();
+}
+
+io::Task<Result<>> Store::create_account(AccountId account, QuotaLimits limits) {
+  store::Batch batch;
+  batch.expect(account_key(account), std::nullopt);
+  Account::create(account, limits, around_.clock.wall(), batch);
+  auto outcome = co_await commit(std::move(batch));
+  if (!outcome && outcome.error().is(store::kExpectation)) co_return Result<>();
+  co_return outcome;
+}
+
+io::Task<Result<>> Store::remove_account(AccountId id) {
+  auto account = CO_TRY(co_await load(id));
+  store::Batch batch;
+  Account::erase(id, batch);
+  io::CrossThread<store::CommitInfo> answer;
+  {
+    const auto lock = account->lock();
+    // What is pending goes before this batch, and nothing comes after it.
+    Commit::enqueue(around_.tablet, std::move(batch), {}, answer.completion());
+    account->refuse();
+  }
+  CO_TRY(co_await answer);
+  account->tell_removed();
+  const std::lock_guard lock(mutex_);
+  accounts_.erase(id);
+  ++dropped_;
+  co_return Result<>();
+}
+
+/// Under the mutexes of all the accounts: everything gets its numbers and goes to the tablet's queue.
+void Store::enqueue(Delivery& delivery, const std::vector<Recipient>& recipients,
+                    std::vector<Result<Delivered>>& results, Done<store::CommitInfo> done) {
+  // In the order of ids, so that deliveries never wait for each other in a circle.
+  std::map<AccountId, std::pair<std::unique_lock<std::mutex>, std::shared_ptr<CommitPart>>> locked;
+  std::map<AccountId, Account*> ordered;
+  for (const Recipient& recipient : recipients)
+    if (recipient.account) ordered.emplace(recipient.account->id(), recipient.account.get());
+  for (const auto& [id, account] : ordered) locked.emplace(id, std::pair(account->lock(), nullptr));
+
+  store::Batch batch = std::move(delivery.also);
+  std::optional<std::size_t> body;
+  std::vector<std::shared_ptr<CommitPart>> parts;
+  const WallTime now = around_.clock.wall();
+  for (std::size_t i = 0; i < recipients.size(); ++i) {
+    Account* const account = recipients[i].account.get();
+    if (!account) continue;
+    auto part = std::make_shared<CommitPart>();
+    part->account = recipients[i].account;
+    results[i] =
+        account->add_delivery(delivery.recipients[i], *delivery.content, recipients[i].hits, now, body, batch, *part);
+    if (!results[i]) continue;
+    account->pend(part);
+    parts.push_back(std::move(part));
+  }
+  if (batch.empty()) return done(store::CommitInfo{});
+  Commit::enqueue(around_.tablet, std::move(batch), std::move(parts), std::move(done));
+}
+
+io::Task<Result<std::vector<Result<Delivered>>>> Store::deliver(Delivery delivery) {
+  std::vector<Result<Delivered>> results;
+  std::vector<Recipient> recipients;
+  for (const DeliveryRecipient& recipient : delivery.recipients) {
+    Recipient& here = recipients.emplace_back();
+    results.emplace_back(Delivered{});
+    auto account = co_await load(recipient.account);
+    if (!account) {
+      // An unknown account is this recipient's trouble; a store that does not answer is everybody's.
+      if (!account.error().is(kNoMailbox)) co_return std::unexpected(std::move(account).error());
+      results.back() = std::unexpected(std::move(account).error());
+      continue;
+    }
+    here.account = *std::move(account);
+    here.hits = CO_TRY(co_await here.account->find_threads(delivery.content->facts.threads));
+  }
+  io::CrossThread<store::CommitInfo> answer;
+  enqueue(delivery, recipients, results, answer.completion());
+  CO_TRY(co_await answer);
+  co_return results;
+}
+
+void Store::drop_idle() {
+  const Moment before = around_.clock.now() + -options_.view_idle;
+  const std::lock_guard lock(mutex_);
+  for (auto at = accounts_.begin(); at != accounts_.end();) {
+    const bool settled = at->second->settle(before);
+    if (settled && at->second.use_count() == 1 &&
+        (accounts_.size() > options_.idle_accounts_max || at->second->stale())) {
+      at = accounts_.erase(at);
+      ++dropped_;
+    } else {
+      ++at;
+    }
+  }
+}
+
+io::Task<Result<>> Store::tidy() {
+  drop_idle();
+  while (true) {
+    const std::int64_t now = around_.clock.wall().seconds();
+    auto batch =
+        CO_TRY(co_await io::run(around_.pool, [&tablet = around_.tablet, now] { return empty_grave(tablet, now); }));
+    if (!batch) co_return Result<>();
+    CO_TRY(co_await commit(*std::move(batch)));
+  }
+}
+
+}  // namespace
+
+std::unique_ptr<MailboxStore> MailboxStore::make(store::Tablet& tablet, io::Pool& pool, MailboxStoreOptions options) {
+  return std::make_unique<Store>(tablet, pool, options);
+}
+
+}  // namespace angarium::mailbox

@@ -1,0 +1,112 @@
+// For this room's tests: a tablet in memory, a simulated loop, a pool, and the mail in it.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "io/memory.h"
+#include "io/pool.h"
+#include "mailbox/mailbox.h"
+#include "mailbox/records.h"
+#include "mailbox/verify.h"
+#include "store/tablet.h"
+#include "store/volume_memory.h"
+
+namespace angarium::mailbox::test {
+
+class World {
+ public:
+  explicit World(std::shared_ptr<store::MemoryDisk> disk = std::make_shared<store::MemoryDisk>())
+      : disk_(std::move(disk)) {
+    open();
+  }
+
+  /// What an orderly end and a new start leave.
+  void reopen() {
+    close();
+    open();
+  }
+  /// What a sudden end leaves: the disk as it is now, while everything is still open.
+  void crash() {
+    auto copy = std::make_shared<store::MemoryDisk>();
+    {
+      const std::lock_guard lock(disk_->mutex);
+      for (const auto& [name, content] : disk_->files)
+        copy->files[name] = std::make_shared<store::MemoryDisk::Content>(*content);
+    }
+    close();
+    disk_ = std::move(copy);
+    open();
+  }
+
+  /// Runs a task to its end.
+  template <class T>
+  T run(io::Task<T> task) {
+    std::optional<T> result;
+    loop.spawn(keep(std::move(task), result));
+    loop.settle();
+    if (!result) throw std::runtime_error("a task did not end");
+    return *std::move(result);
+  }
+  /// The value; throws the error's text.
+  template <class T>
+  T must(io::Task<Result<T>> task) {
+    Result<T> result = run(std::move(task));
+    if (!result) throw std::runtime_error(result.error().text());
+    if constexpr (!std::is_void_v<T>) return *std::move(result);
+  }
+
+  AccountMailPtr account(AccountId id) { return must(store->account(id)); }
+  Delivered deliver(AccountId account, std::string octets, std::vector<DeliveryTarget> targets = {DeliveryTarget{}}) {
+    Delivery delivery;
+    delivery.content = make_content(std::move(octets));
+    delivery.recipients.push_back(
+        {.account = account, .prepended = "Return-Path: <a@b>\r\n", .targets = std::move(targets)});
+    auto results = must(store->deliver(std::move(delivery)));
+    if (!results[0]) throw std::runtime_error(results[0].error().text());
+    return *results[0];
+  }
+  std::string octets(AccountMail& mail, EmailId id) {
+    const EmailPtr email = must(mail.email(id));
+    std::string all = must(mail.read(email, 0, SIZE_MAX / 2));
+    if (all.size() != (*email)->size) throw std::runtime_error("a message has another size than it says");
+    return all;
+  }
+  void close() {
+    store.reset();
+    tablet.reset();
+  }
+
+  io::SimulatedLoop loop;
+  io::Pool pool{{.name = "test"}};
+  Records records;
+  std::unique_ptr<store::Tablet> tablet;
+  std::unique_ptr<MailboxStore> store;
+
+ private:
+  template <class T>
+  static io::Task<> keep(io::Task<T> task, std::optional<T>& result) {
+    result.emplace(co_await std::move(task));
+  }
+  void open() {
+    auto volume = store::open_memory_volume(disk_);
+    if (!volume) throw std::runtime_error(volume.error().text());
+    store::TabletOptions options;
+    options.state = store::StateKind::sorted;
+    options.mergers[kKeyOctet] = &records;
+    options.body_refs = &records;
+    options.segment_size = 1 << 20;
+    options.body_segment_size = 1 << 20;
+    options.reserve = 0;
+    auto opened = store::Tablet::open(*std::move(volume), options);
+    if (!opened) throw std::runtime_error(opened.error().text());
+    tablet = *std::move(opened);
+    store = MailboxStore::make(*tablet, pool, {.clock = &loop.clock()});
+  }
+
+  std::shared_ptr<store::MemoryDisk> disk_;
+};
+
+}  // namespace angarium::mailbox::test

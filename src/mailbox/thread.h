@@ -1,0 +1,21 @@
+// Which emails belong together: they share a message-id and the subject without its reply marks (RFC 8621 §3, RFC 5256
+// §2.1).
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace angarium::mailbox {
+
+/// The base subject of RFC 5256 §2.1 of a decoded subject: without "Re:", "Fwd:", "[list]", "(fwd)", blanks run
+/// together.
+std::string base_subject(std::string_view subject);
+
+/// The message-ids in the header of a message ("<" to ">", without blanks), each hashed together with its base subject:
+/// the Message-ID first, then In-Reply-To and References, the latest kReferencesMax of them; no key twice. Two emails
+/// of one account that share a key are of one thread. Empty when there is no message-id at all.
+std::vector<std::uint64_t> thread_keys(std::string_view header);
+
+}  // namespace angarium::mailbox
