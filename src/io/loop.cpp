@@ -194,6 +194,7 @@ void Loop::schedule(Resumption& resumption) noexcept {
 
 void Loop::turn(Moment now) {
   now_ = now;
+  ++turns_;
   run_posted();
   timers_.advance(now);
   for (auto left = ready_count_; left > 0 && first_ready_; --left) {

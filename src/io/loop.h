@@ -73,7 +73,8 @@ class WakeOnce {
 };
 
 /// A loop belongs to the thread that runs it. Only post(), stop(), drain() and wake() may be called from other threads;
-/// those threads must end before the loop does. Bodies: make_loop() (epoll) and SimulatedLoop.
+/// those threads, and all streams, listeners and events of the loop, must end before it does. Bodies: make_loop()
+/// (epoll) and SimulatedLoop.
 class Loop {
  public:
   Loop(const Loop&) = delete;
@@ -104,6 +105,9 @@ class Loop {
   [[nodiscard]] virtual Random& random() = 0;
   /// The time of this turn of the loop: cheap, and good enough for deadlines.
   [[nodiscard]] Moment now() const { return now_; }
+
+  /// Counts the turns: for budgets of work a turn.
+  [[nodiscard]] std::uint64_t turns() const { return turns_; }
 
   /// co_await loop.sleep_until(moment): resumes at that time, never earlier.
   class [[nodiscard]] Sleep : Timer, Resumption {
@@ -190,6 +194,7 @@ class Loop {
   void take_inbox();
 
   Moment now_;
+  std::uint64_t turns_ = 0;
   TimerWheel timers_;
   Resumption* first_ready_ = nullptr;
   Resumption* last_ready_ = nullptr;

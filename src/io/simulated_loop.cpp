@@ -21,9 +21,9 @@ bool SimulatedLoop::wait_for_answers() {
 }
 
 void SimulatedLoop::run() {
-  while (!finished()) {
+  while (true) {
     settle();
-    if (tasks() == 0) return;
+    if (finished() || tasks() == 0) return;
     auto next = timers().next();
     if (next == Moment::never()) return;
     clock_.advance(next - clock_.now());

@@ -92,7 +92,7 @@ Result<std::size_t> SocketStream::try_write(std::span<const std::string_view> pi
   auto used = std::min(pieces.size(), vector.size());
   std::size_t total = 0;
   for (std::size_t i = 0; i < used; ++i) {
-    vector[i] = {const_cast<char*>(pieces[i].data()), pieces[i].size()};
+    vector[i] = {const_cast<char*>(pieces[i].data()), pieces[i].size()};  // tidy: iovec has no const
     total += pieces[i].size();
   }
   if (total == 0) return 0;

@@ -30,21 +30,19 @@ TimerWheel::~TimerWheel() {
 }
 
 void TimerWheel::set(Timer& timer, Moment at) {
+  constexpr std::int64_t kHorizon = std::int64_t{1} << (kLevels * kSlotBits);
   timer.cancel();
-  if (at == Moment::never()) return;
   auto tick = at.microseconds / kTick.count() + (at.microseconds % kTick.count() > 0 ? 1 : 0);
   timer.tick_ = std::max(tick, now_tick_ + 1);
-  insert(timer);
+  if (timer.tick_ < kHorizon) insert(timer);
 }
 
 // A timer stands on the level of the highest group of six bits in which its tick differs from now, in the slot of
 // those bits: so all slots of a level that are in use come after the current one, and lower levels are due earlier.
 void TimerWheel::insert(Timer& timer) {
-  constexpr std::int64_t kHorizon = (std::int64_t{1} << (kLevels * kSlotBits)) - 1;
-  auto tick = std::min(timer.tick_, now_tick_ | kHorizon);
-  auto differs = static_cast<std::uint64_t>((tick ^ now_tick_) | (kSlots - 1));
+  auto differs = static_cast<std::uint64_t>((timer.tick_ ^ now_tick_) | (kSlots - 1));
   int level = (63 - std::countl_zero(differs)) / kSlotBits;
-  auto slot = static_cast<std::size_t>(tick >> (level * kSlotBits)) % kSlots;
+  auto slot = static_cast<std::size_t>(timer.tick_ >> (level * kSlotBits)) % kSlots;
   Timer*& head = slots_[static_cast<std::size_t>(level)][slot];
   timer.wheel_ = this;
   timer.next_ = head;

@@ -36,7 +36,7 @@ class Timer {
   std::int64_t tick_ = 0;
 };
 
-/// Setting and cancelling cost O(1); a timer moves down at most five levels on its way.
+/// Setting and cancelling cost O(1); a timer moves down at most six levels on its way.
 class TimerWheel {
  public:
   static constexpr Duration kTick{1000};
@@ -46,7 +46,7 @@ class TimerWheel {
   TimerWheel& operator=(const TimerWheel&) = delete;
   ~TimerWheel();
 
-  /// Moment::never() is the same as cancel().
+  /// Moment::never(), and whatever is more than 139 years from the clock's origin, is the same as cancel().
   void set(Timer& timer, Moment at);
   /// Fires what is due, in order of ticks. What the calls set anew for now fires in the next advance.
   void advance(Moment now);
@@ -55,7 +55,7 @@ class TimerWheel {
 
  private:
   friend Timer;
-  static constexpr int kLevels = 6;
+  static constexpr int kLevels = 7;
   static constexpr int kSlotBits = 6;
   static constexpr int kSlots = 1 << kSlotBits;
 

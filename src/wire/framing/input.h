@@ -58,6 +58,9 @@ class Input {
   /// For what comes from elsewhere than a stream; at most kCapacity in all.
   void append(std::string_view octets);
 
+  /// Octets of memory it holds now.
+  [[nodiscard]] std::size_t memory() const { return capacity_; }
+
   /// co_await input.more(stream, event): waits until octets were appended or the event was set, which it takes. May
   /// return with neither. Errors of fill() and of readable(). A peer that sends without end lets others go first.
   class [[nodiscard]] More {

@@ -36,6 +36,8 @@ class Output {
   /// Octets not yet sent.
   [[nodiscard]] std::size_t size() const { return text_.size() + shared_size_ - sent_; }
   [[nodiscard]] bool empty() const { return size() == 0; }
+  /// Octets of memory it holds now, without what it shares.
+  [[nodiscard]] std::size_t memory() const { return text_.capacity() + shared_.capacity() * sizeof(Shared); }
 
   /// Sends what the stream takes now.
   Result<void> flush_some(io::Stream& stream);

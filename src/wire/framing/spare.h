@@ -13,9 +13,9 @@ class Spare {
  public:
   static constexpr std::size_t kBlock = 64 * 1024;
   static constexpr std::size_t kMostBlocks = 16;  ///< 1 MiB a thread is kept; the rest goes back to the allocator
-  static constexpr std::size_t kMostStrings = 32;
-  static constexpr std::size_t kMostCapacity = 64 * 1024;  ///< of a string that is kept
-  static constexpr std::size_t kFirstCapacity = 512;       ///< of a new one: most replies fit
+  static constexpr std::size_t kMostStrings = 16;
+  static constexpr std::size_t kMostCapacity = 128 * 1024;  ///< of a string that is kept
+  static constexpr std::size_t kFirstCapacity = 512;        ///< of a new one: most replies fit
 
   static Spare& of_this_thread();
 

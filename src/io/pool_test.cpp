@@ -1,0 +1,77 @@
+#include "io/pool.h"
+
+#include <atomic>
+#include <thread>
+
+#include "io/memory.h"
+#include "support/run.h"
+#include "support/test.h"
+
+namespace angarium::io {
+namespace {
+
+using namespace std::chrono_literals;
+
+TEST_CASE("work runs on a thread of the pool and answers on the caller's loop") {
+  auto loop = make_loop().value();
+  Pool pool({.threads = 2});
+  auto here = std::this_thread::get_id();
+  auto there = test::sync_wait(*loop, run(pool, [] { return std::this_thread::get_id(); }));
+  CHECK(there.value() != here);
+  CHECK(test::sync_wait(*loop, run(pool, []() -> Result<int> { return fail(kRefused, "no"); })).error().is(kRefused));
+  CHECK(test::sync_wait(*loop, run(pool, [] {})).has_value());
+  CHECK(test::sync_wait(*loop, run(pool, []() -> int { throw std::bad_alloc(); })).error().is(kOutOfMemory));
+}
+
+Task<> ask(Pool& pool, std::function<int()> work, int& done, int& failed, const ErrorKind& kind) {
+  auto answer = co_await run(pool, std::move(work));
+  if (answer) ++done;
+  if (!answer && answer.error().is(kind)) ++failed;
+}
+
+Task<> open_later(Pool& pool, std::atomic<int>& gate) {
+  co_await Loop::current().yield();
+  CHECK(pool.waiting() == 2);
+  gate = 1;
+  gate.notify_all();
+}
+
+TEST_CASE("a full pool refuses at once and takes work again later") {
+  SimulatedLoop loop;
+  std::atomic<int> gate{0};
+  std::atomic<int> begun{0};
+  Pool pool({.threads = 1, .queue = 2});
+  auto job = [&] {
+    begun = 1;
+    begun.notify_all();
+    gate.wait(0);
+    return 1;
+  };
+  REQUIRE(pool.submit(job));
+  begun.wait(0);  // it has left the queue
+  int done = 0;
+  int busy = 0;
+  for (int i = 0; i < 4; ++i) loop.spawn(ask(pool, job, done, busy, kBusy));
+  loop.spawn(open_later(pool, gate));
+  loop.run();
+  CHECK(done == 2);
+  CHECK(busy == 2);
+  loop.spawn(ask(pool, job, done, busy, kBusy));
+  loop.run();
+  CHECK(done == 3);
+}
+
+TEST_CASE("a pool that ends drops its queue and cancels who waits for it") {
+  SimulatedLoop loop;
+  auto pool = std::make_unique<Pool>(PoolOptions{.threads = 0, .queue = 5});
+  int done = 0;
+  int cancelled = 0;
+  for (int i = 0; i < 3; ++i) loop.spawn(ask(*pool, [] { return 1; }, done, cancelled, kCancelled));
+  loop.post([&] { loop.post([&] { pool.reset(); }); });
+  loop.run();
+  CHECK(done == 0);
+  CHECK(cancelled == 3);
+}
+
+}  // namespace
+}  // namespace angarium::io
