@@ -1,0 +1,264 @@
+// All that IMAP knows of the house: a port grouped by session state. Bodies: memory_backend.h and the agent's.
+//
+// Names of mailboxes are UTF-8, their levels parted by "/", INBOX in upper case. Failures are the kinds of error.h, or
+// any other error, which is then judged by its fault. Everything is called on the connection's loop.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "base/time.h"
+#include "io/event.h"
+#include "io/task.h"
+#include "message/structure.h"
+#include "protocol/imap/error.h"
+#include "protocol/imap/number_set.h"
+#include "protocol/imap/types.h"
+
+namespace angarium::protocol::imap {
+
+// ---- Selected -------------------------------------------------------------------------------------------------------
+
+/// One message of a view.
+struct Entry {
+  std::uint64_t email = 0;   ///< the backend's name of the stored email; it stays readable after an expunge for a while
+  std::uint64_t modseq = 0;  ///< of the last change
+  std::uint64_t keywords = 0;  ///< bit i: View::keywords()[i]
+  std::int64_t date = 0;       ///< INTERNALDATE, seconds since 1970
+  std::uint32_t size = 0;      ///< RFC822.SIZE
+  std::uint32_t uid = 0;
+  Flags flags = 0;
+  bool spilled = false;  ///< has keywords beyond the first 64: View::spilled_keywords()
+};
+
+/// An immutable state of a mailbox, shared by all sessions that see it. Thread-safe as const.
+class View {
+ public:
+  virtual ~View() = default;
+  [[nodiscard]] virtual std::size_t size() const = 0;
+  /// Copies entries from `index` on, ascending by UID, as many as fit and are there; cheap for blocks of 64 and more.
+  virtual std::size_t read(std::size_t index, std::span<Entry> into) const = 0;
+  /// The index of the first entry with at least that UID; size() if there is none.
+  [[nodiscard]] virtual std::size_t lower_bound(std::uint32_t uid) const = 0;
+  /// The index of the first message without \Seen, or size().
+  [[nodiscard]] virtual std::size_t first_unseen() const;
+  [[nodiscard]] virtual std::uint64_t highest_modseq() const = 0;
+  [[nodiscard]] virtual std::uint32_t uid_next() const = 0;
+  /// Names of keywords by their bits and indexes; an empty name is a gap.
+  [[nodiscard]] virtual std::span<const std::string> keywords() const = 0;
+  /// Indexes from 64 on, of an entry with `spilled`.
+  [[nodiscard]] virtual std::vector<std::uint16_t> spilled_keywords(const Entry& entry) const;
+};
+
+/// How one view became a later one of the same mailbox.
+struct Delta {
+  std::vector<Entry> expunged;         ///< of the older view, ascending by UID
+  std::vector<std::uint32_t> changed;  ///< UIDs in both whose flags or MODSEQ changed, ascending
+};
+/// The delta of any two views by walking over both; O(messages). Backends that keep changes know it sooner.
+Delta compare_views(const View& from, const View& to);
+
+struct MailboxFacts {
+  std::uint32_t uid_validity = 0;
+  std::string id;  ///< MAILBOXID (RFC 8474 §4); empty: not known
+  Access access = Access::read_write;
+  bool keywords_can_be_made = true;  ///< "\*" in PERMANENTFLAGS
+};
+
+struct StoreRequest {
+  enum class Durability { before_reply, relaxed };  ///< relaxed: the implicit \Seen of FETCH
+  NumberSet uids;
+  FlagChange change = FlagChange::add;
+  FlagList flags;
+  std::optional<std::uint64_t> unchanged_since;  ///< RFC 7162 §3.1.3
+  Durability durability = Durability::before_reply;
+};
+struct StoreOutcome {
+  NumberSet modified;        ///< left alone, as their MODSEQ was above unchanged_since
+  std::uint64_t modseq = 0;  ///< given to what was changed; 0: nothing was
+};
+
+struct CopyOutcome {
+  std::uint32_t uid_validity = 0;  ///< of the target
+  NumberSet from;                  ///< UIDs copied, in the order of …
+  NumberSet to;                    ///< … the UIDs they got; both ascending, of one count
+};
+
+/// Ready texts of one message, as they stand in FETCH responses. Octets above 127 occur in literals only.
+struct MessageTexts {
+  std::string_view envelope;        ///< "(…)"
+  std::string_view body;            ///< BODY, without extension data
+  std::string_view body_structure;  ///< BODYSTRUCTURE
+  std::string_view email_id;        ///< RFC 8474 §5.1
+  std::string_view thread_id;       ///< RFC 8474 §5.2; empty: NIL
+};
+struct TextBatch {
+  std::vector<MessageTexts> messages;  ///< as they were asked for; only the wanted texts are set
+  std::vector<char> missing;           ///< 1: the message is gone from the store; empty: none is
+  std::shared_ptr<const void> owner;   ///< keeps the texts
+};
+
+/// A stretch of a message's octets.
+struct Octets {
+  std::string_view octets;
+  std::shared_ptr<const void> owner;  ///< keeps them
+};
+
+/// A key of SEARCH that must read messages, matched without regard to case on decoded text, `value` in UTF-8.
+struct TextKey {
+  SearchNode::Key key =
+      SearchNode::Key::text;  ///< from to cc bcc subject header body text sent_before sent_on sent_since
+  std::string_view name;      ///< of the field, for header
+  std::string_view value;
+  Day day;  ///< for sent_…: the day in the Date field, its zone disregarded (RFC 9051 §6.4.4)
+};
+
+/// While it lives, the event it was made with is set whenever the mailbox has a newer view.
+class Watcher {
+ public:
+  virtual ~Watcher() = default;
+};
+
+/// A mailbox a session has selected. Owned by the session; destroyed when it leaves the mailbox.
+class Mailbox {
+ public:
+  virtual ~Mailbox() = default;
+  [[nodiscard]] virtual const MailboxFacts& facts() const = 0;
+  /// The newest durable state; includes whatever this session's finished calls did. Cheap. Null when the mailbox was
+  /// deleted.
+  [[nodiscard]] virtual std::shared_ptr<const View> view() const = 0;
+  [[nodiscard]] virtual Delta delta(const View& from, const View& to) const { return compare_views(from, to); }
+  /// \Recent (RFC 3501 §2.3.2): UIDs above the result were not claimed by any session yet; a read-write session claims
+  /// them up to `uid` by asking, a read-only one does not.
+  virtual std::uint32_t recent_above(std::uint32_t uid) = 0;
+  virtual std::unique_ptr<Watcher> watch(io::Event& event) = 0;
+
+  virtual io::Task<Result<StoreOutcome>> store(StoreRequest request) = 0;
+  /// Removes what is \Deleted, of `uids` only when given; the UIDs that were removed.
+  virtual io::Task<Result<NumberSet>> expunge(std::optional<NumberSet> uids) = 0;
+  /// All or nothing; UIDs that are not there are left out. kTryCreate when there is no such mailbox.
+  virtual io::Task<Result<CopyOutcome>> copy(NumberSet uids, std::string target, CopyMode mode) = 0;
+  /// UIDs of `known` expunged after `modseq`; when that is no longer known, all of `known` that are not there now.
+  virtual io::Task<Result<NumberSet>> vanished(std::uint64_t modseq, NumberSet known) = 0;
+
+  /// `wanted`: FetchBits envelope, body, body structure, email id, thread id. At most kTextBatch entries.
+  virtual io::ValueOrTask<Result<TextBatch>> texts(std::span<const Entry> messages, std::uint32_t wanted) = 0;
+  /// Of the message as presented, whose size is entry.size: from `offset` at least one octet where there is one, at
+  /// most `count`. kExpungeIssued when the message is gone.
+  virtual io::ValueOrTask<Result<Octets>> read(const Entry& message, std::uint64_t offset, std::uint64_t count) = 0;
+  /// Offsets are those of read().
+  virtual io::ValueOrTask<Result<std::shared_ptr<const message::Structure>>> structure(const Entry& message) = 0;
+  /// One octet a message: 1 where the key matches.
+  virtual io::Task<Result<std::vector<char>>> match(std::span<const Entry> messages, TextKey key) = 0;
+};
+
+// ---- Authenticated --------------------------------------------------------------------------------------------------
+
+/// One name in the account, or one that is only subscribed to.
+struct NameRow {
+  std::string name;
+  std::uint32_t attributes =
+      0;  ///< of NameBit: kNameNoSelect, kNameNonExistent, kNameNoInferiors, kNameSubscribed, special uses
+};
+
+struct StatusValues {
+  std::uint64_t messages = 0;
+  std::uint64_t unseen = 0;
+  std::uint64_t deleted = 0;
+  std::uint64_t recent = 0;
+  std::uint64_t octets = 0;
+  std::uint32_t uid_next = 1;
+  std::uint32_t uid_validity = 0;
+  std::uint64_t highest_modseq = 0;
+  std::string id;
+  std::optional<std::uint64_t> append_limit;  ///< nullopt: none (RFC 7889 §3)
+};
+
+struct NamespaceRow {
+  std::string prefix;
+};
+struct Namespaces {
+  std::vector<NamespaceRow> personal;
+  std::vector<NamespaceRow> others;
+  std::vector<NamespaceRow> shared;
+};
+
+struct AppendMessage {
+  enum class Form { plain, binary, utf8 };  ///< binary: literal8, NULs allowed (RFC 3516); utf8: RFC 6855 §4
+  FlagList flags;
+  std::optional<WallTime> internal_date;
+  std::uint64_t size = 0;
+  Form form = Form::plain;
+};
+struct AppendOutcome {
+  std::uint32_t uid_validity = 0;
+  NumberSet uids;
+};
+
+/// One APPEND: messages stream in; commit makes all of them visible at once; destroying it undoes all.
+class Append {
+ public:
+  virtual ~Append() = default;
+  /// Begins the next message, before the client is told to send it: quota, sizes, flags are judged here.
+  virtual io::Task<Result<void>> begin(AppendMessage message) = 0;
+  /// The octets, message.size in all.
+  virtual io::ValueOrTask<Result<void>> write(std::string_view octets) = 0;
+  virtual io::Task<Result<AppendOutcome>> commit() = 0;
+};
+
+enum class Subscription { subscribe, unsubscribe };
+
+/// A logged-in user's view of the store. Owned by the session.
+class Account {
+ public:
+  virtual ~Account() = default;
+  /// In any order; each name once; parents without a mailbox of their own need not occur.
+  virtual io::Task<Result<std::vector<NameRow>>> list() = 0;
+  [[nodiscard]] virtual Namespaces namespaces() const = 0;
+  /// Makes missing superior names too. The MAILBOXID of the new mailbox, or empty. `special_use`: of NameBit.
+  virtual io::Task<Result<std::string>> create(std::string name, std::uint32_t special_use) = 0;
+  virtual io::Task<Result<void>> remove(std::string name) = 0;
+  /// With all inferior names; INBOX is emptied into the new name (RFC 9051 §6.3.6).
+  virtual io::Task<Result<void>> rename(std::string from, std::string to) = 0;
+  virtual io::Task<Result<void>> subscribe(std::string name, Subscription subscription) = 0;
+  virtual io::Task<Result<StatusValues>> status(std::string name) = 0;
+  virtual io::Task<Result<std::shared_ptr<Mailbox>>> select(std::string name, Access access) = 0;
+  /// kTryCreate when there is no such mailbox.
+  virtual io::Task<Result<std::unique_ptr<Append>>> append(std::string name) = 0;
+};
+
+// ---- Not authenticated ----------------------------------------------------------------------------------------------
+
+/// One exchange of AUTHENTICATE.
+class Authentication {
+ public:
+  /// What comes next: a challenge, or the account after success.
+  struct Step {
+    std::string challenge;
+    std::shared_ptr<Account> account;
+  };
+  virtual ~Authentication() = default;
+  /// The client's octets, decoded; nullopt: it sent none yet.
+  virtual io::Task<Result<Step>> respond(std::optional<std::string> response) = 0;
+};
+
+/// Of one connection; it knows whether that is encrypted, whence it comes, and counts its failures.
+class Authenticator {
+ public:
+  virtual ~Authenticator() = default;
+  /// Mechanisms that may be used on the connection as it is now.
+  [[nodiscard]] virtual std::vector<std::string> mechanisms() const = 0;
+  /// Whether a password may be sent now; otherwise LOGINDISABLED is announced.
+  [[nodiscard]] virtual bool login_permitted() const = 0;
+  virtual io::Task<Result<std::shared_ptr<Account>>> login(std::string user, std::string password) = 0;
+  /// kCannot for mechanisms that are not offered.
+  virtual io::Task<Result<std::unique_ptr<Authentication>>> authenticate(std::string mechanism) = 0;
+};
+
+}  // namespace angarium::protocol::imap

@@ -1,0 +1,206 @@
+// The client's half against the server's half, and against responses of others.
+#include "protocol/imap/client.h"
+
+#include "io/memory.h"
+#include "protocol/imap/testing.h"
+#include "sasl/mechanism.h"
+#include "support/test.h"
+
+using namespace angarium;
+using namespace angarium::protocol::imap;
+
+namespace {
+
+struct Sink : ContentSink {
+  std::string before;
+  std::string octets;
+  std::uint64_t size = 0;
+  int ended = 0;
+  Result<void> begin(std::string_view text, std::uint64_t of) override {
+    before = text;
+    size = of;
+    return {};
+  }
+  Result<void> append(std::string_view piece) override {
+    octets += piece;
+    return {};
+  }
+  Result<void> end() override {
+    ++ended;
+    return {};
+  }
+};
+
+/// Runs a client's coroutine against a fresh server; the test fails when it does not come to its end.
+template <class Talk>
+void converse(Talk talk) {
+  io::SimulatedLoop loop;
+  const auto store = testing::make_store();
+  const auto options = std::make_shared<ServerOptions>();
+  auto ends = wire::memory_connections();
+  bool ended = false;
+  loop.spawn(testing::serve(store, options, MemoryAuthenticator::Plaintext::with_tls, *ends.server));
+  const auto run = [&]() -> io::Task<> {
+    Client client(*ends.client);
+    const auto outcome = co_await talk(client, *store);
+    CHECK_MESSAGE(outcome.has_value(), (outcome ? "" : outcome.error().text()));
+    ended = true;
+  };
+  loop.spawn(run());
+  loop.run();
+  CHECK(ended);
+}
+
+io::Task<Result<void>> enter(Client& client) {
+  CO_TRY(co_await client.greet());
+  CO_TRY(co_await client.start_tls());
+  const auto* plain = sasl::find_mechanism("PLAIN");
+  CO_TRY(co_await client.authenticate("PLAIN",
+                                      plain->use({.identity = {.authentication_id = "fred", .authorization_id = {}},
+                                                  .password = sasl::Secret::copy("secret")})));
+  co_return Result<void>{};
+}
+
+}  // namespace
+
+TEST_CASE("the client works a mailbox from greeting to logout") {
+  converse([](Client& client, MemoryStore&) -> io::Task<Result<void>> {
+    CO_TRY(co_await enter(client));
+    const auto inbox = CO_TRY(co_await client.select("INBOX", Access::read_write));
+    CHECK(inbox.exists == 3);
+    CHECK(inbox.uid_next == 4);
+    CHECK(inbox.mailbox_id == "M1");
+    CHECK_FALSE(inbox.read_only);
+    CO_TRY(
+        co_await client.create("B\xC3\xBC"
+                               "cher"));
+    const auto rows = CO_TRY(co_await client.list("", "B%"));
+    REQUIRE(rows.size() == 1);
+    CHECK(rows[0].name ==
+          "B\xC3\xBC"
+          "cher");
+    const auto appended = CO_TRY(
+        co_await client.append("B\xC3\xBC"
+                               "cher",
+                               {.system = kSeen, .keywords = {"$x"}}, WallTime::from_seconds(0), testing::kPlain));
+    REQUIRE(appended.has_value());
+    CHECK(appended->first.text() == "1");
+    const auto status =
+        CO_TRY(co_await client.status("B\xC3\xBC"
+                                      "cher",
+                                      "MESSAGES SIZE"));
+    CHECK(status.items ==
+          std::vector<std::pair<std::string, std::uint64_t>>{{"MESSAGES", 1}, {"SIZE", testing::kPlain.size()}});
+    const auto copied = CO_TRY(co_await client.uid_copy("1:2", "Archive", CopyMode::copy));
+    CHECK(copied->second.text() == "1:2");
+    const auto moved = CO_TRY(co_await client.uid_copy("2", "Archive", CopyMode::move));
+    CHECK(moved->first.text() == "2");
+    CHECK(CO_TRY(co_await client.uid_search("ALL")).text() == "1,3");
+    CO_TRY(co_await client.uid_store("3", "+FLAGS.SILENT (\\Deleted)"));
+    CO_TRY(co_await client.uid_expunge("3"));
+    CHECK(CO_TRY(co_await client.uid_search("ALL")).text() == "1");
+    std::vector<FetchResponse> fetched;
+    CO_TRY(co_await client.uid_fetch("1", "(FLAGS BODY.PEEK[])", [&](const Response& response) {
+      if (const auto* fetch = std::get_if<FetchResponse>(&response)) fetched.push_back(*fetch);
+    }));
+    REQUIRE(fetched.size() == 1);
+    CHECK(fetched[0].contents.at(0).octets == testing::kPlain);
+    CO_TRY(co_await client.logout());
+    co_return Result<void>{};
+  });
+}
+
+TEST_CASE("large bodies go through the sink and never through the response") {
+  converse([](Client& client, MemoryStore& store) -> io::Task<Result<void>> {
+    const std::string large = "Subject: x\r\n\r\n" + std::string(3'000'000, 'x');
+    MemoryStore::deliver(*store.find("fred"), "INBOX", large);
+    CO_TRY(co_await enter(client));
+    CO_TRY(co_await client.select("INBOX", Access::read_only));
+    Sink sink;
+    std::vector<FetchResponse> fetched;
+    CO_TRY(co_await client.uid_fetch(
+        "4", "(UID BODY.PEEK[])",
+        [&](const Response& response) {
+          if (const auto* fetch = std::get_if<FetchResponse>(&response)) fetched.push_back(*fetch);
+        },
+        &sink));
+    CHECK(sink.octets == large);
+    CHECK(sink.size == large.size());
+    CHECK(sink.ended == 1);
+    REQUIRE(fetched.size() == 1);
+    CHECK(fetched[0].uid == 4);
+    CHECK_FALSE(fetched[0].contents.at(0).octets.has_value());
+    co_return Result<void>{};
+  });
+}
+
+TEST_CASE("refusals are told apart: the user's, for later, broken") {
+  converse([](Client& client, MemoryStore&) -> io::Task<Result<void>> {
+    CO_TRY(co_await client.greet());
+    CHECK((co_await client.login("fred", "secret")).error().is(kServerRefused));
+    CO_TRY(co_await client.start_tls());
+    CHECK((co_await client.login("fred", "wrong")).error().text().starts_with("[AUTHENTICATIONFAILED]"));
+    CO_TRY(co_await client.login("fred", "secret"));
+    CHECK((co_await client.select("nowhere", Access::read_write)).error().is(kServerRefused));
+    CHECK((co_await client.command("FOO")).error().is(kServerBroke));
+    co_return Result<void>{};
+  });
+}
+
+TEST_CASE("the client idles until there is news") {
+  converse([](Client& client, MemoryStore& store) -> io::Task<Result<void>> {
+    CO_TRY(co_await enter(client));
+    CO_TRY(co_await client.select("INBOX", Access::read_write));
+    io::Event stop;
+    std::uint32_t exists = 0;
+    const auto deliver = [](MemoryStore& into) -> io::Task<> {
+      co_await io::Loop::current().sleep_for(std::chrono::minutes(10));
+      MemoryStore::deliver(*into.find("fred"), "INBOX", "a\r\n\r\nb");
+    };
+    io::Loop::current().spawn(deliver(store));
+    CO_TRY(co_await client.idle(
+        [&](const Response& response) {
+          const auto* number = std::get_if<NumberResponse>(&response);
+          if (number != nullptr && number->kind == NumberResponse::Kind::exists) exists = number->number;
+          return exists == 4;
+        },
+        stop, std::chrono::minutes(20)));
+    CHECK(exists == 4);
+    CO_TRY(co_await client.idle([](const Response&) { return false; }, stop, std::chrono::minutes(2)));
+    CHECK(CO_TRY(co_await client.uid_search("ALL")).count() == 4);
+    co_return Result<void>{};
+  });
+}
+
+TEST_CASE("responses of other servers are read") {
+  const auto fetch = [](std::string_view text) { return std::get<FetchResponse>(*parse_response(text)); };
+  const auto one = fetch(
+      "* 12 FETCH (FLAGS (\\Seen \\Recent \\X $k) INTERNALDATE \"17-Jul-1996 02:44:25 -0700\" RFC822.SIZE 4286 "
+      "ENVELOPE (\"a (b\" NIL ((\"x\" NIL {1}\r\n) \"y\")) NIL) BODY (\"TEXT\" \"PLAIN\") X-GM-LABELS (\\Inbox \"a "
+      "b\") UID 7)");
+  CHECK(one.uid == 7);
+  CHECK(one.flags->system == kSeen);
+  CHECK(one.flags->keywords == std::vector<std::string>{"$k"});
+  CHECK(one.recent);
+  CHECK(one.internal_date->seconds() == 837'596'665);
+  CHECK(one.envelope == "(\"a (b\" NIL ((\"x\" NIL {1}\r\n) \"y\")) NIL)");
+  CHECK(one.body == "(\"TEXT\" \"PLAIN\")");
+  const auto two = fetch("* 1 FETCH (BODY[HEADER.FIELDS (\"a]b\" c)]<0> {3}\r\n\xFF\r\n BINARY[1] ~{1}\r\n\0)"sv);
+  CHECK(two.contents.at(0).label == "BODY[HEADER.FIELDS (\"a]b\" c)]<0>");
+  CHECK(two.contents.at(0).octets == "\xFF\r\n");
+  CHECK(two.contents.at(1).octets == std::string(1, '\0'));
+  const auto row = std::get<ListResponse>(*parse_response("* LIST (\\Marked \\HasNoChildren \\Foo) NIL \"a&b\""));
+  CHECK(row.name == "a&b");
+  CHECK_FALSE(row.delimiter.has_value());
+  CHECK(row.attributes == (kNameMarked | kNameHasNoChildren));
+  const auto search =
+      std::get<SearchResponse>(*parse_response("* ESEARCH (TAG \"A1\") UID COUNT 17 ALL 4:18,21 MODSEQ 9"));
+  CHECK(search.by_uid);
+  CHECK(search.all.text() == "4:18,21");
+  CHECK(std::get<StatusResponse>(*parse_response("* OK [UIDNEXT 4392] Predicted")).code_text == "4392");
+  CHECK(std::get<Continuation>(*parse_response("+")).text.empty());
+  for (auto wrong : {"", "*", "* 1", "* 1 FETCH", "* 1 FETCH (", "* 1 FETCH (UID)", "a", "a FOO", "* LIST () / x",
+                     "* 0 EXPUNGE", "* ESEARCH MIN", "* OK [A"})
+    CHECK_MESSAGE(!parse_response(wrong), wrong);
+  CHECK_FALSE(parse_response("* 1 FETCH (X " + std::string(kValueDepthMax + 1, '(') + ")"));
+}

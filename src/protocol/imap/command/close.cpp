@@ -1,0 +1,20 @@
+// CLOSE (RFC 9051 §6.4.1) and UNSELECT (RFC 9051 §6.4.2, RFC 3691).
+#include "protocol/imap/session.h"
+
+namespace angarium::protocol::imap::command {
+
+io::Task<Result<Reply>> close(Session& session, Command&) {
+  // RFC 9051 §6.4.1: removes what is \Deleted without telling, unless the mailbox is read-only.
+  Result<NumberSet> removed = NumberSet{};
+  if (!session.selected->read_only()) removed = co_await session.selected->mailbox().expunge(std::nullopt);
+  session.leave();
+  CO_TRY(std::move(removed));
+  co_return done("CLOSE completed");
+}
+
+io::Task<Result<Reply>> unselect(Session& session, Command&) {
+  session.leave();
+  co_return done("UNSELECT completed");
+}
+
+}  // namespace angarium::protocol::imap::command

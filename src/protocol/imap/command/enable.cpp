@@ -1,0 +1,40 @@
+// ENABLE (RFC 9051 §6.3.1, RFC 5161).
+#include "protocol/imap/session.h"
+
+namespace angarium::protocol::imap::command {
+
+io::Task<Result<Reply>> enable(Session& session, Command& command) {
+  struct Row {
+    std::string_view name;
+    std::uint8_t bits;
+  };
+  // QRESYNC brings CONDSTORE with it (RFC 7162 §3.2.3).
+  static constexpr Row kRows[] = {{"CONDSTORE", kCondstore},
+                                  {"QRESYNC", kQresync | kCondstore},
+                                  {"UTF8=ACCEPT", kUtf8Accept},
+                                  {"IMAP4REV2", kImap4rev2}};
+  auto& parser = command.parser;
+  std::vector<std::string> asked;
+  do {
+    asked.push_back(CO_TRY(parser.word()));
+  } while (parser.present(' '));
+  CO_TRY(parser.end());
+  std::uint8_t fresh = 0;
+  std::string told = "* ENABLED";
+  for (const auto& name : asked) {
+    for (const auto& row : kRows) {
+      // Only what is newly enabled is told; unknown ones are ignored (RFC 5161 §3.1).
+      const auto own = static_cast<std::uint8_t>(row.bits & ~(row.bits == (kQresync | kCondstore) ? kCondstore : 0));
+      if (name != row.name || ((session.enabled | fresh) & own) != 0) continue;
+      told += ' ';
+      told += row.name == "IMAP4REV2" ? "IMAP4rev2" : row.name;
+      fresh |= own;
+    }
+  }
+  session.text() += told + "\r\n";
+  if ((fresh & (kCondstore | kQresync)) != 0) session.enable_condstore();
+  session.enabled |= fresh;
+  co_return done("ENABLE completed");
+}
+
+}  // namespace angarium::protocol::imap::command

@@ -1,0 +1,25 @@
+// FETCH and UID FETCH (RFC 9051 §6.4.5) with CHANGEDSINCE and VANISHED (RFC 7162 §3.1.4, §3.2.6).
+#include "protocol/imap/fetcher.h"
+
+namespace angarium::protocol::imap::command {
+
+io::Task<Result<Reply>> fetch(Session& session, Command& command) {
+  auto& parser = command.parser;
+  const auto set = CO_TRY(parser.sequence_set());
+  CO_TRY(parser.space());
+  auto program = CO_TRY(parser.fetch_attributes());
+  CO_TRY(parser.end());
+  if (program.vanished && (command.addressing != Addressing::uid || !session.has(kQresync)))
+    co_return fail(kSyntax, "VANISHED belongs to UID FETCH after ENABLE QRESYNC");
+  auto& selected = *session.selected;
+  auto resolved = CO_TRY(selected.resolve(set, command.addressing));
+  if ((program.items & kFetchModseq) != 0) session.enable_condstore();
+  if (program.vanished) {
+    const auto gone = CO_TRY(co_await selected.mailbox().vanished(*program.changed_since, resolved.numbers));
+    if (!gone.empty()) session.text() += "* VANISHED (EARLIER) " + gone.text() + "\r\n";
+  }
+  CO_TRY(co_await Fetcher(session, std::move(program), command.addressing).run(std::move(resolved)));
+  co_return done("FETCH completed");
+}
+
+}  // namespace angarium::protocol::imap::command

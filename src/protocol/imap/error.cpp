@@ -1,0 +1,65 @@
+#include "protocol/imap/error.h"
+
+#include "base/text.h"
+
+namespace angarium::protocol::imap {
+namespace {
+
+struct Code {
+  const ErrorKind* kind;
+  std::string_view code;
+};
+
+// RFC 5530 §3, RFC 9051 §7.1.
+constexpr Code kCodes[] = {
+    {&kNonExistent, "NONEXISTENT"},
+    {&kTryCreate, "TRYCREATE"},
+    {&kAlreadyExists, "ALREADYEXISTS"},
+    {&kHasChildren, "HASCHILDREN"},
+    {&kCannot, "CANNOT"},
+    {&kNoPermission, "NOPERM"},
+    {&kOverQuota, "OVERQUOTA"},
+    {&kLimit, "LIMIT"},
+    {&kTooBig, "TOOBIG"},
+    {&kReadOnly, "READ-ONLY"},
+    {&kBadCharset, "BADCHARSET (US-ASCII UTF-8)"},
+    {&kUnknownCte, "UNKNOWN-CTE"},
+    {&kUseAttr, "USEATTR"},
+    {&kAuthenticationFailed, "AUTHENTICATIONFAILED"},
+    {&kAuthorizationFailed, "AUTHORIZATIONFAILED"},
+    {&kExpired, "EXPIRED"},
+    {&kPrivacyRequired, "PRIVACYREQUIRED"},
+    {&kContactAdmin, "CONTACTADMIN"},
+    {&kExpungeIssued, "EXPUNGEISSUED"},
+    {&kInUse, "INUSE"},
+    {&kNotSaved, "NOTSAVED"},
+    {&kUnavailable, "UNAVAILABLE"},
+    {&kCorruption, "CORRUPTION"},
+    {&kServerBug, "SERVERBUG"},
+};
+
+std::string printable(const Error& error) {
+  // resp-text holds no CR or LF; a text that begins with "[" would be read as a code (RFC 9051 §9, resp-text).
+  auto text = escape_controls(error.text(), 400);
+  if (text.empty()) text = "Refused";
+  if (text.front() == '[') text.insert(0, "- ");
+  for (auto& c : text) {
+    if (!is_ascii(c)) c = '?';
+  }
+  return text;
+}
+
+}  // namespace
+
+Reply reply_to(const Error& error) {
+  if (error.fault() == Fault::syntax) return {Status::bad, {}, printable(error)};
+  for (const auto& [kind, code] : kCodes) {
+    if (error.is(*kind)) return {Status::no, std::string(code), printable(error)};
+  }
+  if (error.fault() == Fault::user) return {Status::no, {}, printable(error)};
+  if (error.fault() == Fault::dependency)
+    return {Status::no, "UNAVAILABLE", "Temporarily not possible, try again later"};
+  return {Status::no, "SERVERBUG", "Internal error, it has been logged"};
+}
+
+}  // namespace angarium::protocol::imap

@@ -1,0 +1,276 @@
+// The part of FETCH that reads messages: BODY[…], BINARY[…], BINARY.SIZE[…], RFC822… (RFC 9051 §6.4.5, RFC 3516 §4).
+#include <algorithm>
+
+#include "message/coding.h"
+#include "message/section.h"
+#include "protocol/imap/fetcher.h"
+
+namespace angarium::protocol::imap {
+namespace {
+
+using Form = SectionItem::Form;
+using Text = Section::Text;
+
+/// Fields beyond so many octets of a header are not looked for: a header must be in memory to be chosen from.
+constexpr std::uint64_t kHeaderSubsetMax = 4 * 1024 * 1024;
+
+/// "BODY[HEADER]<0>" as it stands in the response.
+std::string label_of(const SectionItem& item) {
+  switch (item.form) {
+    case Form::rfc822: return "RFC822 ";
+    case Form::rfc822_header: return "RFC822.HEADER ";
+    case Form::rfc822_text: return "RFC822.TEXT ";
+    case Form::body:
+    case Form::binary:
+    case Form::binary_size: break;
+  }
+  std::string label = item.form == Form::body ? "BODY[" : item.form == Form::binary ? "BINARY[" : "BINARY.SIZE[";
+  append_section(label, item.section);
+  label += ']';
+  // RFC 9051 §7.5.2: only the origin is told.
+  if (item.partial) label += '<' + std::to_string(item.partial->offset) + '>';
+  return label += ' ';
+}
+
+message::SectionText section_text(const SectionItem& item) {
+  if (item.form == Form::rfc822_header) return message::SectionText::header;
+  if (item.form == Form::rfc822_text) return message::SectionText::text;
+  switch (item.section.text) {
+    case Text::all: break;
+    case Text::header:
+    case Text::header_fields:
+    case Text::header_fields_not: return message::SectionText::header;
+    case Text::text: return message::SectionText::text;
+    case Text::mime: return message::SectionText::mime;
+  }
+  return message::SectionText::whole;
+}
+
+bool is_whole(const SectionItem& item) {
+  return item.form == Form::rfc822 || (item.form != Form::rfc822_header && item.form != Form::rfc822_text &&
+                                       item.section.part.empty() && item.section.text == Text::all);
+}
+
+/// What is left of `size` octets, from where on.
+message::Range cut(std::uint64_t size, const std::optional<Partial>& partial) {
+  if (!partial) return {0, size};
+  const auto begin = std::min(partial->offset, size);
+  return {begin, std::min(partial->count, size - begin)};
+}
+
+/// A decoded part up to this size is kept from counting to telling.
+constexpr std::size_t kDecodedKept = kBodyChunk;
+
+io::Task<Result<void>> append_octets(Mailbox& mailbox, const Entry& entry, message::Range range, std::string& into) {
+  while (range.size > 0) {
+    const auto piece =
+        CO_TRY(co_await mailbox.read(entry, range.begin, std::min<std::uint64_t>(range.size, kBodyChunk)));
+    if (piece.octets.empty()) break;
+    into += piece.octets;
+    range.begin += piece.octets.size();
+    range.size -= piece.octets.size();
+  }
+  co_return Result<void>{};
+}
+
+/// A part with its transfer encoding undone, piece by piece.
+class DecodedPart {
+ public:
+  DecodedPart(Mailbox& mailbox, const Entry& entry, message::Range range, message::Encoding encoding)
+      : mailbox_(mailbox), entry_(entry), left_(range), decoder_(encoding) {}
+  [[nodiscard]] bool at_end() const { return ended_; }
+  /// May be empty; valid until the next call.
+  io::Task<Result<std::string_view>> next() {
+    decoded_.clear();
+    if (left_.size > 0) {
+      const auto piece =
+          CO_TRY(co_await mailbox_.read(entry_, left_.begin, std::min<std::uint64_t>(left_.size, kBodyChunk)));
+      if (piece.octets.empty()) co_return fail(kExpungeIssued, "The message is shorter than it was");
+      decoder_.feed(piece.octets, decoded_);
+      left_.begin += piece.octets.size();
+      left_.size -= piece.octets.size();
+    }
+    if (left_.size == 0) {
+      decoder_.finish(decoded_);
+      ended_ = true;
+    }
+    co_return decoded_;
+  }
+
+ private:
+  Mailbox& mailbox_;
+  const Entry& entry_;
+  message::Range left_;
+  message::TransferDecoder decoder_;
+  std::string decoded_;
+  bool ended_ = false;
+};
+
+}  // namespace
+
+void Fetcher::tell_nothing(std::string_view label) {
+  item(label);
+  session_.text() += "NIL";
+}
+
+void Fetcher::tell_text(std::string_view label, std::string_view text, bool binary) {
+  item(label);
+  auto& out = session_.text();
+  out += binary ? "~{" : "{";
+  append_number(out, text.size());
+  out += "}\r\n";
+  out += text;
+}
+
+io::Task<Result<const message::Structure*>> Fetcher::structure(const Entry& entry) {
+  if (structure_ == nullptr || structure_of_ != entry.uid) {
+    structure_ = CO_TRY(co_await session_.selected->mailbox().structure(entry));
+    structure_of_ = entry.uid;
+  }
+  co_return structure_.get();
+}
+
+io::Task<Result<void>> Fetcher::tell_sections(const Target& target) {
+  for (const auto& section : program_.sections) {
+    auto told = co_await tell_section(target, section);
+    if (told) {
+      CO_TRY(co_await session_.room());
+      continue;
+    }
+    if (told.error().is(kSessionOver) || told.error().is(kUnknownCte)) {
+      // The response is closed before the tagged NO, so that both are well-formed.
+      if (told.error().is(kUnknownCte))
+        session_.text() += first_item_ ? "UID " + std::to_string(target.entry.uid) + ")\r\n" : ")\r\n";
+      co_return told;
+    }
+    if (!told.error().is(kExpungeIssued)) session_.note(told.error());
+    // RFC 2180 §4.1.3: NIL for what is no longer there; the tagged NO says why.
+    gone_ = true;
+    tell_nothing(label_of(section));
+  }
+  co_return Result<void>{};
+}
+
+io::Task<Result<void>> Fetcher::tell_section(const Target& target, const SectionItem& wanted) {
+  const auto& entry = target.entry;
+  const auto label = label_of(wanted);
+  if (is_whole(wanted)) {
+    if (wanted.form == Form::binary_size) {
+      item(label);
+      append_number(session_.text(), entry.size);
+      co_return Result<void>{};
+    }
+    co_return co_await tell_range(entry, label, cut(entry.size, wanted.partial));
+  }
+  const auto* known = CO_TRY(co_await structure(entry));
+  if (wanted.form == Form::binary || wanted.form == Form::binary_size) {
+    const auto part = message::find_part(*known, wanted.section.part);
+    const auto range = message::find_section(*known, wanted.section.part, message::SectionText::whole);
+    if (!part || !range) {
+      // No such part: nothing to decode (RFC 9051 §6.4.5 leaves NIL for BINARY, a number for its size).
+      item(label);
+      session_.text() += wanted.form == Form::binary ? "NIL" : "0";
+      co_return Result<void>{};
+    }
+    co_return co_await tell_binary(entry, wanted, known->parts[part->index], *range, label);
+  }
+  const auto range = message::find_section(*known, wanted.section.part, section_text(wanted));
+  if (!range) {
+    tell_nothing(label);
+    co_return Result<void>{};
+  }
+  if (wanted.section.text == Text::header_fields || wanted.section.text == Text::header_fields_not)
+    co_return co_await tell_fields(entry, wanted, *range, label);
+  auto stretch = cut(range->size, wanted.partial);
+  stretch.begin += range->begin;
+  co_return co_await tell_range(entry, label, stretch);
+}
+
+io::Task<Result<void>> Fetcher::tell_range(const Entry& entry, std::string_view label, message::Range range) {
+  auto& mailbox = session_.selected->mailbox();
+  // The first octets are in hand before the literal is announced: what follows an announcement can't be taken back.
+  Octets piece;
+  if (range.size > 0) {
+    piece = CO_TRY(co_await mailbox.read(entry, range.begin, std::min<std::uint64_t>(range.size, kBodyChunk)));
+    if (piece.octets.empty()) co_return fail(kExpungeIssued, "The message is shorter than it was");
+  }
+  item(label);
+  auto& out = session_.text();
+  out += '{';
+  append_number(out, range.size);
+  out += "}\r\n";
+  while (range.size > 0) {
+    range.begin += piece.octets.size();
+    range.size -= piece.octets.size();
+    session_.output.append(std::move(piece.owner), piece.octets);
+    CO_TRY(co_await session_.room());
+    if (range.size == 0) break;
+    auto next = co_await mailbox.read(entry, range.begin, std::min<std::uint64_t>(range.size, kBodyChunk));
+    if (!next || next->octets.empty()) {
+      if (!next) session_.note(next.error());
+      co_return fail(kSessionOver, "a message broke off within its literal");
+    }
+    piece = *std::move(next);
+  }
+  co_return Result<void>{};
+}
+
+io::Task<Result<void>> Fetcher::tell_fields(const Entry& entry, const SectionItem& wanted, message::Range header,
+                                            std::string_view label) {
+  std::string octets;
+  header.size = std::min(header.size, kHeaderSubsetMax);
+  octets.reserve(header.size);
+  CO_TRY(co_await append_octets(session_.selected->mailbox(), entry, header, octets));
+  const auto choice =
+      wanted.section.text == Text::header_fields ? message::FieldChoice::named : message::FieldChoice::others;
+  const auto subset = message::header_subset(octets, wanted.section.fields, choice);
+  const auto stretch = cut(subset.size(), wanted.partial);
+  tell_text(label, std::string_view(subset).substr(stretch.begin, stretch.size), false);
+  co_return Result<void>{};
+}
+
+io::Task<Result<void>> Fetcher::tell_binary(const Entry& entry, const SectionItem& wanted, const message::Part& part,
+                                            message::Range range, std::string_view label) {
+  if (part.encoding == message::Encoding::unknown)
+    co_return fail(kUnknownCte, "The part's transfer encoding is not known");
+  auto& mailbox = session_.selected->mailbox();
+  const auto encoding = part.kind == message::PartKind::leaf ? part.encoding : message::Encoding::binary;
+  // Twice over a large part: once for the size that the announcement needs, once for the octets.
+  std::uint64_t total = 0;
+  std::string kept;
+  bool zero_octets = false;
+  DecodedPart first(mailbox, entry, range, encoding);
+  while (!first.at_end()) {
+    const auto piece = CO_TRY(co_await first.next());
+    zero_octets |= piece.find('\0') != std::string_view::npos;
+    if (total == kept.size() && kept.size() + piece.size() <= kDecodedKept) kept += piece;
+    total += piece.size();
+  }
+  if (wanted.form == Form::binary_size) {
+    item(label);
+    append_number(session_.text(), total);
+    co_return Result<void>{};
+  }
+  const auto stretch = cut(total, wanted.partial);
+  if (total == kept.size()) {
+    tell_text(label, std::string_view(kept).substr(stretch.begin, stretch.size), zero_octets);
+    co_return Result<void>{};
+  }
+  item(label);
+  session_.text() += (zero_octets ? "~{" : "{") + std::to_string(stretch.size) + "}\r\n";
+  std::uint64_t position = 0;
+  DecodedPart second(mailbox, entry, range, encoding);
+  while (!second.at_end() && position < stretch.end()) {
+    const auto piece = co_await second.next();
+    if (!piece) co_return fail(kSessionOver, "a message broke off within its literal");
+    // The overlap of what is here with what was asked for.
+    const auto begin = std::max(position, stretch.begin);
+    const auto end = std::min(position + piece->size(), stretch.end());
+    if (begin < end) session_.text() += piece->substr(begin - position, end - begin);
+    position += piece->size();
+    CO_TRY(co_await session_.room());
+  }
+  co_return Result<void>{};
+}
+
+}  // namespace angarium::protocol::imap

@@ -1,0 +1,151 @@
+#include "protocol/imap/fetcher.h"
+
+#include <algorithm>
+#include <vector>
+
+namespace angarium::protocol::imap {
+namespace {
+
+constexpr std::uint32_t kTexts = kFetchEnvelope | kFetchBody | kFetchBodyStructure | kFetchEmailId | kFetchThreadId;
+
+}  // namespace
+
+Fetcher::Fetcher(Session& session, FetchProgram program, Addressing addressing)
+    : session_(session), program_(std::move(program)) {
+  // RFC 9051 §6.4.9; RFC 7162 §3.2.4: with QRESYNC every FETCH response has the UID.
+  if (addressing == Addressing::uid || session.has(kQresync)) program_.items |= kFetchUid;
+  texts_wanted_ = program_.items & kTexts;
+  const bool marks =
+      std::ranges::any_of(program_.sections, [](const auto& s) { return s.peek == SectionItem::Peek::no; });
+  sets_seen_ = marks && !session.selected->read_only();
+}
+
+io::Task<Result<void>> Fetcher::run(Selected::Resolved resolved) {
+  Cursor cursor(*session_.selected, std::move(resolved));
+  std::vector<Target> chosen;
+  for (auto batch = cursor.next(); !batch.empty(); batch = cursor.next()) {
+    if (program_.changed_since) {
+      chosen.clear();
+      std::ranges::copy_if(batch, std::back_inserter(chosen),
+                           [&](const Target& t) { return t.entry.modseq > *program_.changed_since; });
+      batch = chosen;
+    }
+    if (sets_seen_) {
+      CO_TRY(co_await mark_seen(batch));
+      if (session_.selected == nullptr) co_return fail(kNonExistent, "The mailbox was deleted");
+      for (auto& target : batch) {
+        if (const auto now = target.ghost ? std::nullopt : session_.selected->find(target.entry.uid)) target = *now;
+      }
+    }
+    CO_TRY(co_await tell_batch(batch));
+    CO_TRY(co_await session_.room());
+  }
+  if (gone_) co_return fail(kExpungeIssued, "Some of the messages are gone");
+  co_return Result<void>{};
+}
+
+io::Task<Result<void>> Fetcher::mark_seen(std::span<const Target> batch) {
+  just_seen_.clear();
+  for (const auto& target : batch) {
+    if (!target.ghost && (target.entry.flags & kSeen) == 0) just_seen_.add(target.entry.uid);
+  }
+  if (just_seen_.empty()) co_return Result<void>{};
+  StoreRequest request{.uids = just_seen_, .change = FlagChange::add, .durability = StoreRequest::Durability::relaxed};
+  request.flags.system = kSeen;
+  // A full disk must not stop anyone from reading: the flag then stays as it was.
+  if (!co_await session_.selected->mailbox().store(std::move(request))) just_seen_.clear();
+  session_.tell_news(CommandRow::Expunges::withheld, Addressing::sequence, &just_seen_);
+  co_return Result<void>{};
+}
+
+io::Task<Result<void>> Fetcher::tell_batch(std::span<const Target> batch) {
+  TextBatch texts;
+  if (texts_wanted_ != 0 && !batch.empty()) {
+    std::array<Entry, Cursor::kBatch> entries;
+    for (std::size_t i = 0; i < batch.size(); ++i) entries[i] = batch[i].entry;
+    texts = CO_TRY(co_await session_.selected->mailbox().texts(std::span(entries).first(batch.size()), texts_wanted_));
+  }
+  for (std::size_t i = 0; i < batch.size(); ++i) {
+    if (!texts.missing.empty() && texts.missing[i] != 0) {
+      gone_ = true;
+      continue;
+    }
+    open(batch[i]);
+    if (texts_wanted_ != 0) append_texts(texts.messages[i]);
+    if (!program_.sections.empty()) CO_TRY(co_await tell_sections(batch[i]));
+    session_.text() += ")\r\n";
+  }
+  co_return Result<void>{};
+}
+
+void Fetcher::item(std::string_view name) {
+  auto& out = session_.text();
+  if (!first_item_) out += ' ';
+  first_item_ = false;
+  out += name;
+}
+
+void Fetcher::open(const Target& target) {
+  auto& out = session_.text();
+  const auto& entry = target.entry;
+  out += "* ";
+  append_number(out, target.sequence);
+  out += " FETCH (";
+  first_item_ = true;
+  auto items = program_.items;
+  // RFC 9051 §6.4.5: the flag set by reading is told with it.
+  if (!just_seen_.empty() && just_seen_.contains(entry.uid))
+    items |= kFetchFlags | (session_.has(kCondstore) ? kFetchModseq : 0);
+  if ((items & kFetchUid) != 0) {
+    item("UID ");
+    append_number(out, entry.uid);
+  }
+  if ((items & kFetchFlags) != 0) {
+    item("FLAGS (");
+    session_.append_flag_list(out, entry);
+    out += ')';
+  }
+  if ((items & kFetchModseq) != 0) {
+    item("MODSEQ (");
+    append_number(out, entry.modseq);
+    out += ')';
+  }
+  if ((items & kFetchInternalDate) != 0) {
+    item("INTERNALDATE ");
+    append_internal_date(out, entry.date);
+  }
+  if ((items & kFetchSize) != 0) {
+    item("RFC822.SIZE ");
+    append_number(out, entry.size);
+  }
+}
+
+void Fetcher::append_texts(const MessageTexts& texts) {
+  auto& out = session_.text();
+  if ((texts_wanted_ & kFetchEnvelope) != 0) {
+    item("ENVELOPE ");
+    out += texts.envelope;
+  }
+  if ((texts_wanted_ & kFetchBody) != 0) {
+    item("BODY ");
+    out += texts.body;
+  }
+  if ((texts_wanted_ & kFetchBodyStructure) != 0) {
+    item("BODYSTRUCTURE ");
+    out += texts.body_structure;
+  }
+  if ((texts_wanted_ & kFetchEmailId) != 0) {
+    item("EMAILID (");
+    (out += texts.email_id) += ')';
+  }
+  if ((texts_wanted_ & kFetchThreadId) != 0) {
+    item("THREADID ");
+    if (texts.thread_id.empty()) {
+      out += "NIL";
+    } else {
+      ((out += '(') += texts.thread_id) += ')';
+    }
+  }
+}
+
+}  // namespace angarium::protocol::imap

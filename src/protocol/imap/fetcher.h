@@ -1,0 +1,50 @@
+// Builds FETCH responses (RFC 9051 §7.5.2) straight into the connection's buffer; large bodies are lent, not copied.
+#pragma once
+
+#include <memory>
+#include <span>
+#include <string>
+
+#include "protocol/imap/session.h"
+
+namespace angarium::protocol::imap {
+
+/// One FETCH at work. Goes on from its cursor whenever the client has taken enough; holds no store snapshot.
+class Fetcher {
+ public:
+  Fetcher(Session& session, FetchProgram program, Addressing addressing);
+
+  /// Writes the responses for all messages of the set. kExpungeIssued when the content of some was gone; the others
+  /// are told.
+  io::Task<Result<void>> run(Selected::Resolved resolved);
+
+ private:
+  io::Task<Result<void>> mark_seen(std::span<const Target> batch);
+  io::Task<Result<void>> tell_batch(std::span<const Target> batch);
+  void open(const Target& target);
+  void append_texts(const MessageTexts& texts);
+  void item(std::string_view name);
+
+  io::Task<Result<void>> tell_sections(const Target& target);
+  io::Task<Result<void>> tell_section(const Target& target, const SectionItem& item);
+  io::Task<Result<void>> tell_range(const Entry& entry, std::string_view label, message::Range range);
+  io::Task<Result<void>> tell_fields(const Entry& entry, const SectionItem& item, message::Range header,
+                                     std::string_view label);
+  io::Task<Result<void>> tell_binary(const Entry& entry, const SectionItem& item, const message::Part& part,
+                                     message::Range range, std::string_view label);
+  io::Task<Result<const message::Structure*>> structure(const Entry& entry);
+  void tell_nothing(std::string_view label);
+  void tell_text(std::string_view label, std::string_view text, bool binary);
+
+  Session& session_;
+  FetchProgram program_;
+  std::uint32_t texts_wanted_;
+  bool sets_seen_ = false;
+  bool gone_ = false;    ///< some content was no longer there
+  NumberSet just_seen_;  ///< of the batch: FLAGS are told unasked
+  std::shared_ptr<const message::Structure> structure_;
+  std::uint32_t structure_of_ = 0;  ///< UID
+  bool first_item_ = true;
+};
+
+}  // namespace angarium::protocol::imap

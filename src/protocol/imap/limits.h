@@ -1,0 +1,72 @@
+// The limits of the IMAP room. Each is tested at the limit and one past it.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+
+#include "base/time.h"
+
+namespace angarium::protocol::imap {
+
+/// One command with its small literals, once logged in: long UID sets of real clients fit (RFC 7162 §4 asks for 8192).
+inline constexpr std::size_t kCommandMax = 64 * 1024;
+/// The same before login: many strangers may hold a buffer at once; SASL messages are far smaller.
+inline constexpr std::size_t kUnauthenticatedCommandMax = 16 * 1024;
+/// A non-synchronising literal before login: what LITERAL- permits (RFC 7888 §5).
+inline constexpr std::uint64_t kUnauthenticatedLiteralMax = 4096;
+/// A refused non-synchronising literal is read and dropped up to this size; a larger one ends the connection, as
+/// reading it would only cost both sides (RFC 7888 §4 permits both).
+inline constexpr std::uint64_t kDiscardMax = 64 * 1024 * 1024;
+/// The same before login.
+inline constexpr std::uint64_t kUnauthenticatedDiscardMax = 64 * 1024;
+/// A tag: clients use about 10 octets.
+inline constexpr std::size_t kTagMax = 128;
+/// A mailbox name in UTF-8.
+inline constexpr std::size_t kMailboxNameMax = 1000;
+/// Parentheses, NOT and OR within one another in SEARCH: the parser and the evaluation recurse that deep.
+inline constexpr int kSearchDepthMax = 50;
+/// Keys of one SEARCH: each costs a pass over the mailbox.
+inline constexpr std::size_t kSearchKeysMax = 1000;
+/// Keys of one SEARCH that must read messages.
+inline constexpr std::size_t kSearchTextKeysMax = 100;
+/// BODY[…] and BINARY[…] items of one FETCH.
+inline constexpr std::size_t kFetchSectionsMax = 100;
+/// Field names in one HEADER.FIELDS list.
+inline constexpr std::size_t kHeaderFieldsMax = 200;
+/// Numbers of a section part: deeper than the structure parser keeps nested parts.
+inline constexpr std::size_t kSectionDepthMax = 100;
+/// Patterns of one LIST.
+inline constexpr std::size_t kListPatternsMax = 100;
+/// Wildcards of one pattern: matching costs name length × wildcards.
+inline constexpr std::size_t kListWildcardsMax = 32;
+/// Flags of one list.
+inline constexpr std::size_t kFlagsMax = 128;
+/// A keyword's length.
+inline constexpr std::size_t kKeywordMax = 250;
+/// Messages of one MULTIAPPEND: all of them become visible in one batch.
+inline constexpr std::size_t kAppendMessagesMax = 1000;
+/// Fields of one ID (RFC 2971 §3.3).
+inline constexpr std::size_t kIdFieldsMax = 30;
+inline constexpr std::size_t kIdNameMax = 30;
+inline constexpr std::size_t kIdValueMax = 1024;
+/// Bad commands before the connection ends: before login no honest client sends three.
+inline constexpr int kBadCommandsMax = 20;
+inline constexpr int kUnauthenticatedBadCommandsMax = 3;
+/// Failed logins before the connection ends.
+inline constexpr int kFailedLoginsMax = 3;
+/// Octets waiting in our buffer before they go to the connection; the connection itself pauses us at 256 KiB unsent.
+inline constexpr std::size_t kFlushAt = 64 * 1024;
+/// A stretch of a message asked from the store at once.
+inline constexpr std::size_t kBodyChunk = 256 * 1024;
+/// Messages whose stored texts are asked from the store at once.
+inline constexpr std::size_t kTextBatch = 64;
+
+/// RFC 9051 §5.4: at least 30 minutes of silence are allowed.
+inline constexpr Duration kIdleTimeout = std::chrono::minutes(31);
+/// Before login a minute is enough for a person's program.
+inline constexpr Duration kLoginTimeout = std::chrono::minutes(1);
+/// What we send must be taken, and octets of a message must come, within this time.
+inline constexpr Duration kSendTimeout = std::chrono::minutes(5);
+
+}  // namespace angarium::protocol::imap

@@ -1,0 +1,348 @@
+#include "protocol/imap/memory_backend.h"
+
+#include <algorithm>
+
+#include "base/text.h"
+#include "message/imap_text.h"
+#include "protocol/imap/mailbox_name.h"
+#include "protocol/imap/memory_mailbox.h"
+
+namespace angarium::protocol::imap {
+
+// ---- state ----------------------------------------------------------------------------------------------------------
+
+void MemoryMailboxState::publish(std::vector<Entry> entries, std::uint32_t uid_next, std::uint64_t modseq,
+                                 std::vector<std::string> keywords) {
+  auto next = std::make_shared<MemoryView>();
+  next->entries = std::move(entries);
+  next->next = uid_next;
+  next->modseq = modseq;
+  next->names = std::move(keywords);
+  view = std::move(next);
+  for (auto* watcher : watchers) watcher->set();
+}
+
+std::vector<Entry> MemoryMailboxState::entries() const {
+  std::vector<Entry> all(view->size());
+  view->read(0, all);
+  return all;
+}
+
+std::vector<std::string> MemoryMailboxState::keywords() const {
+  const auto names = view->keywords();
+  return {names.begin(), names.end()};
+}
+
+Result<void> MemoryAccountState::take_trouble() {
+  if (!trouble) return {};
+  auto error = *std::move(trouble);
+  trouble.reset();
+  return std::unexpected(std::move(error));
+}
+
+std::shared_ptr<MemoryMailboxState> MemoryAccountState::find(std::string_view name) const {
+  const auto at = mailboxes.find(name);
+  return at == mailboxes.end() ? nullptr : at->second;
+}
+
+bool MemoryAccountState::has_inferiors(std::string_view name) const {
+  const auto prefix = std::string(name) + kHierarchyDelimiter;
+  const auto at = mailboxes.lower_bound(prefix);
+  return at != mailboxes.end() && at->first.starts_with(prefix);
+}
+
+std::shared_ptr<MemoryMailboxState> MemoryAccountState::make(std::string_view name, std::uint32_t attributes) {
+  for (std::size_t at = name.find(kHierarchyDelimiter); at != std::string_view::npos;
+       at = name.find(kHierarchyDelimiter, at + 1)) {
+    if (find(name.substr(0, at)) == nullptr) make(name.substr(0, at), 0);
+  }
+  auto state = std::make_shared<MemoryMailboxState>();
+  state->uid_validity = next_uid_validity++;
+  state->id = "M" + std::to_string(state->uid_validity);
+  state->attributes = attributes;
+  state->publish({}, 1, modseq, {});
+  mailboxes[std::string(name)] = state;
+  return state;
+}
+
+std::shared_ptr<const MemoryEmail> MemoryAccountState::keep(std::string octets_of) {
+  auto email = std::make_shared<MemoryEmail>();
+  email->id = emails.size() + 1;
+  email->octets = std::move(octets_of);
+  email->structure = message::parse_structure(email->octets);
+  using message::BodyForm;
+  using message::ImapForm;
+  email->envelope = message::envelope_text(email->structure, email->octets, ImapForm::ascii);
+  email->body = message::body_text(email->structure, email->octets, BodyForm::body, ImapForm::ascii);
+  email->body_structure = message::body_text(email->structure, email->octets, BodyForm::structure, ImapForm::ascii);
+  email->email_id = "E" + std::to_string(email->id);
+  email->thread_id = "T" + std::to_string(email->id);
+  emails[email->id] = email;
+  return email;
+}
+
+MemoryAccountState& MemoryStore::add_account(std::string_view user, std::string_view password) {
+  auto account = std::make_shared<MemoryAccountState>();
+  account->password = password;
+  account->make("INBOX", 0);
+  account->make("Archive", kNameArchive);
+  account->make("Drafts", kNameDrafts);
+  account->make("Junk", kNameJunk);
+  account->make("Sent", kNameSent);
+  account->make("Trash", kNameTrash);
+  return *(accounts_[std::string(user)] = account);
+}
+
+std::shared_ptr<MemoryAccountState> MemoryStore::find(std::string_view user) const {
+  const auto at = accounts_.find(user);
+  return at == accounts_.end() ? nullptr : at->second;
+}
+
+namespace {
+
+struct Arrival {
+  std::shared_ptr<const MemoryEmail> email;
+  FlagList flags;
+  WallTime date;
+};
+
+/// All become visible at once.
+Result<AppendOutcome> arrive(MemoryAccountState& account, MemoryMailboxState& mailbox,
+                             const std::vector<Arrival>& arrivals) {
+  auto entries = mailbox.entries();
+  auto names = mailbox.keywords();
+  auto uid = mailbox.view->uid_next();
+  AppendOutcome outcome{.uid_validity = mailbox.uid_validity, .uids = {}};
+  for (const auto& arrival : arrivals) {
+    const auto size = static_cast<std::uint32_t>(arrival.email->octets.size());
+    entries.push_back({.email = arrival.email->id,
+                       .modseq = account.modseq + 1,
+                       .keywords = TRY(keyword_bits(names, arrival.flags.keywords)),
+                       .date = arrival.date.seconds(),
+                       .size = size,
+                       .uid = uid,
+                       .flags = arrival.flags.system});
+    account.octets += size;
+    outcome.uids.add(uid++);
+  }
+  mailbox.publish(std::move(entries), uid, ++account.modseq, std::move(names));
+  return outcome;
+}
+
+// ---- Account --------------------------------------------------------------------------------------------------------
+
+class MemoryAppend : public Append {
+ public:
+  MemoryAppend(std::shared_ptr<MemoryAccountState> account, std::shared_ptr<MemoryMailboxState> mailbox)
+      : account_(std::move(account)), mailbox_(std::move(mailbox)) {}
+
+  io::Task<Result<void>> begin(AppendMessage message) override {
+    CO_TRY(account_->take_trouble());
+    if (account_->octets + octets_ + message.size > account_->quota) co_return fail(kOverQuota, "Over quota");
+    octets_ += message.size;
+    auto names = mailbox_->keywords();
+    CO_TRY(keyword_bits(names, message.flags.keywords));
+    messages_.push_back(std::move(message));
+    bodies_.emplace_back();
+    co_return Result<void>{};
+  }
+
+  io::ValueOrTask<Result<void>> write(std::string_view octets) override {
+    bodies_.back() += octets;
+    return Result<void>{};
+  }
+
+  io::Task<Result<AppendOutcome>> commit() override {
+    CO_TRY(account_->take_trouble());
+    if (mailbox_->deleted) co_return fail(kTryCreate, "The mailbox was deleted");
+    std::vector<Arrival> arrivals;
+    for (std::size_t i = 0; i < messages_.size(); ++i) {
+      arrivals.push_back({.email = account_->keep(std::move(bodies_[i])),
+                          .flags = messages_[i].flags,
+                          .date = messages_[i].internal_date.value_or(account_->now)});
+    }
+    co_return arrive(*account_, *mailbox_, arrivals);
+  }
+
+ private:
+  std::shared_ptr<MemoryAccountState> account_;
+  std::shared_ptr<MemoryMailboxState> mailbox_;
+  std::vector<AppendMessage> messages_;
+  std::vector<std::string> bodies_;
+  std::uint64_t octets_ = 0;
+};
+
+class MemoryAccount : public Account {
+ public:
+  explicit MemoryAccount(std::shared_ptr<MemoryAccountState> state) : state_(std::move(state)) {}
+
+  io::Task<Result<std::vector<NameRow>>> list() override {
+    std::vector<NameRow> rows;
+    for (const auto& [name, mailbox] : state_->mailboxes) {
+      auto attributes = mailbox->attributes | (mailbox->selectable ? 0U : kNameNoSelect);
+      if (state_->subscriptions.contains(name)) attributes |= kNameSubscribed;
+      rows.push_back({name, attributes});
+    }
+    for (const auto& name : state_->subscriptions) {
+      if (state_->find(name) == nullptr) rows.push_back({name, kNameNonExistent | kNameNoSelect | kNameSubscribed});
+    }
+    co_return rows;
+  }
+
+  [[nodiscard]] Namespaces namespaces() const override { return {.personal = {{""}}, .others = {}, .shared = {}}; }
+
+  io::Task<Result<std::string>> create(std::string name, std::uint32_t special_use) override {
+    CO_TRY(state_->take_trouble());
+    if (const auto known = state_->find(name)) {
+      if (known->selectable) co_return fail(kAlreadyExists, "It exists already");
+      known->selectable = true;
+      co_return known->id;
+    }
+    for (const auto& [other, mailbox] : state_->mailboxes) {
+      if ((mailbox->attributes & special_use) != 0) co_return fail(kUseAttr, other + " has that use");
+    }
+    co_return state_->make(name, special_use)->id;
+  }
+
+  io::Task<Result<void>> remove(std::string name) override {
+    CO_TRY(state_->take_trouble());
+    const auto mailbox = state_->find(name);
+    if (mailbox == nullptr) co_return fail(kNonExistent, "No such mailbox");
+    const bool inferiors = state_->has_inferiors(name);
+    if (!mailbox->selectable && inferiors) co_return fail(kHasChildren, "It has inferior names");
+    end(*mailbox);
+    state_->mailboxes.erase(name);
+    // RFC 9051 §6.3.5: the name stays as long as it has inferiors.
+    if (inferiors) state_->make(name, 0)->selectable = false;
+    co_return Result<void>{};
+  }
+
+  io::Task<Result<void>> rename(std::string from, std::string to) override {
+    CO_TRY(state_->take_trouble());
+    const auto mailbox = state_->find(from);
+    if (mailbox == nullptr) co_return fail(kNonExistent, "No such mailbox");
+    if (state_->find(to) != nullptr) co_return fail(kAlreadyExists, "It exists already");
+    if (from == "INBOX") {
+      auto target = state_->make(to, 0);
+      target->publish(mailbox->entries(), mailbox->view->uid_next(), ++state_->modseq, mailbox->keywords());
+      for (const auto& entry : mailbox->entries()) mailbox->tombstones[entry.uid] = state_->modseq;
+      mailbox->publish({}, mailbox->view->uid_next(), state_->modseq, mailbox->keywords());
+      co_return Result<void>{};
+    }
+    std::map<std::string, std::shared_ptr<MemoryMailboxState>> moved;
+    for (const auto& [name, state] : state_->mailboxes) {
+      if (name == from || name.starts_with(from + kHierarchyDelimiter)) moved[name] = state;
+    }
+    for (const auto& [name, state] : moved) state_->mailboxes.erase(name);
+    // The superiors of the new name, made by way of a mailbox that is replaced at once.
+    state_->make(to, 0);
+    for (const auto& [name, state] : moved) state_->mailboxes[to + name.substr(from.size())] = state;
+    co_return Result<void>{};
+  }
+
+  io::Task<Result<void>> subscribe(std::string name, Subscription subscription) override {
+    CO_TRY(state_->take_trouble());
+    if (subscription == Subscription::subscribe) {
+      state_->subscriptions.insert(std::move(name));
+    } else {
+      state_->subscriptions.erase(name);
+    }
+    co_return Result<void>{};
+  }
+
+  io::Task<Result<StatusValues>> status(std::string name) override {
+    const auto mailbox = CO_TRY(selectable(name));
+    StatusValues values{.uid_next = mailbox->view->uid_next(),
+                        .uid_validity = mailbox->uid_validity,
+                        .highest_modseq = mailbox->view->highest_modseq(),
+                        .id = mailbox->id,
+                        .append_limit = {}};
+    for (const auto& entry : mailbox->entries()) {
+      ++values.messages;
+      values.unseen += (entry.flags & kSeen) == 0;
+      values.deleted += (entry.flags & kDeleted) != 0;
+      values.recent += entry.uid > mailbox->recent_above;
+      values.octets += entry.size;
+    }
+    co_return values;
+  }
+
+  io::Task<Result<std::shared_ptr<Mailbox>>> select(std::string name, Access access) override {
+    co_return std::make_shared<MemoryMailbox>(state_, CO_TRY(selectable(name)), access);
+  }
+
+  io::Task<Result<std::unique_ptr<Append>>> append(std::string name) override {
+    auto mailbox = selectable(name);
+    if (!mailbox) co_return fail(kTryCreate, "No such mailbox");
+    co_return std::make_unique<MemoryAppend>(state_, *std::move(mailbox));
+  }
+
+ private:
+  [[nodiscard]] Result<std::shared_ptr<MemoryMailboxState>> selectable(std::string_view name) const {
+    auto mailbox = state_->find(name);
+    if (mailbox == nullptr) return fail(kNonExistent, "No such mailbox");
+    if (!mailbox->selectable) return fail(kCannot, "That name holds no messages");
+    return mailbox;
+  }
+
+  static void end(MemoryMailboxState& mailbox) {
+    mailbox.deleted = true;
+    for (auto* watcher : mailbox.watchers) watcher->set();
+  }
+
+  std::shared_ptr<MemoryAccountState> state_;
+};
+
+// ---- Authentication -------------------------------------------------------------------------------------------------
+
+/// PLAIN (RFC 4616).
+class PlainAuthentication : public Authentication {
+ public:
+  explicit PlainAuthentication(MemoryAuthenticator& authenticator) : authenticator_(authenticator) {}
+
+  io::Task<Result<Step>> respond(std::optional<std::string> response) override {
+    if (!response) co_return Step{};
+    std::string_view left = *response;
+    const auto acts_as = take_until(left, '\0');
+    const auto user = take_until(left, '\0');
+    if (!acts_as.empty() && acts_as != user) co_return fail(kAuthorizationFailed, "Nobody may act as another");
+    co_return Step{.challenge = {},
+                   .account = CO_TRY(co_await authenticator_.login(std::string(user), std::string(left)))};
+  }
+
+ private:
+  MemoryAuthenticator& authenticator_;
+};
+
+}  // namespace
+
+std::uint32_t MemoryStore::deliver(MemoryAccountState& account, std::string_view mailbox, std::string octets,
+                                   FlagList flags) {
+  std::vector<Arrival> arrivals;
+  arrivals.push_back({.email = account.keep(std::move(octets)), .flags = std::move(flags), .date = account.now});
+  const auto outcome = arrive(account, *account.find(mailbox), arrivals);
+  return outcome ? outcome->uids.max() : 0;
+}
+
+std::vector<std::string> MemoryAuthenticator::mechanisms() const {
+  return login_permitted() ? std::vector<std::string>{"PLAIN"} : std::vector<std::string>{};
+}
+
+bool MemoryAuthenticator::login_permitted() const {
+  return plaintext_ == Plaintext::always || connection_.tls() != nullptr;
+}
+
+io::Task<Result<std::shared_ptr<Account>>> MemoryAuthenticator::login(std::string user, std::string password) {
+  auto account = store_.find(user);
+  if (account == nullptr || !equal_constant_time(account->password, password))
+    co_return fail(kAuthenticationFailed, "User or password is wrong");
+  co_return std::make_shared<MemoryAccount>(std::move(account));
+}
+
+io::Task<Result<std::unique_ptr<Authentication>>> MemoryAuthenticator::authenticate(std::string mechanism) {
+  if (mechanism != "PLAIN") co_return fail(kCannot, "No such mechanism");
+  if (!login_permitted()) co_return fail(kPrivacyRequired, "Start TLS first");
+  co_return std::make_unique<PlainAuthentication>(*this);
+}
+
+}  // namespace angarium::protocol::imap

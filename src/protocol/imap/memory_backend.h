@@ -1,0 +1,105 @@
+// A whole mail store in memory behind the port: the model that tests, session scripts and fuzzers speak to.
+//
+// Everything happens at once and on one loop. It follows the RFCs where they leave a choice as the real store does:
+// deleting a mailbox with inferiors leaves its name, names make their superiors, emails stay readable after an expunge.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "protocol/imap/backend.h"
+#include "wire/connection/connection.h"
+
+namespace angarium::protocol::imap {
+
+/// A stored message with all that is answered from it.
+struct MemoryEmail {
+  std::uint64_t id = 0;
+  std::string octets;
+  message::Structure structure;
+  std::string envelope;
+  std::string body;
+  std::string body_structure;
+  std::string email_id;
+  std::string thread_id;
+};
+
+/// One mailbox, shared by the sessions that selected it.
+struct MemoryMailboxState {
+  std::string id;
+  std::uint32_t uid_validity = 0;
+  std::uint32_t attributes = 0;  ///< special uses
+  bool selectable = true;
+  bool deleted = false;
+  std::uint32_t recent_above = 0;                     ///< UIDs above are \Recent to the next session
+  std::shared_ptr<const View> view;                   ///< a MemoryView
+  std::map<std::uint32_t, std::uint64_t> tombstones;  ///< UID → MODSEQ of its expunge
+  std::set<io::Event*> watchers;
+
+  void publish(std::vector<Entry> entries, std::uint32_t uid_next, std::uint64_t modseq,
+               std::vector<std::string> keywords);
+  [[nodiscard]] std::vector<Entry> entries() const;
+  [[nodiscard]] std::vector<std::string> keywords() const;
+};
+
+/// One account's mailboxes. Made by MemoryStore.
+class MemoryAccountState {
+ public:
+  std::string password;
+  std::map<std::string, std::shared_ptr<MemoryMailboxState>, std::less<>> mailboxes;
+  std::set<std::string, std::less<>> subscriptions;
+  std::map<std::uint64_t, std::shared_ptr<const MemoryEmail>> emails;
+  std::uint64_t modseq = 1;
+  std::uint64_t octets = 0;
+  std::uint64_t quota = UINT64_MAX;  ///< octets
+  std::uint32_t next_uid_validity = 1;
+  std::optional<Error> trouble;                          ///< the next change fails with it, once
+  WallTime now = WallTime::from_seconds(1'700'000'000);  ///< INTERNALDATE where none is given
+
+  Result<void> take_trouble();
+  [[nodiscard]] std::shared_ptr<MemoryMailboxState> find(std::string_view name) const;
+  [[nodiscard]] bool has_inferiors(std::string_view name) const;
+  std::shared_ptr<MemoryMailboxState> make(std::string_view name, std::uint32_t attributes);
+  std::shared_ptr<const MemoryEmail> keep(std::string octets);
+};
+
+class MemoryStore {
+ public:
+  /// With INBOX and the five usual mailboxes. Outlives its sessions.
+  MemoryAccountState& add_account(std::string_view user, std::string_view password);
+  [[nodiscard]] std::shared_ptr<MemoryAccountState> find(std::string_view user) const;
+  /// Delivers as another agent would; the UID it got.
+  static std::uint32_t deliver(MemoryAccountState& account, std::string_view mailbox, std::string octets,
+                               FlagList flags = {});
+
+ private:
+  std::map<std::string, std::shared_ptr<MemoryAccountState>, std::less<>> accounts_;
+};
+
+/// Logs in to a MemoryStore by LOGIN or AUTHENTICATE PLAIN.
+class MemoryAuthenticator : public Authenticator {
+ public:
+  enum class Plaintext { with_tls, always };
+  MemoryAuthenticator(MemoryStore& store, const wire::Connection& connection, Plaintext plaintext)
+      : store_(store), connection_(connection), plaintext_(plaintext) {}
+  [[nodiscard]] std::vector<std::string> mechanisms() const override;
+  [[nodiscard]] bool login_permitted() const override;
+  io::Task<Result<std::shared_ptr<Account>>> login(std::string user, std::string password) override;
+  io::Task<Result<std::unique_ptr<Authentication>>> authenticate(std::string mechanism) override;
+
+ private:
+  MemoryStore& store_;
+  const wire::Connection& connection_;
+  Plaintext plaintext_;
+};
+
+/// Whether a message matches a key of SEARCH, by decoding what it must.
+bool matches_key(const MemoryEmail& email, const TextKey& key);
+
+}  // namespace angarium::protocol::imap

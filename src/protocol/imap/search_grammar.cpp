@@ -1,0 +1,222 @@
+// search-key and the RETURN options (RFC 9051 §6.4.4 and §9, RFC 4731, RFC 5182, RFC 7162 §3.1.5, RFC 8474 §5.2).
+#include <algorithm>
+
+#include "base/text.h"
+#include "protocol/imap/limits.h"
+#include "protocol/imap/parser.h"
+
+namespace angarium::protocol::imap {
+namespace {
+
+using Key = SearchNode::Key;
+
+enum class Argument { none, text, day, size };
+
+struct Row {
+  std::string_view name;
+  Key key;
+  Argument argument = Argument::none;
+  Flags flags = 0;
+  enum class Sense { plain, negated } sense = Sense::plain;
+};
+
+constexpr Row kRows[] = {
+    {"ALL", Key::all},
+    {"ANSWERED", Key::flag, Argument::none, kAnswered},
+    {"BCC", Key::bcc, Argument::text},
+    {"BEFORE", Key::before, Argument::day},
+    {"BODY", Key::body, Argument::text},
+    {"CC", Key::cc, Argument::text},
+    {"DELETED", Key::flag, Argument::none, kDeleted},
+    {"DRAFT", Key::flag, Argument::none, kDraft},
+    {"FLAGGED", Key::flag, Argument::none, kFlagged},
+    {"FROM", Key::from, Argument::text},
+    {"LARGER", Key::larger, Argument::size},
+    {"NEW", Key::fresh},
+    {"OLD", Key::recent, Argument::none, 0, Row::Sense::negated},
+    {"ON", Key::on, Argument::day},
+    {"RECENT", Key::recent},
+    {"SEEN", Key::flag, Argument::none, kSeen},
+    {"SENTBEFORE", Key::sent_before, Argument::day},
+    {"SENTON", Key::sent_on, Argument::day},
+    {"SENTSINCE", Key::sent_since, Argument::day},
+    {"SINCE", Key::since, Argument::day},
+    {"SMALLER", Key::smaller, Argument::size},
+    {"SUBJECT", Key::subject, Argument::text},
+    {"TEXT", Key::text, Argument::text},
+    {"TO", Key::to, Argument::text},
+    {"UNANSWERED", Key::flag, Argument::none, kAnswered, Row::Sense::negated},
+    {"UNDELETED", Key::flag, Argument::none, kDeleted, Row::Sense::negated},
+    {"UNDRAFT", Key::flag, Argument::none, kDraft, Row::Sense::negated},
+    {"UNFLAGGED", Key::flag, Argument::none, kFlagged, Row::Sense::negated},
+    {"UNSEEN", Key::flag, Argument::none, kSeen, Row::Sense::negated},
+};
+
+void add_child(SearchNode& node, SearchNode child) {
+  node.reads_messages |= child.reads_messages;
+  node.children.push_back(std::move(child));
+}
+
+SearchNode negation(SearchNode of) {
+  SearchNode node{.key = Key::negation};
+  add_child(node, std::move(of));
+  return node;
+}
+
+}  // namespace
+
+struct Parser::SearchBudget {
+  std::size_t keys = kSearchKeysMax;
+  std::size_t texts = kSearchTextKeysMax;
+  bool modseq = false;
+
+  Result<void> take_text() {
+    if (texts-- == 0) return fail(kLimit, "Too many text keys in one SEARCH");
+    return {};
+  }
+};
+
+Result<SearchNode> Parser::search_modseq() {
+  // search-modsequence = "MODSEQ" [SP entry-name SP entry-type-req] SP mod-sequence-valzer. Every metadata item of a
+  // message has the message's own MODSEQ here, so the entry narrows nothing (RFC 7162 §3.1.5 permits it).
+  SearchNode node{.key = Key::modseq};
+  if (peek() == '"') {
+    const auto entry = TRY(string());
+    if (!entry.starts_with("/flags/")) return expected("\"/flags/\" and a flag name");
+    TRY(space());
+    const auto type = TRY(word());
+    if (type != "PRIV" && type != "SHARED" && type != "ALL") return expected("priv, shared or all");
+    TRY(space());
+  }
+  node.number = TRY(mod_sequence_valzer());
+  return node;
+}
+
+Result<SearchNode> Parser::search_header(SearchBudget& budget) {
+  SearchNode node{.key = Key::header};
+  node.reads_messages = true;
+  TRY(budget.take_text());
+  node.name = TRY(astring());
+  if (node.name.empty() || node.name.find_first_of(" :\r\n"sv) != std::string::npos)
+    return expected("header field name");
+  TRY(space());
+  node.value = TRY(astring());
+  return node;
+}
+
+Result<SearchNode> Parser::search_named(std::string_view name, SearchBudget& budget, int depth) {
+  if (const auto* row = std::ranges::find(kRows, name, &Row::name); row != std::end(kRows)) {
+    SearchNode node{.key = row->key, .flags = row->flags};
+    if (row->argument != Argument::none) TRY(space());
+    if (row->argument == Argument::text) {
+      TRY(budget.take_text());
+      node.value = TRY(astring());
+    }
+    if (row->argument == Argument::day) node.day = TRY(date());
+    if (row->argument == Argument::size) node.number = TRY(number64());
+    const bool sent = row->key == Key::sent_before || row->key == Key::sent_on || row->key == Key::sent_since;
+    node.reads_messages = sent || row->argument == Argument::text;
+    if (sent) TRY(budget.take_text());
+    return row->sense == Row::Sense::negated ? negation(std::move(node)) : std::move(node);
+  }
+  TRY(space());
+  if (name == "NOT") return negation(TRY(search_key(budget, depth + 1)));
+  if (name == "OR") {
+    SearchNode node{.key = Key::either};
+    add_child(node, TRY(search_key(budget, depth + 1)));
+    TRY(space());
+    add_child(node, TRY(search_key(budget, depth + 1)));
+    return node;
+  }
+  if (name == "KEYWORD" || name == "UNKEYWORD") {
+    SearchNode node{.key = Key::keyword};
+    node.name = TRY(atom());
+    return name == "KEYWORD" ? std::move(node) : negation(std::move(node));
+  }
+  if (name == "UID") {
+    SearchNode node{.key = Key::uid};
+    node.set = TRY(sequence_set());
+    return node;
+  }
+  if (name == "HEADER") return search_header(budget);
+  if (name == "EMAILID" || name == "THREADID") {
+    SearchNode node{.key = name == "EMAILID" ? Key::email_id : Key::thread_id};
+    TRY(budget.take_text());
+    node.reads_messages = true;
+    node.name = TRY(astring());
+    return node;
+  }
+  if (name == "MODSEQ") {
+    budget.modseq = true;
+    return search_modseq();
+  }
+  return expected("search key before this");
+}
+
+Result<SearchNode> Parser::search_key(SearchBudget& budget, int depth) {
+  if (depth > kSearchDepthMax) return fail(kSyntax, "SEARCH is nested too deeply");
+  if (budget.keys-- == 0) return fail(kLimit, "Too many keys in one SEARCH");
+  if (present('(')) {
+    SearchNode node{.key = Key::both};
+    do {
+      add_child(node, TRY(search_key(budget, depth + 1)));
+    } while (present(' '));
+    TRY(require(')'));
+    return node;
+  }
+  if (is_digit(peek()) || peek() == '*' || peek() == '$') {
+    SearchNode node{.key = Key::sequence};
+    node.set = TRY(sequence_set());
+    return node;
+  }
+  const auto name = TRY(word());
+  return search_named(name, budget, depth);
+}
+
+Result<void> Parser::search_returns(SearchProgram& into) {
+  // search-return-opts = SP "RETURN" SP "(" [search-return-opt *(SP search-return-opt)] ")"
+  into.extended = true;
+  TRY(require('('));
+  if (present(')')) {
+    into.returns = kReturnAll;
+    return {};
+  }
+  do {
+    const auto name = TRY(word());
+    if (name == "MIN") {
+      into.returns |= kReturnMin;
+    } else if (name == "MAX") {
+      into.returns |= kReturnMax;
+    } else if (name == "ALL") {
+      into.returns |= kReturnAll;
+    } else if (name == "COUNT") {
+      into.returns |= kReturnCount;
+    } else if (name == "SAVE") {
+      into.returns |= kReturnSave;
+    } else {
+      return expected("MIN, MAX, ALL, COUNT or SAVE");
+    }
+  } while (present(' '));
+  return require(')');
+}
+
+Result<SearchProgram> Parser::search_program() {
+  SearchProgram program;
+  program.root.key = Key::both;
+  if (present("RETURN ")) {
+    TRY(search_returns(program));
+    TRY(space());
+  }
+  if (present("CHARSET ")) {
+    program.charset = to_upper(TRY(astring()));
+    TRY(space());
+  }
+  SearchBudget budget;
+  do {
+    add_child(program.root, TRY(search_key(budget, 1)));
+  } while (present(' '));
+  program.uses_modseq = budget.modseq;
+  return program;
+}
+
+}  // namespace angarium::protocol::imap

@@ -1,0 +1,172 @@
+#include "protocol/imap/searcher.h"
+
+#include <algorithm>
+#include <bit>
+
+#include "base/text.h"
+
+namespace angarium::protocol::imap {
+namespace {
+
+using Key = SearchNode::Key;
+
+template <class Visit>
+void each_bit(std::uint64_t mask, Visit&& visit) {
+  for (; mask != 0; mask &= mask - 1) visit(static_cast<std::size_t>(std::countr_zero(mask)));
+}
+
+std::int64_t day_of(std::int64_t seconds) { return (seconds >= 0 ? seconds : seconds - 86399) / 86400; }
+
+}  // namespace
+
+Result<Searcher::Ready> Searcher::prepare(const SearchNode& node) const {
+  Ready ready{.node = &node};
+  const auto& selected = *session_.selected;
+  if (node.key == Key::sequence || node.key == Key::uid)
+    ready.set = TRY(selected.resolve(node.set, node.key == Key::uid ? Addressing::uid : Addressing::sequence));
+  if (node.key == Key::keyword) {
+    const auto names = selected.view().keywords();
+    for (std::size_t i = 0; i < names.size(); ++i) {
+      if (equals_ignore_case(names[i], node.name)) ready.keyword = i;
+    }
+  }
+  ready.children.reserve(node.children.size());
+  for (const auto& child : node.children) ready.children.push_back(TRY(prepare(child)));
+  return ready;
+}
+
+bool Searcher::holds(const Ready& ready, std::size_t place) const {
+  const auto& node = *ready.node;
+  const auto& entry = batch_[place];
+  const auto& selected = *session_.selected;
+  switch (node.key) {
+    case Key::flag: return (entry.flags & node.flags) != 0;
+    case Key::recent: return selected.recent().contains(entry.uid);
+    case Key::fresh: return (entry.flags & kSeen) == 0 && selected.recent().contains(entry.uid);
+    case Key::keyword:
+      if (ready.keyword == SIZE_MAX) return false;
+      if (ready.keyword < 64) return (entry.keywords >> ready.keyword & 1) != 0;
+      if (!entry.spilled) return false;
+      for (const auto index : selected.view().spilled_keywords(entry)) {
+        if (index == ready.keyword) return true;
+      }
+      return false;
+    // RFC 9051 §6.4.4: the date of INTERNALDATE, time and zone disregarded.
+    case Key::before: return day_of(entry.date) < node.day.days;
+    case Key::on: return day_of(entry.date) == node.day.days;
+    case Key::since: return day_of(entry.date) >= node.day.days;
+    case Key::larger: return entry.size > node.number;
+    case Key::smaller: return entry.size < node.number;
+    case Key::older: return now_ - entry.date >= static_cast<std::int64_t>(node.number);
+    case Key::younger: return now_ - entry.date <= static_cast<std::int64_t>(node.number);
+    case Key::sequence:
+    case Key::uid:
+      return ready.set.numbers.contains(ready.set.addressing == Addressing::uid ? entry.uid
+                                                                                : selected.sequence_of(index_ + place));
+    case Key::modseq: return entry.modseq >= node.number;
+    default: return false;
+  }
+}
+
+Searcher::Mask Searcher::look(const Ready& ready, Mask among) const {
+  switch (ready.node->key) {
+    case Key::all: return among;
+    case Key::both: {
+      for (const auto& child : ready.children) among = among == 0 ? 0 : look(child, among);
+      return among;
+    }
+    case Key::either: {
+      const auto first = look(ready.children[0], among);
+      return first | look(ready.children[1], among & ~first);
+    }
+    case Key::negation: return among & ~look(ready.children[0], among);
+    default: {
+      Mask found = 0;
+      each_bit(among, [&](std::size_t place) { found |= Mask{holds(ready, place)} << place; });
+      return found;
+    }
+  }
+}
+
+io::Task<Result<Searcher::Mask>> Searcher::ask(const SearchNode& node, Mask among) {
+  std::vector<Entry> entries;
+  std::vector<std::size_t> places;
+  each_bit(among, [&](std::size_t place) {
+    entries.push_back(batch_[place]);
+    places.push_back(place);
+  });
+  auto& mailbox = session_.selected->mailbox();
+  Mask found = 0;
+  if (node.key == Key::email_id || node.key == Key::thread_id) {
+    const bool email = node.key == Key::email_id;
+    const auto texts = CO_TRY(co_await mailbox.texts(entries, email ? kFetchEmailId : kFetchThreadId));
+    for (std::size_t i = 0; i < places.size(); ++i) {
+      const auto& text = email ? texts.messages[i].email_id : texts.messages[i].thread_id;
+      if (!text.empty() && text == node.name) found |= Mask{1} << places[i];
+    }
+    co_return found;
+  }
+  const TextKey key{.key = node.key, .name = node.name, .value = node.value, .day = node.day};
+  const auto matches = CO_TRY(co_await mailbox.match(entries, key));
+  for (std::size_t i = 0; i < places.size(); ++i) {
+    if (matches[i] != 0) found |= Mask{1} << places[i];
+  }
+  co_return found;
+}
+
+io::Task<Result<Searcher::Mask>> Searcher::evaluate(const Ready& ready, Mask among) {
+  if (among == 0) co_return Mask{0};
+  const auto& node = *ready.node;
+  if (!node.reads_messages) co_return look(ready, among);
+  switch (node.key) {
+    case Key::both: {
+      // What costs nothing comes first, so that few messages are read.
+      for (const auto& child : ready.children) {
+        if (!child.node->reads_messages) among = look(child, among);
+      }
+      for (const auto& child : ready.children) {
+        if (child.node->reads_messages && among != 0) among = CO_TRY(co_await evaluate(child, among));
+      }
+      co_return among;
+    }
+    case Key::either: {
+      const bool second_is_cheap = !ready.children[1].node->reads_messages;
+      const auto& first = ready.children[second_is_cheap ? 1 : 0];
+      const auto& second = ready.children[second_is_cheap ? 0 : 1];
+      const auto found = CO_TRY(co_await evaluate(first, among));
+      co_return found | CO_TRY(co_await evaluate(second, among & ~found));
+    }
+    case Key::negation: co_return among & ~CO_TRY(co_await evaluate(ready.children[0], among));
+    default: co_return co_await ask(node, among);
+  }
+}
+
+bool Searcher::enough(const SearchResult& found) const {
+  // MIN alone is known with the first message.
+  return program_.extended && (program_.returns & ~kReturnSave) == kReturnMin && !found.uids.empty();
+}
+
+io::Task<Result<SearchResult>> Searcher::run() {
+  now_ = io::Loop::current().clock().wall().seconds();
+  const auto ready = CO_TRY(prepare(program_.root));
+  const auto& selected = *session_.selected;
+  SearchResult result;
+  for (index_ = 0; !enough(result); index_ += count_) {
+    count_ = selected.view().read(index_, batch_);
+    if (count_ == 0) break;
+    if (index_ / kBatch % kBatchesAtOnce == kBatchesAtOnce - 1) co_await io::Loop::current().yield();
+    const auto all = count_ == kBatch ? ~Mask{0} : (Mask{1} << count_) - 1;
+    const auto found = CO_TRY(co_await evaluate(ready, all));
+    each_bit(found, [&](std::size_t place) {
+      const auto& entry = batch_[place];
+      result.uids.add(entry.uid);
+      result.numbers.add(selected.sequence_of(index_ + place));
+      result.modseq_max = std::max(result.modseq_max, entry.modseq);
+      if (result.modseq_first == 0) result.modseq_first = entry.modseq;
+      result.modseq_last = entry.modseq;
+    });
+  }
+  co_return result;
+}
+
+}  // namespace angarium::protocol::imap

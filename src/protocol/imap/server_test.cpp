@@ -1,0 +1,106 @@
+// What session scripts cannot say: slow readers, an end from outside, a store that fails.
+#include "protocol/imap/server.h"
+
+#include "io/memory.h"
+#include "protocol/imap/testing.h"
+#include "support/test.h"
+
+using namespace angarium;
+using namespace angarium::protocol::imap;
+
+namespace {
+
+struct Line {
+  io::SimulatedLoop loop;
+  std::shared_ptr<MemoryStore> store = testing::make_store();
+  std::shared_ptr<MemoryAccountState> fred = store->find("fred");
+  ServerOptions options;
+  wire::MemoryConnections ends = wire::memory_connections({.capacity = 16 * 1024});
+  MemoryAuthenticator authenticator{*store, *ends.server, MemoryAuthenticator::Plaintext::always};
+  Server server{*ends.server, authenticator, options};
+  bool ended = false;
+
+  Line() {
+    loop.spawn([](Line& line) -> io::Task<> {
+      co_await line.server.run();
+      line.ended = true;
+    }(*this));
+  }
+  void send(std::string_view octets) {
+    CHECK(ends.client->try_write(octets) == octets.size());
+    loop.settle();
+  }
+  std::string take() {
+    std::string all;
+    char room[4096];
+    for (;;) {
+      loop.settle();
+      const auto count = ends.client->try_read(room);
+      if (!count || *count == 0) return all;
+      all.append(room, *count);
+    }
+  }
+  [[nodiscard]] std::size_t seen() const {
+    std::size_t count = 0;
+    for (const auto& entry : fred->find("INBOX")->entries()) count += entry.flags & kSeen;
+    return count;
+  }
+};
+
+}  // namespace
+
+TEST_CASE("a client that does not read stops the work on its FETCH, and gets all of it later") {
+  Line line;
+  const std::string body = "Subject: x\r\n\r\n" + std::string(20'000, 'x');
+  for (int i = 0; i < 400; ++i) MemoryStore::deliver(*line.fred, "INBOX", body);
+  line.send("a LOGIN fred secret\r\nb SELECT INBOX\r\n");
+  line.take();
+  line.send("c FETCH 4:* BODY[]\r\n");
+  // 64 messages are a batch: 1.3 MB, of which 256 KiB may wait.
+  CHECK(line.seen() <= 1 + 64);
+  const auto all = line.take();
+  CHECK(line.seen() == 401);
+  CHECK(all.size() > 400 * body.size());
+  CHECK(all.ends_with("c OK FETCH completed\r\n"));
+}
+
+TEST_CASE("a client that never reads is left alone in the end") {
+  Line line;
+  MemoryStore::deliver(*line.fred, "INBOX", std::string(1'000'000, 'x'));
+  line.send("a LOGIN fred secret\r\nb SELECT INBOX\r\nc FETCH 4 BODY[]\r\n");
+  line.loop.advance(kSendTimeout * 3);
+  CHECK(line.ended);
+}
+
+TEST_CASE("stop() says BYE at once to who idles, and after the answer to who works") {
+  Line line;
+  line.send("a LOGIN fred secret\r\nb SELECT INBOX\r\nc IDLE\r\n");
+  line.take();
+  line.server.stop();
+  CHECK(line.take() == "* BYE Server is going down\r\n");
+  CHECK(line.ended);
+  Line silent;
+  silent.take();
+  silent.server.stop();
+  CHECK(silent.take() == "* BYE Server is going down\r\n");
+}
+
+TEST_CASE("DESIGN: a store that fails is told as NO, and the session goes on") {
+  Line line;
+  line.send("a LOGIN fred secret\r\nb SELECT INBOX\r\n");
+  line.take();
+  line.fred->trouble.emplace(kUnavailable, "disk is full");
+  line.send("c STORE 1 FLAGS (\\Seen)\r\n");
+  CHECK(line.take() == "c NO [UNAVAILABLE] disk is full\r\n");
+  line.fred->trouble.emplace(kBroken, "inner secret");
+  line.send("d APPEND INBOX {3+}\r\nabc\r\n");
+  CHECK(line.take() == "d NO [SERVERBUG] Internal error, it has been logged\r\n");
+  // Reading goes on although \Seen can't be kept.
+  line.fred->trouble.emplace(kUnavailable, "disk is full");
+  line.send("e FETCH 1 BODY[TEXT]<0.5>\r\n");
+  CHECK(line.take() == "* 1 FETCH (BODY[TEXT]<0> {5}\r\nHello)\r\ne OK FETCH completed\r\n");
+  // What is gone from the store is NIL, and the tagged reply says why.
+  line.fred->emails.clear();
+  line.send("f FETCH 1 (UID BODY.PEEK[])\r\n");
+  CHECK(line.take() == "* 1 FETCH (UID 1 BODY[] NIL)\r\nf NO [EXPUNGEISSUED] Some of the messages are gone\r\n");
+}

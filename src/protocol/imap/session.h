@@ -1,0 +1,105 @@
+// One connection's session: what command handlers work with. server.h is the door for everyone else.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+#include "io/event.h"
+#include "io/task.h"
+#include "protocol/imap/backend.h"
+#include "protocol/imap/reader.h"
+#include "protocol/imap/selected.h"
+#include "protocol/imap/server.h"
+#include "protocol/imap/state.h"
+#include "protocol/imap/writer.h"
+#include "wire/connection/connection.h"
+#include "wire/framing/input.h"
+#include "wire/framing/output.h"
+
+namespace angarium::protocol::imap {
+
+/// Extensions that a client switches on (RFC 5161), as bits.
+enum Enabled : std::uint8_t { kCondstore = 1, kQresync = 2, kUtf8Accept = 4, kImap4rev2 = 8 };
+
+/// The connection can't go on: its error has been told, or nobody is there to be told.
+inline constexpr ErrorKind kSessionOver{"imap.session-over", Fault::dependency, Lasting::permanent};
+
+/// Owned by Server::run's frame. One loop.
+class Session {
+ public:
+  Session(wire::Connection& connection, Authenticator& authenticator, const ServerOptions& options);
+
+  wire::Connection& connection;
+  Authenticator& authenticator;
+  const ServerOptions& options;
+  wire::Input input;
+  wire::Output output;
+  CommandReader reader;
+  /// Set when the selected mailbox has news or the server is told to stop.
+  io::Event wake;
+
+  State state = kNotAuthenticated;
+  std::uint8_t enabled = 0;
+  std::shared_ptr<Account> account;
+  std::unique_ptr<Selected> selected;
+  int failed_logins = 0;
+  int bad_commands = 0;
+  /// Says BYE and ends at the next chance.
+  bool stopping = false;
+  /// What the connection does once the tagged reply is written.
+  enum class After { go_on, start_tls, end };
+  After after = After::go_on;
+
+  // ---- output
+  /// The buffer to append responses to; see wire::Output::text().
+  std::string& text() { return output.text(); }
+  void untagged(Status status, std::string_view words, std::string_view code = {});
+  void bye(std::string_view words);
+  /// Logs what is not the client's fault.
+  void note(const Error& error) const;
+  [[nodiscard]] bool has(Enabled what) const { return (enabled & what) != 0; }
+  [[nodiscard]] NameForm names() const {
+    return has(kUtf8Accept) || has(kImap4rev2) ? NameForm::utf8 : NameForm::modified_utf7;
+  }
+  [[nodiscard]] StringForm strings() const { return names() == NameForm::utf8 ? StringForm::utf8 : StringForm::ascii; }
+  /// Lets a slow client catch up: returns when less than the connection's mark is unsent.
+  io::Task<Result<void>> room();
+  io::Task<Result<void>> flush();
+
+  // ---- input
+  /// The next event of the reader other than need_more; sends what is unsent before it waits.
+  io::Task<Result<CommandReader::Event>> next_event();
+  /// Waits for octets or for `wake`; says BYE when neither comes before the deadline.
+  io::Task<Result<io::Ready>> more(Moment deadline);
+  /// Until when the client must have sent its next command: what it sends of one does not put it off.
+  [[nodiscard]] Moment patience() const;
+  /// The client's answer to "+ text": one line without literals, of at most the reader's limit.
+  io::Task<Result<std::string>> ask(std::string_view text);
+  /// After a refusal: what still belongs to the command is read and dropped, as far as the client sends it unasked.
+  io::Task<Result<void>> drop_literals();
+
+  // ---- mailbox news (updates.cpp)
+  /// Tells what changed since it was last told; `quiet`: UIDs whose FETCH the caller writes itself.
+  void tell_news(CommandRow::Expunges expunges, Addressing addressing, const NumberSet* quiet = nullptr);
+  /// FLAGS and PERMANENTFLAGS; SELECT and new keywords.
+  void tell_flags();
+  void tell_exists();
+  /// "* n FETCH (FLAGS (…) …)" by what is enabled.
+  void tell_message(const Target& target, Addressing addressing);
+  void append_flag_list(std::string& out, const Entry& entry) const;
+  /// RFC 7162 §3.1: the first command that knows of MODSEQ enables CONDSTORE and is told HIGHESTMODSEQ.
+  void enable_condstore();
+  /// Leaves the mailbox without a word.
+  void leave();
+
+  // ---- login
+  void begin_account(std::shared_ptr<Account> opened);
+  [[nodiscard]] std::string capabilities() const;
+
+ private:
+  Moment login_by_;  ///< absolute, so that an octet a second buys nothing
+};
+
+}  // namespace angarium::protocol::imap

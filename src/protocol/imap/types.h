@@ -1,0 +1,220 @@
+// What IMAP commands and responses speak of, as values.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "protocol/imap/number_set.h"
+
+namespace angarium::protocol::imap {
+
+/// System flags as bits (RFC 9051 §2.3.2).
+using Flags = std::uint8_t;
+inline constexpr Flags kSeen = 1;
+inline constexpr Flags kAnswered = 2;
+inline constexpr Flags kFlagged = 4;
+inline constexpr Flags kDeleted = 8;
+inline constexpr Flags kDraft = 16;
+inline constexpr Flags kAllFlags = 31;  ///< those a client can set
+inline constexpr Flags kRecent = 32;    ///< RFC 3501 §2.3.2; a session's own view, never stored
+
+/// The names in the order of the bits.
+inline constexpr std::string_view kFlagNames[] = {"\\Seen",    "\\Answered", "\\Flagged",
+                                                  "\\Deleted", "\\Draft",    "\\Recent"};
+
+/// A flag list as written: keywords once each by their names without regard to case, as first written.
+struct FlagList {
+  Flags system = 0;
+  std::vector<std::string> keywords;
+  friend bool operator==(const FlagList&, const FlagList&) = default;
+};
+
+enum class FlagChange { replace, add, remove };
+
+enum class CopyMode { copy, move };
+
+/// A "<offset.count>" (RFC 9051 §6.4.5).
+struct Partial {
+  std::uint64_t offset = 0;
+  std::uint64_t count = 0;
+  friend bool operator==(Partial, Partial) = default;
+};
+
+/// What stands between the brackets of BODY[…] (RFC 9051 §6.4.5.1).
+struct Section {
+  enum class Text { all, header, header_fields, header_fields_not, text, mime };
+  std::vector<std::uint32_t> part;
+  Text text = Text::all;
+  std::vector<std::string> fields;
+  friend bool operator==(const Section&, const Section&) = default;
+};
+
+/// A fetch item that reads the message itself.
+struct SectionItem {
+  enum class Form { body, binary, binary_size, rfc822, rfc822_header, rfc822_text };
+  enum class Peek { no, yes };
+  Form form = Form::body;
+  Peek peek = Peek::no;
+  Section section;
+  std::optional<Partial> partial;
+  friend bool operator==(const SectionItem&, const SectionItem&) = default;
+};
+
+/// Fetch items that are answered from the view or from stored texts.
+enum FetchBit : std::uint32_t {
+  kFetchUid = 1,
+  kFetchFlags = 2,
+  kFetchInternalDate = 4,
+  kFetchSize = 8,
+  kFetchEnvelope = 16,
+  kFetchBody = 32,
+  kFetchBodyStructure = 64,
+  kFetchModseq = 128,
+  kFetchEmailId = 256,
+  kFetchThreadId = 512,
+};
+
+struct FetchProgram {
+  std::uint32_t items = 0;  ///< of FetchBit
+  std::vector<SectionItem> sections;
+  std::optional<std::uint64_t> changed_since;  ///< RFC 7162 §3.1.4.1
+  bool vanished = false;                       ///< RFC 7162 §3.2.6
+};
+
+/// A calendar day as SEARCH names it: days since 1970-01-01.
+struct Day {
+  std::int32_t days = 0;
+  friend constexpr auto operator<=>(Day, Day) = default;
+};
+
+struct SearchNode {
+  enum class Key {
+    all,
+    both,
+    either,
+    negation,  // both: every child; either: two children; negation: one child
+    flag,
+    recent,
+    fresh,
+    keyword,  // flag: `flags`; fresh: NEW
+    before,
+    on,
+    since,
+    sent_before,
+    sent_on,
+    sent_since,
+    larger,
+    smaller,
+    older,
+    younger,
+    sequence,
+    uid,
+    modseq,
+    email_id,
+    thread_id,
+    from,
+    to,
+    cc,
+    bcc,
+    subject,
+    header,
+    body,
+    text,
+  };
+  Key key = Key::all;
+  Flags flags = 0;
+  Day day;
+  std::uint64_t number = 0;  ///< octets, seconds or MODSEQ
+  std::string name;          ///< keyword, header field name or object id
+  std::string value;         ///< what is looked for, as octets of the command's charset
+  SequenceSet set;
+  std::vector<SearchNode> children;
+  bool reads_messages = false;  ///< this key or one below it needs more than the view
+};
+
+/// RETURN options of SEARCH (RFC 4731, RFC 5182).
+enum SearchReturn : std::uint8_t { kReturnMin = 1, kReturnMax = 2, kReturnAll = 4, kReturnCount = 8, kReturnSave = 16 };
+
+struct SearchProgram {
+  bool extended = false;     ///< RETURN was written
+  std::uint8_t returns = 0;  ///< of SearchReturn; ALL when RETURN () was written
+  std::string charset;       ///< upper case; empty: none written
+  SearchNode root;           ///< key `both`
+  bool uses_modseq = false;  ///< a MODSEQ key anywhere (RFC 7162 §3.1.5)
+};
+
+/// Items of STATUS as bits.
+enum StatusBit : std::uint32_t {
+  kStatusMessages = 1,
+  kStatusUidNext = 2,
+  kStatusUidValidity = 4,
+  kStatusUnseen = 8,
+  kStatusRecent = 16,
+  kStatusDeleted = 32,
+  kStatusSize = 64,
+  kStatusHighestModseq = 128,
+  kStatusAppendLimit = 256,
+  kStatusMailboxId = 512,
+};
+
+/// Selection options of LIST (RFC 5258 §3.1, RFC 6154).
+enum ListSelect : std::uint8_t {
+  kSelectSubscribed = 1,
+  kSelectRemote = 2,
+  kSelectRecursiveMatch = 4,
+  kSelectSpecialUse = 8,
+};
+/// Return options of LIST.
+enum ListReturn : std::uint8_t { kListSubscribed = 1, kListChildren = 2, kListSpecialUse = 4, kListStatus = 8 };
+
+struct ListProgram {
+  std::string reference;              ///< UTF-8
+  std::vector<std::string> patterns;  ///< UTF-8
+  std::uint8_t select = 0;
+  std::uint8_t returns = 0;
+  std::uint32_t status = 0;  ///< of StatusBit, with kListStatus
+  bool extended = false;     ///< a selection or return option or a list of patterns was written
+};
+
+/// Attributes of a mailbox name as bits (RFC 9051 §7.3.1, RFC 6154).
+enum NameBit : std::uint32_t {
+  kNameNoSelect = 1,
+  kNameNonExistent = 2,
+  kNameNoInferiors = 4,
+  kNameHasChildren = 8,
+  kNameHasNoChildren = 16,
+  kNameMarked = 32,
+  kNameUnmarked = 64,
+  kNameSubscribed = 128,
+  kNameRemote = 256,
+  kNameAll = 1 << 9,
+  kNameArchive = 1 << 10,
+  kNameDrafts = 1 << 11,
+  kNameFlagged = 1 << 12,
+  kNameJunk = 1 << 13,
+  kNameSent = 1 << 14,
+  kNameTrash = 1 << 15,
+};
+inline constexpr std::uint32_t kNameSpecialUse =
+    kNameAll | kNameArchive | kNameDrafts | kNameFlagged | kNameJunk | kNameSent | kNameTrash;
+/// The names in the order of the bits.
+inline constexpr std::string_view kNameAttributes[] = {
+    "\\Noselect", "\\NonExistent", "\\Noinferiors", "\\HasChildren", "\\HasNoChildren", "\\Marked",
+    "\\Unmarked", "\\Subscribed",  "\\Remote",      "\\All",         "\\Archive",       "\\Drafts",
+    "\\Flagged",  "\\Junk",        "\\Sent",        "\\Trash"};
+
+enum class Access { read_write, read_only };
+
+/// The QRESYNC parameter of SELECT (RFC 7162 §3.2.5).
+struct Resynchronise {
+  std::uint32_t uid_validity = 0;
+  std::uint64_t modseq = 0;
+  std::optional<SequenceSet> known_uids;
+  std::optional<SequenceSet> sample_numbers;
+  std::optional<SequenceSet> sample_uids;
+};
+
+}  // namespace angarium::protocol::imap
