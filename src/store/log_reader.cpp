@@ -125,17 +125,18 @@ Result<> verify_body_record(File& file, std::uint64_t record, const BodyRef& ref
 }
 
 Result<bool> later_group_exists(File& file, std::uint32_t salt, std::uint64_t offset, std::uint64_t sequence) {
-  constexpr std::size_t kStep = 1u << 20;
-  std::string buffer(kStep + GroupHeader::kSize, '\0');
-  for (std::uint64_t at = offset;; at += kStep) {
-    std::size_t got = TRY(file.read(at, {buffer.data(), buffer.size()}));
+  constexpr std::uint64_t kStep = 1u << 20;
+  std::uint64_t size = TRY(file.size());
+  std::string buffer(std::min(kStep, size - std::min(size, offset)) + GroupHeader::kSize, '\0');
+  for (std::uint64_t at = offset; at < size; at += kStep) {
+    std::size_t got = TRY(file.read(at, buffer));
     for (std::size_t i = 0; i < kStep && i + GroupHeader::kSize <= got; i += kAlignment) {
       if (load_u32(buffer.data() + i) != GroupHeader::kMagic) continue;
       std::optional<GroupHeader> header = GroupHeader::decode({buffer.data() + i, GroupHeader::kSize}, salt);
       if (header && header->sequence > sequence) return true;
     }
-    if (got < buffer.size()) return false;
   }
+  return false;
 }
 
 }  // namespace angarium::store

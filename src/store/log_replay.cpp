@@ -52,7 +52,12 @@ Result<bool> Replay::walk_group(GroupReader& reader, const Segment& segment) {
   std::uint64_t at = reader.offset();
   std::optional<GroupReader::Group> group = TRY(reader.next());
   if (!group) return false;
-  if (group->header.last_sequence() <= from_.sequence) return group->whole;
+  if (group->header.last_sequence() <= from_.sequence) {
+    // The state, or the image it was made from, has it; only the log's end is of interest.
+    if (!group->whole) return damage(segment, at, "a group that was synced is broken");
+    if (segment.phase == Phase::open) end_ = {end_.sequence, segment.number, reader.offset(), end_.chain};
+    return true;
+  }
   if (group->header.sequence != end_.sequence + 1) return false;
   if (group->header.previous_chain != end_.chain)
     return damage(segment, at, "the group does not follow the one before it");

@@ -9,15 +9,21 @@
 #include <rocksdb/utilities/checkpoint.h>
 #include <rocksdb/write_batch.h>
 
+#include <array>
+#include <cstdio>
 #include <mutex>
 
+#include "base/log.h"
 #include "store/state.h"
 #include "store/state_rocksdb_files.h"
 
 namespace angarium::store {
 namespace {
 
-rocksdb::Slice slice(std::string_view octets) { return {octets.data(), octets.size()}; }
+/// RocksDB wants a pointer even to nothing.
+rocksdb::Slice slice(std::string_view octets) {
+  return octets.empty() ? rocksdb::Slice() : rocksdb::Slice(octets.data(), octets.size());
+}
 std::string_view view_of(const rocksdb::Slice& slice) { return {slice.data(), slice.size()}; }
 
 std::unexpected<Error> state_error(const rocksdb::Status& status) {
@@ -60,6 +66,25 @@ class Operands final : public rocksdb::MergeOperator {
 
  private:
   Mergers mergers_;
+};
+
+/// RocksDB's own log goes to ours. Its file logger asserts, in Debian's build, when the disk is full.
+class Reporter final : public rocksdb::Logger {
+ public:
+  Reporter() : rocksdb::Logger(rocksdb::WARN_LEVEL) {}
+  using rocksdb::Logger::Logv;
+  __attribute__((format(printf, 2, 0))) void Logv(const char* format, va_list arguments) override {
+    Logv(rocksdb::WARN_LEVEL, format, arguments);
+  }
+  __attribute__((format(printf, 3, 0))) void Logv(const rocksdb::InfoLogLevel level, const char* format,
+                                                  va_list arguments) override {
+    log::Level ours = level >= rocksdb::ERROR_LEVEL ? log::Level::warning : log::Level::info;
+    if (level < rocksdb::WARN_LEVEL || level == rocksdb::HEADER_LEVEL || !log::enabled(ours)) return;
+    std::array<char, 512> text;
+    if (std::vsnprintf(text.data(), text.size(), format, arguments) > 0)
+      log::write(ours, "store", "rocksdb", {{"text", text.data()}});
+  }
+  void LogHeader(const char* /*format*/, va_list /*arguments*/) override {}
 };
 
 class RocksView final : public ReadView::Body {
@@ -229,8 +254,8 @@ rocksdb::Options database_options(const StateOptions& options) {
   database.max_background_jobs = 2;
   database.allow_concurrent_memtable_write = false;  // one committer writes
   database.avoid_flush_during_shutdown = true;       // the tablet has flushed, or must not
-  database.keep_log_file_num = 2;
-  database.max_log_file_size = 1u << 20;
+  database.info_log = std::make_shared<Reporter>();
+  database.max_bgerror_resume_count = 0;  // the tablet's next flush resumes it
   database.stats_dump_period_sec = 0;
   database.stats_persist_period_sec = 0;
   return database;
@@ -246,9 +271,8 @@ Result<std::unique_ptr<State>> open_rocksdb_state(Volume& volume, const StateOpt
     path = *directory + "/" + std::string(kStateFolder);
   } else {
     path = "/" + std::string(kStateFolder);
-    env = rocksdb::NewCompositeEnv(make_volume_file_system(volume));
+    env = make_volume_env(volume);
     database.env = env.get();
-    database.info_log_level = rocksdb::FATAL_LEVEL;
   }
   rocksdb::DB* opened = nullptr;
   rocksdb::Status status = rocksdb::DB::Open(database, path, &opened);

@@ -1,6 +1,8 @@
 #include "store/state_rocksdb_files.h"
 
+#include <rocksdb/env.h>
 #include <rocksdb/file_system.h>
+#include <rocksdb/system_clock.h>
 
 #include <algorithm>
 
@@ -199,10 +201,28 @@ class VolumeFileSystem final : public rocksdb::FileSystem {
   Volume& volume_;
 };
 
+class ClockWithoutPauses final : public rocksdb::SystemClockWrapper {
+ public:
+  ClockWithoutPauses() : rocksdb::SystemClockWrapper(rocksdb::SystemClock::Default()) {}
+  [[nodiscard]] const char* Name() const override { return "angarium.clock"; }
+  void SleepForMicroseconds(int /*count*/) override {}
+};
+
+class VolumeEnv final : public rocksdb::EnvWrapper {
+ public:
+  explicit VolumeEnv(std::unique_ptr<rocksdb::Env> base) : rocksdb::EnvWrapper(base.get()), base_(std::move(base)) {
+    file_system_ = base_->GetFileSystem();
+    system_clock_ = std::make_shared<ClockWithoutPauses>();
+  }
+
+ private:
+  std::unique_ptr<rocksdb::Env> base_;
+};
+
 }  // namespace
 
-std::shared_ptr<rocksdb::FileSystem> make_volume_file_system(Volume& volume) {
-  return std::make_shared<VolumeFileSystem>(volume);
+std::unique_ptr<rocksdb::Env> make_volume_env(Volume& volume) {
+  return std::make_unique<VolumeEnv>(rocksdb::NewCompositeEnv(std::make_shared<VolumeFileSystem>(volume)));
 }
 
 }  // namespace angarium::store

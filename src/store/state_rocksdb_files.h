@@ -6,13 +6,13 @@
 #include "store/volume.h"
 
 namespace rocksdb {
-class FileSystem;
+class Env;
 }
 
 namespace angarium::store {
 
-/// Every file RocksDB makes goes through the volume, so that what the volume loses or breaks, RocksDB sees. The volume
-/// outlives it.
-std::shared_ptr<rocksdb::FileSystem> make_volume_file_system(Volume& volume);
+/// Every file RocksDB makes goes through the volume, so that what the volume loses or breaks, RocksDB sees. RocksDB's
+/// pauses after a failure are left out: the tablet decides when to try again. The volume outlives it.
+std::unique_ptr<rocksdb::Env> make_volume_env(Volume& volume);
 
 }  // namespace angarium::store

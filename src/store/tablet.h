@@ -69,8 +69,8 @@ class Completion {
 
   /// Called exactly once, from the committer's thread (Threads::none: from commit_waiting()), in the order of the
   /// enqueue calls, after the batch is durable and visible to readers, or with the reason why it is not. Brief: store
-  /// the result; the Wake follows. The store does not touch this object afterwards. After kStopped or kInputOutput
-  /// nobody knows whether the batch is in the log until the tablet is opened again.
+  /// the result; the Wake follows. The store does not touch this object afterwards. After kStopped
+  /// nobody knows whether the batch is in the log until the tablet is opened again; after any other error it is not.
   virtual void completed(Result<CommitInfo> result) noexcept = 0;
 
   /// The batch, given back: valid from completed() on, for body_ref().
