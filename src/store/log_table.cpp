@@ -71,7 +71,7 @@ std::string Table::encode() const {
 
 Result<Table> Table::decode(std::string_view text) {
   std::string_view first = text.substr(0, text.find('\n'));
-  if (first.starts_with("angarium-store ") && first != kFirstLine)
+  if (first.size() < text.size() && first.starts_with("angarium-store ") && first != kFirstLine)
     return fail(kFormat, "the store is of another format: " + escape_controls(first, 64));
   constexpr std::size_t kLastLine = 13;  // "crc " and eight digits and a line feed
   if (text.size() < kLastLine) return fail(kDamaged, "the table is cut short");

@@ -202,8 +202,8 @@ struct SweepOptions {
 struct SweepReport {
   std::uint64_t segments_swept = 0;
   std::uint64_t octets_copied = 0;
-  std::uint64_t octets_freed = 0;    ///< given back now
-  std::uint64_t octets_waiting = 0;  ///< to be given back after the grace
+  std::uint64_t octets_freed = 0;    ///< what this run gives back, once the grace is over
+  std::uint64_t octets_waiting = 0;  ///< in segments that are swept and wait for the grace to end
 };
 
 /// One open tablet. Every method may be called from any thread unless it says otherwise; those that may wait for the

@@ -39,8 +39,7 @@ Result<SweepReport> Sweep::run() {
   TRY(engine_.remove_retired());
   for (const Segment& segment : engine_.segments_.all())
     if (segment.phase == Phase::retired) report_.octets_waiting += segment.size;
-  std::uint64_t retired = retired_octets_;
-  report_.octets_freed = retired > report_.octets_waiting ? retired - report_.octets_waiting : 0;
+  report_.octets_freed = retired_octets_ > report_.octets_copied ? retired_octets_ - report_.octets_copied : 0;
   return report_;
 }
 

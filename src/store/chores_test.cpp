@@ -1,0 +1,321 @@
+// Damage is reported and never served; sweeping, images, rebuilding and snapshots keep what lives.
+#include <thread>
+
+#include "store/format.h"
+#include "store/log_segments.h"
+#include "store/model.h"
+#include "store/volume_faulty.h"
+#include "store/volume_memory.h"
+#include "support/test.h"
+
+namespace angarium::store {
+namespace {
+
+using namespace angarium::store::testing;
+
+class Fixture {
+ public:
+  explicit Fixture(StateKind state = StateKind::sorted) {
+    options.state = state;
+    options.threads = Threads::none;
+    options.segment_size = 64u << 10;
+    options.body_segment_size = 100'000;
+    options.reserve = 0;
+    options.clock = &clock;
+    options.random = &random;
+    options.mergers['m'] = &merger_;
+    options.body_refs = &refs_;
+  }
+  Result<std::unique_ptr<Tablet>> try_open() {
+    tablet.reset();
+    return Tablet::open(TRY(open_faulty_volume(disk)), options);
+  }
+  Tablet& open() {
+    auto opened = try_open();
+    if (!opened) FAIL(opened.error().text());
+    tablet = std::move(*opened);
+    return *tablet;
+  }
+  /// Random work; `contents` follows it.
+  void work(int batches) {
+    for (int i = 0; i < batches; ++i) {
+      Plan plan = author_.plan(contents);
+      plan.expectations.clear();
+      if (i % 10 == 0) {
+        auto writer = tablet->open_body();
+        Change change{Change::Kind::put_body, author_.key('e'), "large", random.octets(70'000), {}};
+        REQUIRE((*writer)->append(change.body).has_value());
+        change.large = (*writer)->seal().value();
+        plan.changes.push_back(change);
+      }
+      REQUIRE(tablet->commit_and_wait(plan.batch()).has_value());
+      plan.apply(contents);
+    }
+  }
+  void check() {
+    auto is = read_all(*tablet);
+    if (!is) FAIL(is.error().text());
+    CHECK(*is == contents);
+  }
+
+  SeededRandom random{42};
+  ManualClock clock;
+  std::shared_ptr<FaultyDisk> disk = std::make_shared<FaultyDisk>(1);
+  TabletOptions options;
+  Contents contents;
+  std::unique_ptr<Tablet> tablet;
+
+ private:
+  AppendMerger merger_;
+  TailRefs refs_;
+  Author author_{random, 5000};
+};
+
+std::vector<std::string> state_files(const FaultyDisk& disk) {
+  std::vector<std::string> names;
+  for (const FileEntry& file : disk.files())
+    if (file.name.starts_with("state/")) names.push_back(file.name);
+  return names;
+}
+
+}  // namespace
+
+TEST_CASE(
+    "sweeping frees what is dead, moves what lives, and references stay valid; rebuilding gives the same contents") {
+  for (StateKind kind : {StateKind::sorted, StateKind::rocksdb}) {
+    Fixture f(kind);
+    f.options.grace = std::chrono::hours(1);
+    f.open();
+    std::uint64_t freed = 0;
+    std::uint64_t swept = 0;
+    for (int round = 0; round < 6; ++round) {
+      f.work(60);
+      f.clock.advance(std::chrono::hours(2));
+      auto report = f.tablet->sweep({.dead_share = 0.2});
+      if (!report) FAIL(report.error().text());
+      swept += report->segments_swept;
+      freed += report->octets_freed;
+      f.check();
+      auto verified = f.tablet->verify();
+      REQUIRE(verified.has_value());
+      if (!verified->damage.empty()) FAIL(verified->damage.front());
+      if (round == 3) REQUIRE(f.tablet->write_image().has_value());
+      f.open();
+      f.check();
+    }
+    CHECK(swept > 5);
+    CHECK(freed > 500'000);
+    f.tablet.reset();
+    REQUIRE(rebuild(open_faulty_volume(f.disk).value(), f.options).has_value());
+    f.open();
+    f.check();
+  }
+}
+
+TEST_CASE("a body that died stays readable for the grace and is missing after it") {
+  Fixture f;
+  f.options.grace = std::chrono::hours(1);
+  f.open();
+  auto writer = f.tablet->open_body();
+  REQUIRE((*writer)->append(std::string(150'000, 'x')).has_value());
+  BodyRef ref = (*writer)->seal().value();
+  writer->reset();
+  std::string octets(150'000, '\0');
+  f.tablet->commit_waiting();  // the full segment is sealed
+  REQUIRE(f.tablet->sweep({}).has_value());
+  CHECK(f.tablet->read_body(ref, 0, octets).has_value());  // younger than the grace: not even looked at
+  f.clock.advance(std::chrono::minutes(61));
+  CHECK(f.tablet->sweep({})->octets_waiting > 150'000);
+  CHECK(f.tablet->read_body(ref, 0, octets).has_value());
+  f.clock.jump(std::chrono::hours(-48));  // a clock set back keeps nothing for ever
+  CHECK(f.tablet->sweep({})->octets_waiting == 0);
+  CHECK(f.tablet->read_body(ref, 0, octets).error().is(kMissing));
+}
+
+TEST_CASE("an image lets sweeping drop old metadata, and a lost state begins with it") {
+  Fixture f;
+  f.options.grace = Duration(0);
+  f.open();
+  f.work(100);
+  REQUIRE(f.tablet->write_image().has_value());
+  f.work(20);
+  f.clock.advance(std::chrono::seconds(1));
+  REQUIRE(f.tablet->sweep({.dead_share = 0.01}).has_value());
+  f.clock.advance(std::chrono::seconds(1));
+  REQUIRE(f.tablet->sweep({.dead_share = 0.01}).has_value());
+  f.check();
+  f.tablet.reset();
+  for (const std::string& name : state_files(*f.disk))
+    REQUIRE(open_faulty_volume(f.disk).value()->remove(name).has_value());
+  f.open();
+  CHECK(f.tablet->stats().replayed < 60);
+  f.check();
+}
+
+TEST_CASE("a snapshot is a store of its own, as of one moment, taken while batches go on") {
+  TabletOptions options;
+  options.segment_size = 1u << 20;
+  TailRefs refs;
+  AppendMerger merger;
+  options.mergers['m'] = &merger;
+  options.body_refs = &refs;
+  Directory place;
+  auto tablet = Tablet::open(open_local_volume(place.path() + "/store").value(), options).value();
+  SeededRandom random(3);
+  Author author(random, 50'000);
+  Contents contents;
+  std::vector<Contents> history{contents};
+  auto commit = [&] {
+    Plan plan = author.plan(contents);
+    plan.expectations.clear();
+    REQUIRE(tablet->commit_and_wait(plan.batch()).has_value());
+    plan.apply(contents);
+    history.push_back(contents);
+  };
+  for (int i = 0; i < 100; ++i) commit();
+  std::size_t before = history.size() - 1;
+  Result<> taken;
+  std::thread beside([&] { taken = tablet->snapshot(place.path() + "/copy"); });
+  for (int i = 0; i < 100; ++i) commit();
+  beside.join();
+  if (!taken) FAIL(taken.error().text());
+  CHECK(tablet->snapshot(place.path() + "/copy").error().is(kUnsupported));  // it is not empty
+  auto copy = Tablet::open(open_local_volume(place.path() + "/copy").value(), options).value();
+  REQUIRE(copy->sequence() >= before);
+  REQUIRE(copy->sequence() < history.size());
+  CHECK(read_all(*copy).value() == history[copy->sequence()]);
+  CHECK(copy->verify()->damage.empty());
+}
+
+TEST_CASE("every flipped bit of a record is found by verify, and reads give the right octets or an error") {
+  Fixture f;
+  f.open();
+  f.work(40);
+  f.tablet.reset();  // flushed
+  std::string name = segment_name(1);
+  std::uint64_t end = 0;
+  for (const FileEntry& file : f.disk->files())
+    if (file.name == name) end = file.size;
+  std::string content = f.disk->content(name);
+  end = content.find_last_not_of('\0') + 1;
+  std::uint64_t found = 0;
+  std::uint64_t flips = 0;
+  std::uint64_t harmless = 0;
+  for (std::uint64_t at = 0; at < end; at += 97) {
+    ++flips;
+    int bit = static_cast<int>(at % 8);
+    REQUIRE(f.disk->flip(name, at, bit));
+    auto opened = f.try_open();
+    if (!opened) {
+      CHECK(opened.error().is(kDamaged));
+      ++found;
+    } else {
+      f.tablet = std::move(*opened);
+      auto report = f.tablet->verify();
+      REQUIRE(report.has_value());
+      bool padding = content[at] == '\0';
+      if (!report->damage.empty()) {
+        ++found;
+      } else {
+        CHECK(padding);  // the only octets no checksum covers are the zeros between records
+        ++harmless;
+      }
+      auto is = read_all(*f.tablet);
+      if (is) {
+        CHECK(*is == f.contents);
+      } else {
+        CHECK(is.error().is(kDamaged));
+      }
+      f.tablet.reset();
+    }
+    REQUIRE(f.disk->flip(name, at, bit));
+  }
+  MESSAGE(flips, " flips, ", found, " found, ", harmless, " in padding");
+  CHECK(found + harmless == flips);
+  CHECK(harmless * 20 < flips);
+}
+
+TEST_CASE("a broken group before the last one stops the opening: damage is no torn tail") {
+  Fixture f;
+  f.options.segment_size = 1u << 20;
+  f.open();
+  f.work(9);
+  std::string content = f.disk->content(segment_name(1));
+  f.disk->crash();  // the state was never flushed: all of the log is replayed
+  f.tablet.reset();
+  std::uint64_t second = content.find("AGRP", SegmentHeader::kSize + 4);
+  REQUIRE(second != content.npos);
+  for (std::uint64_t at :
+       {std::uint64_t{SegmentHeader::kSize}, second, second + 8, second + 30, second + GroupHeader::kSize}) {
+    REQUIRE(f.disk->flip(segment_name(1), at, 3));
+    auto opened = f.try_open();
+    REQUIRE_FALSE(opened.has_value());
+    CHECK(opened.error().is(kDamaged));
+    REQUIRE(f.disk->flip(segment_name(1), at, 3));
+  }
+  f.open();
+  f.check();
+}
+
+TEST_CASE("a log cut at any octet opens with a prefix of what was written") {
+  Fixture f;
+  f.open();
+  std::vector<Contents> history{{}};
+  for (int i = 0; i < 3; ++i) {
+    f.work(1);
+    history.push_back(f.contents);
+  }
+  std::string name = segment_name(1);
+  std::string content = f.disk->content(name);
+  std::size_t end = content.find_last_not_of('\0') + 1;
+  f.disk->crash();
+  f.tablet.reset();
+  for (std::size_t cut = SegmentHeader::kSize; cut < end; cut += cut < 2000 ? 1 : 41) {
+    auto disk = std::make_shared<MemoryDisk>();
+    for (const FileEntry& file : f.disk->files())
+      if (!file.name.starts_with("state/"))
+        disk->files[file.name] = std::make_shared<MemoryDisk::Content>(f.disk->content(file.name));
+    std::string& octets = disk->files[name]->octets;
+    std::fill(octets.begin() + static_cast<std::ptrdiff_t>(cut), octets.end(), '\0');
+    auto opened = Tablet::open(open_memory_volume(disk).value(), f.options);
+    if (!opened) FAIL("cut at " << cut << ": " << opened.error().text());
+    REQUIRE((*opened)->sequence() < history.size());
+    auto is = read_all(**opened);
+    REQUIRE(is.has_value());
+    CHECK(*is == history[(*opened)->sequence()]);
+    Batch batch;
+    batch.put("k", "goes on");
+    CHECK((*opened)->commit_and_wait(std::move(batch)).has_value());
+  }
+}
+
+TEST_CASE("a table that is damaged, missing or of another format is refused with its own error") {
+  Fixture f;
+  f.open();
+  f.work(5);
+  f.tablet.reset();
+  std::string table = f.disk->content("table");
+  auto with = [&](std::string text) {
+    REQUIRE(open_faulty_volume(f.disk).value()->replace("table", text).has_value());
+    auto opened = f.try_open();
+    REQUIRE_FALSE(opened.has_value());
+    return std::string(opened.error().kind().name);
+  };
+  for (std::size_t cut = 0; cut < table.size(); ++cut) CHECK(with(table.substr(0, cut)) == "store.damaged");
+  std::string newer = table;
+  newer.replace(0, 16, "angarium-store 2");
+  CHECK(with(newer) == "store.format");
+  std::string flipped = table;
+  flipped[table.size() / 2] ^= 1;
+  CHECK(with(flipped) == "store.damaged");
+  REQUIRE(open_faulty_volume(f.disk).value()->remove("table").has_value());
+  CHECK(f.try_open().error().is(kDamaged));
+  REQUIRE(open_faulty_volume(f.disk).value()->replace("table", table).has_value());
+  f.open();
+  f.check();
+  f.tablet.reset();
+  REQUIRE(open_faulty_volume(f.disk).value()->remove(segment_name(1)).has_value());
+  CHECK(f.try_open().error().is(kDamaged));
+}
+
+}  // namespace angarium::store
