@@ -2,12 +2,14 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <set>
 
 namespace angarium::store {
 namespace {
 
 const std::string kTable(kTableName);
+constexpr std::uint64_t kZeroStep = 2u << 20;
 
 }  // namespace
 
@@ -51,7 +53,7 @@ Result<> Segments::remove_leftovers() {
   return {};
 }
 
-Result<Segments::Created> Segments::create(SegmentKind kind, Phase phase, std::uint64_t length) {
+Result<Segments::Created> Segments::create(SegmentKind kind, Phase phase, const Room& room) {
   SegmentHeader header;
   {
     std::lock_guard lock(mutex_);
@@ -64,7 +66,12 @@ Result<Segments::Created> Segments::create(SegmentKind kind, Phase phase, std::u
   std::string name = segment_name(header.number);
   std::shared_ptr<File> file = TRY(volume_.open(name, Opening::create));
   auto prepare = [&]() -> Result<> {
-    if (length > 0) TRY(file->preallocate(length));
+    if (room.reserved > 0) TRY(file->preallocate(room.reserved));
+    // In steps, so that commits to the segment before this one do not wait behind one long write.
+    for (std::uint64_t at = 0; at < room.zeroed; at += kZeroStep) {
+      TRY(file->zero(at, std::min(kZeroStep, room.zeroed - at)));
+      TRY(file->sync());
+    }
     auto octets = header.encode();
     TRY(file->write(0, std::string_view(octets.data(), octets.size())));
     return file->sync();

@@ -28,8 +28,14 @@ class Segments {
     Segment segment;
     std::shared_ptr<File> file;
   };
-  /// Makes a segment of `length` preallocated octets, with its header, and enters it into the table. Durable.
-  Result<Created> create(SegmentKind kind, Phase phase, std::uint64_t length);
+  /// Octets of a new segment: reserved so that appending never runs out of room, and zeroed so that a sync need not
+  /// write the file system's journal, at the price of writing everything twice.
+  struct Room {
+    std::uint64_t reserved = 0;
+    std::uint64_t zeroed = 0;
+  };
+  /// Makes a segment with its header and enters it into the table. Durable.
+  Result<Created> create(SegmentKind kind, Phase phase, const Room& room);
   /// Changes the table and saves it in one durable step; on an error the table is as before.
   Result<> change(const std::function<void(std::map<std::uint32_t, Segment>&)>& how);
   /// Takes a segment out of the table, then removes its file.

@@ -1,11 +1,15 @@
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "base/log.h"
 #include "store/batch_access.h"
 #include "store/tablet_engine.h"
 
 namespace angarium::store {
 namespace {
+
+constexpr std::uint64_t kFirstSegment = 4u << 20;
 
 /// Waits for one batch.
 class Waiting final : public Completion {
@@ -91,11 +95,16 @@ Result<> Engine::start() {
       spare_ = Segments::Created{segment, file};
     }
   }
-  if (!active_.file) {
-    active_ = spare_ ? *std::exchange(spare_, std::nullopt)
-                     : TRY(segments_.create(SegmentKind::log, Phase::open, options_.segment_size));
-    end_ = {end_.sequence, active_.segment.number, SegmentHeader::kSize, end_.chain};
+  if (!active_.file && spare_) active_ = *std::exchange(spare_, std::nullopt);
+  if (active_.file) {
+    active_size_ = TRY(active_.file->size());
+  } else {
+    // The first one is short, so that a new store is there at once; the keeper prepares the next meanwhile.
+    active_size_ = std::min(options_.segment_size, kFirstSegment);
+    active_ = TRY(segments_.create(SegmentKind::log, Phase::open, {active_size_, active_size_}));
   }
+  if (end_.segment != active_.segment.number)
+    end_ = {end_.sequence, active_.segment.number, SegmentHeader::kSize, end_.chain};
   active_bodies_ = TRY(describe_sealed(segments_, active_.segment, {})).bodies;
   look_at_space();
   running_ = true;

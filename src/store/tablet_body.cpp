@@ -81,7 +81,7 @@ Result<std::unique_ptr<BodyWriter>> Engine::open_body() {
       return std::make_unique<StreamedBody>(*this, std::move(taken));
     }
   }
-  Segments::Created made = TRY(segments_.create(SegmentKind::bodies, Phase::open, 0));
+  Segments::Created made = TRY(segments_.create(SegmentKind::bodies, Phase::open, {}));
   return std::make_unique<StreamedBody>(*this, BodySegment{std::move(made), SegmentHeader::kSize});
 }
 

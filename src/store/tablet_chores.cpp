@@ -14,7 +14,7 @@ Result<> Engine::write_image() {
 }
 
 Result<> Engine::write_image_locked() {
-  Segments::Created made = TRY(segments_.create(SegmentKind::image, Phase::filling, 0));
+  Segments::Created made = TRY(segments_.create(SegmentKind::image, Phase::filling, {}));
   Result<Segment> image = store::write_image(*state_, state_->view(), *made.file, made.segment);
   if (!image) {
     TRY(segments_.remove(made.segment.number));

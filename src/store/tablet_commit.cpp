@@ -7,6 +7,13 @@
 #include "store/tablet_engine.h"
 
 namespace angarium::store {
+namespace {
+
+/// Groups smaller than this on average wait for the journal more than for the disk, so their segments are zeroed
+/// beforehand. Larger ones are not: everything would be written twice for little.
+constexpr std::uint64_t kSmallGroup = 8u << 10;
+
+}  // namespace
 
 void Engine::enqueue(Batch batch, Completion& completion) {
   if (!queue_.push(std::move(batch), completion)) completion.completed(fail(kStopped, "the store is closing"));
@@ -79,6 +86,7 @@ Result<> Engine::write_group() {
     return fail(kStopped, "the state could not take the batch: " + applied.error().text());
   }
   active_bodies_ += header.bodies_length;
+  ++active_groups_;
   sequence_.store(end_.sequence, std::memory_order_release);
   groups_.fetch_add(1, std::memory_order_relaxed);
   std::lock_guard lock(keeper_mutex_);
@@ -111,7 +119,7 @@ Result<> Engine::put_group(const GroupHeader& header) {
 
 /// Goes on to the spare segment if the group does not fit.
 Result<> Engine::make_room(std::uint64_t length) {
-  bool fits = end_.offset + length <= options_.segment_size || end_.offset == SegmentHeader::kSize;
+  bool fits = end_.offset + length <= active_size_ || end_.offset == SegmentHeader::kSize;
   if (fits) return {};
   std::unique_lock lock(keeper_mutex_);
   if (options_.threads == Threads::none) {
@@ -126,6 +134,9 @@ Result<> Engine::make_room(std::uint64_t length) {
     if (!spare_) return spare_failed_ ? std::unexpected(*spare_failed_) : fail(kStopped, "the store has stopped");
   }
   rolled_.push_back({active_.segment, end_, std::exchange(active_bodies_, 0)});
+  if (active_groups_ > 0) small_groups_ = end_.offset / active_groups_ < kSmallGroup;
+  active_groups_ = 0;
+  active_size_ = options_.segment_size;
   active_ = *std::exchange(spare_, std::nullopt);
   end_ = {end_.sequence, active_.segment.number, SegmentHeader::kSize, end_.chain};
   keeper_nudged_ = true;

@@ -120,6 +120,8 @@ class Engine final : public Tablet {
   Overlay overlay_;
   Segments::Created active_;
   LogPosition end_;
+  std::uint64_t active_size_ = 0;    // octets of the active segment that are reserved
+  std::uint64_t active_groups_ = 0;  // groups written to it
   std::uint64_t active_bodies_ = 0;  // octets of body records in the active segment
 
   // Between committer and keeper.
@@ -128,6 +130,7 @@ class Engine final : public Tablet {
   std::condition_variable spare_made_;
   std::optional<Segments::Created> spare_;
   std::optional<Error> spare_failed_;
+  bool small_groups_ = true;  // of late: zeroing a spare pays
   struct Rolled {
     Segment segment;
     LogPosition end;

@@ -42,11 +42,13 @@ void Engine::keep() {
 }
 
 Result<> Engine::make_spare() {
+  Segments::Room room{options_.segment_size, 0};
   {
     std::lock_guard lock(keeper_mutex_);
     if (spare_) return {};
+    if (small_groups_) room.zeroed = room.reserved;
   }
-  Result<Segments::Created> made = segments_.create(SegmentKind::log, Phase::open, options_.segment_size);
+  Result<Segments::Created> made = segments_.create(SegmentKind::log, Phase::open, room);
   std::lock_guard lock(keeper_mutex_);
   if (made) {
     spare_ = std::move(*made);

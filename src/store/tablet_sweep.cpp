@@ -146,7 +146,7 @@ Result<> Sweep::rewrite(const Segment& victim) {
   std::optional<Segment> written;
   if (groups || !living.empty()) {
     Segments::Created made =
-        TRY(engine_.segments_.create(groups ? SegmentKind::log : SegmentKind::bodies, Phase::filling, 0));
+        TRY(engine_.segments_.create(groups ? SegmentKind::log : SegmentKind::bodies, Phase::filling, {}));
     Result<Segment> copied = groups ? copy_groups(victim, living, made) : copy_bodies(victim, living, made);
     if (!copied) {
       TRY(engine_.segments_.remove(made.segment.number));
