@@ -1,0 +1,385 @@
+#include "agent/administrator.h"
+
+#include <unistd.h>
+
+#include <array>
+#include <boost/json.hpp>
+
+#include "account/password.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "mailbox/verify.h"
+
+namespace angarium::agent {
+namespace {
+
+namespace json = boost::json;
+using account::Account;
+using account::Alias;
+using account::Domain;
+using control::Request;
+
+constexpr ErrorKind kUsageError{"agent.usage", Fault::syntax, Lasting::permanent};
+constexpr ErrorKind kRefused{"agent.refused", Fault::user, Lasting::permanent};
+
+/// What verbs work with.
+struct Work {
+  Services& services;
+  Request request;
+  control::Tell tell;
+};
+using Answer = Result<json::value>;
+
+json::object show(const Domain& domain) {
+  return {{"domain", domain.name},
+          {"catch_all", domain.catch_all},
+          {"postmaster", domain.postmaster},
+          {"created", to_rfc3339(domain.created)}};
+}
+
+json::object show(const Account& account) {
+  return {{"address", account.address},
+          {"id", account.id},
+          {"name", account.name},
+          {"status", account.status == account::Status::enabled ? "enabled" : "disabled"},
+          {"quota_octets", account.quota.octets},
+          {"quota_messages", account.quota.messages},
+          {"password_set", !account.credentials.argon2id.empty()},
+          {"created", to_rfc3339(account.created)}};
+}
+
+json::object show(const Alias& alias) {
+  json::array targets;
+  for (const std::string& target : alias.targets) targets.push_back(json::string(target));
+  return {{"address", alias.address},
+          {"kind", alias.kind == Alias::Kind::alias ? "alias" : "group"},
+          {"targets", std::move(targets)},
+          {"created", to_rfc3339(alias.created)}};
+}
+
+template <class T>
+json::value show_all(const std::vector<T>& all) {
+  json::array array;
+  for (const T& one : all) array.push_back(show(one));
+  return array;
+}
+
+Result<std::uint64_t> number(const Request& request, std::string_view name) {
+  const auto value = parse_number<std::uint64_t>(request.get(name));
+  if (!value) return fail(kUsageError, "'" + std::string(name) + "' is a whole number");
+  return *value;
+}
+
+/// quota_octets and quota_messages, where given.
+Result<> read_quota(const Request& request, account::Quota& quota) {
+  if (request.has("quota_octets")) quota.octets = TRY(number(request, "quota_octets"));
+  if (request.has("quota_messages")) quota.messages = TRY(number(request, "quota_messages"));
+  return {};
+}
+
+mailbox::QuotaLimits limits_of(const account::Quota& quota) {
+  return {.octets = quota.octets, .messages = quota.messages};
+}
+
+/// Runs a piece that waits for the disk on the pool.
+template <class Piece>
+auto on_pool(Work& work, Piece piece) {
+  return io::run(work.services.pool(), std::move(piece));
+}
+
+/// The password of the request, or a new one, which the caller is then shown.
+struct Password {
+  std::string text;
+  bool generated = false;
+};
+Password password_of(const Request& request) {
+  if (request.has("password")) return {std::string(request.get("password")), false};
+  return {account::generate_password(), true};
+}
+
+// account.add address [name] [quota_octets] [quota_messages] [password]
+io::Task<Answer> account_add(Work work) {
+  Password password = password_of(work.request);
+  account::Directory::NewAccount wanted{.address = std::string(work.request.get("address")),
+                                        .name = std::string(work.request.get("name")),
+                                        .quota = {},
+                                        .credentials = {}};
+  CO_TRY(read_quota(work.request, wanted.quota));
+  Services& services = work.services;
+  const Account added =
+      CO_TRY(co_await on_pool(work, [&services, wanted, text = password.text]() mutable -> Result<Account> {
+        wanted.credentials = TRY(account::make_credentials(text, services.password_cost()));
+        wipe(text);
+        return services.directory().add_account(wanted);
+      }));
+  // Mail can be delivered only once the mailboxes are there; until then SMTP answers 450.
+  CO_TRY(co_await services.mail().create_account(added.id, limits_of(added.quota)));
+  json::object shown = show(added);
+  if (password.generated) shown["password"] = password.text;
+  co_return shown;
+}
+
+// account.list [domain]
+io::Task<Answer> account_list(Work work) {
+  co_return show_all(
+      CO_TRY(co_await on_pool(work, [&services = work.services, domain = std::string(work.request.get("domain"))] {
+        return services.directory().accounts(domain);
+      })));
+}
+
+// account.show address
+io::Task<Answer> account_show(Work work) {
+  const std::string address(work.request.get("address"));
+  const auto found = CO_TRY(
+      co_await on_pool(work, [&services = work.services, address] { return services.directory().account(address); }));
+  if (!found) co_return fail(account::kUnknown, "there is no account " + escape_controls(address));
+  json::object shown = show(*found);
+  auto mail = co_await work.services.mail().account(found->id);
+  if (mail) {
+    const mailbox::Quota quota = (*mail)->quota();
+    shown["used_octets"] = quota.octets;
+    shown["used_messages"] = quota.messages;
+  }
+  co_return shown;
+}
+
+// account.set address [name] [quota_octets] [quota_messages] [status]
+io::Task<Answer> account_set(Work work) {
+  account::Quota quota;
+  CO_TRY(read_quota(work.request, quota));
+  const std::string_view status = work.request.get("status");
+  if (!status.empty() && status != "enabled" && status != "disabled")
+    co_return fail(kUsageError, "the status is enabled or disabled");
+  const Request& request = work.request;
+  const Account changed = CO_TRY(co_await on_pool(work, [&services = work.services, request, quota] {
+    return services.directory().change_account(request.get("address"), [&](Account& account) {
+      if (request.has("name")) account.name = request.get("name");
+      if (request.has("quota_octets")) account.quota.octets = quota.octets;
+      if (request.has("quota_messages")) account.quota.messages = quota.messages;
+      if (request.has("status"))
+        account.status = request.get("status") == "enabled" ? account::Status::enabled : account::Status::disabled;
+    });
+  }));
+  const auto mail = CO_TRY(co_await work.services.mail().account(changed.id));
+  CO_TRY(co_await mail->set_quota(limits_of(changed.quota)));
+  co_return show(changed);
+}
+
+// account.password address [password]
+io::Task<Answer> account_password(Work work) {
+  Password password = password_of(work.request);
+  const Account changed =
+      CO_TRY(co_await on_pool(work,
+                              [&services = work.services, address = std::string(work.request.get("address")),
+                               text = password.text]() mutable -> Result<Account> {
+                                const account::Credentials fresh =
+                                    TRY(account::make_credentials(text, services.password_cost()));
+                                wipe(text);
+                                return services.directory().change_account(address, [&](Account& account) {
+                                  const std::uint64_t version = account.credentials.version;
+                                  account.credentials = fresh;
+                                  account.credentials.version = version + 1;
+                                });
+                              }));
+  json::object shown = show(changed);
+  if (password.generated) shown["password"] = password.text;
+  co_return shown;
+}
+
+// account.remove address
+io::Task<Answer> account_remove(Work work) {
+  const Account removed =
+      CO_TRY(co_await on_pool(work, [&services = work.services, address = std::string(work.request.get("address"))] {
+        return services.directory().remove_account(address);
+      }));
+  CO_TRY(co_await work.services.mail().remove_account(removed.id));
+  co_return show(removed);
+}
+
+// domain.add domain
+io::Task<Answer> domain_add(Work work) {
+  co_return show(
+      CO_TRY(co_await on_pool(work, [&services = work.services, domain = std::string(work.request.get("domain"))] {
+        return services.directory().add_domain(domain);
+      })));
+}
+
+// domain.list
+io::Task<Answer> domain_list(Work work) {
+  co_return show_all(
+      CO_TRY(co_await on_pool(work, [&services = work.services] { return services.directory().domains(); })));
+}
+
+// domain.show domain
+io::Task<Answer> domain_show(Work work) {
+  const std::string name(work.request.get("domain"));
+  const auto found =
+      CO_TRY(co_await on_pool(work, [&services = work.services, name] { return services.directory().domain(name); }));
+  if (!found) co_return fail(account::kUnknown, "there is no domain " + escape_controls(name));
+  co_return show(*found);
+}
+
+// domain.set domain catch_all (an address, or empty)
+io::Task<Answer> domain_set(Work work) {
+  if (!work.request.has("catch_all")) co_return fail(kUsageError, "nothing to set; a domain has --catch-all");
+  co_return show(
+      CO_TRY(co_await on_pool(work, [&services = work.services, domain = std::string(work.request.get("domain")),
+                                     target = std::string(work.request.get("catch_all"))] {
+        return services.directory().set_catch_all(domain, target);
+      })));
+}
+
+// domain.remove domain
+io::Task<Answer> domain_remove(Work work) {
+  CO_TRY(co_await on_pool(work, [&services = work.services, domain = std::string(work.request.get("domain"))] {
+    return services.directory().remove_domain(domain);
+  }));
+  co_return json::object{{"domain", std::string(work.request.get("domain"))}};
+}
+
+// alias.add address target… [kind]
+io::Task<Answer> alias_add(Work work) {
+  const auto kind = work.request.get("kind") == "group" ? Alias::Kind::group : Alias::Kind::alias;
+  co_return show(CO_TRY(co_await on_pool(
+      work,
+      [&services = work.services, kind, address = std::string(work.request.get("address")),
+       targets = work.request.all("target")] { return services.directory().add_alias(address, kind, targets); })));
+}
+
+// alias.list [domain] [kind]
+io::Task<Answer> alias_list(Work work) {
+  auto all =
+      CO_TRY(co_await on_pool(work, [&services = work.services, domain = std::string(work.request.get("domain"))] {
+        return services.directory().aliases(domain);
+      }));
+  if (work.request.has("kind"))
+    std::erase_if(all, [&](const Alias& alias) {
+      return (alias.kind == Alias::Kind::group) != (work.request.get("kind") == "group");
+    });
+  co_return show_all(all);
+}
+
+// alias.show address
+io::Task<Answer> alias_show(Work work) {
+  const std::string address(work.request.get("address"));
+  const auto found = CO_TRY(
+      co_await on_pool(work, [&services = work.services, address] { return services.directory().alias(address); }));
+  if (!found) co_return fail(account::kUnknown, "there is no alias " + escape_controls(address));
+  co_return show(*found);
+}
+
+// alias.remove address
+io::Task<Answer> alias_remove(Work work) {
+  CO_TRY(co_await on_pool(work, [&services = work.services, address = std::string(work.request.get("address"))] {
+    return services.directory().remove_alias(address);
+  }));
+  co_return json::object{{"address", std::string(work.request.get("address"))}};
+}
+
+// store.verify
+io::Task<Answer> store_verify(Work work) {
+  struct Both {
+    store::VerifyReport store;
+    mailbox::MailReport mail;
+  };
+  const Both both = CO_TRY(co_await on_pool(work, [&services = work.services, tell = work.tell]() -> Result<Both> {
+    Both reports;
+    reports.store = TRY(services.tablet().verify([&](std::uint64_t done, std::uint64_t all) { tell({done, all}); }));
+    reports.mail = TRY(mailbox::verify_mail(services.tablet()));
+    return reports;
+  }));
+  json::array damage;
+  for (const std::string& line : both.store.damage) damage.push_back(json::string(line));
+  for (const std::string& line : both.mail.damage) damage.push_back(json::string(line));
+  co_return json::object{
+      {"segments", both.store.segments}, {"groups", both.store.groups},    {"bodies", both.store.bodies},
+      {"octets", both.store.octets},     {"accounts", both.mail.accounts}, {"mailboxes", both.mail.mailboxes},
+      {"messages", both.mail.messages},  {"emails", both.mail.emails},     {"damage", std::move(damage)}};
+}
+
+// store.snapshot directory
+io::Task<Answer> store_snapshot(Work work) {
+  const std::string directory(work.request.get("directory"));
+  CO_TRY(
+      co_await on_pool(work, [&services = work.services, directory] { return services.tablet().snapshot(directory); }));
+  co_return json::object{{"directory", directory}};
+}
+
+// store.sweep
+io::Task<Answer> store_sweep(Work work) {
+  const store::SweepReport report = CO_TRY(co_await on_pool(work, [&services = work.services, tell = work.tell] {
+    store::SweepOptions options;
+    options.progress = [&](std::uint64_t done, std::uint64_t all) { tell({done, all}); };
+    return services.tablet().sweep(options);
+  }));
+  co_return json::object{{"segments_swept", report.segments_swept},
+                         {"octets_copied", report.octets_copied},
+                         {"octets_freed", report.octets_freed},
+                         {"octets_waiting", report.octets_waiting}};
+}
+
+// store.status
+io::Task<Answer> store_status(Work work) {
+  const store::Stats stats =
+      CO_TRY(co_await on_pool(work, [&services = work.services] { return services.tablet().stats(); }));
+  co_return json::object{{"accepting", stats.accepting},
+                         {"sequence", stats.sequence},
+                         {"flushed_sequence", stats.flushed_sequence},
+                         {"groups", stats.groups},
+                         {"replayed", stats.replayed},
+                         {"waiting", stats.waiting},
+                         {"segments", stats.segments},
+                         {"log_octets", stats.log_size},
+                         {"dead_octets", stats.dead},
+                         {"free_octets", stats.space.free},
+                         {"total_octets", stats.space.total}};
+}
+
+struct Verb {
+  std::string_view name;
+  io::Task<Answer> (*run)(Work);
+};
+constexpr std::array<Verb, 19> kVerbs = {{{"account.add", account_add},
+                                          {"account.list", account_list},
+                                          {"account.show", account_show},
+                                          {"account.set", account_set},
+                                          {"account.password", account_password},
+                                          {"account.remove", account_remove},
+                                          {"domain.add", domain_add},
+                                          {"domain.list", domain_list},
+                                          {"domain.show", domain_show},
+                                          {"domain.set", domain_set},
+                                          {"domain.remove", domain_remove},
+                                          {"alias.add", alias_add},
+                                          {"alias.list", alias_list},
+                                          {"alias.show", alias_show},
+                                          {"alias.remove", alias_remove},
+                                          {"store.verify", store_verify},
+                                          {"store.snapshot", store_snapshot},
+                                          {"store.sweep", store_sweep},
+                                          {"store.status", store_status}}};
+
+}  // namespace
+
+io::Task<control::Reply> Administrator::execute(Request request, control::Tell tell) {
+  for (const Verb& verb : kVerbs) {
+    if (verb.name != request.verb) continue;
+    const Answer answer = co_await verb.run(Work{services_, std::move(request), std::move(tell)});
+    if (!answer) co_return control::failure(answer.error());
+    co_return control::Reply{control::kDone, "", json::serialize(*answer)};
+  }
+  co_return control::failure(Error(kUsageError, "the server does not know '" + escape_controls(request.verb) + "'"));
+}
+
+control::Handler administration(Administrator& administrator) {
+  return [&administrator](Request request, control::Caller caller, control::Tell tell) -> io::Task<control::Reply> {
+    if (caller.uid != 0 && caller.uid != geteuid()) {
+      log::notice("admin", "refused a caller", {{"uid", std::uint64_t{caller.uid}}, {"verb", request.verb}});
+      co_return control::failure(Error(kRefused, "only root and the user who runs the server may do this"));
+    }
+    log::info("admin", "request", {{"uid", std::uint64_t{caller.uid}}, {"verb", request.verb}});
+    co_return co_await administrator.execute(std::move(request), std::move(tell));
+  };
+}
+
+}  // namespace angarium::agent

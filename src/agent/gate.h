@@ -1,0 +1,55 @@
+// How many connections there are, in all and from each address: who is one too many is turned away at the door.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <mutex>
+#include <string>
+#include <unordered_map>
+#include <utility>
+
+#include "io/address.h"
+
+namespace angarium::agent {
+
+struct GateLimits {
+  std::uint64_t connections_max = 20'000;
+  std::uint64_t per_address_max = 2'000;  ///< not for this host itself
+};
+
+/// Shared by all loops.
+class Gate {
+ public:
+  explicit Gate(GateLimits limits) : limits_(limits) {}
+
+  /// One place; given back when it ends. An empty pass means the connection is refused.
+  class Pass {
+   public:
+    Pass() = default;
+    Pass(Pass&& other) noexcept : gate_(std::exchange(other.gate_, nullptr)), address_(std::move(other.address_)) {}
+    Pass& operator=(Pass&&) = delete;
+    ~Pass() {
+      if (gate_ != nullptr) gate_->leave(address_);
+    }
+    explicit operator bool() const { return gate_ != nullptr; }
+
+   private:
+    friend Gate;
+    Pass(Gate* gate, std::string address) : gate_(gate), address_(std::move(address)) {}
+    Gate* gate_ = nullptr;
+    std::string address_;  // empty: not counted by address
+  };
+  Pass enter(const io::Endpoint& peer);
+
+  [[nodiscard]] std::uint64_t connections() const { return connections_.load(); }
+
+ private:
+  void leave(const std::string& address);
+
+  GateLimits limits_;
+  std::atomic<std::uint64_t> connections_{0};
+  std::mutex mutex_;
+  std::unordered_map<std::string, std::uint64_t> by_address_;
+};
+
+}  // namespace angarium::agent

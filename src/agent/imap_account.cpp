@@ -1,0 +1,198 @@
+#include "agent/imap_account.h"
+
+#include <algorithm>
+#include <array>
+
+#include "agent/imap_mailbox.h"
+#include "protocol/imap/error.h"
+
+namespace angarium::agent {
+namespace {
+
+namespace imap = protocol::imap;
+using mailbox::SpecialUse;
+
+struct Use {
+  SpecialUse use;
+  std::uint32_t bit;
+};
+constexpr std::array<Use, 7> kUses = {{{SpecialUse::drafts, imap::kNameDrafts},
+                                       {SpecialUse::sent, imap::kNameSent},
+                                       {SpecialUse::junk, imap::kNameJunk},
+                                       {SpecialUse::trash, imap::kNameTrash},
+                                       {SpecialUse::archive, imap::kNameArchive},
+                                       {SpecialUse::flagged, imap::kNameFlagged},
+                                       {SpecialUse::all, imap::kNameAll}}};
+
+Result<void> told(Result<> result) {
+  if (!result) return std::unexpected(imap_error(std::move(result).error()));
+  return {};
+}
+
+/// One APPEND, with one message or several: all become visible by one batch.
+class Appending final : public imap::Append {
+ public:
+  Appending(Services& services, Budget& budget, mailbox::AccountMailPtr mail, mailbox::MailboxId mailbox)
+      : services_(services), budget_(budget), mail_(std::move(mail)), mailbox_(mailbox) {}
+
+  io::Task<Result<void>> begin(imap::AppendMessage message) override {
+    CO_TRY(co_await finish_message());
+    if (!services_.tablet().accepting()) co_return fail(imap::kUnavailable, "There is no room for mail at this moment");
+    if (auto room = mail_->may_accept(octets_ + message.size, items_.size() + 1); !room)
+      co_return std::unexpected(imap_error(std::move(room).error()));
+    octets_ += message.size;
+    hold_ = budget_.take(std::to_string(mail_->id()),
+                         std::min<std::uint64_t>(message.size + 4096, mailbox::Intake::kIntakeBufferMax));
+    if (!hold_) co_return fail(imap::kUnavailable, "Too busy, try again later");
+    message_ = std::move(message);
+    intake_ = services_.mail().intake();
+    co_return Result<void>();
+  }
+
+  io::ValueOrTask<Result<void>> write(std::string_view octets) override {
+    if (auto taken = intake_->append(octets); !taken)
+      return Result<void>(std::unexpected(imap_error(std::move(taken).error())));
+    if (intake_->full()) return intake_->drain();
+    return Result<void>();
+  }
+
+  io::Task<Result<imap::AppendOutcome>> commit() override {
+    CO_TRY(co_await finish_message());
+    auto appended = co_await mail_->append(mailbox_, std::move(items_));
+    if (!appended) co_return std::unexpected(imap_error(std::move(appended).error()));
+    imap::AppendOutcome outcome{.uid_validity = appended->uid_validity, .uids = imap_set(appended->uids)};
+    co_return outcome;
+  }
+
+ private:
+  io::Task<Result<void>> finish_message() {
+    if (!intake_) co_return Result<void>();
+    auto content = co_await intake_->finish();
+    intake_.reset();
+    hold_ = Budget::Hold();
+    if (!content) co_return std::unexpected(imap_error(std::move(content).error()));
+    items_.push_back({.content = *std::move(content),
+                      .flags = {.system = message_.flags.system, .keywords = std::move(message_.flags.keywords)},
+                      .received = message_.internal_date});
+    co_return Result<void>();
+  }
+
+  Services& services_;
+  Budget& budget_;
+  mailbox::AccountMailPtr mail_;
+  mailbox::MailboxId mailbox_;
+  imap::AppendMessage message_;
+  std::unique_ptr<mailbox::Intake> intake_;
+  Budget::Hold hold_;
+  std::vector<mailbox::AppendItem> items_;
+  std::uint64_t octets_ = 0;
+};
+
+}  // namespace
+
+Error imap_error(Error error) {
+  struct Pair {
+    const ErrorKind* from;
+    const ErrorKind* to;
+  };
+  static constexpr std::array<Pair, 10> kPairs = {{{&mailbox::kNoMailbox, &imap::kNonExistent},
+                                                   {&mailbox::kNotSelectable, &imap::kNonExistent},
+                                                   {&mailbox::kMailboxExists, &imap::kAlreadyExists},
+                                                   {&mailbox::kBadName, &imap::kCannot},
+                                                   {&mailbox::kHasChildren, &imap::kHasChildren},
+                                                   {&mailbox::kTooMany, &imap::kLimit},
+                                                   {&mailbox::kOverQuota, &imap::kOverQuota},
+                                                   {&mailbox::kExpunged, &imap::kExpungeIssued},
+                                                   {&store::kTooLarge, &imap::kTooBig},
+                                                   {&store::kStoreFull, &imap::kUnavailable}}};
+  for (const Pair& pair : kPairs)
+    if (error.is(*pair.from)) return {*pair.to, error.text()};
+  return error;
+}
+
+io::Task<Result<std::vector<imap::NameRow>>> ImapAccount::list() {
+  const mailbox::ListingPtr listing = mail_->listing();
+  std::vector<imap::NameRow> rows;
+  rows.reserve(listing->mailboxes.size());
+  for (const mailbox::MailboxInfo& info : listing->mailboxes) {
+    std::uint32_t attributes = 0;
+    if (!info.selectable) attributes |= imap::kNameNoSelect;
+    if (listing->subscribed(info.name)) attributes |= imap::kNameSubscribed;
+    for (const Use& use : kUses)
+      if (info.use == use.use) attributes |= use.bit;
+    rows.push_back({info.name, attributes});
+  }
+  // What is subscribed to but does not exist any more is still listed among the subscriptions (RFC 9051 §6.3.9.2).
+  for (const std::string& name : listing->subscriptions)
+    if (listing->find(name) == nullptr) rows.push_back({name, imap::kNameNonExistent | imap::kNameSubscribed});
+  co_return rows;
+}
+
+imap::Namespaces ImapAccount::namespaces() const { return {.personal = {{""}}, .others = {}, .shared = {}}; }
+
+io::Task<Result<std::string>> ImapAccount::create(std::string name, std::uint32_t special_use) {
+  SpecialUse wanted = SpecialUse::none;
+  for (const Use& use : kUses)
+    if ((special_use & use.bit) != 0) wanted = use.use;
+  auto made = co_await mail_->create(std::move(name), wanted);
+  if (!made) co_return std::unexpected(imap_error(std::move(made).error()));
+  co_return mailbox::mailbox_id_text(made->id);
+}
+
+io::Task<Result<void>> ImapAccount::remove(std::string name) {
+  co_return told(co_await mail_->remove(std::move(name)));
+}
+
+io::Task<Result<void>> ImapAccount::rename(std::string from, std::string to) {
+  co_return told(co_await mail_->rename(std::move(from), std::move(to)));
+}
+
+io::Task<Result<void>> ImapAccount::subscribe(std::string name, imap::Subscription subscription) {
+  const auto wanted = subscription == imap::Subscription::subscribe ? mailbox::AccountMail::Subscription::on
+                                                                    : mailbox::AccountMail::Subscription::off;
+  co_return told(co_await mail_->subscribe(std::move(name), wanted));
+}
+
+io::Task<Result<imap::StatusValues>> ImapAccount::status(std::string name) {
+  const mailbox::ListingPtr listing = mail_->listing();
+  const mailbox::MailboxInfo* info = listing->find(name);
+  if (info == nullptr || !info->selectable) co_return fail(imap::kNonExistent, "There is no such mailbox");
+  auto status = mail_->status(info->id);
+  if (!status) co_return std::unexpected(imap_error(std::move(status).error()));
+  const mailbox::Uid recent_from = mail_->peek_recent(info->id);
+  imap::StatusValues values;
+  values.messages = status->messages;
+  values.unseen = status->unseen;
+  values.deleted = status->deleted;
+  values.recent =
+      std::min<std::uint64_t>(status->messages, status->uid_next > recent_from ? status->uid_next - recent_from : 0);
+  values.octets = status->octets;
+  values.uid_next = status->uid_next;
+  values.uid_validity = status->uid_validity;
+  values.highest_modseq = status->highest_modseq;
+  values.id = mailbox::mailbox_id_text(info->id);
+  values.append_limit = static_cast<std::uint64_t>(services_.configuration().imap.append_size_max);
+  co_return values;
+}
+
+io::Task<Result<std::shared_ptr<imap::Mailbox>>> ImapAccount::select(std::string name, imap::Access access) {
+  const mailbox::ListingPtr listing = mail_->listing();
+  const mailbox::MailboxInfo* info = listing->find(name);
+  if (info == nullptr) co_return fail(imap::kNonExistent, "There is no such mailbox");
+  auto view = mail_->view_now(info->id);
+  if (!view) {
+    auto loaded = co_await mail_->view(info->id);
+    if (!loaded) co_return std::unexpected(imap_error(std::move(loaded).error()));
+    view = *std::move(loaded);
+  }
+  co_return std::make_shared<ImapMailbox>(services_, mail_, *info, std::move(view), access);
+}
+
+io::Task<Result<std::unique_ptr<imap::Append>>> ImapAccount::append(std::string name) {
+  const mailbox::ListingPtr listing = mail_->listing();
+  const mailbox::MailboxInfo* info = listing->find(name);
+  if (info == nullptr || !info->selectable) co_return fail(imap::kTryCreate, "There is no such mailbox");
+  co_return std::make_unique<Appending>(services_, budget_, mail_, info->id);
+}
+
+}  // namespace angarium::agent

@@ -1,0 +1,271 @@
+#include "agent/imap_mailbox.h"
+
+#include <algorithm>
+
+#include "agent/imap_account.h"
+#include "agent/imap_search.h"
+#include "agent/imap_texts.h"
+#include "mailbox/limits.h"
+#include "protocol/imap/error.h"
+
+namespace angarium::agent {
+namespace {
+
+namespace imap = protocol::imap;
+
+/// Octets read at a time: bounds what one slow reader holds.
+constexpr std::size_t kReadOctets = 256 * 1024;
+
+imap::Entry imap_entry(const mailbox::Entry& entry) {
+  return {.email = entry.email,
+          .modseq = entry.modseq,
+          .keywords = entry.keywords,
+          .date = entry.date,
+          .size = entry.size,
+          .uid = entry.uid,
+          .flags = static_cast<imap::Flags>(entry.flags()),
+          .spilled = entry.spilled != 0};
+}
+// Both rooms number the system flags alike.
+static_assert(imap::kSeen == mailbox::kSeen && imap::kAnswered == mailbox::kAnswered &&
+              imap::kFlagged == mailbox::kFlagged && imap::kDeleted == mailbox::kDeleted &&
+              imap::kDraft == mailbox::kDraft);
+
+class Watching final : public imap::Watcher {
+ public:
+  Watching(mailbox::AccountMail& mail, mailbox::MailboxId mailbox, io::Event& event)
+      : watch_(mail.watch(mailbox, [this, &event] {
+          // The bit is taken at once: the session looks at the newest view whenever the event is set.
+          (void)this;
+          event.set_from_any_thread();
+        })) {}
+
+ private:
+  std::unique_ptr<mailbox::Watch> watch_;
+};
+
+imap::Octets owned(std::string octets) {
+  auto owner = std::make_shared<const std::string>(std::move(octets));
+  const std::string_view view = *owner;
+  return {view, std::move(owner)};
+}
+
+}  // namespace
+
+imap::NumberSet imap_set(const mailbox::UidSet& uids) {
+  imap::NumberSet numbers;
+  for (const mailbox::UidRange range : uids.ranges()) numbers.add(imap::Range{range.first, range.last});
+  return numbers;
+}
+
+mailbox::UidSet uid_set(const imap::NumberSet& numbers) {
+  mailbox::UidSet uids;
+  for (const imap::Range range : numbers.ranges()) uids.add(mailbox::UidRange{range.first, range.last});
+  return uids;
+}
+
+std::size_t ImapView::read(std::size_t index, std::span<imap::Entry> into) const {
+  std::size_t count = 0;
+  view_->for_each(static_cast<std::uint32_t>(index + 1),
+                  static_cast<std::uint32_t>(std::min<std::size_t>(index + into.size(), view_->size())),
+                  [&](std::uint32_t, const mailbox::Entry& entry) { into[count++] = imap_entry(entry); });
+  return count;
+}
+
+std::size_t ImapView::first_unseen() const {
+  const std::uint32_t sequence = view_->first_unseen();
+  return sequence == 0 ? view_->size() : sequence - 1;
+}
+
+std::vector<std::uint16_t> ImapView::spilled_keywords(const imap::Entry& entry) const {
+  const mailbox::Entry* found = view_->find(entry.uid);
+  return found == nullptr ? std::vector<std::uint16_t>() : view_->keywords_of(*found).high;
+}
+
+ImapMailbox::ImapMailbox(Services& services, mailbox::AccountMailPtr mail, mailbox::MailboxInfo info,
+                         mailbox::ViewPtr view, imap::Access access)
+    : services_(services),
+      mail_(std::move(mail)),
+      info_(std::move(info)),
+      view_(std::make_shared<ImapView>(std::move(view))) {
+  facts_.uid_validity = info_.uid_validity;
+  facts_.id = mailbox::mailbox_id_text(info_.id);
+  facts_.access = access;
+  facts_.keywords_can_be_made = view_->keywords().size() < mailbox::kKeywordsMax;
+}
+
+std::shared_ptr<const imap::View> ImapMailbox::view() const {
+  mailbox::ViewPtr latest = mail_->view_now(info_.id);
+  if (!latest) {
+    // Not in memory although we hold a view of it: the mailbox is gone.
+    return mail_->listing()->find(info_.id) == nullptr ? nullptr : view_;
+  }
+  if (latest != view_->inner()) view_ = std::make_shared<ImapView>(std::move(latest));
+  return view_;
+}
+
+imap::Delta ImapMailbox::delta(const imap::View& from, const imap::View& to) const {
+  const mailbox::View& older = *static_cast<const ImapView&>(from).inner();
+  const mailbox::View& newer = *static_cast<const ImapView&>(to).inner();
+  const mailbox::ViewDifference difference = mailbox::difference(older, newer);
+  imap::Delta delta;
+  older.for_each(difference.expunged,
+                 [&](std::uint32_t, const mailbox::Entry& entry) { delta.expunged.push_back(imap_entry(entry)); });
+  difference.changed.for_each([&](mailbox::Uid uid) { delta.changed.push_back(uid); });
+  return delta;
+}
+
+std::uint32_t ImapMailbox::recent_above([[maybe_unused]] std::uint32_t uid) {
+  const mailbox::Uid from =
+      facts_.access == imap::Access::read_write ? mail_->take_recent(info_.id) : mail_->peek_recent(info_.id);
+  return from - 1;
+}
+
+std::unique_ptr<imap::Watcher> ImapMailbox::watch(io::Event& event) {
+  return std::make_unique<Watching>(*mail_, info_.id, event);
+}
+
+io::Task<Result<imap::StoreOutcome>> ImapMailbox::store(imap::StoreRequest request) {
+  mailbox::FlagRequest wanted;
+  switch (request.change) {
+    case imap::FlagChange::replace: wanted.mode = mailbox::FlagMode::replace; break;
+    case imap::FlagChange::add: wanted.mode = mailbox::FlagMode::add; break;
+    case imap::FlagChange::remove: wanted.mode = mailbox::FlagMode::remove; break;
+  }
+  wanted.flags = {.system = request.flags.system, .keywords = std::move(request.flags.keywords)};
+  auto changed = co_await mail_->change_flags(info_.id, uid_set(request.uids), std::move(wanted),
+                                              {.unchanged_since = request.unchanged_since});
+  if (!changed) co_return std::unexpected(imap_error(std::move(changed).error()));
+  co_return imap::StoreOutcome{.modified = imap_set(changed->modified), .modseq = changed->modseq};
+}
+
+io::Task<Result<imap::NumberSet>> ImapMailbox::expunge(std::optional<imap::NumberSet> uids) {
+  auto expunged =
+      co_await mail_->expunge(info_.id, uids ? uid_set(*uids) : mailbox::UidSet::all(), mailbox::ExpungeOnly::deleted);
+  if (!expunged) co_return std::unexpected(imap_error(std::move(expunged).error()));
+  co_return imap_set(expunged->expunged);
+}
+
+io::Task<Result<imap::CopyOutcome>> ImapMailbox::copy(imap::NumberSet uids, std::string target, imap::CopyMode mode) {
+  const mailbox::ListingPtr listing = mail_->listing();
+  const mailbox::MailboxInfo* to = listing->find(target);
+  if (to == nullptr || !to->selectable) co_return fail(imap::kTryCreate, "There is no such mailbox");
+  auto copied = mode == imap::CopyMode::copy ? co_await mail_->copy(info_.id, uid_set(uids), to->id)
+                                             : co_await mail_->move(info_.id, uid_set(uids), to->id);
+  if (!copied) co_return std::unexpected(imap_error(std::move(copied).error()));
+  co_return imap::CopyOutcome{
+      .uid_validity = copied->uid_validity, .from = imap_set(copied->source), .to = imap_set(copied->target)};
+}
+
+io::Task<Result<imap::NumberSet>> ImapMailbox::vanished(std::uint64_t modseq, imap::NumberSet known) {
+  auto gone = co_await mail_->vanished(info_.id, modseq, uid_set(known));
+  if (!gone) co_return std::unexpected(imap_error(std::move(gone).error()));
+  co_return imap_set(*gone);
+}
+
+io::ValueOrTask<Result<imap::TextBatch>> ImapMailbox::texts(std::span<const imap::Entry> messages,
+                                                            std::uint32_t wanted) {
+  return read_texts(messages, wanted);
+}
+
+io::Task<Result<imap::TextBatch>> ImapMailbox::read_texts(std::span<const imap::Entry> messages, std::uint32_t wanted) {
+  TextCollector collector(messages.size(), wanted);
+  std::vector<mailbox::EmailId> ids;
+  ids.reserve(messages.size());
+  for (const imap::Entry& message : messages) ids.push_back(message.email);
+  auto read = co_await mail_->emails(ids, [&](std::size_t index, const mailbox::EmailView& view) {
+    collector.add(index, view);
+    return store::Step::next;
+  });
+  if (!read) co_return std::unexpected(imap_error(std::move(read).error()));
+  // Texts too large to be kept ready are made anew from the message.
+  for (const std::size_t index : collector.unready()) {
+    auto email = co_await mail_->email(ids[index]);
+    if (!email) continue;
+    auto octets = co_await mail_->read(*email, 0, (**email)->size);
+    if (!octets) continue;
+    collector.make(index, (*email)->view(), *octets);
+  }
+  co_return collector.finish();
+}
+
+io::Task<Result<mailbox::EmailPtr>> ImapMailbox::email(std::uint64_t id) {
+  if (!last_ || (*last_)->id != id) {
+    auto found = co_await mail_->email(id);
+    if (!found) co_return std::unexpected(imap_error(std::move(found).error()));
+    last_ = *std::move(found);
+  }
+  co_return last_;
+}
+
+io::ValueOrTask<Result<imap::Octets>> ImapMailbox::read(const imap::Entry& message, std::uint64_t offset,
+                                                        std::uint64_t count) {
+  const std::size_t length = std::min<std::uint64_t>(count, kReadOctets);
+  if (!last_ || (*last_)->id != message.email) {
+    auto found = mail_->email_now(message.email);
+    if (!found) return read_waiting(message.email, offset, length);
+    last_ = *std::move(found);
+  }
+  auto octets = mail_->read_now(*last_, offset, length);
+  if (!octets) return read_waiting(message.email, offset, length);
+  return Result<imap::Octets>(owned(*std::move(octets)));
+}
+
+io::Task<Result<imap::Octets>> ImapMailbox::read_waiting(std::uint64_t id, std::uint64_t offset, std::uint64_t count) {
+  const mailbox::EmailPtr found = CO_TRY(co_await email(id));
+  auto octets = co_await mail_->read(found, offset, count);
+  if (!octets) co_return std::unexpected(imap_error(std::move(octets).error()));
+  co_return owned(*std::move(octets));
+}
+
+Result<std::shared_ptr<const message::Structure>> ImapMailbox::structure_of(const mailbox::Email& email) {
+  auto structure = message_structure(email.view());
+  if (!structure) return fail(imap::kCorruption, "The structure of a message is damaged");
+  return std::make_shared<const message::Structure>(*std::move(structure));
+}
+
+io::ValueOrTask<Result<std::shared_ptr<const message::Structure>>> ImapMailbox::structure(const imap::Entry& message) {
+  if (!last_ || (*last_)->id != message.email) {
+    auto found = mail_->email_now(message.email);
+    if (!found) return structure_waiting(message.email);
+    last_ = *std::move(found);
+  }
+  return structure_of(*last_);
+}
+
+io::Task<Result<std::shared_ptr<const message::Structure>>> ImapMailbox::structure_waiting(std::uint64_t id) {
+  const mailbox::EmailPtr found = CO_TRY(co_await email(id));
+  co_return structure_of(*found);
+}
+
+io::Task<Result<std::vector<char>>> ImapMailbox::match(std::span<const imap::Entry> messages, imap::TextKey key) {
+  // Shared, because the pool goes on with what it began though this session may have ended.
+  const auto matcher = std::make_shared<const TextMatcher>(key);
+  std::vector<char> matches(messages.size());
+  for (std::size_t i = 0; i < messages.size(); ++i) {
+    auto found = co_await mail_->email(messages[i].email);
+    if (!found) continue;  // expunged meanwhile: it matches nothing
+    const std::uint64_t wanted = matcher->needs_body() ? (**found)->size : header_octets((*found)->view());
+    std::string octets;
+    while (octets.size() < wanted) {
+      auto piece =
+          co_await mail_->read(*found, octets.size(), std::min<std::uint64_t>(wanted - octets.size(), kMatchPiece));
+      if (!piece) co_return std::unexpected(imap_error(std::move(piece).error()));
+      if (piece->empty()) break;
+      octets += *piece;
+    }
+    auto structure = matcher->needs_body() ? message_structure((*found)->view()) : std::nullopt;
+    if (octets.size() <= kMatchHere) {
+      matches[i] = matcher->matches(octets, structure) ? 1 : 0;
+      continue;
+    }
+    // Decoding megabytes would hold up everyone else on this loop.
+    matches[i] = CO_TRY(co_await io::run(
+        services_.pool(), [matcher, octets = std::move(octets), structure = std::move(structure)]() -> Result<char> {
+          return matcher->matches(octets, structure) ? char{1} : char{0};
+        }));
+  }
+  co_return matches;
+}
+
+}  // namespace angarium::agent

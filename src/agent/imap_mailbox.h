@@ -1,0 +1,76 @@
+// A selected mailbox: the port's Mailbox over the mailbox room's views.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "agent/services.h"
+#include "mailbox/mailbox.h"
+#include "protocol/imap/backend.h"
+
+namespace angarium::agent {
+
+protocol::imap::NumberSet imap_set(const mailbox::UidSet& uids);
+mailbox::UidSet uid_set(const protocol::imap::NumberSet& numbers);
+
+/// The mailbox room's view as IMAP reads it.
+class ImapView final : public protocol::imap::View {
+ public:
+  explicit ImapView(mailbox::ViewPtr view) : view_(std::move(view)) {}
+  [[nodiscard]] std::size_t size() const override { return view_->size(); }
+  std::size_t read(std::size_t index, std::span<protocol::imap::Entry> into) const override;
+  [[nodiscard]] std::size_t lower_bound(std::uint32_t uid) const override { return view_->lower_bound(uid) - 1; }
+  [[nodiscard]] std::size_t first_unseen() const override;
+  [[nodiscard]] std::uint64_t highest_modseq() const override { return view_->numbers().highest_modseq; }
+  [[nodiscard]] std::uint32_t uid_next() const override { return view_->numbers().uid_next; }
+  [[nodiscard]] std::span<const std::string> keywords() const override { return view_->keywords().names(); }
+  [[nodiscard]] std::vector<std::uint16_t> spilled_keywords(const protocol::imap::Entry& entry) const override;
+  [[nodiscard]] const mailbox::ViewPtr& inner() const { return view_; }
+
+ private:
+  mailbox::ViewPtr view_;
+};
+
+/// Of one session; on its loop.
+class ImapMailbox final : public protocol::imap::Mailbox {
+ public:
+  ImapMailbox(Services& services, mailbox::AccountMailPtr mail, mailbox::MailboxInfo info, mailbox::ViewPtr view,
+              protocol::imap::Access access);
+
+  [[nodiscard]] const protocol::imap::MailboxFacts& facts() const override { return facts_; }
+  [[nodiscard]] std::shared_ptr<const protocol::imap::View> view() const override;
+  [[nodiscard]] protocol::imap::Delta delta(const protocol::imap::View& from,
+                                            const protocol::imap::View& to) const override;
+  std::uint32_t recent_above(std::uint32_t uid) override;
+  std::unique_ptr<protocol::imap::Watcher> watch(io::Event& event) override;
+  io::Task<Result<protocol::imap::StoreOutcome>> store(protocol::imap::StoreRequest request) override;
+  io::Task<Result<protocol::imap::NumberSet>> expunge(std::optional<protocol::imap::NumberSet> uids) override;
+  io::Task<Result<protocol::imap::CopyOutcome>> copy(protocol::imap::NumberSet uids, std::string target,
+                                                     protocol::imap::CopyMode mode) override;
+  io::Task<Result<protocol::imap::NumberSet>> vanished(std::uint64_t modseq, protocol::imap::NumberSet known) override;
+  io::ValueOrTask<Result<protocol::imap::TextBatch>> texts(std::span<const protocol::imap::Entry> messages,
+                                                           std::uint32_t wanted) override;
+  io::ValueOrTask<Result<protocol::imap::Octets>> read(const protocol::imap::Entry& message, std::uint64_t offset,
+                                                       std::uint64_t count) override;
+  io::ValueOrTask<Result<std::shared_ptr<const message::Structure>>> structure(
+      const protocol::imap::Entry& message) override;
+  io::Task<Result<std::vector<char>>> match(std::span<const protocol::imap::Entry> messages,
+                                            protocol::imap::TextKey key) override;
+
+ private:
+  io::Task<Result<protocol::imap::TextBatch>> read_texts(std::span<const protocol::imap::Entry> messages,
+                                                         std::uint32_t wanted);
+  io::Task<Result<protocol::imap::Octets>> read_waiting(std::uint64_t email, std::uint64_t offset, std::uint64_t count);
+  io::Task<Result<std::shared_ptr<const message::Structure>>> structure_waiting(std::uint64_t email);
+  Result<std::shared_ptr<const message::Structure>> structure_of(const mailbox::Email& email);
+  io::Task<Result<mailbox::EmailPtr>> email(std::uint64_t id);
+
+  Services& services_;
+  mailbox::AccountMailPtr mail_;
+  mailbox::MailboxInfo info_;
+  protocol::imap::MailboxFacts facts_;
+  mutable std::shared_ptr<const ImapView> view_;
+  mailbox::EmailPtr last_;  ///< the email read last: FETCH asks for pieces of one after another
+};
+
+}  // namespace angarium::agent

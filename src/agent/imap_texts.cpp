@@ -1,0 +1,89 @@
+#include "agent/imap_texts.h"
+
+#include "message/imap_text.h"
+
+namespace angarium::agent {
+namespace {
+
+namespace imap = protocol::imap;
+
+/// Texts that mailbox/ stores unless they are too large.
+constexpr std::uint32_t kStored = imap::kFetchEnvelope | imap::kFetchBody | imap::kFetchBodyStructure;
+
+}  // namespace
+
+std::optional<message::Structure> message_structure(const mailbox::EmailView& email) {
+  auto structure = message::deserialize(email.structure);
+  if (!structure || structure->parts.empty()) return std::nullopt;
+  const std::uint64_t shift = email.prepended.size();
+  if (shift == 0) return structure;
+  for (message::Part& part : structure->parts) {
+    part.header_begin += shift;
+    part.body_begin += shift;
+    part.body_end += shift;
+    if (part.type.size != 0) part.type.begin += shift;
+    if (part.subtype.size != 0) part.subtype.begin += shift;
+    for (message::Range& field : part.fields)
+      if (field.begin != 0 || field.size != 0) field.begin += shift;
+  }
+  structure->parts.front().header_begin = 0;
+  structure->size += shift;
+  return structure;
+}
+
+TextCollector::TextCollector(std::size_t messages, std::uint32_t wanted) : wanted_(wanted), rows_(messages) {}
+
+TextCollector::Place TextCollector::keep(std::string_view text) {
+  const Place place{buffer_.size(), text.size()};
+  buffer_ += text;
+  return place;
+}
+
+void TextCollector::add(std::size_t index, const mailbox::EmailView& email) {
+  Row& row = rows_[index];
+  row.present = true;
+  if ((wanted_ & imap::kFetchEnvelope) != 0) row.envelope = keep(email.envelope);
+  if ((wanted_ & imap::kFetchBody) != 0) row.body = keep(email.body_text);
+  if ((wanted_ & imap::kFetchBodyStructure) != 0) row.body_structure = keep(email.body_structure);
+  if ((wanted_ & imap::kFetchEmailId) != 0) row.email_id = keep(mailbox::email_id_text(email.id));
+  if ((wanted_ & imap::kFetchThreadId) != 0 && email.thread != 0)
+    row.thread_id = keep(mailbox::thread_id_text(email.thread));
+  const bool ready = ((wanted_ & imap::kFetchEnvelope) == 0 || !email.envelope.empty()) &&
+                     ((wanted_ & imap::kFetchBody) == 0 || !email.body_text.empty()) &&
+                     ((wanted_ & imap::kFetchBodyStructure) == 0 || !email.body_structure.empty());
+  if ((wanted_ & kStored) != 0 && !ready) unready_.push_back(index);
+}
+
+void TextCollector::make(std::size_t index, const mailbox::EmailView& email, std::string_view octets) {
+  const auto structure = message_structure(email);
+  if (!structure) return;
+  using message::BodyForm;
+  using message::ImapForm;
+  Row& row = rows_[index];
+  if ((wanted_ & imap::kFetchEnvelope) != 0 && row.envelope.size == 0)
+    row.envelope = keep(message::envelope_text(*structure, octets, ImapForm::ascii));
+  if ((wanted_ & imap::kFetchBody) != 0 && row.body.size == 0)
+    row.body = keep(message::body_text(*structure, octets, BodyForm::body, ImapForm::ascii));
+  if ((wanted_ & imap::kFetchBodyStructure) != 0 && row.body_structure.size == 0)
+    row.body_structure = keep(message::body_text(*structure, octets, BodyForm::structure, ImapForm::ascii));
+}
+
+imap::TextBatch TextCollector::finish() {
+  const auto owner = std::make_shared<const std::string>(std::move(buffer_));
+  const std::string_view all = *owner;
+  const auto text = [&](const Place& place) { return all.substr(place.begin, place.size); };
+  imap::TextBatch batch;
+  batch.messages.reserve(rows_.size());
+  for (std::size_t i = 0; i < rows_.size(); ++i) {
+    const Row& row = rows_[i];
+    batch.messages.push_back(
+        {text(row.envelope), text(row.body), text(row.body_structure), text(row.email_id), text(row.thread_id)});
+    if (row.present) continue;
+    batch.missing.resize(rows_.size());
+    batch.missing[i] = 1;
+  }
+  batch.owner = owner;
+  return batch;
+}
+
+}  // namespace angarium::agent

@@ -1,0 +1,60 @@
+// POP3 answered by the house: the port of protocol/pop3 over an account's INBOX.
+#pragma once
+
+#include <memory>
+#include <mutex>
+#include <set>
+
+#include "agent/credential.h"
+#include "agent/services.h"
+#include "protocol/pop3/backend.h"
+#include "protocol/pop3/server.h"
+
+namespace angarium::agent {
+
+/// Which maildrops are open (RFC 1939 §4: one session at a time each). Shared by all loops.
+class MaildropLocks {
+ public:
+  /// False when somebody has it.
+  bool take(account::AccountId account);
+  void release(account::AccountId account);
+
+ private:
+  std::mutex mutex_;
+  std::set<account::AccountId> taken_;
+};
+
+/// What the sessions of one listener share. Outlives them.
+struct Pop3Desk {
+  Services& services;
+  MaildropLocks& locks;
+  protocol::pop3::ServerOptions options;
+};
+
+class Pop3Authenticator final : public protocol::pop3::Authenticator {
+ public:
+  Pop3Authenticator(Pop3Desk& desk, const io::Endpoint& peer) : desk_(desk), credentials_(desk.services, peer) {}
+
+  io::Task<Result<>> connected(const wire::Connection& connection) override;
+  sasl::ServerContext sasl_context() override { return credentials_.context(); }
+  io::Task<Result<>> verify_password(const sasl::Identity& identity, const sasl::Secret& password) override {
+    return credentials_.verify_password(identity, password);
+  }
+  io::Task<Result<>> verify_authority(const sasl::Identity& identity) override {
+    return credentials_.verify_authority(identity);
+  }
+  io::Task<Result<std::optional<sasl::ScramCredentials>>> scram_keys(const sasl::Identity& identity,
+                                                                     sasl::Hash hash) override {
+    return credentials_.scram_keys(identity, hash);
+  }
+  io::Task<Result<>> verify_apop(const sasl::Identity& identity, std::string_view timestamp,
+                                 std::string_view digest) override;
+  io::Task<Result<std::unique_ptr<protocol::pop3::Maildrop>>> open(const protocol::pop3::Login& login) override;
+  void offence(protocol::pop3::Offence kind) override;
+
+ private:
+  Pop3Desk& desk_;
+  CredentialDesk credentials_;
+};
+
+}  // namespace angarium::agent

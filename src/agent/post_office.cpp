@@ -1,0 +1,396 @@
+#include "agent/post_office.h"
+
+#include <sys/socket.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <array>
+#include <condition_variable>
+#include <fstream>
+#include <iterator>
+#include <set>
+#include <thread>
+
+#include "agent/imap_login.h"
+#include "base/log.h"
+#include "protocol/http/metrics.h"
+#include "protocol/imap/server.h"
+#include "protocol/pop3/server.h"
+#include "protocol/smtp/server.h"
+#include "wire/connection/connection.h"
+#include "wire/tls/certificate.h"
+#include "wire/tls/connection.h"
+#include "wire/tls/context.h"
+
+namespace angarium::agent {
+namespace {
+
+namespace smtp = protocol::smtp;
+namespace pop3 = protocol::pop3;
+namespace imap = protocol::imap;
+
+enum class Tls { none, starttls, implicit };
+
+/// What a protocol name of the configuration stands for.
+struct Service {
+  std::string_view name;
+  enum class Kind { smtp, submission, lmtp, pop3, imap, metrics } kind;
+  Tls tls;
+  std::string_view alpn;      // RFC 7301; empty: none is registered
+  std::string_view too_many;  // said to who is turned away at the door
+};
+constexpr std::string_view kSmtpTooMany = "421 4.3.2 Too many connections, try again later\r\n";
+constexpr std::string_view kPop3TooMany = "-ERR [SYS/TEMP] Too many connections, try again later\r\n";
+constexpr std::string_view kImapTooMany = "* BYE [UNAVAILABLE] Too many connections, try again later\r\n";
+constexpr std::array<Service, 9> kServices = {{
+    {"smtp", Service::Kind::smtp, Tls::starttls, "", kSmtpTooMany},
+    {"submission", Service::Kind::submission, Tls::starttls, "", kSmtpTooMany},
+    {"submissions", Service::Kind::submission, Tls::implicit, "", ""},
+    {"lmtp", Service::Kind::lmtp, Tls::starttls, "", kSmtpTooMany},
+    {"pop3", Service::Kind::pop3, Tls::starttls, "pop3", kPop3TooMany},
+    {"pop3s", Service::Kind::pop3, Tls::implicit, "pop3", ""},
+    {"imap", Service::Kind::imap, Tls::starttls, "imap", kImapTooMany},
+    {"imaps", Service::Kind::imap, Tls::implicit, "imap", ""},
+    {"metrics", Service::Kind::metrics, Tls::none, "", ""},
+}};
+
+const Service& service_of(const std::string& name) {
+  return *std::ranges::find_if(kServices, [&](const Service& service) { return service.name == name; });
+}
+
+/// How one session is asked to end.
+using StopHook = std::function<void()>;
+
+/// What belongs to one loop, touched on its thread only once it runs.
+struct Desk {
+  std::set<const StopHook*> sessions;
+  std::vector<std::shared_ptr<io::Listener>> listeners;
+  bool draining = false;
+};
+
+/// Registers a session with its loop while it runs.
+class Registered {
+ public:
+  Registered(Desk& desk, StopHook hook) : desk_(desk), hook_(std::move(hook)) {
+    desk_.sessions.insert(&hook_);
+    if (desk_.draining) hook_();
+  }
+  Registered(const Registered&) = delete;
+  Registered& operator=(const Registered&) = delete;
+  ~Registered() { desk_.sessions.erase(&hook_); }
+
+ private:
+  Desk& desk_;
+  StopHook hook_;
+};
+
+std::uint64_t per_address(const configuration::Configuration& configuration) {
+  const auto all = static_cast<std::uint64_t>(configuration.limits.connections_max);
+  return configuration.limits.connections_per_address == 0
+             ? std::max<std::uint64_t>(1, all / 10)
+             : static_cast<std::uint64_t>(configuration.limits.connections_per_address);
+}
+
+smtp::Policy smtp_policy(const configuration::Configuration& c, smtp::Role role, bool has_tls) {
+  smtp::Policy policy;
+  policy.role = role;
+  policy.hostname = c.server.hostname;
+  policy.tls = has_tls ? smtp::TlsUse::offered : smtp::TlsUse::none;
+  policy.auth = role == smtp::Role::submission ? smtp::AuthUse::required : smtp::AuthUse::none;
+  policy.plaintext = static_cast<smtp::PlaintextAuth>(c.auth.plaintext_without_tls);
+  policy.mechanisms = c.auth.mechanisms;
+  policy.line_ends =
+      c.smtp.bare_line_ends == configuration::BareLineEnds::refuse ? smtp::LineEnds::refuse : smtp::LineEnds::normalise;
+  policy.expn = role == smtp::Role::submission ? smtp::Announce::yes : smtp::Announce::no;
+  policy.limits.message_octets = static_cast<std::uint64_t>(c.smtp.message_size_max);
+  policy.limits.recipients = static_cast<std::uint32_t>(c.smtp.recipients_max);
+  policy.limits.errors = static_cast<std::uint32_t>(c.smtp.errors_max);
+  return policy;
+}
+
+}  // namespace
+
+struct PostOffice::Body {
+  Body(const configuration::Configuration& c, std::unique_ptr<Services> opened, std::unique_ptr<io::Loops> made,
+       std::shared_ptr<wire::tls::ServerContext> tls_context)
+      : configuration(c),
+        services(std::move(opened)),
+        loops(std::move(made)),
+        tls(std::move(tls_context)),
+        gate({.connections_max = static_cast<std::uint64_t>(c.limits.connections_max),
+              .per_address_max = per_address(c)}),
+        budget(budget_octets(c.limits.memory_percent)),
+        rate(static_cast<std::uint64_t>(c.smtp.messages_per_minute)),
+        administrator(*services),
+        mx{*services, budget, rate, smtp_policy(c, smtp::Role::mx, tls != nullptr)},
+        submission{*services, budget, rate, smtp_policy(c, smtp::Role::submission, tls != nullptr)},
+        lmtp{*services, budget, rate, smtp_policy(c, smtp::Role::lmtp, tls != nullptr)},
+        desks(loops->size()) {
+    pop3_options.hostname = c.server.hostname;
+    pop3_options.mechanisms.assign(configuration.auth.mechanisms.begin(), configuration.auth.mechanisms.end());
+    pop3_options.idle_timeout = c.pop3.idle_timeout;
+    pop3_options.failure_delay = c.auth.failure_delay;
+    imap_options.append_limit = static_cast<std::uint64_t>(c.imap.append_size_max);
+    imap_options.idle_timeout = c.imap.idle_timeout;
+    for (const Service& service : kServices) {
+      wire::tls::ServerOptions options{.context = tls, .protocols = {}, .listener = std::string(service.name)};
+      if (!service.alpn.empty()) options.protocols.emplace_back(service.alpn);
+      tls_options.push_back(std::make_shared<const wire::tls::ServerOptions>(std::move(options)));
+    }
+  }
+
+  io::Task<> accept(std::size_t loop, std::shared_ptr<io::Listener> listener, const Service& service);
+  io::Task<> serve(std::size_t loop, std::unique_ptr<io::Stream> stream, const Service& service, Gate::Pass pass);
+  io::Task<> speak(Desk& desk, wire::Connection& connection, const Service& service);
+  io::Task<> speak_smtp(Desk& desk, wire::Connection& connection, SmtpDesk& smtp_desk);
+  io::Task<> speak_pop3(Desk& desk, wire::Connection& connection);
+  io::Task<> speak_imap(Desk& desk, wire::Connection& connection);
+  Result<> bind(const configuration::Listener& listener, const std::vector<int>& passed);
+  Result<> bind_control();
+
+  configuration::Configuration configuration;
+  std::unique_ptr<Services> services;
+  std::unique_ptr<io::Loops> loops;
+  std::shared_ptr<wire::tls::ServerContext> tls;
+  std::vector<std::shared_ptr<const wire::tls::ServerOptions>> tls_options;  // as kServices
+  Gate gate;
+  Budget budget;
+  Rate rate;
+  Administrator administrator;
+  SmtpDesk mx;
+  SmtpDesk submission;
+  SmtpDesk lmtp;
+  MaildropLocks maildrop_locks;
+  pop3::ServerOptions pop3_options;
+  imap::ServerOptions imap_options;
+  std::vector<Desk> desks;
+  struct Bound {
+    std::size_t loop;
+    std::shared_ptr<io::Listener> listener;
+    const Service* service;  // null: the control socket
+  };
+  std::vector<Bound> bound;
+  std::vector<std::string> lines;
+};
+
+io::Task<> PostOffice::Body::accept(std::size_t loop, std::shared_ptr<io::Listener> listener, const Service& service) {
+  for (;;) {
+    auto stream = co_await listener->accept();
+    if (!stream) co_return;
+    Gate::Pass pass = gate.enter((*stream)->peer());
+    if (!pass) {
+      // Best effort: who does not read it at once learns it from the closed connection.
+      (void)(*stream)->try_write(service.too_many);
+      continue;
+    }
+    io::Loop::current().spawn(serve(loop, *std::move(stream), service, std::move(pass)));
+  }
+}
+
+io::Task<> PostOffice::Body::serve(std::size_t loop, std::unique_ptr<io::Stream> stream, const Service& service,
+                                   Gate::Pass pass) {
+  const Gate::Pass held = std::move(pass);
+  const auto& options = tls_options[static_cast<std::size_t>(&service - kServices.data())];
+  std::unique_ptr<wire::Connection> connection;
+  if (tls == nullptr || service.tls == Tls::none) {
+    connection = wire::plain_connection(std::move(stream), std::string(service.name));
+  } else if (service.tls == Tls::starttls) {
+    connection = wire::tls::server_connection(std::move(stream), options);
+  } else {
+    auto accepted = co_await wire::tls::accept(std::move(stream), options);
+    if (!accepted) co_return;
+    connection = *std::move(accepted);
+  }
+  co_await speak(desks[loop], *connection, service);
+  connection->close();
+}
+
+io::Task<> PostOffice::Body::speak(Desk& desk, wire::Connection& connection, const Service& service) {
+  switch (service.kind) {
+    case Service::Kind::smtp: return speak_smtp(desk, connection, mx);
+    case Service::Kind::submission: return speak_smtp(desk, connection, submission);
+    case Service::Kind::lmtp: return speak_smtp(desk, connection, lmtp);
+    case Service::Kind::pop3: return speak_pop3(desk, connection);
+    case Service::Kind::imap: return speak_imap(desk, connection);
+    case Service::Kind::metrics: break;
+  }
+  return protocol::http::serve_metrics(connection);
+}
+
+io::Task<> PostOffice::Body::speak_smtp(Desk& desk, wire::Connection& connection, SmtpDesk& smtp_desk) {
+  SmtpSession session(smtp_desk, connection.peer());
+  io::Event stop;
+  const Registered registered(desk, [&stop] { stop.set(); });
+  co_await smtp::serve(connection, session, smtp_desk.policy, &stop);
+}
+
+io::Task<> PostOffice::Body::speak_pop3(Desk& desk, wire::Connection& connection) {
+  Pop3Desk pop3_desk{*services, maildrop_locks, pop3_options};
+  pop3_desk.options.plaintext_without_tls = CredentialDesk::plaintext_allowed(configuration, connection.peer(), false)
+                                                ? sasl::Plaintext::allowed
+                                                : sasl::Plaintext::refused;
+  Pop3Authenticator authenticator(pop3_desk, connection.peer());
+  io::Event stop;
+  const Registered registered(desk, [&stop] { stop.set(); });
+  co_await pop3::serve(connection, authenticator, pop3_desk.options, &stop);
+}
+
+io::Task<> PostOffice::Body::speak_imap(Desk& desk, wire::Connection& connection) {
+  ImapAuthenticator authenticator(*services, budget, connection);
+  imap::Server server(connection, authenticator, imap_options);
+  const Registered registered(desk, [&server] { server.stop(); });
+  co_await server.run();
+}
+
+namespace {
+
+/// The passed socket that is bound to this endpoint, or -1.
+int find_passed(const std::vector<int>& passed, const io::Endpoint& wanted) {
+  for (const int descriptor : passed) {
+    auto listener = io::adopt_listener(dup(descriptor));
+    if (listener && (*listener)->local() == wanted) return descriptor;
+  }
+  return -1;
+}
+
+}  // namespace
+
+Result<> PostOffice::Body::bind(const configuration::Listener& wanted, const std::vector<int>& passed) {
+  const Service& service = service_of(wanted.protocol);
+  if (service.tls == Tls::implicit && tls == nullptr)
+    return fail(configuration::kInvalid, wanted.protocol + " needs tls.certificate and tls.key");
+  io::Endpoint endpoint;
+  if (wanted.address.starts_with("unix:")) {
+    endpoint = io::Endpoint::unix_path(configuration.resolve(std::string_view(wanted.address).substr(5)));
+  } else {
+    endpoint = TRY(io::Endpoint::parse(wanted.address));
+  }
+  io::ListenOptions options;
+  options.when_exhausted = [&service](io::Stream& stream) { (void)stream.try_write(service.too_many); };
+  if (const int descriptor = find_passed(passed, endpoint); descriptor >= 0) {
+    bound.push_back({0, TRY(io::adopt_listener(descriptor, options)), &service});
+  } else if (!endpoint.is_ip()) {
+    bound.push_back({0, TRY(io::listen(endpoint, options)), &service});
+  } else {
+    // A listener a loop on the same port: the kernel spreads connections, and each stays where it was accepted. The
+    // first binds alone, so that a port somebody else has is an error.
+    {
+      auto probe = TRY(io::listen(endpoint, options));
+    }
+    options.reuse_port = true;
+    for (std::size_t i = 0; i < loops->size(); ++i) bound.push_back({i, TRY(io::listen(endpoint, options)), &service});
+  }
+  lines.push_back(wanted.protocol + " " + endpoint.text());
+  return {};
+}
+
+Result<> PostOffice::Body::bind_control() {
+  const std::string run = configuration.resolve("run");
+  mkdir(run.c_str(), 0755);  // usually there; binding says what is wrong otherwise
+  io::ListenOptions options;
+  options.unix_mode = 0666;  // who may ask what is judged by the caller's uid
+  bound.push_back({0, TRY(io::listen(io::Endpoint::unix_path(run + "/control.sock"), options)), nullptr});
+  return {};
+}
+
+PostOffice::PostOffice(std::unique_ptr<Body> body) : body_(std::move(body)) {}
+PostOffice::~PostOffice() = default;
+
+namespace {
+
+Result<std::string> read_file(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  if (!file) return fail(configuration::kUnreadable, "cannot read " + path);
+  return std::string((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
+}
+
+/// The certificates of the configuration, the host's own first.
+Result<std::vector<wire::tls::Identity>> read_identities(const configuration::Configuration& configuration) {
+  std::vector<configuration::Certificate> files = {{configuration.tls.certificate, configuration.tls.key}};
+  files.insert(files.end(), configuration.certificates.begin(), configuration.certificates.end());
+  std::vector<wire::tls::Identity> identities;
+  for (const configuration::Certificate& pair : files) {
+    std::string chain = TRY(read_file(configuration.resolve(pair.certificate)));
+    std::string key = TRY(read_file(configuration.resolve(pair.key)));
+    identities.push_back({std::move(chain), std::move(key)});
+  }
+  return identities;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<PostOffice>> PostOffice::open(const configuration::Configuration& configuration,
+                                                     std::function<void(const Error&)> on_stop) {
+  std::shared_ptr<wire::tls::ServerContext> tls;
+  if (!configuration.tls.certificate.empty()) {
+    auto identities = TRY(read_identities(configuration));
+    tls = TRY(wire::tls::ServerContext::make(std::move(identities)));
+  }
+  auto services = TRY(Services::open(configuration, std::move(on_stop)));
+  auto loops = TRY(io::Loops::make(static_cast<std::size_t>(configuration.server.loops)));
+  return std::unique_ptr<PostOffice>(
+      new PostOffice(std::make_unique<Body>(configuration, std::move(services), std::move(loops), std::move(tls))));
+}
+
+Result<> PostOffice::listen(const std::vector<int>& passed_sockets) {
+  for (const configuration::Listener& listener : body_->configuration.listeners)
+    TRY(body_->bind(listener, passed_sockets));
+  return body_->bind_control();
+}
+
+std::vector<std::string> PostOffice::listening() const { return body_->lines; }
+
+void PostOffice::start() {
+  Body& body = *body_;
+  for (Body::Bound& bound : body.bound) {
+    body.desks[bound.loop].listeners.push_back(bound.listener);
+    io::Loop& loop = body.loops->at(bound.loop);
+    loop.post([&body, &bound] {
+      io::Loop& here = io::Loop::current();
+      if (bound.service == nullptr) {
+        here.spawn(control::serve(bound.listener, administration(body.administrator)));
+      } else {
+        here.spawn(body.accept(bound.loop, bound.listener, *bound.service));
+      }
+    });
+  }
+  body.loops->start();
+}
+
+Result<> PostOffice::reload() {
+  if (body_->tls == nullptr) return {};
+  auto identities = TRY(read_identities(body_->configuration));
+  return body_->tls->reload(std::move(identities));
+}
+
+void PostOffice::drain() {
+  Body& body = *body_;
+  for (std::size_t i = 0; i < body.loops->size(); ++i) {
+    body.loops->at(i).post([&desk = body.desks[i]] {
+      desk.draining = true;
+      for (auto& listener : desk.listeners) listener->close();
+      // A hook may end its session at once, which leaves the set.
+      const std::vector<const StopHook*> sessions(desk.sessions.begin(), desk.sessions.end());
+      for (const StopHook* hook : sessions)
+        if (desk.sessions.contains(hook)) (*hook)();
+    });
+  }
+  body.loops->drain();
+  // Whoever does not end in time is cut off.
+  std::mutex mutex;
+  std::condition_variable ended;
+  bool over = false;
+  std::thread patience([&] {
+    std::unique_lock lock(mutex);
+    if (!ended.wait_for(lock, kDrainPatience, [&] { return over; })) body.loops->stop();
+  });
+  body.loops->join();
+  {
+    const std::lock_guard lock(mutex);
+    over = true;
+  }
+  ended.notify_all();
+  patience.join();
+}
+
+}  // namespace angarium::agent

@@ -1,0 +1,53 @@
+// The whole server: listeners, loops and the agents that answer, opened together and drained together.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "agent/administrator.h"
+#include "agent/budget.h"
+#include "agent/gate.h"
+#include "agent/maildrop.h"
+#include "agent/rate.h"
+#include "agent/services.h"
+#include "agent/transaction.h"
+#include "configuration/configuration.h"
+#include "io/listener.h"
+#include "io/loop.h"
+
+namespace angarium::agent {
+
+/// How long connections may take to end after drain().
+inline constexpr Duration kDrainPatience = std::chrono::seconds(15);
+
+class PostOffice {
+ public:
+  /// Opens the store; nothing listens yet. `on_stop` as of Services::open.
+  static Result<std::unique_ptr<PostOffice>> open(const configuration::Configuration& configuration,
+                                                  std::function<void(const Error&)> on_stop);
+  PostOffice(const PostOffice&) = delete;
+  PostOffice& operator=(const PostOffice&) = delete;
+  ~PostOffice();
+
+  /// Binds all listeners of the configuration, or adopts passed sockets that are bound to their addresses, and the
+  /// control socket. Before privileges are given up.
+  Result<> listen(const std::vector<int>& passed_sockets);
+  /// A line for each listener: "smtp 127.0.0.1:10025".
+  [[nodiscard]] std::vector<std::string> listening() const;
+
+  /// Starts the loops and begins to accept.
+  void start();
+  /// Reads certificates again. From any thread; errors leave the old ones in use.
+  Result<> reload();
+  /// Stops accepting, lets every session end at its next command boundary, at most kDrainPatience, and joins the loops.
+  void drain();
+
+ private:
+  struct Body;
+  explicit PostOffice(std::unique_ptr<Body> body);
+  std::unique_ptr<Body> body_;
+};
+
+}  // namespace angarium::agent

@@ -1,0 +1,64 @@
+#include "agent/services.h"
+
+#include <algorithm>
+#include <thread>
+
+#include "base/log.h"
+
+namespace angarium::agent {
+namespace {
+
+// Reads that miss every cache: more threads than cores, since they wait for the disk.
+constexpr std::size_t kPoolThreads = 8;
+// Work of the mailbox room must not be refused, only the connections that ask for it are bounded.
+constexpr std::size_t kPoolQueue = 1u << 20;
+
+std::size_t cores() { return std::max(1U, std::thread::hardware_concurrency()); }
+
+}  // namespace
+
+void StorePool::run(std::move_only_function<void()> work) {
+  auto shared = std::make_shared<std::move_only_function<void()>>(std::move(work));
+  // A refusal drops the work, and with it the answer's sender: the waiter is told that it was cancelled.
+  if (!pool_.submit([shared] { (*shared)(); })) log::error("agent", "the store's pool is full");
+}
+
+Result<std::unique_ptr<Services>> Services::open(const configuration::Configuration& configuration,
+                                                 std::function<void(const Error&)> on_stop) {
+  auto volume = TRY(store::open_local_volume(configuration.resolve(configuration.server.data)));
+  auto records = std::make_unique<mailbox::Records>();
+  store::TabletOptions options;
+  options.mergers[mailbox::kKeyOctet] = records.get();
+  options.body_refs = records.get();
+  options.on_stop = std::move(on_stop);
+  options.reserve = static_cast<std::uint64_t>(configuration.store.reserve);
+  options.cache_size = static_cast<std::uint64_t>(configuration.store.cache);
+  auto tablet = TRY(store::Tablet::open(std::move(volume), std::move(options)));
+  return std::unique_ptr<Services>(new Services(configuration, std::move(records), std::move(tablet)));
+}
+
+Services::Services(const configuration::Configuration& configuration, std::unique_ptr<mailbox::Records> records,
+                   std::unique_ptr<store::Tablet> tablet)
+    : configuration_(configuration),
+      records_(std::move(records)),
+      tablet_(std::move(tablet)),
+      pool_(std::make_unique<io::Pool>(io::PoolOptions{.name = "store", .threads = kPoolThreads, .queue = kPoolQueue})),
+      store_pool_(*pool_),
+      directory_(*tablet_),
+      mail_(mailbox::MailboxStore::make(*tablet_, store_pool_)) {
+  account::VerifierOptions options;
+  options.cost = password_cost();
+  options.threads = cores();
+  options.attempts.failures_max = static_cast<std::uint32_t>(configuration_.auth.failures_max);
+  options.attempts.window = configuration_.auth.failures_window;
+  verifier_ = std::make_unique<account::Verifier>(directory_, *pool_, options);
+}
+
+Services::~Services() = default;
+
+account::PasswordCost Services::password_cost() const {
+  return {.memory_kib = static_cast<std::uint32_t>(configuration_.auth.argon2_memory_kib),
+          .passes = static_cast<std::uint32_t>(configuration_.auth.argon2_passes)};
+}
+
+}  // namespace angarium::agent

@@ -1,0 +1,65 @@
+// What all agents of one server share: the store and the domain rooms on top of it.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "account/directory.h"
+#include "account/verifier.h"
+#include "configuration/configuration.h"
+#include "io/pool.h"
+#include "mailbox/mailbox.h"
+#include "mailbox/records.h"
+#include "store/tablet.h"
+
+namespace angarium::agent {
+
+/// The mailbox room's pool on threads of io.
+class StorePool final : public mailbox::Pool {
+ public:
+  explicit StorePool(io::Pool& pool) : pool_(pool) {}
+  void run(std::move_only_function<void()> work) override;
+
+ private:
+  io::Pool& pool_;
+};
+
+/// Owns the open store. Made before the loops run, ended after they have stopped; every member may be used from any
+/// loop.
+class Services {
+ public:
+  /// Opens the store of this configuration (it waits for recovery). `on_stop` is called once, from a thread of the
+  /// store, when the store stops by itself: nothing can be acknowledged any more and the process should end.
+  static Result<std::unique_ptr<Services>> open(const configuration::Configuration& configuration,
+                                                std::function<void(const Error&)> on_stop);
+  Services(const Services&) = delete;
+  Services& operator=(const Services&) = delete;
+  ~Services();
+
+  [[nodiscard]] const configuration::Configuration& configuration() const { return configuration_; }
+  [[nodiscard]] store::Tablet& tablet() { return *tablet_; }
+  [[nodiscard]] account::Directory& directory() { return directory_; }
+  [[nodiscard]] account::Verifier& verifier() { return *verifier_; }
+  [[nodiscard]] mailbox::MailboxStore& mail() { return *mail_; }
+  /// For what waits for the disk.
+  [[nodiscard]] io::Pool& pool() { return *pool_; }
+
+  /// What new passwords cost.
+  [[nodiscard]] account::PasswordCost password_cost() const;
+
+ private:
+  Services(const configuration::Configuration& configuration, std::unique_ptr<mailbox::Records> records,
+           std::unique_ptr<store::Tablet> tablet);
+
+  configuration::Configuration configuration_;
+  std::unique_ptr<mailbox::Records> records_;
+  std::unique_ptr<store::Tablet> tablet_;
+  std::unique_ptr<io::Pool> pool_;
+  StorePool store_pool_;
+  account::Directory directory_;
+  std::unique_ptr<mailbox::MailboxStore> mail_;
+  std::unique_ptr<account::Verifier> verifier_;
+};
+
+}  // namespace angarium::agent

@@ -1,0 +1,323 @@
+#include "agent/transaction.h"
+
+#include <algorithm>
+
+#include "account/attempts.h"
+#include "base/counters.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "io/loop.h"
+#include "message/date.h"
+#include "message/trace_fields.h"
+#include "protocol/smtp/reply.h"
+
+namespace angarium::agent {
+namespace {
+
+namespace smtp = protocol::smtp;
+using smtp::EnhancedCode;
+using smtp::Reply;
+
+Counter accepted("angarium_messages_accepted_total", "Messages accepted by SMTP, submission and LMTP.");
+Counter accepted_octets("angarium_messages_accepted_octets_total", "Octets of accepted messages.");
+Counter refused("angarium_messages_refused_total", "Messages refused after their end of data.");
+
+/// Sixty random bits: names a transaction in replies, logs and trace.
+std::string new_id(Random& random) {
+  constexpr std::string_view kDigits = "0123456789abcdefghjkmnpqrstvwxyz";
+  std::string id;
+  std::uint64_t bits = random.number();
+  for (int i = 0; i < 12; ++i, bits >>= 5) id += kDigits[bits & 31];
+  return id;
+}
+
+message::WithProtocol::Base with_base(const smtp::Peer& peer) {
+  using Base = message::WithProtocol::Base;
+  if (peer.hello == smtp::Hello::lhlo) return Base::lmtp;
+  return peer.hello == smtp::Hello::helo ? Base::smtp : Base::esmtp;
+}
+
+std::string path_text(const envelope::ReversePath& path) { return path.mailbox ? path.mailbox->text() : std::string(); }
+
+}  // namespace
+
+SmtpSession::SmtpSession(SmtpDesk& desk, const io::Endpoint& peer) : desk_(desk), credentials_(desk.services, peer) {}
+
+std::string SmtpSession::with_id(std::string_view text) const {
+  return std::string(text) + " (id " + transaction_->id + ")";
+}
+
+io::Task<Result<Reply>> SmtpSession::connected(const smtp::Peer& peer) {
+  peer_ = &peer;
+  if (desk_.budget.spent()) co_return Reply(421, {4, 3, 1}, "Too busy, try again later");
+  co_return Reply(220, {}, "");
+}
+
+io::ValueOrTask<Result<Reply>> SmtpSession::mail(const envelope::Sender& sender) {
+  if (!desk_.services.tablet().accepting())
+    return Result<Reply>(Reply(452, {4, 3, 1}, "Insufficient system storage, try again later"));
+  if (desk_.policy.role == smtp::Role::mx && !peer_->remote.is_local_host() &&
+      !desk_.rate.allow(account::attempt_key(peer_->remote.address().text())))
+    return Result<Reply>(Reply(450, {4, 7, 1}, "Too many messages from your address, try again later"));
+  if (submission() && peer_->identity) return mail_submitted(sender);
+  return Result<Reply>(open(sender));
+}
+
+/// RFC 6409 §6.1: who submits may use its own addresses only.
+io::Task<Result<Reply>> SmtpSession::mail_submitted(const envelope::Sender& sender) {
+  account::Account account = CO_TRY(co_await credentials_.account(*peer_->identity));
+  if (sender.path.mailbox) {
+    const envelope::Mailbox& mailbox = *sender.path.mailbox;
+    const bool own = CO_TRY(co_await io::run(desk_.services.pool(), [&services = desk_.services, account, mailbox] {
+      return services.directory().may_send_as(account, mailbox.local_part, mailbox.domain);
+    }));
+    if (!own) co_return Reply(553, {5, 7, 1}, "You may not send as <" + mailbox.text() + ">");
+  }
+  Reply reply = open(sender);
+  transaction_->submitter = std::move(account);
+  co_return reply;
+}
+
+Reply SmtpSession::open(const envelope::Sender& sender) {
+  transaction_.emplace();
+  transaction_->id = new_id(io::Loop::current().random());
+  transaction_->sender = sender;
+  return {250, {2, 1, 0}, with_id("Sender OK")};
+}
+
+io::ValueOrTask<Result<Reply>> SmtpSession::rcpt(const envelope::Recipient& recipient) {
+  const envelope::Mailbox& mailbox = recipient.path.mailbox;
+  const std::string& domain = recipient.path.postmaster_here() ? desk_.policy.hostname : mailbox.domain;
+  auto resolution = desk_.services.directory().resolve(mailbox.local_part, domain, store::Tier::memory);
+  if (!resolution) {
+    if (resolution.error().is(store::kWouldBlock)) return rcpt_waiting(recipient);
+    return Result<Reply>(std::unexpected(std::move(resolution).error()));
+  }
+  return take(recipient, *std::move(resolution));
+}
+
+io::Task<Result<Reply>> SmtpSession::rcpt_waiting(const envelope::Recipient& recipient) {
+  const envelope::Mailbox& mailbox = recipient.path.mailbox;
+  account::Resolution resolution = CO_TRY(co_await io::run(
+      desk_.services.pool(), [&services = desk_.services, local = mailbox.local_part,
+                              domain = recipient.path.postmaster_here() ? desk_.policy.hostname : mailbox.domain] {
+        return services.directory().resolve(local, domain);
+      }));
+  co_return co_await take(recipient, std::move(resolution));
+}
+
+Reply SmtpSession::refusal(const account::Resolution& resolution, const std::string& address) const {
+  using Kind = account::Resolution::Kind;
+  switch (resolution.kind) {
+    case Kind::not_local: return {550, {5, 7, 1}, with_id("Relaying denied: <" + address + "> is not served here")};
+    case Kind::disabled: return {550, {5, 2, 1}, with_id("<" + address + "> is disabled")};
+    case Kind::too_deep: return {550, {5, 4, 6}, with_id("<" + address + "> is an alias of too many others")};
+    case Kind::unknown:
+    case Kind::accounts: break;
+  }
+  return {550, {5, 1, 1}, with_id("<" + address + "> does not exist")};
+}
+
+io::Task<Result<Reply>> SmtpSession::take(const envelope::Recipient& recipient, account::Resolution resolution) {
+  std::string address = recipient.path.postmaster_here() ? "postmaster" : recipient.path.mailbox.text();
+  if (resolution.kind == account::Resolution::Kind::not_local && recipient.path.postmaster_here()) {
+    // RFC 5321 §4.5.1: <postmaster> without a domain is accepted; it is the postmaster of the first domain served.
+    const auto domains = CO_TRY(co_await io::run(
+        desk_.services.pool(), [&services = desk_.services] { return services.directory().domains(); }));
+    if (!domains.empty()) {
+      resolution =
+          CO_TRY(co_await io::run(desk_.services.pool(), [&services = desk_.services, name = domains.front().name] {
+            return services.directory().resolve("postmaster", name);
+          }));
+    }
+  }
+  if (resolution.kind != account::Resolution::Kind::accounts) co_return refusal(resolution, address);
+  Rcpt taken{.address = std::move(address), .accounts = {}};
+  const std::uint64_t size = transaction_->sender.parameters.size.value_or(1);
+  std::optional<Error> first_refusal;
+  for (account::Account& account : resolution.accounts) {
+    auto mail = desk_.services.mail().account_now(account.id);
+    if (!mail) mail = CO_TRY(co_await desk_.services.mail().account(account.id));
+    if (auto room = mail->may_accept(size); !room) {
+      if (!first_refusal) first_refusal = std::move(room).error();
+      continue;
+    }
+    auto& accounts = transaction_->accounts;
+    const auto known = std::ranges::find_if(accounts, [&](const account::Account& a) { return a.id == account.id; });
+    taken.accounts.push_back(static_cast<std::size_t>(known - accounts.begin()));
+    if (known == accounts.end()) accounts.push_back(std::move(account));
+  }
+  if (taken.accounts.empty()) {
+    if (first_refusal->is(mailbox::kOverQuota))
+      co_return Reply(452, {4, 2, 2}, with_id("<" + taken.address + "> is over quota"));
+    co_return std::unexpected(*std::move(first_refusal));
+  }
+  transaction_->rcpts.push_back(std::move(taken));
+  co_return Reply(250, {2, 1, 5}, with_id("Recipient OK"));
+}
+
+io::ValueOrTask<Result<Reply>> SmtpSession::begin_body() {
+  const bool here = peer_->remote.is_local_host();
+  std::string owner = here ? std::string() : account::attempt_key(peer_->remote.address().text());
+  // A message whose size was not declared may need the whole buffer.
+  const std::uint64_t needed =
+      std::min<std::uint64_t>(transaction_->sender.parameters.size.value_or(mailbox::Intake::kIntakeBufferMax) + 4096,
+                              mailbox::Intake::kIntakeBufferMax);
+  transaction_->hold = desk_.budget.take(std::move(owner), needed);
+  if (!transaction_->hold) return Result<Reply>(Reply(452, {4, 3, 1}, "Too busy, try again later"));
+  transaction_->intake = desk_.services.mail().intake();
+  if (submission()) transaction_->header.emplace(desk_.policy.hostname);
+  return Result<Reply>(Reply(smtp::reply::kStartInput));
+}
+
+Result<smtp::Flow> SmtpSession::append(std::string_view octets) {
+  Transaction& transaction = *transaction_;
+  transaction.received.feed(octets);
+  if (transaction.received.count() > kReceivedMax)
+    return fail(kMailLoop, "too many hops: the message runs in a circle");
+  if (transaction.header && !transaction.header->done()) {
+    octets = TRY(transaction.header->feed(octets));
+    if (!transaction.header->done()) return smtp::Flow::more;
+    TRY(transaction.intake->append(transaction.header->text()));
+  }
+  TRY(transaction.intake->append(octets));
+  return transaction.intake->full() ? smtp::Flow::pause : smtp::Flow::more;
+}
+
+io::ValueOrTask<Result<>> SmtpSession::drained() { return transaction_->intake->drain(); }
+
+/// RFC 5321 §4.4: Return-Path at final delivery, then Received; Delivered-To tells whose copy it is.
+std::string SmtpSession::trace_fields(const account::Account& account, const Transaction& transaction) const {
+  message::ReceivedFacts facts;
+  facts.helo = peer_->name;
+  std::string literal;
+  if (peer_->remote.is_ip()) {
+    const io::IpAddress& address = peer_->remote.address();
+    literal = (address.family() == io::IpAddress::Family::v4 ? "[" : "[IPv6:") + address.text() + "]";
+  }
+  facts.peer_literal = literal;
+  facts.by = desk_.policy.hostname;
+  facts.with = {.base = with_base(*peer_),
+                .tls = peer_->channel == smtp::Channel::tls,
+                .authenticated = peer_->identity.has_value(),
+                .utf8 = transaction.sender.parameters.smtputf8};
+  facts.tls = peer_->tls;
+  facts.id = transaction.id;
+  // Several recipients are not told of each other (RFC 5321 §7.2).
+  std::string for_path;
+  if (transaction.rcpts.size() == 1) for_path = "<" + transaction.rcpts.front().address + ">";
+  facts.for_path = for_path;
+  facts.date = message::DateTime::at(io::Loop::current().clock().wall());
+  return message::compose_return_path(transaction.sender.path.text()) + message::compose_delivered_to(account.address) +
+         message::compose_received(facts);
+}
+
+/// RFC 6409 §6.1, §8.1: the author's address of a submitted message must be the submitter's own.
+io::Task<Result<>> SmtpSession::check_sender(const Transaction& transaction) {
+  for (const SubmissionHeader::Author& author : transaction.header->authors()) {
+    const bool own = CO_TRY(
+        co_await io::run(desk_.services.pool(), [&services = desk_.services, account = *transaction.submitter, author] {
+          return services.directory().may_send_as(account, author.local_part, author.domain);
+        }));
+    if (!own)
+      co_return fail(kNotOwnAddress, "the From field has an address that is not yours: " +
+                                         escape_controls(author.local_part + "@" + author.domain));
+  }
+  co_return Result<>();
+}
+
+io::Task<Result<smtp::Outcome>> SmtpSession::commit(const smtp::BodyFacts& facts) {
+  Transaction transaction = std::move(*transaction_);
+  transaction_.reset();
+  const auto told = [&](std::string_view text) { return std::string(text) + " (id " + transaction.id + ")"; };
+  if (transaction.header && !transaction.header->done()) {
+    CO_TRY(transaction.header->finish());
+    CO_TRY(transaction.intake->append(transaction.header->text()));
+  }
+  if (transaction.header && transaction.submitter) {
+    if (auto own = co_await check_sender(transaction); !own) {
+      refused.add();
+      co_return smtp::Outcome{Reply(550, {5, 7, 1}, told(own.error().text())), {}};
+    }
+  }
+  mailbox::Delivery delivery;
+  delivery.content = CO_TRY(co_await transaction.intake->finish());
+  // Among several recipients of SMTP one may go over its quota by this message; LMTP refuses it alone.
+  const bool alone = desk_.policy.lmtp();
+  for (const account::Account& account : transaction.accounts)
+    delivery.recipients.push_back({.account = account.id,
+                                   .prepended = trace_fields(account, transaction),
+                                   .over_quota = alone ? mailbox::OverQuota::refuse : mailbox::OverQuota::take_one});
+  const auto results = CO_TRY(co_await desk_.services.mail().deliver(std::move(delivery)));
+
+  smtp::Outcome outcome;
+  std::size_t delivered = 0;
+  std::optional<Error> first_error;
+  for (const Rcpt& rcpt : transaction.rcpts) {
+    const Error* error = nullptr;
+    bool reached = false;
+    for (const std::size_t index : rcpt.accounts) {
+      if (results[index]) {
+        reached = true;
+      } else {
+        error = &results[index].error();
+      }
+    }
+    if (reached) ++delivered;
+    if (error != nullptr && !first_error) first_error = *error;
+    if (!desk_.policy.lmtp()) continue;
+    if (reached) {
+      outcome.each.emplace_back(250, EnhancedCode{2, 1, 5}, told("<" + rcpt.address + "> delivered"));
+    } else if (error->is(mailbox::kOverQuota)) {
+      outcome.each.emplace_back(452, EnhancedCode{4, 2, 2}, told("<" + rcpt.address + "> is over quota"));
+    } else {
+      outcome.each.push_back(smtp::reply_for(*error));
+    }
+  }
+  if (delivered > 0) {
+    outcome.reply = Reply(250, {2, 6, 0}, told("Message accepted"));
+    accepted.add();
+    accepted_octets.add(static_cast<std::int64_t>(facts.octets));
+  } else {
+    outcome.reply = smtp::reply_for(*first_error);
+    refused.add();
+  }
+  log_delivery(transaction, facts.octets, delivered);
+  co_return outcome;
+}
+
+void SmtpSession::log_delivery(const Transaction& transaction, std::uint64_t octets, std::size_t delivered) const {
+  if (!log::enabled(log::Level::info)) return;
+  std::string recipients;
+  for (const Rcpt& rcpt : transaction.rcpts) recipients += (recipients.empty() ? "" : ",") + rcpt.address;
+  log::info("smtp", delivered > 0 ? "delivered" : "not delivered",
+            {{"id", transaction.id},
+             {"from", path_text(transaction.sender.path)},
+             {"to", recipients},
+             {"octets", octets},
+             {"peer", peer_->remote.text()},
+             {"user", transaction.submitter ? transaction.submitter->address : ""}});
+}
+
+io::Task<Result<Reply>> SmtpSession::vrfy([[maybe_unused]] std::string_view text,
+                                          [[maybe_unused]] envelope::Utf8 utf8) {
+  // RFC 5321 §7.3: whether an address exists is told to who brings mail for it, not to who asks.
+  co_return Reply(smtp::reply::kWillTry);
+}
+
+io::Task<Result<Reply>> SmtpSession::expn(std::string_view text, [[maybe_unused]] envelope::Utf8 utf8) {
+  auto expansion = co_await io::run(desk_.services.pool(), [&services = desk_.services, address = std::string(text)] {
+    return services.directory().expand(address);
+  });
+  if (!expansion && expansion.error().fault() == Fault::user) co_return Reply(550, {5, 1, 1}, "No such list");
+  if (!expansion) co_return std::unexpected(std::move(expansion).error());
+  std::string lines;
+  for (const std::string& address : expansion->addresses) lines += (lines.empty() ? "<" : "\n<") + address + ">";
+  co_return Reply(250, {2, 1, 5}, std::move(lines));
+}
+
+void SmtpSession::offence(smtp::Offence kind) {
+  if (kind == smtp::Offence::failed_auth) credentials_.failed();
+}
+
+}  // namespace angarium::agent

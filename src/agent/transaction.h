@@ -1,0 +1,92 @@
+// SMTP, submission and LMTP answered by the house: the port of protocol/smtp over directory and mailboxes.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "agent/budget.h"
+#include "agent/credential.h"
+#include "agent/rate.h"
+#include "agent/received_counter.h"
+#include "agent/services.h"
+#include "agent/submission.h"
+#include "mailbox/content.h"
+#include "protocol/smtp/backend.h"
+#include "protocol/smtp/policy.h"
+
+namespace angarium::agent {
+
+/// What the sessions of one listener share. Outlives them.
+struct SmtpDesk {
+  Services& services;
+  Budget& budget;
+  Rate& rate;  ///< messages by address, role mx only
+  protocol::smtp::Policy policy;
+};
+
+/// One session. Every accepted message is in its recipients' mailboxes by one durable batch before its 250 is said.
+class SmtpSession final : public protocol::smtp::Session {
+ public:
+  SmtpSession(SmtpDesk& desk, const io::Endpoint& peer);
+
+  io::Task<Result<protocol::smtp::Reply>> connected(const protocol::smtp::Peer& peer) override;
+  sasl::ServerContext sasl_context() override { return credentials_.context(); }
+  io::Task<Result<>> verify_password(const sasl::Identity& identity, const sasl::Secret& password) override {
+    return credentials_.verify_password(identity, password);
+  }
+  io::Task<Result<>> check_authority(const sasl::Identity& identity) override {
+    return credentials_.verify_authority(identity);
+  }
+  io::Task<Result<std::optional<sasl::ScramCredentials>>> scram_keys(const sasl::Identity& identity,
+                                                                     sasl::Hash hash) override {
+    return credentials_.scram_keys(identity, hash);
+  }
+  io::ValueOrTask<Result<protocol::smtp::Reply>> mail(const envelope::Sender& sender) override;
+  io::ValueOrTask<Result<protocol::smtp::Reply>> rcpt(const envelope::Recipient& recipient) override;
+  io::ValueOrTask<Result<protocol::smtp::Reply>> begin_body() override;
+  Result<protocol::smtp::Flow> append(std::string_view octets) override;
+  io::ValueOrTask<Result<>> drained() override;
+  io::Task<Result<protocol::smtp::Outcome>> commit(const protocol::smtp::BodyFacts& facts) override;
+  void abort() override { transaction_.reset(); }
+  io::Task<Result<protocol::smtp::Reply>> vrfy(std::string_view text, envelope::Utf8 utf8) override;
+  io::Task<Result<protocol::smtp::Reply>> expn(std::string_view text, envelope::Utf8 utf8) override;
+  void offence(protocol::smtp::Offence kind) override;
+
+ private:
+  /// One RCPT and the accounts it stands for.
+  struct Rcpt {
+    std::string address;                ///< as the client wrote it, without brackets
+    std::vector<std::size_t> accounts;  ///< indexes into Transaction::accounts
+  };
+  struct Transaction {
+    std::string id;
+    envelope::Sender sender;
+    std::optional<account::Account> submitter;
+    std::vector<Rcpt> rcpts;
+    std::vector<account::Account> accounts;  ///< each once, whichever RCPTs lead to it
+    std::unique_ptr<mailbox::Intake> intake;
+    Budget::Hold hold;
+    ReceivedCounter received;
+    std::optional<SubmissionHeader> header;  ///< role submission only
+  };
+
+  [[nodiscard]] bool submission() const { return desk_.policy.role == protocol::smtp::Role::submission; }
+  io::Task<Result<protocol::smtp::Reply>> mail_submitted(const envelope::Sender& sender);
+  protocol::smtp::Reply open(const envelope::Sender& sender);
+  io::Task<Result<protocol::smtp::Reply>> rcpt_waiting(const envelope::Recipient& recipient);
+  io::Task<Result<protocol::smtp::Reply>> take(const envelope::Recipient& recipient, account::Resolution resolution);
+  protocol::smtp::Reply refusal(const account::Resolution& resolution, const std::string& address) const;
+  std::string trace_fields(const account::Account& account, const Transaction& transaction) const;
+  io::Task<Result<>> check_sender(const Transaction& transaction);
+  std::string with_id(std::string_view text) const;
+  void log_delivery(const Transaction& transaction, std::uint64_t octets, std::size_t delivered) const;
+
+  SmtpDesk& desk_;
+  CredentialDesk credentials_;
+  const protocol::smtp::Peer* peer_ = nullptr;
+  std::optional<Transaction> transaction_;
+};
+
+}  // namespace angarium::agent

@@ -1,0 +1,154 @@
+// Commands that ask the running server, or do the work themselves when none runs.
+#include <fmt/core.h>
+#include <unistd.h>
+
+#include <optional>
+
+#include "agent/administrator.h"
+#include "agent/services.h"
+#include "configuration/configuration.h"
+#include "control/client.h"
+#include "io/loop.h"
+#include "program/commands.h"
+#include "program/system.h"
+
+namespace angarium::program {
+namespace {
+
+/// A bar on a terminal, nothing elsewhere.
+void show_progress(const control::Progress& progress) {
+  if (isatty(STDERR_FILENO) == 0 || progress.all == 0) return;
+  const auto percent = static_cast<unsigned>(progress.done * 100 / progress.all);
+  fmt::print(stderr, "\r[{:<50}] {:3} %{}", std::string(percent / 2, '#'), percent,
+             progress.done >= progress.all ? "\n" : "");
+}
+
+/// With the server down: opens the store, does the work on a loop of its own, closes.
+Result<control::Reply> do_it_here(const Context& context, const control::Request& request) {
+  const auto configuration = TRY(configuration::load(context.directory));
+  if (geteuid() != 0 && !owns(context.directory))
+    return fail(configuration::kUnreadable, "the server is not running, and only root and the owner of " +
+                                                context.directory + " may open its store");
+  auto loop = TRY(io::make_loop());
+  auto services = TRY(agent::Services::open(configuration, {}));
+  agent::Administrator administrator(*services);
+  std::optional<control::Reply> reply;
+  const auto work = [](agent::Administrator& who, control::Request what,
+                       std::optional<control::Reply>& answer) -> io::Task<> {
+    answer = co_await who.execute(std::move(what), [](control::Progress progress) { show_progress(progress); });
+  };
+  loop->spawn(work(administrator, request, reply));
+  loop->drain();
+  loop->run();
+  if (!reply) return fail(kBroken, "the command ended without a result");
+  return *std::move(reply);
+}
+
+}  // namespace
+
+namespace {
+
+Result<control::Reply> ask_or_do(const Context& context, const control::Request& request) {
+  auto reply = control::ask(context.directory + "/run/control.sock", request, show_progress);
+  if (reply || !reply.error().is(control::kNotRunning)) return reply;
+  return do_it_here(context, request);
+}
+
+}  // namespace
+
+int administer(const Context& context, const control::Request& request) {
+  const auto reply = ask_or_do(context, request);
+  if (!reply) return report(reply.error());
+  if (reply->exit_code != control::kDone) {
+    fmt::print(stderr, "angarium: {}\n", reply->error);
+    return reply->exit_code;
+  }
+  if (context.json) {
+    fmt::print("{}\n", reply->result);
+  } else {
+    print_result(request.verb, reply->result);
+  }
+  const bool damaged = request.verb == "store.verify" && reply->result.find("\"damage\":[]") == std::string::npos;
+  return damaged ? control::kFailed : control::kDone;
+}
+
+int ensure(const Context& context, const control::Request& request, const std::string& otherwise) {
+  auto reply = ask_or_do(context, request);
+  if (reply && reply->exit_code == control::kFailed) {
+    control::Request second = request;
+    second.verb = otherwise;
+    reply = ask_or_do(context, second);
+  }
+  if (!reply) return report(reply.error());
+  if (reply->exit_code != control::kDone) fmt::print(stderr, "angarium: {}\n", reply->error);
+  return reply->exit_code;
+}
+
+int config_check(const Context& context) {
+  const auto configuration = configuration::load(context.directory);
+  if (!configuration) return report(configuration.error());
+  if (context.json) {
+    fmt::print("{{\"valid\":true}}\n");
+  } else {
+    fmt::print("{}/angarium.toml is valid.\n", context.directory);
+  }
+  return control::kDone;
+}
+
+int config_show(const Context& context) {
+  const auto configuration = configuration::load(context.directory);
+  if (!configuration) return report(configuration.error());
+  std::vector<Shown> rows;
+  for (const configuration::KeyDescription& key : configuration::describe(*configuration)) {
+    if (key.default_value.empty()) continue;
+    rows.push_back({{{"key", key.name}, {"value", key.value}, {"default", key.default_value}}});
+  }
+  for (const configuration::Listener& listener : configuration->listeners)
+    rows.push_back(
+        {{{"key", "listener." + listener.protocol}, {"value", "\"" + listener.address + "\""}, {"default", ""}}});
+  const std::string text = to_json(rows);
+  if (context.json) {
+    fmt::print("{}\n", text);
+  } else {
+    print_result("config.show", text);
+  }
+  return control::kDone;
+}
+
+int config_explain(const Context& context, const std::string& key) {
+  // A key can be explained without a server's directory.
+  auto configuration = configuration::load(context.directory);
+  const auto found = configuration::explain(configuration ? *configuration : configuration::Configuration{}, key);
+  if (!found) return report(found.error());
+  const Shown row{{{"key", found->name},
+                   {"type", found->type},
+                   {"default", found->default_value},
+                   {"value", found->value},
+                   {"explanation", found->explanation}}};
+  if (context.json) {
+    fmt::print("{}\n", to_json(row));
+  } else {
+    print_result("config.explain", to_json(row));
+  }
+  return control::kDone;
+}
+
+int rebuild(const Context& context) {
+  const auto configuration = configuration::load(context.directory);
+  if (!configuration) return report(configuration.error());
+  auto volume = store::open_local_volume(configuration->resolve(configuration->server.data));
+  if (!volume) return report(volume.error());
+  const mailbox::Records records;
+  store::TabletOptions options;
+  options.mergers[mailbox::kKeyOctet] = &records;
+  options.body_refs = &records;
+  if (const auto done = store::rebuild(*std::move(volume), options); !done) return report(done.error());
+  if (context.json) {
+    fmt::print("{{\"rebuilt\":true}}\n");
+  } else {
+    fmt::print("The state was made anew from the log.\n");
+  }
+  return control::kDone;
+}
+
+}  // namespace angarium::program

@@ -1,0 +1,253 @@
+#include "program/command_line.h"
+
+#include <fmt/core.h>
+#include <sys/stat.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdlib>
+#include <functional>
+#include <iterator>
+
+#include "base/text.h"
+#include "configuration/schema.h"
+#include "program/commands.h"
+
+namespace angarium::program {
+namespace {
+
+/// --dir, else $ANGARIUM_DIR, ./var if it is there, /var/lib/angarium.
+std::string default_directory() {
+  if (const char* from_environment = std::getenv("ANGARIUM_DIR");
+      from_environment != nullptr && *from_environment != '\0')
+    return from_environment;
+  struct stat status{};
+  if (stat("./var", &status) == 0 && S_ISDIR(status.st_mode)) return "./var";
+  return "/var/lib/angarium";
+}
+
+/// One line from standard input, without its end.
+std::string read_password() {
+  std::string line;
+  for (int c = std::getchar(); c != EOF && c != '\n'; c = std::getchar()) line += static_cast<char>(c);
+  if (line.ends_with('\r')) line.pop_back();
+  return line;
+}
+
+/// "500 MiB" as octets, for options.
+std::string octets_of(const std::string& text) {
+  std::int64_t octets = 0;
+  if (!configuration::parse_size(text, octets))
+    throw CLI::ValidationError("'" + text + "' is no size: write 500 MiB, 2 GiB or a number of octets; 0 is no limit");
+  return std::to_string(octets);
+}
+
+/// Builds the tree of subcommands; what was chosen is left in `action`.
+class CommandLine {
+ public:
+  CommandLine() {
+    app_.require_subcommand(1);
+    app_.set_version_flag("--version", std::string("angarium " ANGARIUM_VERSION));
+    app_.footer(
+        "First steps:\n  angarium init --dir var --domain example.test --port-offset 10000\n  angarium account add "
+        "alice@example.test --dir var\n"
+        "  angarium serve --dir var\n\nExit codes: 0 done, 1 failed, 2 usage, 75 temporary: try again.");
+    context_.directory = default_directory();
+    server();
+    accounts();
+    domains();
+    aliases("alias", "An address that stands for others");
+    aliases("group", "An address whose members all get the mail");
+    config();
+    store();
+  }
+
+  int run(int count, char** arguments) {
+    try {
+      app_.parse(count, arguments);
+    } catch (const CLI::Success& success) {
+      return app_.exit(success);
+    } catch (const CLI::ParseError& error) {
+      app_.exit(error);
+      return control::kUsage;
+    }
+    return action_();
+  }
+
+ private:
+  CLI::App* command(CLI::App* parent, const std::string& name, const std::string& description,
+                    const std::string& example) {
+    CLI::App* made = parent->add_subcommand(name, description);
+    made->add_option("--dir", context_.directory, "The server's directory")->capture_default_str();
+    made->add_flag("--json", context_.json, "Print the result as JSON");
+    if (!example.empty()) made->footer("Example:\n  angarium " + example);
+    return made;
+  }
+
+  CLI::App* group(const std::string& name, const std::string& description) {
+    CLI::App* made = app_.add_subcommand(name, description);
+    made->require_subcommand(1);
+    return made;
+  }
+
+  /// A command that is one verb of the server; options and positionals put arguments into request_.
+  CLI::App* verb(CLI::App* parent, const std::string& name, const std::string& verb_name,
+                 const std::string& description, const std::string& example) {
+    CLI::App* made = command(parent, name, description, example);
+    made->callback([this, verb_name] {
+      action_ = [this, verb_name] {
+        request_.verb = verb_name;
+        if (read_password_) request_.add("password", read_password());
+        return administer(context_, request_);
+      };
+    });
+    return made;
+  }
+
+  void positional(CLI::App* to, const std::string& name, const std::string& description) {
+    to->add_option_function<std::string>(
+          name, [this, name](const std::string& value) { request_.add(name, value); }, description)
+        ->required();
+  }
+  void option(CLI::App* to, const std::string& flag, const std::string& name, const std::string& description) {
+    to->add_option_function<std::string>(
+        flag, [this, name](const std::string& value) { request_.add(name, value); }, description);
+  }
+  void quota_options(CLI::App* to) {
+    to->add_option_function<std::string>(
+        "--quota", [this](const std::string& value) { request_.add("quota_octets", octets_of(value)); },
+        "Most octets of mail: 2 GiB; 0 is no limit");
+    option(to, "--quota-messages", "quota_messages", "Most messages; 0 is no limit");
+  }
+  void password_option(CLI::App* to) {
+    to->add_flag("--password-stdin", read_password_,
+                 "Read the password from standard input; without it one is made and printed");
+  }
+
+  void server() {
+    CLI::App* made = command(&app_, "init", "Make a server's directory: configuration, certificate, empty store",
+                             "init --dir var --domain example.test");
+    made->add_option("--domain", init_.domain, "The first domain that is served")->required();
+    made->add_option("--host", init_.hostname, "The name of this host; by default mail.DOMAIN");
+    made->add_option("--address", init_.address, "Where it listens")->capture_default_str();
+    made->add_option("--port-offset", init_.port_offset, "Added to every standard port")->check(CLI::Range(0, 60000));
+    made->callback([this] { action_ = [this] { return init(context_, init_); }; });
+    command(&app_, "serve", "Run the server in the foreground", "serve --dir var")->callback([this] {
+      action_ = [this] { return serve(context_); };
+    });
+  }
+
+  void accounts() {
+    CLI::App* parent = group("account", "Who has a mailbox");
+    CLI::App* made = verb(parent, "add", "account.add", "Add an account",
+                          "account add alice@example.test --name 'Alice Liddell' --quota '2 GiB'");
+    positional(made, "address", "The address");
+    option(made, "--name", "name", "The person's name");
+    quota_options(made);
+    password_option(made);
+    made = verb(parent, "list", "account.list", "List accounts", "account list --domain example.test --json");
+    option(made, "--domain", "domain", "Only those of this domain");
+    made = verb(parent, "show", "account.show", "Show an account and what it uses", "account show alice@example.test");
+    positional(made, "address", "The address");
+    made = verb(parent, "set", "account.set", "Change an account",
+                "account set alice@example.test --quota '5 GiB' --status disabled");
+    positional(made, "address", "The address");
+    option(made, "--name", "name", "The person's name");
+    option(made, "--status", "status", "enabled or disabled");
+    quota_options(made);
+    made = verb(parent, "password", "account.password", "Set a new password", "account password alice@example.test");
+    positional(made, "address", "The address");
+    password_option(made);
+    made = verb(parent, "remove", "account.remove", "Remove an account and all its mail",
+                "account remove alice@example.test");
+    positional(made, "address", "The address");
+  }
+
+  void domains() {
+    CLI::App* parent = group("domain", "Which domains are served");
+    CLI::App* made = verb(parent, "add", "domain.add", "Serve a domain", "domain add example.org");
+    positional(made, "domain", "The domain");
+    verb(parent, "list", "domain.list", "List the domains", "domain list");
+    made = verb(parent, "show", "domain.show", "Show a domain", "domain show example.org");
+    positional(made, "domain", "The domain");
+    made = verb(parent, "set", "domain.set", "Change a domain", "domain set example.org --catch-all alice@example.org");
+    positional(made, "domain", "The domain");
+    option(made, "--catch-all", "catch_all", "Who gets mail for addresses that do not exist; '' for nobody");
+    made = verb(parent, "remove", "domain.remove", "Stop serving a domain that has no addresses",
+                "domain remove example.org");
+    positional(made, "domain", "The domain");
+  }
+
+  void aliases(const std::string& kind, const std::string& description) {
+    CLI::App* parent = group(kind, description);
+    CLI::App* made = verb(parent, "add", "alias.add", "Add one",
+                          kind + " add sales@example.test alice@example.test bob@example.test");
+    positional(made, "address", "The address");
+    made->add_option_function<std::vector<std::string>>(
+            "target",
+            [this](const std::vector<std::string>& targets) {
+              for (const std::string& target : targets) request_.add("target", target);
+            },
+            "Who gets the mail")
+        ->required();
+    made->parse_complete_callback([this, kind] { request_.add("kind", kind); });
+    made = verb(parent, "list", "alias.list", "List them", kind + " list");
+    option(made, "--domain", "domain", "Only those of this domain");
+    made->parse_complete_callback([this, kind] { request_.add("kind", kind); });
+    made = verb(parent, "show", "alias.show", "Show one", kind + " show sales@example.test");
+    positional(made, "address", "The address");
+    made = verb(parent, "remove", "alias.remove", "Remove one", kind + " remove sales@example.test");
+    positional(made, "address", "The address");
+  }
+
+  void config() {
+    CLI::App* parent = group("config", "The configuration file");
+    command(parent, "check", "Check it and name every mistake", "config check --dir var")->callback([this] {
+      action_ = [this] { return config_check(context_); };
+    });
+    command(parent, "show", "Show every key with its value", "config show --dir var")->callback([this] {
+      action_ = [this] { return config_show(context_); };
+    });
+    CLI::App* made = command(parent, "explain", "Explain a key", "config explain smtp.message_size_max");
+    made->add_option("key", key_, "The key")->required();
+    made->callback([this] { action_ = [this] { return config_explain(context_, key_); }; });
+  }
+
+  void store() {
+    verb(&app_, "verify", "store.verify", "Read all that is stored and compare it with its checksums",
+         "verify --dir var");
+    command(&app_, "rebuild", "Make the store's state anew from its log; the server must not run", "rebuild --dir var")
+        ->callback([this] { action_ = [this] { return rebuild(context_); }; });
+    CLI::App* made = verb(&app_, "snapshot", "store.snapshot", "Copy the store, as of now, into a new directory",
+                          "snapshot /srv/backup/2026-11-21");
+    made->add_option_function<std::string>(
+            "directory", [this](const std::string& value) { request_.add("directory", absolute(value)); },
+            "The new directory")
+        ->required();
+    verb(&app_, "sweep", "store.sweep", "Give back the space of deleted mail now", "sweep --dir var");
+    verb(&app_, "status", "store.status", "Show the state of the store", "status --dir var");
+  }
+
+  /// The server has another working directory.
+  static std::string absolute(const std::string& path) {
+    if (path.starts_with('/')) return path;
+    std::unique_ptr<char, void (*)(void*)> here(getcwd(nullptr, 0), std::free);
+    return here ? std::string(here.get()) + "/" + path : path;
+  }
+
+  CLI::App app_{"Angarium: a whole mail system in one program", "angarium"};
+  Context context_;
+  InitOptions init_;
+  control::Request request_;
+  bool read_password_ = false;
+  std::string key_;
+  std::function<int()> action_ = [] { return control::kUsage; };
+};
+
+}  // namespace
+
+int run_command_line(int count, char** arguments) {
+  CommandLine line;
+  return line.run(count, arguments);
+}
+
+}  // namespace angarium::program

@@ -1,0 +1,65 @@
+// angarium init: a server's directory, made without a question and made again without harm.
+#include <fmt/core.h>
+
+#include "account/directory.h"
+#include "base/text.h"
+#include "configuration/configuration.h"
+#include "message/domain.h"
+#include "program/commands.h"
+#include "program/system.h"
+#include "wire/tls/certificate.h"
+
+namespace angarium::program {
+namespace {
+
+/// A self-signed certificate for the host and for the names by which it is reached from itself.
+Result<> make_certificate(const configuration::Configuration& configuration) {
+  const std::string certificate_path = configuration.resolve(configuration.tls.certificate);
+  const std::string key_path = configuration.resolve(configuration.tls.key);
+  if (exists(certificate_path) && exists(key_path)) return {};
+  if (exists(certificate_path) || exists(key_path))
+    return fail(kSystem, "only one of " + certificate_path + " and " + key_path +
+                             " is there; remove it, or put the other beside it");
+  const wire::tls::Identity made = TRY(wire::tls::make_self_signed(
+      {.names = {configuration.server.hostname, "localhost", "127.0.0.1", "::1"}}, system_clock().wall()));
+  TRY(write_new_file(key_path, made.key_pem, 0600));
+  return write_new_file(certificate_path, made.chain_pem, 0644);
+}
+
+/// Adds the domain unless it is there; the running server is asked if there is one.
+int add_domain(const Context& context, const std::string& domain) {
+  control::Request request{.verb = "domain.show", .arguments = {}};
+  request.add("domain", domain);
+  return ensure(context, request, "domain.add");
+}
+
+Result<> make_files(const Context& context, const InitOptions& options) {
+  const std::string domain = TRY(account::canonical_domain(options.domain));
+  const std::string hostname = options.hostname.empty() ? "mail." + domain : options.hostname;
+  if (!message::valid_domain(hostname)) return fail(kSystem, "'" + escape_controls(hostname) + "' is not a host name");
+  TRY(make_directory(context.directory, 0755));
+  TRY(make_directory(context.directory + "/run", 0755));
+  TRY(make_directory(context.directory + "/tls", 0755));
+  const std::string file = context.directory + "/angarium.toml";
+  if (!exists(file))
+    TRY(write_new_file(file, configuration::initial_file({hostname, options.address, options.port_offset}), 0644));
+  const configuration::Configuration configuration = TRY(configuration::load(context.directory));
+  if (!configuration.tls.certificate.empty()) TRY(make_certificate(configuration));
+  return {};
+}
+
+}  // namespace
+
+int init(const Context& context, const InitOptions& options) {
+  if (auto made = make_files(context, options); !made) return report(made.error());
+  if (const int code = add_domain(context, options.domain); code != control::kDone) return code;
+  if (context.json) {
+    fmt::print("{{\"directory\":\"{}\"}}\n", context.directory);
+  } else {
+    fmt::print("{} is ready. Next:\n  angarium account add NAME@{} --dir {}\n  angarium serve --dir {}\n",
+               context.directory, options.domain, context.directory, context.directory);
+  }
+  return control::kDone;
+}
+
+}  // namespace angarium::program

@@ -1,0 +1,74 @@
+// angarium serve: the server in the foreground.
+#include <fmt/core.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cstdio>
+
+#include "agent/post_office.h"
+#include "base/log.h"
+#include "program/commands.h"
+#include "program/signals.h"
+#include "program/system.h"
+
+namespace angarium::program {
+namespace {
+
+void open_log(const configuration::Configuration& configuration) {
+  using log::Format;
+  using log::Level;
+  Format format = Format::text;
+  if (configuration.log.format == "json") format = Format::json;
+  if (configuration.log.format == "journal" || (configuration.log.format == "auto" && logs_to_journal()))
+    format = Format::journal;
+  Level level = Level::info;
+  if (configuration.log.level == "error") level = Level::error;
+  if (configuration.log.level == "warning") level = Level::warning;
+  if (configuration.log.level == "debug") level = Level::debug;
+  log::configure(log::make_sink(STDERR_FILENO, format), level);
+}
+
+}  // namespace
+
+int serve(const Context& context) {
+  block_signals();
+  const auto configuration = configuration::load(context.directory);
+  if (!configuration) return report(configuration.error());
+  open_log(*configuration);
+  raise_descriptor_limit();
+
+  std::atomic<bool> store_stopped{false};
+  auto office = agent::PostOffice::open(*configuration, [&](const Error& error) {
+    log::error("serve", "the store stopped; ending so that it can recover", {{"error", error.text()}});
+    store_stopped = true;
+    ask_to_end();
+  });
+  if (!office) return report(office.error());
+  if (auto bound = (*office)->listen(passed_sockets()); !bound) return report(bound.error());
+  if (!configuration->server.user.empty() && geteuid() == 0) {
+    if (auto became = become(configuration->server.user); !became) return report(became.error());
+  }
+  (*office)->start();
+  for (const std::string& line : (*office)->listening()) fmt::print("{}\n", line);
+  fmt::print("ready\n");
+  std::fflush(stdout);
+  notify_service_manager("READY=1");
+  log::notice("serve", "ready", {{"host", configuration->server.hostname}});
+
+  while (next_signal() == Signal::reload) {
+    notify_service_manager("RELOADING=1");
+    if (auto reloaded = (*office)->reload(); !reloaded) {
+      log::error("serve", "reload failed; what was in use stays", {{"error", reloaded.error().text()}});
+    } else {
+      log::notice("serve", "reloaded");
+    }
+    notify_service_manager("READY=1");
+  }
+  notify_service_manager("STOPPING=1");
+  log::notice("serve", "ending");
+  (*office)->drain();
+  office->reset();
+  return store_stopped ? control::kTemporary : control::kDone;
+}
+
+}  // namespace angarium::program

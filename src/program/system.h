@@ -1,0 +1,34 @@
+// What the program asks of the operating system around its work.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+
+namespace angarium::program {
+
+inline constexpr ErrorKind kSystem{"program.system", Fault::dependency, Lasting::permanent};
+
+/// Makes the directory (and its parents) with this mode unless it is there.
+Result<> make_directory(const std::string& path, unsigned mode);
+bool exists(const std::string& path);
+/// Whether this process' user owns the path.
+bool owns(const std::string& path);
+/// Writes a new file with this mode, whole and synced; fails when it is there.
+Result<> write_new_file(const std::string& path, std::string_view content, unsigned mode);
+
+/// Becomes the user for good: groups, gid, uid. Call as root, before threads start.
+Result<> become(const std::string& user);
+/// As many descriptors as the hard limit gives.
+void raise_descriptor_limit();
+
+/// sd_notify(3) without its library: does nothing outside systemd.
+void notify_service_manager(std::string_view state);
+/// Sockets passed by the service manager (sd_listen_fds(3)): descriptors from 3 on.
+std::vector<int> passed_sockets();
+/// Whether standard error is the journal's.
+bool logs_to_journal();
+
+}  // namespace angarium::program
