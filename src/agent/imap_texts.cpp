@@ -42,16 +42,13 @@ TextCollector::Place TextCollector::keep(std::string_view text) {
 void TextCollector::add(std::size_t index, const mailbox::EmailView& email) {
   Row& row = rows_[index];
   row.present = true;
-  if ((wanted_ & imap::kFetchEnvelope) != 0) row.envelope = keep(email.envelope);
-  if ((wanted_ & imap::kFetchBody) != 0) row.body = keep(email.body_text);
-  if ((wanted_ & imap::kFetchBodyStructure) != 0) row.body_structure = keep(email.body_structure);
+  if ((wanted_ & imap::kFetchEnvelope) != 0) row.envelope = keep(email.ascii.envelope);
+  if ((wanted_ & imap::kFetchBody) != 0) row.body = keep(email.ascii.body);
+  if ((wanted_ & imap::kFetchBodyStructure) != 0) row.body_structure = keep(email.ascii.body_structure);
   if ((wanted_ & imap::kFetchEmailId) != 0) row.email_id = keep(mailbox::email_id_text(email.id));
   if ((wanted_ & imap::kFetchThreadId) != 0 && email.thread != 0)
     row.thread_id = keep(mailbox::thread_id_text(email.thread));
-  const bool ready = ((wanted_ & imap::kFetchEnvelope) == 0 || !email.envelope.empty()) &&
-                     ((wanted_ & imap::kFetchBody) == 0 || !email.body_text.empty()) &&
-                     ((wanted_ & imap::kFetchBodyStructure) == 0 || !email.body_structure.empty());
-  if ((wanted_ & kStored) != 0 && !ready) unready_.push_back(index);
+  if ((wanted_ & kStored) != 0 && !email.ready) unready_.push_back(index);
 }
 
 void TextCollector::make(std::size_t index, const mailbox::EmailView& email, std::string_view octets) {

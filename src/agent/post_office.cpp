@@ -58,6 +58,8 @@ const Service& service_of(const std::string& name) {
   return *std::ranges::find_if(kServices, [&](const Service& service) { return service.name == name; });
 }
 
+constexpr Duration kTidyInterval = std::chrono::minutes(1);
+
 /// How one session is asked to end.
 using StopHook = std::function<void()>;
 
@@ -145,6 +147,7 @@ struct PostOffice::Body {
   io::Task<> speak_smtp(Desk& desk, wire::Connection& connection, SmtpDesk& smtp_desk);
   io::Task<> speak_pop3(Desk& desk, wire::Connection& connection);
   io::Task<> speak_imap(Desk& desk, wire::Connection& connection);
+  io::Task<> keep_tidy(Desk& desk);
   Result<> bind(const configuration::Listener& listener, const std::vector<int>& passed);
   Result<> bind_control();
 
@@ -240,6 +243,21 @@ io::Task<> PostOffice::Body::speak_imap(Desk& desk, wire::Connection& connection
   imap::Server server(connection, authenticator, imap_options);
   const Registered registered(desk, [&server] { server.stop(); });
   co_await server.run();
+}
+
+/// The mailbox room's housekeeping, about every minute, until the loop drains.
+io::Task<> PostOffice::Body::keep_tidy(Desk& desk) {
+  io::Loop& loop = io::Loop::current();
+  Moment next = loop.now() + kTidyInterval;
+  while (!desk.draining) {
+    if (loop.now() >= next) {
+      if (auto done = co_await services->mail().tidy(); !done)
+        log::warning("agent", "housekeeping failed", {{"error", done.error().text()}});
+      next = loop.now() + kTidyInterval;
+    }
+    // Short sleeps, so that draining is not held up.
+    co_await loop.sleep_for(std::chrono::seconds(1));
+  }
 }
 
 namespace {
@@ -354,6 +372,7 @@ void PostOffice::start() {
       }
     });
   }
+  body.loops->at(0).post([&body] { io::Loop::current().spawn(body.keep_tidy(body.desks[0])); });
   body.loops->start();
 }
 

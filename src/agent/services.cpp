@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <thread>
 
-#include "base/log.h"
-
 namespace angarium::agent {
 namespace {
 
@@ -16,12 +14,6 @@ constexpr std::size_t kPoolQueue = 1u << 20;
 std::size_t cores() { return std::max(1U, std::thread::hardware_concurrency()); }
 
 }  // namespace
-
-void StorePool::run(std::move_only_function<void()> work) {
-  auto shared = std::make_shared<std::move_only_function<void()>>(std::move(work));
-  // A refusal drops the work, and with it the answer's sender: the waiter is told that it was cancelled.
-  if (!pool_.submit([shared] { (*shared)(); })) log::error("agent", "the store's pool is full");
-}
 
 Result<std::unique_ptr<Services>> Services::open(const configuration::Configuration& configuration,
                                                  std::function<void(const Error&)> on_stop) {
@@ -43,9 +35,8 @@ Services::Services(const configuration::Configuration& configuration, std::uniqu
       records_(std::move(records)),
       tablet_(std::move(tablet)),
       pool_(std::make_unique<io::Pool>(io::PoolOptions{.name = "store", .threads = kPoolThreads, .queue = kPoolQueue})),
-      store_pool_(*pool_),
       directory_(*tablet_),
-      mail_(mailbox::MailboxStore::make(*tablet_, store_pool_)) {
+      mail_(mailbox::MailboxStore::make(*tablet_, *pool_)) {
   account::VerifierOptions options;
   options.cost = password_cost();
   options.threads = cores();

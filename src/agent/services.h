@@ -15,16 +15,6 @@
 
 namespace angarium::agent {
 
-/// The mailbox room's pool on threads of io.
-class StorePool final : public mailbox::Pool {
- public:
-  explicit StorePool(io::Pool& pool) : pool_(pool) {}
-  void run(std::move_only_function<void()> work) override;
-
- private:
-  io::Pool& pool_;
-};
-
 /// Owns the open store. Made before the loops run, ended after they have stopped; every member may be used from any
 /// loop.
 class Services {
@@ -56,7 +46,6 @@ class Services {
   std::unique_ptr<mailbox::Records> records_;
   std::unique_ptr<store::Tablet> tablet_;
   std::unique_ptr<io::Pool> pool_;
-  StorePool store_pool_;
   account::Directory directory_;
   std::unique_ptr<mailbox::MailboxStore> mail_;
   std::unique_ptr<account::Verifier> verifier_;
