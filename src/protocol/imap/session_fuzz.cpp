@@ -3,6 +3,7 @@
 #include <cstdlib>
 
 #include "io/memory.h"
+#include "protocol/imap/reader.h"
 #include "protocol/imap/response.h"
 #include "protocol/imap/testing.h"
 
