@@ -140,6 +140,8 @@ class Client {
   io::Task<Result<>> send_data(Sending& sending);
   io::Task<Result<>> send_dotted(Sending& sending);
   io::Task<Result<>> send_chunks(Sending& sending);
+  /// The server took no more of the message: it may have said why.
+  io::Task<Result<>> broken_off(Sending& sending, Error why);
   io::Task<Result<>> read_outcome(Sending& sending);
 
   wire::Connection& connection_;

@@ -163,12 +163,22 @@ io::Task<Result<>> Client::send_dotted(Sending& sending) {
     if (piece.empty()) break;
     while (!piece.empty()) {
       output_.append(dots.take(piece));
-      if (output_.size() >= wire::Output::kHighWater) CO_TRY(co_await flush(options_.times.block));
+      if (output_.size() < wire::Output::kHighWater) continue;
+      if (Result<> sent = co_await flush(options_.times.block); !sent)
+        co_return co_await broken_off(sending, std::move(sent).error());
     }
   }
   output_.append(dots.finish());
-  CO_TRY(co_await flush(options_.times.block));
+  if (Result<> sent = co_await flush(options_.times.block); !sent)
+    co_return co_await broken_off(sending, std::move(sent).error());
   co_return co_await read_outcome(sending);
+}
+
+io::Task<Result<>> Client::broken_off(Sending& sending, Error why) {
+  Result<Reply> last = co_await read_reply(options_.times.block);
+  if (!last || last->positive()) co_return std::unexpected(std::move(why));
+  for (const std::size_t i : sending.accepted) sending.report.recipients[i] = *last;
+  co_return Result<>();
 }
 
 io::Task<Result<>> Client::send_chunks(Sending& sending) {

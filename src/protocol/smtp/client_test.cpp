@@ -189,6 +189,10 @@ struct Canned {
     for (const std::string& text : said) {
       if (!co_await io::write_all(*ends.server, text)) co_return;
       data = text.starts_with("354");
+      if (data && !gives_up.empty()) {
+        (void)co_await io::write_all(*ends.server, gives_up);
+        break;
+      }
       for (std::string line; line.empty() || (data && line != ".");) {
         auto next = input.take_line(60'000);
         if (!next) co_return;
@@ -202,6 +206,7 @@ struct Canned {
   }
 
   std::vector<std::string> said;
+  std::string gives_up;  ///< said instead of reading data
   std::vector<std::string> heard;
   io::SimulatedLoop loop;
   wire::MemoryConnections ends;
@@ -287,6 +292,27 @@ TEST_CASE("LMTP: replies that came count, the rest are temporary failures (RFC 2
 TEST_CASE("no reply to the end of data is told apart: the message may have been accepted") {
   Canned server({"220 hi\r\n", "250 hi\r\n", "250 ok\r\n", "250 ok\r\n", "354 go\r\n", "garbage\r\n"});
   CHECK(sent_to(server, to({"<x@y.example>"})).error().is(kUnanswered));
+}
+
+TEST_CASE("a server that breaks off in the middle of the data is heard") {
+  Policy policy;
+  policy.limits.message_octets = 10'000;
+  Pair pair(policy);
+  const auto report = delivered(pair, pair.options(), to({"<alice@example.test>"}, "<>"), {}, std::string(9'000, 'x'));
+  CHECK(codes(report) == "250: 250");
+  // A server that does not say its limit beforehand.
+  Canned server({"220 hi\r\n", "250 hi\r\n", "250 ok\r\n", "250 ok\r\n", "354 go\r\n"});
+  server.gives_up = "552 5.3.4 enough\r\n";
+  auto session = [&]() -> io::Task<Result<SendReport>> {
+    Client client(*server.ends.client, {.name = "c"});
+    CO_TRY(co_await client.open());
+    const std::string large(3'000'000, 'x');
+    MessageInMemory source(large);
+    co_return co_await client.send(to({"<x@y.example>"}), {}, source);
+  };
+  const auto broken = test::sync_wait(server.loop, session());
+  REQUIRE(broken);
+  CHECK(codes(*broken) == "250: 552");
 }
 
 TEST_CASE("octets injected behind the reply to STARTTLS break the connection") {
