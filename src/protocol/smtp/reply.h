@@ -90,7 +90,7 @@ inline constexpr ReplyView kBadOctets{500, {5, 5, 2}, "Invalid octets in command
 inline constexpr ReplyView kBadArguments{501, {5, 5, 4}, "Syntax error in parameters or arguments"};
 inline constexpr ReplyView kNoArguments{501, {5, 5, 4}, "Command takes no parameters"};
 inline constexpr ReplyView kBadName{501, {5, 5, 4}, "Domain or address literal required"};
-inline constexpr ReplyView kNotImplemented{502, {5, 5, 1}, "Command not implemented"};  // tidy: RFC 5321's words
+inline constexpr ReplyView kNotImplemented{502, {5, 5, 1}, "Command not offered here"};
 inline constexpr ReplyView kBadSequence{503, {5, 5, 1}, "Bad sequence of commands"};
 inline constexpr ReplyView kGreetFirst{503, {5, 5, 1}, "Send EHLO or HELO first"};
 inline constexpr ReplyView kGreetFirstLmtp{503, {5, 5, 1}, "Send LHLO first"};
