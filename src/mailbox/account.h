@@ -189,8 +189,10 @@ class Account final : public AccountMail, public std::enable_shared_from_this<Ac
   Result<> copy_messages(Mailbox& from, const UidSet& uids, Mailbox& to, Copying copying, Partial<CopyResult>& outcome,
                          store::Batch& batch, CommitPart& part);
   [[nodiscard]] Result<> check_room(std::uint64_t octets, std::uint64_t messages, OverQuota over) const;
-  Result<UidSet> add_messages(Mailbox& mailbox, std::vector<NewEntry> entries, std::vector<Change>& changes,
-                              store::Batch& batch, CommitPart& part);
+  /// Whether UIDs and sequence numbers suffice for so many more.
+  static Result<> check_space(const Mailbox& mailbox, std::size_t more);
+  UidSet add_messages(Mailbox& mailbox, std::vector<NewEntry> entries, std::vector<Change>& changes,
+                      store::Batch& batch, CommitPart& part);
   ThreadId resolve_thread(EmailId email, const ThreadHits& hits, std::string& put_keys, store::Batch& batch);
   std::pair<NewEntry, ThreadId> put_email(const NewEmail& email, std::optional<std::size_t>& body, store::Batch& batch);
 

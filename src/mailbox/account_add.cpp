@@ -93,9 +93,15 @@ std::pair<NewEntry, ThreadId> Account::put_email(const NewEmail& email, std::opt
   return {std::move(entry), view.thread};
 }
 
-Result<UidSet> Account::add_messages(Mailbox& mailbox, std::vector<NewEntry> entries, std::vector<Change>& changes,
-                                     store::Batch& batch, CommitPart& part) {
-  if (entries.size() > kUidMax - mailbox.head_uid_next) return fail(kTooMany, "the mailbox has no more UIDs");
+Result<> Account::check_space(const Mailbox& mailbox, std::size_t more) {
+  if (more > kUidMax - mailbox.head_uid_next) return fail(kTooMany, "the mailbox has no more UIDs");
+  if (static_cast<std::uint64_t>(mailbox.shown.tally.messages) + more > kMessagesMax)
+    return fail(kTooMany, "the mailbox has too many messages");
+  return {};
+}
+
+UidSet Account::add_messages(Mailbox& mailbox, std::vector<NewEntry> entries, std::vector<Change>& changes,
+                             store::Batch& batch, CommitPart& part) {
   UidSet uids;
   Tally tally;
   for (NewEntry& added : entries) {
@@ -132,6 +138,7 @@ void Account::begin_append(MailboxId id, const std::vector<AppendItem>& items, c
     std::uint64_t octets = 0;
     for (const AppendItem& item : items) octets += item.content->size();
     TRY(check_room(octets, items.size(), OverQuota::refuse));
+    TRY(check_space(mailbox, items.size()));
     std::vector<NewEntry> entries;
     for (const AppendItem& item : items) {
       const KeywordSet keywords = TRY(resolve(mailbox, item.flags, Unknown::add, batch));
@@ -146,7 +153,7 @@ void Account::begin_append(MailboxId id, const std::vector<AppendItem>& items, c
     part->modseq = next_modseq(batch);
     std::vector<Change> changes;
     AppendResult result{.uid_validity = mailbox.info.uid_validity, .uids = {}, .modseq = part->modseq};
-    result.uids = TRY(add_messages(mailbox, std::move(entries), changes, batch, *part));
+    result.uids = add_messages(mailbox, std::move(entries), changes, batch, *part);
     put_change(part->modseq, std::move(changes), batch);
     return result;
   }();
@@ -232,7 +239,7 @@ Result<> Account::copy_messages(Mailbox& from, const UidSet& uids, Mailbox& to, 
     entry.entry.keywords = entry.keywords.low;
     entry.entry.spilled = 0;
   }
-  if (entries.size() > kUidMax - to.head_uid_next) return fail(kTooMany, "the mailbox has no more UIDs");
+  TRY(check_space(to, entries.size()));
   part.modseq = outcome.result.modseq = next_modseq(batch);
   std::vector<Change> changes;
   if (copying == Copying::copy) {
@@ -240,7 +247,7 @@ Result<> Account::copy_messages(Mailbox& from, const UidSet& uids, Mailbox& to, 
   } else {
     remove_messages(from, outcome.result.source, std::move(emails), tally, changes, batch, part);
   }
-  outcome.result.target = TRY(add_messages(to, std::move(entries), changes, batch, part));
+  outcome.result.target = add_messages(to, std::move(entries), changes, batch, part);
   if (copying == Copying::move) part.adds = {};
   put_change(part.modseq, std::move(changes), batch);
   return {};
@@ -304,7 +311,7 @@ Result<Delivered> Account::add_delivery(const DeliveryRecipient& recipient, cons
     auto mailbox = info ? writable(info->id) : Result<Mailbox*>(fail(kNoMailbox, "no such mailbox"));
     if (!mailbox) mailbox = writable(listing_->find(kInbox)->id);
     Mailbox* const chosen = TRY(std::move(mailbox));
-    if (chosen->head_uid_next == kUidMax) return fail(kTooMany, "the mailbox has no more UIDs");
+    TRY(check_space(*chosen, 1));
     if (std::none_of(targets.begin(), targets.end(), [&](const auto& t) { return t.first == chosen; }))
       targets.emplace_back(chosen, &target);
   }
@@ -322,7 +329,7 @@ Result<Delivered> Account::add_delivery(const DeliveryRecipient& recipient, cons
     added.entry.flag_bits = target->flags.system;
     // Too many keywords are no reason to refuse mail.
     if (auto keywords = resolve(*mailbox, target->flags, Unknown::add, batch)) added.keywords = *std::move(keywords);
-    const UidSet uids = TRY(add_messages(*mailbox, {std::move(added)}, changes, batch, part));
+    const UidSet uids = add_messages(*mailbox, {std::move(added)}, changes, batch, part);
     if (result.uid == 0) result.uid = uids.ranges().front().first;
   }
   if (targets.size() > 1) {

@@ -155,6 +155,17 @@ TEST_CASE("STORE: replace, add, remove; one MODSEQ a command; UNCHANGEDSINCE; no
             .is(kBadKeyword));
 }
 
+TEST_CASE("messages without octets, without a line end, and of one octet are kept as they are") {
+  Ready world;
+  for (const std::string& octets : {""s, "x"s, "\r\n"s, "Subject: only a header"s}) {
+    auto appended = world.must(world.mail->append(world.inbox, {{make_content(octets), {}, {}}}));
+    world.again();
+    const Entry& entry = *world.view(world.inbox)->find(appended.uids.ranges()[0].first);
+    CHECK(entry.size == octets.size());
+    CHECK(world.octets(*world.mail, entry.email) == octets);
+  }
+}
+
 TEST_CASE("keywords: at the limit of a mailbox, and one past it") {
   Ready world;
   world.deliver(kAlice, text(1));

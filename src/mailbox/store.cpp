@@ -40,7 +40,7 @@ class Store final : public MailboxStore {
 
   Surroundings around_;
   MailboxStoreOptions options_;
-  std::mutex mutex_;  // guards the two below; never taken with an account's
+  std::mutex mutex_;  // guards the two below; an account's may be taken after it
   std::unordered_map<AccountId, std::shared_ptr<Account>> accounts_;
   std::uint64_t dropped_ = 0;  // how often an account left the map
 };
