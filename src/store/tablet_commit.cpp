@@ -95,6 +95,10 @@ Result<> Engine::write_group() {
   unflushed_log_ += header.length();
   bool due = unflushed_metadata_ >= options_.flush_metadata || unflushed_batches_ >= options_.flush_batches ||
              unflushed_log_ >= options_.flush_log;
+  if (!spare_wanted_ && end_.offset >= active_size_ / 2) {
+    due = spare_wanted_ = true;
+    small_groups_ = end_.offset / active_groups_ < kSmallGroup;
+  }
   if (due && !keeper_nudged_) {
     keeper_nudged_ = true;
     keeper_wake_.notify_one();
@@ -123,19 +127,21 @@ Result<> Engine::make_room(std::uint64_t length) {
   if (fits) return {};
   std::unique_lock lock(keeper_mutex_);
   if (options_.threads == Threads::none) {
+    spare_wanted_ = true;
     lock.unlock();
     if (!spare_) TRY(make_spare());
     lock.lock();
   } else if (!spare_) {
     spare_failed_.reset();
+    spare_wanted_ = true;
     keeper_nudged_ = true;
     keeper_wake_.notify_one();
     spare_made_.wait(lock, [this] { return spare_ || spare_failed_ || !running(); });
     if (!spare_) return spare_failed_ ? std::unexpected(*spare_failed_) : fail(kStopped, "the store has stopped");
   }
   rolled_.push_back({active_.segment, end_, std::exchange(active_bodies_, 0)});
-  if (active_groups_ > 0) small_groups_ = end_.offset / active_groups_ < kSmallGroup;
   active_groups_ = 0;
+  spare_wanted_ = false;
   active_size_ = options_.segment_size;
   active_ = *std::exchange(spare_, std::nullopt);
   end_ = {end_.sequence, active_.segment.number, SegmentHeader::kSize, end_.chain};

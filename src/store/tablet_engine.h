@@ -130,7 +130,8 @@ class Engine final : public Tablet {
   std::condition_variable spare_made_;
   std::optional<Segments::Created> spare_;
   std::optional<Error> spare_failed_;
-  bool small_groups_ = true;  // of late: zeroing a spare pays
+  bool spare_wanted_ = false;  // the active segment is half full
+  bool small_groups_ = false;  // in the active segment: zeroing a spare pays
   struct Rolled {
     Segment segment;
     LogPosition end;

@@ -45,7 +45,7 @@ Result<> Engine::make_spare() {
   Segments::Room room{options_.segment_size, 0};
   {
     std::lock_guard lock(keeper_mutex_);
-    if (spare_) return {};
+    if (spare_ || !spare_wanted_) return {};
     if (small_groups_) room.zeroed = room.reserved;
   }
   Result<Segments::Created> made = segments_.create(SegmentKind::log, Phase::open, room);
