@@ -19,6 +19,9 @@
 namespace angarium::store {
 namespace {
 
+/// iovec(3type) has no const form; pwritev(2) only reads.
+char* octets_of(std::string_view part) { return const_cast<char*>(part.data()); }  // tidy: see above
+
 std::unexpected<Error> system_error(std::string_view what, const std::string& path) {
   int code = errno;
   std::string text = std::string(what) + " " + path + ": " + std::generic_category().message(code);
@@ -64,8 +67,8 @@ class LocalFile final : public File {
     std::size_t skip = 0;  // octets of the first part already written
     while (!parts.empty()) {
       std::size_t count = std::min(parts.size(), kPartsMax);
-      for (std::size_t i = 0; i < count; ++i) vector[i] = {const_cast<char*>(parts[i].data()), parts[i].size()};
-      vector[0].iov_base = const_cast<char*>(parts[0].data() + skip);
+      for (std::size_t i = 0; i < count; ++i) vector[i] = {octets_of(parts[i]), parts[i].size()};
+      vector[0].iov_base = octets_of(parts[0]) + skip;
       vector[0].iov_len -= skip;
       ssize_t written =
           ::pwritev(descriptor_.get(), vector.data(), static_cast<int>(count), static_cast<off_t>(offset));
