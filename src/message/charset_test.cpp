@@ -112,7 +112,7 @@ TEST_CASE("RFC 5051 2: each character in title case, then decomposed") {
   CHECK(fold_case("abcXYZ 1") == "ABCXYZ 1");
   CHECK(fold_case("caf\xc3\xa9") == fold_case("CAFE\xcc\x81"));
   CHECK(fold_case("\xd1\x8e") == fold_case("\xd0\xae"));
-  CHECK(fold_case("\xef\xac\x81") == "fi");  // the ligature has no title case; its parts are not cased again
+  CHECK(fold_case("\xef\xac\x81") == "fi");      // the ligature has no title case; its parts are not cased again
   CHECK(fold_case("\xed\x95\x9c").size() == 9);  // a Hangul syllable is three letters
   CHECK(fold_case("\xef\xb7\xba").size() > 18);  // the longest decomposition there is
   CHECK(fold_case("a\xff\xe2\x82z") == "A\xff\xe2\x82Z");

@@ -54,12 +54,14 @@ TEST_CASE("sender and reply-to are from when absent or empty, and only then") {
 }
 
 TEST_CASE("groups begin with their name and end with NIL") {
-  CHECK(envelope("To: u:;, A: a@b, c@d;, e@f, B:;\r\n\r\n") ==
-        R"~((NIL NIL NIL NIL NIL ((NIL NIL "u" NIL)(NIL NIL NIL NIL)(NIL NIL "A" NIL)(NIL NIL "a" "b")(NIL NIL "c" "d"))~"
-        R"~((NIL NIL NIL NIL)(NIL NIL "e" "f")(NIL NIL "B" NIL)(NIL NIL NIL NIL)) NIL NIL NIL NIL))~");
-  CHECK(envelope("To: A: a@b; B: c@d;\r\n\r\n") ==
-        R"~((NIL NIL NIL NIL NIL ((NIL NIL "A" NIL)(NIL NIL "a" "b")(NIL NIL NIL NIL)(NIL NIL "B" NIL)(NIL NIL "c" "d"))~"
-        R"~((NIL NIL NIL NIL)) NIL NIL NIL NIL))~");
+  CHECK(
+      envelope("To: u:;, A: a@b, c@d;, e@f, B:;\r\n\r\n") ==
+      R"~((NIL NIL NIL NIL NIL ((NIL NIL "u" NIL)(NIL NIL NIL NIL)(NIL NIL "A" NIL)(NIL NIL "a" "b")(NIL NIL "c" "d"))~"
+      R"~((NIL NIL NIL NIL)(NIL NIL "e" "f")(NIL NIL "B" NIL)(NIL NIL NIL NIL)) NIL NIL NIL NIL))~");
+  CHECK(
+      envelope("To: A: a@b; B: c@d;\r\n\r\n") ==
+      R"~((NIL NIL NIL NIL NIL ((NIL NIL "A" NIL)(NIL NIL "a" "b")(NIL NIL NIL NIL)(NIL NIL "B" NIL)(NIL NIL "c" "d"))~"
+      R"~((NIL NIL NIL NIL)) NIL NIL NIL NIL))~");
 }
 
 TEST_CASE("quoting and routes leave the address, encoded words stay") {
