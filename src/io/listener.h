@@ -8,7 +8,8 @@
 
 namespace angarium::io {
 
-/// Waits for connections on one endpoint; belongs to the loop that first waits on it.
+/// Waits for connections on one endpoint; belongs to the loop that first waits on it. One task accepts, and ends before
+/// the listener does.
 class Listener {
  public:
   Listener() = default;

@@ -69,7 +69,7 @@ SocketStream::~SocketStream() { SocketStream::close(); }
 
 Result<std::size_t> SocketStream::try_read(std::span<char> room) {
   if (waits_.closed()) return fail(kCancelled, "closed");
-  if (room.empty()) return 0;
+  if (room.empty() || (loop_ && !readable_)) return 0;  // the kernel will tell: no need to ask
   ssize_t count = 0;
   do {
     count = ::recv(descriptor_.get(), room.data(), room.size(), MSG_DONTWAIT);
@@ -88,6 +88,7 @@ Result<std::size_t> SocketStream::try_read(std::span<char> room) {
 
 Result<std::size_t> SocketStream::try_write(std::span<const std::string_view> pieces) {
   if (waits_.closed()) return fail(kCancelled, "closed");
+  if (loop_ && !writable_) return 0;
   std::array<iovec, kMaxPieces> vector;
   auto used = std::min(pieces.size(), vector.size());
   std::size_t total = 0;
@@ -101,7 +102,8 @@ Result<std::size_t> SocketStream::try_write(std::span<const std::string_view> pi
   message.msg_iovlen = used;
   ssize_t count = 0;
   do {
-    count = ::sendmsg(descriptor_.get(), &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+    count = used == 1 ? ::send(descriptor_.get(), vector[0].iov_base, total, MSG_DONTWAIT | MSG_NOSIGNAL)
+                      : ::sendmsg(descriptor_.get(), &message, MSG_DONTWAIT | MSG_NOSIGNAL);
   } while (count < 0 && errno == EINTR);
   if (count < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
     writable_ = false;

@@ -224,6 +224,7 @@ Result<std::size_t> Session::try_write(std::span<const std::string_view> pieces)
     }
     if (!piece.empty()) break;
   }
+  withheld_ = skip > 0;
   if (taken == 0 || TRY(flush())) return taken;
   withheld_ = true;
   return taken - 1;

@@ -406,6 +406,16 @@ TEST_CASE("a slow reader holds the writer, and what is held is little") {
   std::size_t taken = 0;
   for (int i = 0; i < 100; ++i) taken += ends.server->try_write(std::string_view(octets).substr(taken)).value();
   CHECK(taken < 20'000 + 64 * 1024);
+  // The octet that is held back stays so when nothing is written in between.
+  CHECK(ends.server->try_write("").value() == 0);
+  std::string got;
+  for (int i = 0; i < 100; ++i) {
+    got += read_now(loop, *ends.client);
+    CHECK(ends.server->try_write("").value() == 0);
+  }
+  CHECK(got == octets.substr(0, taken + 1));
+  CHECK(ends.server->try_write("xyz").value() == 3);
+  CHECK(read_now(loop, *ends.client) == "yz");
 }
 
 TEST_CASE("garbage at any point of a handshake or a session ends it and nothing else") {
