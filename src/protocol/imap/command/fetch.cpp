@@ -15,7 +15,9 @@ io::Task<Result<Reply>> fetch(Session& session, Command& command) {
   auto resolved = CO_TRY(selected.resolve(set, command.addressing));
   if ((program.items & kFetchModseq) != 0) session.enable_condstore();
   if (program.vanished) {
-    const auto gone = CO_TRY(co_await selected.mailbox().vanished(*program.changed_since, resolved.numbers));
+    // What is gone may lie above the largest UID that is there: "*" reaches all that were ever given.
+    const auto asked = set.saved ? resolved.numbers : set.resolve(selected.view().uid_next() - 1);
+    const auto gone = CO_TRY(co_await selected.mailbox().vanished(*program.changed_since, asked));
     if (!gone.empty()) session.text() += "* VANISHED (EARLIER) " + gone.text() + "\r\n";
   }
   CO_TRY(co_await Fetcher(session, std::move(program), command.addressing).run(std::move(resolved)));
