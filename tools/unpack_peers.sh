@@ -16,8 +16,8 @@ fi
 rm -rf "$root"
 mkdir -p "$root" build/peers/archives
 simulate() { apt-get install --simulate --no-install-recommends "$@" 2>/dev/null | awk '$1 == "Inst" { print $2 }'; }
-# A peer that is installed or in conflict with something here is not in that list: it is named anyway.
-wanted=$(printf '%s\n' "$@" $(simulate "$@") | sort -u)
+# One by one, for peers may be in conflict with each other; one that is installed here is in no list and is named anyway.
+wanted=$(for package in "$@"; do echo "$package"; simulate "$package"; done | sort -u)
 cd build/peers/archives
 for package in $wanted; do
   set -- "${package}"_*.deb
