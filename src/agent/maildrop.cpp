@@ -111,7 +111,9 @@ io::Task<Result<std::unique_ptr<pop3::Maildrop>>> Pop3Authenticator::open(const 
   const account::Account account = CO_TRY(co_await credentials_.account(login.identity));
   mailbox::AccountMailPtr mail = CO_TRY(co_await desk_.services.mail().account(account.id));
   if (!desk_.locks.take(account.id)) co_return fail(pop3::kInUse, "another session has this maildrop open");
-  const mailbox::MailboxInfo* inbox = mail->listing()->find(mailbox::kInbox);
+  // Held over the wait: a CREATE by another session replaces the listing that the record lies in.
+  const mailbox::ListingPtr listing = mail->listing();
+  const mailbox::MailboxInfo* inbox = listing->find(mailbox::kInbox);
   auto view = inbox != nullptr ? co_await mail->view(inbox->id)
                                : Result<mailbox::ViewPtr>(fail(mailbox::kNoMailbox, "the account has no INBOX"));
   if (!view) {

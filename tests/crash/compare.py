@@ -50,7 +50,7 @@ class Found:
             self.wrong.append(f"EXISTS says {exists}, FETCH shows {len(self.items)}")
         self.changed, self.vanished = set(), set()
         if since:
-            untagged, _ = session.command(f"UID FETCH 1:{max(1, self.uid_next - 1)} (UID FLAGS) (CHANGEDSINCE {since} VANISHED)")
+            untagged, _ = session.command(f"UID FETCH 1:* (UID FLAGS) (CHANGEDSINCE {since} VANISHED)")
             self.changed = {int(fetched[b"UID"]) for fetched in session.fetched(untagged)}
             for text, _ in untagged:
                 if match := re.match(rb"\* VANISHED \(EARLIER\) ([\d:,]+)", text):
