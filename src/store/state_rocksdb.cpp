@@ -204,12 +204,8 @@ class RocksState final : public State {
     options.wait = true;
     options.allow_write_stall = true;
     rocksdb::Status status = database_->Flush(options);
-    if (!status.ok()) {
-      // A full disk puts RocksDB into a read-only mode; what it holds in memory is kept and flushed by the next
-      // attempt.
-      if (rocksdb::Status resumed = database_->Resume(); !resumed.ok()) return state_error(status);
-      status = database_->Flush(options);
-    }
+    // A failed flush leaves RocksDB read-only. DB::Resume() would mend that in place, but waits for ever when its own
+    // flush fails too. The next write stops the tablet instead, and opening it again replays the log.
     if (!status.ok()) return state_error(status);
     return {};
   }
@@ -255,7 +251,7 @@ rocksdb::Options database_options(const StateOptions& options) {
   database.allow_concurrent_memtable_write = false;  // one committer writes
   database.avoid_flush_during_shutdown = true;       // the tablet has flushed, or must not
   database.info_log = std::make_shared<Reporter>();
-  database.max_bgerror_resume_count = 0;  // the tablet's next flush resumes it
+  database.max_bgerror_resume_count = 0;  // see flush()
   database.stats_dump_period_sec = 0;
   database.stats_persist_period_sec = 0;
   return database;
