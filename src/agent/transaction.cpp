@@ -229,6 +229,17 @@ io::Task<Result<>> SmtpSession::check_sender(const Transaction& transaction) {
 io::Task<Result<smtp::Outcome>> SmtpSession::commit(const smtp::BodyFacts& facts) {
   Transaction transaction = std::move(*transaction_);
   transaction_.reset();
+  const std::string id = transaction.id;
+  auto outcome = co_await deliver(std::move(transaction), facts);
+  if (!outcome) log_failure(id, outcome.error());
+  co_return outcome;
+}
+
+void SmtpSession::log_failure(std::string_view id, const Error& error) {
+  if (error.fault() != Fault::user) log::error("smtp", "delivery failed", {{"id", id}, {"error", error.text()}});
+}
+
+io::Task<Result<smtp::Outcome>> SmtpSession::deliver(Transaction transaction, const smtp::BodyFacts& facts) {
   const auto told = [&](std::string_view text) { return std::string(text) + " (id " + transaction.id + ")"; };
   if (transaction.header && !transaction.header->done()) {
     CO_TRY(transaction.header->finish());
@@ -261,6 +272,7 @@ io::Task<Result<smtp::Outcome>> SmtpSession::commit(const smtp::BodyFacts& facts
         reached = true;
       } else {
         error = &results[index].error();
+        log_failure(transaction.id, *error);
       }
     }
     if (reached) ++delivered;

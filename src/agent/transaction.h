@@ -81,6 +81,9 @@ class SmtpSession final : public protocol::smtp::Session {
   std::string trace_fields(const account::Account& account, const Transaction& transaction) const;
   io::Task<Result<>> check_sender(const Transaction& transaction);
   std::string with_id(std::string_view text) const;
+  io::Task<Result<protocol::smtp::Outcome>> deliver(Transaction transaction, const protocol::smtp::BodyFacts& facts);
+  /// The other side is told only "local error" when the fault is ours: the log says which.
+  static void log_failure(std::string_view id, const Error& error);
   void log_delivery(const Transaction& transaction, std::uint64_t octets, std::size_t delivered) const;
 
   SmtpDesk& desk_;
