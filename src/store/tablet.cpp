@@ -70,7 +70,14 @@ Engine::Engine(std::unique_ptr<Volume> volume, TabletOptions options)
 
 Result<> Engine::start() {
   TRY(segments_.load());
-  state_ = TRY(open_state(*volume_, options_));
+  Result<std::unique_ptr<State>> opened = open_state(*volume_, options_);
+  if (!opened && opened.error().is(kDamaged)) {
+    // The state is only an index of the log: a crash that left it torn costs a longer replay and nothing else.
+    log::warning("store", "the state is damaged and is made anew from the log", {{"error", opened.error().text()}});
+    TRY(remove_state(*volume_));
+    opened = open_state(*volume_, options_);
+  }
+  state_ = TRY(std::move(opened));
   if (state_->applied().sequence == 0) TRY(load_state_from_image());
   flushed_sequence_ = state_->applied().sequence;
   Replay replay(segments_, *state_);
