@@ -39,11 +39,8 @@ class Source final : public pop3::MessageSource {
 
 class Inbox final : public pop3::Maildrop {
  public:
-  Inbox(MaildropLocks& locks, mailbox::AccountMailPtr mail, mailbox::MailboxInfo info, mailbox::ViewPtr view)
-      : locks_(locks), mail_(std::move(mail)), info_(std::move(info)), view_(std::move(view)) {}
-  Inbox(const Inbox&) = delete;
-  Inbox& operator=(const Inbox&) = delete;
-  ~Inbox() override { locks_.release(mail_->id()); }
+  Inbox(MaildropLocks::Lock lock, mailbox::AccountMailPtr mail, mailbox::MailboxInfo info, mailbox::ViewPtr view)
+      : lock_(std::move(lock)), mail_(std::move(mail)), info_(std::move(info)), view_(std::move(view)) {}
 
   [[nodiscard]] std::size_t count() const override { return view_->size(); }
   [[nodiscard]] std::uint64_t octets(std::size_t index) const override {
@@ -78,7 +75,7 @@ class Inbox final : public pop3::Maildrop {
     co_return source(CO_TRY(co_await mail_->email(view_->at(static_cast<std::uint32_t>(index + 1)).email)));
   }
 
-  MaildropLocks& locks_;
+  MaildropLocks::Lock lock_;
   mailbox::AccountMailPtr mail_;
   mailbox::MailboxInfo info_;
   mailbox::ViewPtr view_;
@@ -86,9 +83,9 @@ class Inbox final : public pop3::Maildrop {
 
 }  // namespace
 
-bool MaildropLocks::take(account::AccountId account) {
+MaildropLocks::Lock MaildropLocks::take(account::AccountId account) {
   const std::lock_guard lock(mutex_);
-  return taken_.insert(account).second;
+  return taken_.insert(account).second ? Lock(this, account) : Lock();
 }
 
 void MaildropLocks::release(account::AccountId account) {
@@ -110,19 +107,17 @@ io::Task<Result<>> Pop3Authenticator::verify_apop([[maybe_unused]] const sasl::I
 io::Task<Result<std::unique_ptr<pop3::Maildrop>>> Pop3Authenticator::open(const pop3::Login& login) {
   const account::Account account = CO_TRY(co_await credentials_.account(login.identity));
   mailbox::AccountMailPtr mail = CO_TRY(co_await desk_.services.mail().account(account.id));
-  if (!desk_.locks.take(account.id)) co_return fail(pop3::kInUse, "another session has this maildrop open");
+  MaildropLocks::Lock lock = desk_.locks.take(account.id);
+  if (!lock) co_return fail(pop3::kInUse, "another session has this maildrop open");
   // Held over the wait: a CREATE by another session replaces the listing that the record lies in.
   const mailbox::ListingPtr listing = mail->listing();
   const mailbox::MailboxInfo* inbox = listing->find(mailbox::kInbox);
   auto view = inbox != nullptr ? co_await mail->view(inbox->id)
                                : Result<mailbox::ViewPtr>(fail(mailbox::kNoMailbox, "the account has no INBOX"));
-  if (!view) {
-    desk_.locks.release(account.id);
-    co_return std::unexpected(std::move(view).error());
-  }
+  if (!view) co_return std::unexpected(std::move(view).error());
   log::info("pop3", "login",
             {{"user", account.address}, {"mechanism", login.mechanism}, {"messages", std::uint64_t{(*view)->size()}}});
-  co_return std::make_unique<Inbox>(desk_.locks, std::move(mail), *inbox, *std::move(view));
+  co_return std::make_unique<Inbox>(std::move(lock), std::move(mail), *inbox, *std::move(view));
 }
 
 void Pop3Authenticator::offence(pop3::Offence kind) {

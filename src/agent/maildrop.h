@@ -4,6 +4,7 @@
 #include <memory>
 #include <mutex>
 #include <set>
+#include <utility>
 
 #include "agent/credential.h"
 #include "agent/services.h"
@@ -15,11 +16,29 @@ namespace angarium::agent {
 /// Which maildrops are open (RFC 1939 §4: one session at a time each). Shared by all loops.
 class MaildropLocks {
  public:
-  /// False when somebody has it.
-  bool take(account::AccountId account);
-  void release(account::AccountId account);
+  /// One maildrop, held until this ends.
+  class Lock {
+   public:
+    Lock() = default;
+    Lock(Lock&& other) noexcept : locks_(std::exchange(other.locks_, nullptr)), account_(other.account_) {}
+    Lock& operator=(Lock&&) = delete;
+    ~Lock() {
+      if (locks_ != nullptr) locks_->release(account_);
+    }
+    explicit operator bool() const { return locks_ != nullptr; }
+
+   private:
+    friend MaildropLocks;
+    Lock(MaildropLocks* locks, account::AccountId account) : locks_(locks), account_(account) {}
+    MaildropLocks* locks_ = nullptr;
+    account::AccountId account_ = 0;
+  };
+  /// Empty when somebody has it.
+  Lock take(account::AccountId account);
 
  private:
+  void release(account::AccountId account);
+
   std::mutex mutex_;
   std::set<account::AccountId> taken_;
 };
