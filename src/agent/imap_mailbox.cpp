@@ -31,17 +31,13 @@ static_assert(imap::kSeen == mailbox::kSeen && imap::kAnswered == mailbox::kAnsw
               imap::kFlagged == mailbox::kFlagged && imap::kDeleted == mailbox::kDeleted &&
               imap::kDraft == mailbox::kDraft);
 
+/// Keeps a watch for as long as its session wants to be told.
 class Watching final : public imap::Watcher {
  public:
-  Watching(mailbox::AccountMail& mail, mailbox::MailboxId mailbox, io::Event& event)
-      : watch_(mail.watch(mailbox, [this, &event] {
-          // The bit is taken at once: the session looks at the newest view whenever the event is set.
-          (void)this;
-          event.set_from_any_thread();
-        })) {}
+  explicit Watching(std::shared_ptr<mailbox::Watch> watch) : watch_(std::move(watch)) {}
 
  private:
-  std::unique_ptr<mailbox::Watch> watch_;
+  std::shared_ptr<mailbox::Watch> watch_;
 };
 
 imap::Octets owned(std::string octets) {
@@ -95,6 +91,8 @@ ImapMailbox::ImapMailbox(Services& services, mailbox::AccountMailPtr mail, mailb
 }
 
 std::shared_ptr<const imap::View> ImapMailbox::view() const {
+  // The bit first, then the view: a change in between sets it anew. Left set, it would never wake us again.
+  if (const auto watch = watch_.lock()) (void)watch->take();
   mailbox::ViewPtr latest = mail_->view_now(info_.id);
   if (!latest) {
     // Not in memory although we hold a view of it: the mailbox is gone.
@@ -122,7 +120,9 @@ std::uint32_t ImapMailbox::recent_above([[maybe_unused]] std::uint32_t uid) {
 }
 
 std::unique_ptr<imap::Watcher> ImapMailbox::watch(io::Event& event) {
-  return std::make_unique<Watching>(*mail_, info_.id, event);
+  const std::shared_ptr<mailbox::Watch> watch = mail_->watch(info_.id, [&event] { event.set_from_any_thread(); });
+  watch_ = watch;
+  return std::make_unique<Watching>(watch);
 }
 
 io::Task<Result<imap::StoreOutcome>> ImapMailbox::store(imap::StoreRequest request) {

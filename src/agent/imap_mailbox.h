@@ -70,7 +70,8 @@ class ImapMailbox final : public protocol::imap::Mailbox {
   mailbox::MailboxInfo info_;
   protocol::imap::MailboxFacts facts_;
   mutable std::shared_ptr<const ImapView> view_;
-  mailbox::EmailPtr last_;  ///< the email read last: FETCH asks for pieces of one after another
+  std::weak_ptr<mailbox::Watch> watch_;  ///< owned by the Watcher the session holds
+  mailbox::EmailPtr last_;               ///< the email read last: FETCH asks for pieces of one after another
 };
 
 }  // namespace angarium::agent
