@@ -36,6 +36,7 @@ int serve(const Context& context) {
   if (!configuration) return report(configuration.error());
   open_log(*configuration);
   raise_descriptor_limit();
+  return_large_blocks();
 
   std::atomic<bool> store_stopped{false};
   auto office = agent::PostOffice::open(*configuration, [&](const Error& error) {

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <grp.h>
+#include <malloc.h>
 #include <pwd.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -81,6 +82,14 @@ void raise_descriptor_limit() {
   if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
   limit.rlim_cur = limit.rlim_max;
   setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+void return_large_blocks() {
+  // Fixed: glibc otherwise moves its threshold up to the first large block that is freed (mallopt(3)). Below it stay
+  // the buffers of bodies and of the store, which come and go often.
+  constexpr int kLargeBlock = 4 * 1024 * 1024;
+  mallopt(M_MMAP_THRESHOLD, kLargeBlock);
+  mallopt(M_TRIM_THRESHOLD, 2 * kLargeBlock);
 }
 
 void notify_service_manager(std::string_view state) {
