@@ -75,12 +75,20 @@ Result<std::string> canonical_address(std::string_view text) {
   return join(to_lower(mailbox->local_part), TRY(canonical_domain(mailbox->domain)));
 }
 
+Result<> Directory::commit(store::Batch batch) {
+  auto committed = tablet_.commit_and_wait(std::move(batch));
+  // Also after an error: a tablet that stopped may or may not have taken it.
+  routes_.forget();
+  if (!committed) return std::unexpected(std::move(committed).error());
+  return {};
+}
+
 Result<Domain> Directory::add_domain(std::string_view name) {
   Domain domain{.name = TRY(canonical_domain(name)), .catch_all = {}, .postmaster = {}, .created = clock_.wall()};
   store::Batch batch;
   batch.expect(domain_key(domain.name), std::nullopt);
   batch.put(domain_key(domain.name), encode(domain));
-  auto committed = tablet_.commit_and_wait(std::move(batch));
+  auto committed = commit(std::move(batch));
   if (!committed && committed.error().is(store::kExpectation))
     return fail(kExists, "the domain " + domain.name + " is there already");
   TRY(std::move(committed));
@@ -99,7 +107,7 @@ Result<> Directory::remove_domain(std::string_view name) {
     store::Batch batch;
     batch.expect(domain_key(canonical), *stored);
     batch.erase(domain_key(canonical));
-    TRY(tablet_.commit_and_wait(std::move(batch)));
+    TRY(commit(std::move(batch)));
     return {};
   });
 }
@@ -119,7 +127,7 @@ Result<Domain> Directory::set_catch_all(std::string_view name, std::string_view 
     store::Batch batch;
     batch.expect(domain_key(canonical), *stored);
     batch.put(domain_key(canonical), encode(domain));
-    TRY(tablet_.commit_and_wait(std::move(batch)));
+    TRY(commit(std::move(batch)));
     return domain;
   });
 }
@@ -189,7 +197,7 @@ Result<Account> Directory::add_account(const NewAccount& wanted) {
       home.postmaster = account.address;
       batch.put(domain_key(domain), encode(home));
     }
-    TRY(tablet_.commit_and_wait(std::move(batch)));
+    TRY(commit(std::move(batch)));
     return account;
   });
 }
@@ -208,7 +216,7 @@ Result<Account> Directory::change_account(std::string_view address, const std::f
     store::Batch batch;
     batch.expect(address_key(canonical), *stored);
     batch.put(address_key(canonical), encode(*account));
-    TRY(tablet_.commit_and_wait(std::move(batch)));
+    TRY(commit(std::move(batch)));
     return std::move(*account);
   });
 }
@@ -225,7 +233,7 @@ Result<Account> Directory::remove_account(std::string_view address) {
     store::Batch batch;
     batch.expect(address_key(canonical), *stored);
     batch.erase(address_key(canonical));
-    TRY(tablet_.commit_and_wait(std::move(batch)));
+    TRY(commit(std::move(batch)));
     return std::move(*account);
   });
 }
@@ -294,7 +302,7 @@ Result<Alias> Directory::add_alias(std::string_view address, Alias::Kind kind,
     batch.expect(domain_key(domain), *stored_domain);
     batch.expect(address_key(alias.address), std::nullopt);
     batch.put(address_key(alias.address), encode(alias));
-    TRY(tablet_.commit_and_wait(std::move(batch)));
+    TRY(commit(std::move(batch)));
     return alias;
   });
 }
@@ -310,7 +318,7 @@ Result<> Directory::remove_alias(std::string_view address) {
     store::Batch batch;
     batch.expect(address_key(canonical), *stored);
     batch.erase(address_key(canonical));
-    TRY(tablet_.commit_and_wait(std::move(batch)));
+    TRY(commit(std::move(batch)));
     return {};
   });
 }

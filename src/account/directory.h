@@ -2,12 +2,14 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "account/record.h"
+#include "account/routes.h"
 #include "account/types.h"
 #include "store/tablet.h"
 
@@ -16,30 +18,14 @@ namespace angarium::account {
 /// All keys of the directory begin with this octet.
 inline constexpr std::uint8_t kDirectoryKey = 0x10;
 
-/// Where mail to an address goes.
-struct Resolution {
-  enum class Kind {
-    accounts,   ///< to these
-    unknown,    ///< the domain is ours, the address is nobody's: 550 5.1.1
-    not_local,  ///< the domain is not ours
-    disabled,   ///< the only account is switched off: 550 5.2.1
-    too_deep,   ///< aliases that point at each other for ever, or at too many: 550 5.4.6
-  };
-  Kind kind = Kind::unknown;
-  /// The accounts, each once, in the order in which they were found.
-  std::vector<Account> accounts;
-  /// What stood behind the "+" of the local part, if anything did.
-  std::string detail;
-};
-
 /// What one address expands to, for EXPN: itself for an account, the targets for an alias or group.
 struct Expansion {
   std::vector<std::string> addresses;
 };
 
-/// Thin over the tablet: no state of its own, so any number may look at one tablet, from any thread. Reading takes a
+/// One for each tablet, used from any thread; it keeps no more than the latest resolutions in memory. Reading takes a
 /// tier: Tier::memory never waits and may answer store::kWouldBlock; then ask again from a pool. Writing waits for the
-/// commit: never from an event loop. A change is visible everywhere as soon as it is durable.
+/// commit: never from an event loop. A change is visible everywhere when the call that made it returns.
 class Directory {
  public:
   explicit Directory(store::Tablet& tablet, const Clock& clock = system_clock()) : tablet_(tablet), clock_(clock) {}
@@ -77,7 +63,8 @@ class Directory {
   Result<bool> is_local(std::string_view domain, store::Tier tier = store::Tier::any);
   /// Follows exact addresses, sub-addresses ("user+detail"), aliases and groups, the domain's postmaster (RFC 5321
   /// §4.5.1: there always is one once the domain has an account) and its catch-all, in this order.
-  Result<Resolution> resolve(std::string_view local_part, std::string_view domain, store::Tier tier = store::Tier::any);
+  Result<std::shared_ptr<const Resolution>> resolve(std::string_view local_part, std::string_view domain,
+                                                    store::Tier tier = store::Tier::any);
   Result<Expansion> expand(std::string_view address, store::Tier tier = store::Tier::any);
   /// Whether mail may be sent in this address' name by the account: its own address, with any detail, and aliases of
   /// which it is a target.
@@ -86,6 +73,8 @@ class Directory {
 
  private:
   struct Walk;
+  Result<> commit(store::Batch batch);
+  Result<Resolution> read_resolution(const std::string& local_part, std::string_view domain, store::Tier tier);
   Result<std::optional<Entry>> entry(std::string_view address, store::Tier tier);
   Result<bool> follow(const std::string& address, std::size_t depth, store::Tier tier, Walk& walk);
   Result<std::optional<std::string>> postmaster(const Domain& domain, store::Tier tier);
@@ -93,6 +82,7 @@ class Directory {
 
   store::Tablet& tablet_;
   const Clock& clock_;
+  Routes routes_;
 };
 
 }  // namespace angarium::account

@@ -19,11 +19,11 @@ struct House {
   Resolution resolve(std::string_view local, std::string_view domain = "example.test") {
     auto result = directory.resolve(local, domain);
     REQUIRE(result);
-    return *result;
+    return **result;
   }
   std::string accounts(std::string_view local) {
     std::string names;
-    for (const Account& account : resolve(local).accounts) names += (names.empty() ? "" : " ") + account.address;
+    for (const Destination& account : resolve(local).accounts) names += (names.empty() ? "" : " ") + account.address;
     return names;
   }
 };

@@ -51,7 +51,7 @@ Result<bool> Directory::follow(const std::string& address, std::size_t depth, st
   walk.seen.push_back(address);
   if (auto* account = std::get_if<Account>(&*found)) {
     if (account->status == Status::enabled) {
-      walk.resolution.accounts.push_back(std::move(*account));
+      walk.resolution.accounts.push_back({account->id, std::move(account->address)});
     } else {
       walk.disabled = true;
     }
@@ -84,7 +84,7 @@ Result<std::optional<std::string>> Directory::postmaster(const Domain& domain, s
   return found;
 }
 
-Result<Resolution> Directory::resolve(std::string_view local_part, std::string_view domain, store::Tier tier) {
+Result<Resolution> Directory::read_resolution(const std::string& local, std::string_view domain, store::Tier tier) {
   Resolution resolution;
   const std::string domain_name = message::domain_key(domain);
   auto here = TRY(this->domain(domain_name, tier));
@@ -93,7 +93,6 @@ Result<Resolution> Directory::resolve(std::string_view local_part, std::string_v
     return resolution;
   }
   Walk walk{resolution, {}};
-  const std::string local = to_lower(local_part);
   bool known = TRY(follow(join(local, domain_name), 0, tier, walk));
   if (!known && local == "postmaster") {
     if (auto address = TRY(postmaster(*here, tier))) known = TRY(follow(*address, 1, tier, walk));
@@ -107,6 +106,17 @@ Result<Resolution> Directory::resolve(std::string_view local_part, std::string_v
     resolution.kind = walk.disabled ? Resolution::Kind::disabled : Resolution::Kind::unknown;
   }
   return resolution;
+}
+
+Result<std::shared_ptr<const Resolution>> Directory::resolve(std::string_view local_part, std::string_view domain,
+                                                             store::Tier tier) {
+  const std::string local = to_lower(local_part);
+  std::string address = join(local, domain);
+  auto [known, generation] = routes_.find(address);
+  if (known) return known;
+  auto read = std::make_shared<const Resolution>(TRY(read_resolution(local, domain, tier)));
+  routes_.keep(std::move(address), read, generation);
+  return read;
 }
 
 Result<Expansion> Directory::expand(std::string_view address, store::Tier tier) {
@@ -126,7 +136,7 @@ Result<bool> Directory::may_send_as(const Account& account, std::string_view loc
   Resolution resolution;
   Walk walk{resolution, {}};
   TRY(follow(join(local, domain_name), 0, tier, walk));
-  return std::ranges::any_of(resolution.accounts, [&](const Account& a) { return a.id == account.id; });
+  return std::ranges::any_of(resolution.accounts, [&](const Destination& to) { return to.id == account.id; });
 }
 
 }  // namespace angarium::account

@@ -12,7 +12,7 @@ Error refused() { return {sasl::kBadCredentials, "the user name or the password 
 
 }  // namespace
 
-Verifier::Verifier(Directory directory, io::Pool& read_pool, VerifierOptions options, const Clock& clock,
+Verifier::Verifier(Directory& directory, io::Pool& read_pool, VerifierOptions options, const Clock& clock,
                    Random& random)
     : directory_(directory),
       read_pool_(read_pool),

@@ -34,7 +34,7 @@ struct VerifierOptions {
 class Verifier {
  public:
   /// `read_pool` runs directory reads that miss the cache. All must outlive this.
-  Verifier(Directory directory, io::Pool& read_pool, VerifierOptions options, const Clock& clock = system_clock(),
+  Verifier(Directory& directory, io::Pool& read_pool, VerifierOptions options, const Clock& clock = system_clock(),
            Random& random = system_random());
 
   /// The account whose password this is. `name` is an address. Errors: sasl::kBadCredentials (unknown user, wrong
@@ -63,7 +63,7 @@ class Verifier {
   bool remembered(const std::string& fingerprint);
   void remember(std::string fingerprint);
 
-  Directory directory_;
+  Directory& directory_;
   io::Pool& read_pool_;
   VerifierOptions options_;
   Attempts attempts_;

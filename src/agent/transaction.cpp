@@ -98,7 +98,7 @@ io::ValueOrTask<Result<Reply>> SmtpSession::rcpt(const envelope::Recipient& reci
 
 io::Task<Result<Reply>> SmtpSession::rcpt_waiting(const envelope::Recipient& recipient) {
   const envelope::Mailbox& mailbox = recipient.path.mailbox;
-  account::Resolution resolution = CO_TRY(co_await io::run(
+  auto resolution = CO_TRY(co_await io::run(
       desk_.services.pool(), [&services = desk_.services, local = mailbox.local_part,
                               domain = recipient.path.postmaster_here() ? desk_.policy.hostname : mailbox.domain] {
         return services.directory().resolve(local, domain);
@@ -118,9 +118,10 @@ Reply SmtpSession::refusal(const account::Resolution& resolution, const std::str
   return {550, {5, 1, 1}, with_id("<" + address + "> does not exist")};
 }
 
-io::Task<Result<Reply>> SmtpSession::take(const envelope::Recipient& recipient, account::Resolution resolution) {
+io::Task<Result<Reply>> SmtpSession::take(const envelope::Recipient& recipient,
+                                          std::shared_ptr<const account::Resolution> resolution) {
   std::string address = recipient.path.postmaster_here() ? "postmaster" : recipient.path.mailbox.text();
-  if (resolution.kind == account::Resolution::Kind::not_local && recipient.path.postmaster_here()) {
+  if (resolution->kind == account::Resolution::Kind::not_local && recipient.path.postmaster_here()) {
     // RFC 5321 §4.5.1: <postmaster> without a domain is accepted; it is the postmaster of the first domain served.
     const auto domains = CO_TRY(co_await io::run(
         desk_.services.pool(), [&services = desk_.services] { return services.directory().domains(); }));
@@ -131,11 +132,11 @@ io::Task<Result<Reply>> SmtpSession::take(const envelope::Recipient& recipient, 
           }));
     }
   }
-  if (resolution.kind != account::Resolution::Kind::accounts) co_return refusal(resolution, address);
+  if (resolution->kind != account::Resolution::Kind::accounts) co_return refusal(*resolution, address);
   Rcpt taken{.address = std::move(address), .accounts = {}};
   const std::uint64_t size = transaction_->sender.parameters.size.value_or(1);
   std::optional<Error> first_refusal;
-  for (account::Account& account : resolution.accounts) {
+  for (const account::Destination& account : resolution->accounts) {
     auto mail = desk_.services.mail().account_now(account.id);
     if (!mail) mail = CO_TRY(co_await desk_.services.mail().account(account.id));
     if (auto room = mail->may_accept(size); !room) {
@@ -143,9 +144,10 @@ io::Task<Result<Reply>> SmtpSession::take(const envelope::Recipient& recipient, 
       continue;
     }
     auto& accounts = transaction_->accounts;
-    const auto known = std::ranges::find_if(accounts, [&](const account::Account& a) { return a.id == account.id; });
+    const auto known =
+        std::ranges::find_if(accounts, [&](const account::Destination& a) { return a.id == account.id; });
     taken.accounts.push_back(static_cast<std::size_t>(known - accounts.begin()));
-    if (known == accounts.end()) accounts.push_back(std::move(account));
+    if (known == accounts.end()) accounts.push_back(account);
   }
   if (taken.accounts.empty()) {
     if (first_refusal->is(mailbox::kOverQuota))
@@ -187,7 +189,7 @@ Result<smtp::Flow> SmtpSession::append(std::string_view octets) {
 io::ValueOrTask<Result<>> SmtpSession::drained() { return transaction_->intake->drain(); }
 
 /// RFC 5321 §4.4: Return-Path at final delivery, then Received; Delivered-To tells whose copy it is.
-std::string SmtpSession::trace_fields(const account::Account& account, const Transaction& transaction) const {
+std::string SmtpSession::trace_fields(const account::Destination& account, const Transaction& transaction) const {
   message::ReceivedFacts facts;
   facts.helo = peer_->name;
   std::string literal;
@@ -255,7 +257,7 @@ io::Task<Result<smtp::Outcome>> SmtpSession::deliver(Transaction transaction, co
   delivery.content = CO_TRY(co_await transaction.intake->finish());
   // Among several recipients of SMTP one may go over its quota by this message; LMTP refuses it alone.
   const bool alone = desk_.policy.lmtp();
-  for (const account::Account& account : transaction.accounts)
+  for (const account::Destination& account : transaction.accounts)
     delivery.recipients.push_back({.account = account.id,
                                    .prepended = trace_fields(account, transaction),
                                    .over_quota = alone ? mailbox::OverQuota::refuse : mailbox::OverQuota::take_one});

@@ -65,7 +65,7 @@ class SmtpSession final : public protocol::smtp::Session {
     envelope::Sender sender;
     std::optional<account::Account> submitter;
     std::vector<Rcpt> rcpts;
-    std::vector<account::Account> accounts;  ///< each once, whichever RCPTs lead to it
+    std::vector<account::Destination> accounts;  ///< each once, whichever RCPTs lead to it
     std::unique_ptr<mailbox::Intake> intake;
     Budget::Hold hold;
     ReceivedCounter received;
@@ -76,9 +76,10 @@ class SmtpSession final : public protocol::smtp::Session {
   io::Task<Result<protocol::smtp::Reply>> mail_submitted(const envelope::Sender& sender);
   protocol::smtp::Reply open(const envelope::Sender& sender);
   io::Task<Result<protocol::smtp::Reply>> rcpt_waiting(const envelope::Recipient& recipient);
-  io::Task<Result<protocol::smtp::Reply>> take(const envelope::Recipient& recipient, account::Resolution resolution);
+  io::Task<Result<protocol::smtp::Reply>> take(const envelope::Recipient& recipient,
+                                               std::shared_ptr<const account::Resolution> resolution);
   protocol::smtp::Reply refusal(const account::Resolution& resolution, const std::string& address) const;
-  std::string trace_fields(const account::Account& account, const Transaction& transaction) const;
+  std::string trace_fields(const account::Destination& account, const Transaction& transaction) const;
   io::Task<Result<>> check_sender(const Transaction& transaction);
   std::string with_id(std::string_view text) const;
   io::Task<Result<protocol::smtp::Outcome>> deliver(Transaction transaction, const protocol::smtp::BodyFacts& facts);

@@ -7,9 +7,11 @@
 #include "base/time.h"
 #include "support/test.h"
 
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <array>
+#include <set>
 
 using namespace angarium;
 
@@ -109,7 +111,10 @@ TEST_CASE("a seed repeats itself and the kernel does not") {
   SeededRandom a(7);
   SeededRandom b(7);
   CHECK(a.octets(33) == b.octets(33));
-  CHECK(system_random().octets(16) != system_random().octets(16));
+  std::set<std::string> all;
+  for (int i = 0; i < 500; ++i)
+    for (const std::size_t length : {8, 16, 63, 64, 65}) all.insert(system_random().octets(length));
+  CHECK(all.size() == 2500);
 }
 
 TEST_CASE("a log line holds no raw control octet, whatever the field") {
@@ -127,6 +132,40 @@ TEST_CASE("a log line holds no raw control octet, whatever the field") {
   CHECK(text.find("info test: line field=\"a\\x0ab c\" quote=\"x\\\"y\"\n") != std::string::npos);
   CHECK(text.find("\"field\":\"a\\\\x0ab\"}\n") != std::string::npos);
   CHECK(text.find("not written") == std::string::npos);
+  close(ends[0]);
+  close(ends[1]);
+}
+
+TEST_CASE("held lines wait for write_now, a warning takes them along, and the order stays") {
+  std::array<int, 2> ends{};
+  REQUIRE(pipe2(ends.data(), O_NONBLOCK) == 0);
+  log::configure(log::make_sink(ends[1], log::Format::text), log::Level::info);
+  const auto written = [&] {
+    std::array<char, 32768> buffer{};
+    const ssize_t got = read(ends[0], buffer.data(), buffer.size());
+    return std::string(buffer.data(), got < 0 ? 0 : static_cast<std::size_t>(got));
+  };
+  {
+    log::Held held;
+    log::info("test", "one");
+    CHECK(written().empty());
+    held.write_now();
+    CHECK(written().ends_with("info test: one\n"));
+    log::info("test", "two");
+    log::warning("test", "three");
+    const std::string both = written();
+    CHECK(both.find("info test: two\n") < both.find("warning test: three\n"));
+    CHECK(both.ends_with("warning test: three\n"));
+    log::info("test", std::string(1000, 'x'));
+    CHECK(written().empty());
+    for (int i = 0; i < 16; ++i) log::info("test", std::string(1000, 'x'));
+    CHECK(!written().empty());  // no more than that is held
+    log::info("test", "last");
+  }
+  CHECK(written().ends_with("info test: last\n"));
+  log::info("test", "free");
+  CHECK(written().ends_with("info test: free\n"));
+  log::configure(nullptr, log::Level::info);
   close(ends[0]);
   close(ends[1]);
 }

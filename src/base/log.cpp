@@ -3,8 +3,10 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
+#include <span>
 
 #include "base/text.h"
 #include "base/time.h"
@@ -16,17 +18,59 @@ constexpr std::array<std::string_view, 5> kNames = {"error", "warning", "notice"
 // Priorities of syslog(3), which journald reads as "<N>" at the start of a line (sd-daemon(3)).
 constexpr std::array<char, 5> kPriorities = {'3', '4', '5', '6', '7'};
 constexpr std::size_t kFieldMax = 1024;
+constexpr std::size_t kHeldMax = 16u << 10;  // octets of lines a thread holds back
 
-std::string timestamp() { return to_rfc3339(system_clock().wall()); }
+/// A thread's lines that are not written yet.
+struct Lines {
+  std::string text;
+  bool held = false;
+};
+thread_local Lines lines;
 
-/// JSON string body: escape_controls leaves \xHH, which JSON does not know, so its backslash is doubled.
-std::string json_text(std::string_view octets) {
-  std::string result = "\"";
-  for (char c : escape_controls(octets, kFieldMax)) {
-    if (c == '"' || c == '\\') result += '\\';
-    result += c;
+void append_timestamp(std::string& out) {
+  // The same second comes many times.
+  thread_local std::int64_t second = INT64_MIN;
+  thread_local std::string up_to_second;
+  const WallTime now = system_clock().wall();
+  if (now.seconds() != second) {
+    second = now.seconds();
+    up_to_second = to_rfc3339(WallTime::from_seconds(second)).substr(0, 19);
   }
-  return result + '"';
+  std::array<char, 9> fraction = {'.', '0', '0', '0', '0', '0', '0', 'Z', '\0'};
+  auto left = static_cast<std::uint32_t>(now.microseconds - second * 1'000'000);
+  for (std::size_t at = 6; left > 0; --at, left /= 10) fraction[at] = static_cast<char>('0' + left % 10);
+  out += up_to_second;
+  out.append(fraction.data(), 8);
+}
+
+bool plain(std::string_view octets) {
+  return octets.size() <= kFieldMax &&
+         std::ranges::all_of(octets, [](char c) { return c >= ' ' && c < 0x7F && c != '\\'; });
+}
+
+/// Written through `quote`, a backslash goes before each of these characters.
+void append_escaped(std::string& out, std::string_view octets, std::string_view quote) {
+  const std::string escaped = plain(octets) ? std::string() : escape_controls(octets, kFieldMax);
+  if (!escaped.empty()) octets = escaped;
+  for (const char c : octets) {
+    if (quote.contains(c)) out += '\\';
+    out += c;
+  }
+}
+
+/// JSON string: escape_controls leaves \xHH, which JSON does not know, so its backslash is doubled.
+void append_json(std::string& out, std::string_view octets) {
+  out += '"';
+  append_escaped(out, octets, "\"\\");
+  out += '"';
+}
+
+/// The value of a field in a line of text: in quotes where it would not read as one word.
+void append_value(std::string& out, std::string_view value) {
+  const bool quoted = value.empty() || value.find_first_of(" \"=") != std::string_view::npos;
+  if (quoted) out += '"';
+  append_escaped(out, value, "\"");
+  if (quoted) out += '"';
 }
 
 class DescriptorSink : public Sink {
@@ -35,39 +79,65 @@ class DescriptorSink : public Sink {
 
   void write(Level level, std::string_view room, std::string_view event, const Field* fields,
              std::size_t count) override {
-    const auto index = static_cast<std::size_t>(level);
-    std::string line;
+    const std::span all(fields, count);
     if (format_ == Format::json) {
-      line = "{\"time\":\"" + timestamp() + "\",\"level\":\"" + std::string(kNames[index]) +
-             "\",\"room\":" + json_text(room) + ",\"event\":" + json_text(event);
-      for (std::size_t i = 0; i < count; ++i)
-        line += "," + json_text(fields[i].name) + ":" + json_text(fields[i].value);
-      line += "}\n";
+      append_json_line(level, room, event, all);
     } else {
-      if (format_ == Format::journal) {
-        line = {'<', kPriorities[index], '>'};
-      } else {
-        line = timestamp() + " " + std::string(kNames[index]) + " ";
-      }
-      line += std::string(room) + ": " + escape_controls(event, kFieldMax);
-      for (std::size_t i = 0; i < count; ++i) {
-        const std::string value = escape_controls(fields[i].value, kFieldMax);
-        const bool quoted = value.empty() || value.find_first_of(" \"=") != std::string::npos;
-        line += " " + std::string(fields[i].name) + "=";
-        if (quoted) line += '"';
-        for (char c : value) {
-          if (c == '"') line += '\\';
-          line += c;
-        }
-        if (quoted) line += '"';
-      }
-      line += '\n';
+      append_text_line(level, room, event, all);
     }
+    if (!lines.held || level <= Level::warning || lines.text.size() >= kHeldMax) flush();
+  }
+
+  void flush() override {
     // A log that cannot be written must not stop the mail; there is nowhere to report it.
-    [[maybe_unused]] const ssize_t written = ::write(descriptor_, line.data(), line.size());
+    [[maybe_unused]] const ssize_t written = ::write(descriptor_, lines.text.data(), lines.text.size());
+    lines.text.clear();
   }
 
  private:
+  static void append_json_line(Level level, std::string_view room, std::string_view event,
+                               std::span<const Field> fields) {
+    std::string& line = lines.text;
+    line += R"({"time":")";
+    append_timestamp(line);
+    line += R"(","level":")";
+    line += kNames[static_cast<std::size_t>(level)];
+    line += R"(","room":)";
+    append_json(line, room);
+    line += R"(,"event":)";
+    append_json(line, event);
+    for (const Field& field : fields) {
+      line += ',';
+      append_json(line, field.name);
+      line += ':';
+      append_json(line, field.value);
+    }
+    line += "}\n";
+  }
+
+  void append_text_line(Level level, std::string_view room, std::string_view event,
+                        std::span<const Field> fields) const {
+    std::string& line = lines.text;
+    if (format_ == Format::journal) {
+      line += {'<', kPriorities[static_cast<std::size_t>(level)], '>'};
+    } else {
+      append_timestamp(line);
+      line += ' ';
+      line += kNames[static_cast<std::size_t>(level)];
+      line += ' ';
+    }
+    line += room;
+    line += ": ";
+    append_escaped(line, event, {});
+    for (const Field& field : fields) {
+      line += ' ';
+      line += field.name;
+      line += '=';
+      append_value(line, field.value);
+    }
+    line += '\n';
+  }
+
   int descriptor_;
   Format format_;
 };
@@ -91,6 +161,17 @@ bool enabled(Level level) { return static_cast<int>(level) <= most_talkative.loa
 void write(Level level, std::string_view room, std::string_view event, std::initializer_list<Field> fields) {
   if (!enabled(level)) return;
   current_sink->write(level, room, event, fields.begin(), fields.size());
+}
+
+Held::Held() { lines.held = true; }
+
+Held::~Held() {
+  write_now();
+  lines.held = false;
+}
+
+void Held::write_now() {
+  if (!lines.text.empty() && current_sink) current_sink->flush();
 }
 
 }  // namespace angarium::log

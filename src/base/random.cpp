@@ -2,6 +2,7 @@
 
 #include <sys/random.h>
 
+#include <array>
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
@@ -9,15 +10,44 @@
 namespace angarium {
 namespace {
 
+void fill_from_kernel(char* octets, std::size_t count) {
+  while (count > 0) {
+    const ssize_t got = getrandom(octets, count, 0);
+    if (got < 0 && errno == EINTR) continue;
+    if (got <= 0) std::abort();  // Without randomness no key and no identifier is safe.
+    octets += got;
+    count -= static_cast<std::size_t>(got);
+  }
+}
+
+/// What the kernel gave at once, so that an identifier does not cost a system call. Each octet is handed out once and
+/// wiped. The process does not fork after its threads have started, so no two processes share a supply.
+class Supply {
+ public:
+  void take(char* octets, std::size_t count) {
+    if (left_ < count) {
+      fill_from_kernel(octets_.data(), octets_.size());
+      left_ = octets_.size();
+    }
+    char* const from = octets_.data() + (left_ -= count);
+    std::memcpy(octets, from, count);
+    explicit_bzero(from, count);
+  }
+
+ private:
+  std::array<char, 512> octets_;
+  std::size_t left_ = 0;
+};
+
 class SystemRandom : public Random {
  public:
   void fill(char* octets, std::size_t count) override {
-    while (count > 0) {
-      const ssize_t got = getrandom(octets, count, 0);
-      if (got < 0 && errno == EINTR) continue;
-      if (got <= 0) std::abort();  // Without randomness no key and no identifier is safe.
-      octets += got;
-      count -= static_cast<std::size_t>(got);
+    constexpr std::size_t kSmall = 64;
+    thread_local Supply supply;
+    if (count <= kSmall) {
+      supply.take(octets, count);
+    } else {
+      fill_from_kernel(octets, count);
     }
   }
 };

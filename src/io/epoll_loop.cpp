@@ -9,6 +9,7 @@
 #include <string>
 #include <thread>
 
+#include "base/log.h"
 #include "io/error.h"
 #include "io/loop.h"
 #include "io/socket.h"
@@ -30,7 +31,9 @@ class EpollLoop final : public Loop {
 
   void run() override {
     Entered entered(this);
+    log::Held lines;
     while (!finished()) {
+      lines.write_now();
       wait();
       for (next_event_ = 0; next_event_ < event_count_;) dispatch(events_[next_event_++]);
       turn(system_clock().now());

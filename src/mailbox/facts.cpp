@@ -2,6 +2,9 @@
 
 #include <sys/mman.h>
 
+#include <algorithm>
+
+#include "base/text.h"
 #include "mailbox/body_reader.h"
 #include "mailbox/limits.h"
 #include "mailbox/thread.h"
@@ -44,10 +47,18 @@ std::size_t size_of(const Facts::Texts& texts) {
   return texts.envelope.size() + texts.body.size() + texts.body_structure.size();
 }
 
+/// Whether the two forms of the texts can differ: there is something beyond ASCII, or an extended parameter (RFC 2231).
+bool forms_differ(const message::Structure& structure, std::string_view message) {
+  return std::ranges::any_of(structure.parts, [&](const message::Part& part) {
+    const std::string_view header = part.header().of(message);
+    return !all_ascii(header) || header.contains('*');
+  });
+}
+
 void make_texts(const message::Structure& structure, std::string_view message, Facts& facts) {
   facts.threads = thread_keys(structure.root().header().of(message));
   facts.ascii = texts_of(structure, message, message::ImapForm::ascii);
-  facts.utf8 = texts_of(structure, message, message::ImapForm::utf8);
+  if (forms_differ(structure, message)) facts.utf8 = texts_of(structure, message, message::ImapForm::utf8);
   facts.ready = size_of(facts.ascii) + size_of(facts.utf8) <= kReadyTextMax;
   if (!facts.ready) facts.ascii = {};
   if (!facts.ready || facts.utf8 == facts.ascii) facts.utf8 = {};

@@ -91,7 +91,7 @@ Result<Segments::Created> Segments::create(SegmentKind kind, Phase phase, const 
   }
   std::lock_guard lock(mutex_);
   keep_open(segment.number, file);
-  return Created{segment, file};
+  return Created{segment, file, room};
 }
 
 Result<> Segments::change(const std::function<void(std::map<std::uint32_t, Segment>&)>& how) {

@@ -24,15 +24,16 @@ class Segments {
   /// Removes files the table does not know and segments in phase `filling`: what a crash left behind.
   Result<> remove_leftovers();
 
-  struct Created {
-    Segment segment;
-    std::shared_ptr<File> file;
-  };
   /// Octets of a new segment: reserved so that appending never runs out of room, and zeroed so that a sync need not
   /// write the file system's journal, at the price of writing everything twice.
   struct Room {
     std::uint64_t reserved = 0;
     std::uint64_t zeroed = 0;
+  };
+  struct Created {
+    Segment segment;
+    std::shared_ptr<File> file;
+    Room room;  // of an older file only what is reserved is known
   };
   /// Makes a segment with its header and enters it into the table. Durable.
   Result<Created> create(SegmentKind kind, Phase phase, const Room& room);

@@ -9,8 +9,6 @@
 namespace angarium::store {
 namespace {
 
-constexpr std::uint64_t kFirstSegment = 4u << 20;
-
 /// Waits for one batch.
 class Waiting final : public Completion {
  public:
@@ -95,21 +93,16 @@ Result<> Engine::start() {
     std::shared_ptr<File> file = TRY(segments_.file(segment.number));
     if (segment.kind == SegmentKind::bodies) {
       std::uint64_t end = aligned(TRY(file->size()));
-      (end < options_.body_segment_size ? body_segments_ : full_body_segments_).push_back({{segment, file}, end});
+      (end < options_.body_segment_size ? body_segments_ : full_body_segments_).push_back({{segment, file, {}}, end});
     } else if (segment.number == end_.segment) {
-      active_ = {segment, file};
+      active_ = {segment, file, {TRY(file->size()), 0}};
     } else {
-      spare_ = Segments::Created{segment, file};
+      spare_ = Segments::Created{segment, file, {TRY(file->size()), 0}};
     }
   }
   if (!active_.file && spare_) active_ = *std::exchange(spare_, std::nullopt);
-  if (active_.file) {
-    active_size_ = TRY(active_.file->size());
-  } else {
-    // The first one is short, so that a new store is there at once; the keeper prepares the next meanwhile.
-    active_size_ = std::min(options_.segment_size, kFirstSegment);
-    active_ = TRY(segments_.create(SegmentKind::log, Phase::open, {active_size_, active_size_}));
-  }
+  // The first one is short, so that a new store is there at once; the keeper prepares the next meanwhile.
+  if (!active_.file) active_ = TRY(segments_.create(SegmentKind::log, Phase::open, short_room()));
   if (end_.segment != active_.segment.number)
     end_ = {end_.sequence, active_.segment.number, SegmentHeader::kSize, end_.chain};
   active_bodies_ = TRY(describe_sealed(segments_, active_.segment, {})).bodies;

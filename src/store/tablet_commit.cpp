@@ -11,7 +11,11 @@ namespace {
 
 /// Groups smaller than this on average wait for the journal more than for the disk, so their segments are zeroed
 /// beforehand. Larger ones are not: everything would be written twice for little.
-constexpr std::uint64_t kSmallGroup = 8u << 10;
+constexpr std::uint64_t kSmallGroup = 16u << 10;
+/// So many groups in a row tell what kind of load there is now.
+constexpr std::uint64_t kRecentGroups = 256;
+/// The first segment, and one for which small groups leave a segment that is not zeroed.
+constexpr std::uint64_t kShortSegment = 4u << 20;
 
 }  // namespace
 
@@ -87,6 +91,8 @@ Result<> Engine::write_group() {
   }
   active_bodies_ += header.bodies_length;
   ++active_groups_;
+  ++recent_groups_;
+  recent_octets_ += header.length();
   sequence_.store(end_.sequence, std::memory_order_release);
   groups_.fetch_add(1, std::memory_order_relaxed);
   std::lock_guard lock(keeper_mutex_);
@@ -95,15 +101,33 @@ Result<> Engine::write_group() {
   unflushed_log_ += header.length();
   bool due = unflushed_metadata_ >= options_.flush_metadata || unflushed_batches_ >= options_.flush_batches ||
              unflushed_log_ >= options_.flush_log;
-  if (!spare_wanted_ && end_.offset >= active_size_ / 2) {
-    due = spare_wanted_ = true;
-    small_groups_ = end_.offset / active_groups_ < kSmallGroup;
+  if (!spare_wanted_) {
+    want_spare();
+    due = due || spare_wanted_;
   }
   if (due && !keeper_nudged_) {
     keeper_nudged_ = true;
     keeper_wake_.notify_one();
   }
   return {};
+}
+
+Segments::Room Engine::short_room() const {
+  const std::uint64_t size = std::min(options_.segment_size, kShortSegment);
+  return {size, size};
+}
+
+/// Under the keeper's mutex: a spare is due when half of the active segment is full, or when small groups pay for a
+/// segment that is not zeroed.
+void Engine::want_spare() {
+  if (end_.offset >= active_.room.reserved / 2) {
+    const bool small = end_.offset / active_groups_ < kSmallGroup;
+    spare_wanted_ = {options_.segment_size, small ? options_.segment_size : 0};
+  } else if (recent_groups_ >= kRecentGroups) {
+    leave_early_ = active_.room.zeroed == 0 && recent_octets_ / recent_groups_ < kSmallGroup;
+    if (leave_early_) spare_wanted_ = short_room();
+    recent_groups_ = recent_octets_ = 0;
+  }
 }
 
 /// Writes and syncs. A full disk refuses the group and leaves the place as it was; any other error stops the tablet.
@@ -121,19 +145,20 @@ Result<> Engine::put_group(const GroupHeader& header) {
   return fail(kStopped, fmt::format("writing batch {} failed: {}", header.sequence, written.error().text()));
 }
 
-/// Goes on to the spare segment if the group does not fit.
+/// Goes on to the spare segment if the group does not fit or syncs faster there.
 Result<> Engine::make_room(std::uint64_t length) {
-  bool fits = end_.offset + length <= active_size_ || end_.offset == SegmentHeader::kSize;
-  if (fits) return {};
+  bool fits = end_.offset + length <= active_.room.reserved || end_.offset == SegmentHeader::kSize;
+  if (fits && !leave_early_) return {};
   std::unique_lock lock(keeper_mutex_);
+  if (fits && !spare_) return {};
   if (options_.threads == Threads::none) {
-    spare_wanted_ = true;
+    if (!spare_wanted_) spare_wanted_ = {options_.segment_size, 0};
     lock.unlock();
     if (!spare_) TRY(make_spare());
     lock.lock();
   } else if (!spare_) {
     spare_failed_.reset();
-    spare_wanted_ = true;
+    if (!spare_wanted_) spare_wanted_ = {options_.segment_size, 0};
     keeper_nudged_ = true;
     keeper_wake_.notify_one();
     spare_made_.wait(lock, [this] { return spare_ || spare_failed_ || !running(); });
@@ -141,8 +166,8 @@ Result<> Engine::make_room(std::uint64_t length) {
   }
   rolled_.push_back({active_.segment, end_, std::exchange(active_bodies_, 0)});
   active_groups_ = 0;
-  spare_wanted_ = false;
-  active_size_ = options_.segment_size;
+  leave_early_ = false;
+  spare_wanted_.reset();
   active_ = *std::exchange(spare_, std::nullopt);
   end_ = {end_.sequence, active_.segment.number, SegmentHeader::kSize, end_.chain};
   keeper_nudged_ = true;

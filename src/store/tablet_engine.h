@@ -64,6 +64,8 @@ class Engine final : public Tablet {
   bool commit_group();
   void admit(Taken& taken, bool expectations);
   Result<> write_group();
+  void want_spare();
+  [[nodiscard]] Segments::Room short_room() const;
   Result<> make_room(std::uint64_t length);
   Result<> put_group(const GroupHeader& header);
   void complete(const Result<>& outcome);
@@ -120,9 +122,11 @@ class Engine final : public Tablet {
   Overlay overlay_;
   Segments::Created active_;
   LogPosition end_;
-  std::uint64_t active_size_ = 0;    // octets of the active segment that are reserved
-  std::uint64_t active_groups_ = 0;  // groups written to it
-  std::uint64_t active_bodies_ = 0;  // octets of body records in the active segment
+  std::uint64_t active_groups_ = 0;  // groups written to the active segment
+  std::uint64_t active_bodies_ = 0;  // octets of body records in it
+  std::uint64_t recent_groups_ = 0;  // since the last look at their size
+  std::uint64_t recent_octets_ = 0;
+  bool leave_early_ = false;  // go on to a zeroed segment as soon as there is one
 
   // Between committer and keeper.
   std::mutex keeper_mutex_;
@@ -130,8 +134,7 @@ class Engine final : public Tablet {
   std::condition_variable spare_made_;
   std::optional<Segments::Created> spare_;
   std::optional<Error> spare_failed_;
-  bool spare_wanted_ = false;  // the active segment is half full
-  bool small_groups_ = false;  // in the active segment: zeroing a spare pays
+  std::optional<Segments::Room> spare_wanted_;
   struct Rolled {
     Segment segment;
     LogPosition end;

@@ -42,11 +42,11 @@ void Engine::keep() {
 }
 
 Result<> Engine::make_spare() {
-  Segments::Room room{options_.segment_size, 0};
+  Segments::Room room;
   {
     std::lock_guard lock(keeper_mutex_);
     if (spare_ || !spare_wanted_) return {};
-    if (small_groups_) room.zeroed = room.reserved;
+    room = *spare_wanted_;
   }
   Result<Segments::Created> made = segments_.create(SegmentKind::log, Phase::open, room);
   std::lock_guard lock(keeper_mutex_);

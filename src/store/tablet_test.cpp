@@ -324,6 +324,29 @@ TEST_CASE("the log rolls over many segments, and replay finds all of it") {
   }
 }
 
+TEST_CASE("small groups leave a segment that is not zeroed, large ones stay") {
+  Store store(kKinds[0]);
+  store.options.segment_size = 64u << 20;
+  Tablet* tablet = &store.open();
+  auto put = [&](int count, std::size_t octets) {
+    for (int i = 0; i < count; ++i) {
+      Batch batch;
+      if (octets > 1000) batch.body(std::string(octets, 'b'));
+      batch.put("k" + std::to_string(i), std::string(100, 'v'));
+      REQUIRE(tablet->commit_and_wait(std::move(batch)).has_value());
+    }
+    return tablet->stats().segments;
+  };
+  const auto bulk = put(30, 200'000);  // fills the first, which is zeroed; the next is not
+  CHECK(bulk == 2);
+  CHECK(put(300, 30'000) == bulk);
+  CHECK(put(800, 100) == bulk + 1);  // a short, zeroed one
+  CHECK(put(800, 100) == bulk + 1);
+  tablet = &store.open();
+  for (int i = 0; i < 800; ++i) CHECK(value_of(*tablet, "k" + std::to_string(i)) == std::string(100, 'v'));
+  CHECK(tablet->verify()->damage.empty());
+}
+
 TEST_CASE("two cannot open one store") {
   Store store(kKinds[2]);
   store.open();
