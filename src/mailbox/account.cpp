@@ -246,7 +246,9 @@ void Account::completed(CommitPart& part, const Result<store::CommitInfo>& resul
     pending_.pop_front();
     if (result)
       show(part);
-    else if (!result.error().is(store::kStoreFull))
+    else if (result.error().is(store::kStoreFull))
+      forget_threads(part);
+    else
       stale_ = true;
   }
   if (result) wake(part);

@@ -186,15 +186,20 @@ class Account final : public AccountMail, public std::enable_shared_from_this<Ac
   enum class Copying { copy, move };
   void begin_copy(MailboxId from, const UidSet& uids, MailboxId to, Copying copying, Done<Partial<CopyResult>> done);
   io::Task<Result<CopyResult>> copy_or_move(MailboxId from, UidSet uids, MailboxId to, Copying copying);
+  /// The part takes a MODSEQ if it has none and there is something to do; the caller puts the changes.
   Result<> copy_messages(Mailbox& from, const UidSet& uids, Mailbox& to, Copying copying, Partial<CopyResult>& outcome,
-                         store::Batch& batch, CommitPart& part);
+                         std::vector<Change>& changes, store::Batch& batch, CommitPart& part);
   [[nodiscard]] Result<> check_room(std::uint64_t octets, std::uint64_t messages, OverQuota over) const;
   /// Whether UIDs and sequence numbers suffice for so many more.
   static Result<> check_space(const Mailbox& mailbox, std::size_t more);
   UidSet add_messages(Mailbox& mailbox, std::vector<NewEntry> entries, std::vector<Change>& changes,
                       store::Batch& batch, CommitPart& part);
-  ThreadId resolve_thread(EmailId email, const ThreadHits& hits, std::string& put_keys, store::Batch& batch);
-  std::pair<NewEntry, ThreadId> put_email(const NewEmail& email, std::optional<std::size_t>& body, store::Batch& batch);
+  ThreadId resolve_thread(EmailId email, const ThreadHits& hits, std::string& put_keys, store::Batch& batch,
+                          CommitPart& part);
+  /// What a batch that will never be durable put is not to be found.
+  void forget_threads(const CommitPart& part);
+  std::pair<NewEntry, ThreadId> put_email(const NewEmail& email, std::optional<std::size_t>& body, store::Batch& batch,
+                                          CommitPart& part);
 
   // account_tree.cpp
   /// A change of the tree while it is put together.
@@ -204,7 +209,10 @@ class Account final : public AccountMail, public std::enable_shared_from_this<Ac
     std::vector<Change> changes;
     std::vector<std::move_only_function<void()>> effects;
   };
+  Result<Mailbox*> create_in(const std::string& name, SpecialUse use, Tree& tree);
   void begin_create(const std::string& name, SpecialUse use, Done<MailboxInfo> done);
+  void begin_rename_inbox(const std::string& to, Done<Partial<MailboxId>> done);
+  io::Task<Result<>> rename_inbox(std::string to);
   void begin_remove(const std::string& name, Done<> done);
   void begin_rename(const std::string& from, const std::string& to, Done<> done);
   void begin_subscribe(const std::string& name, Subscription subscription, Done<> done);

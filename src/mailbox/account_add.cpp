@@ -32,7 +32,8 @@ io::Task<Result<ThreadHits>> Account::find_threads(std::vector<std::uint64_t> ke
   co_return co_await io::run(around_.pool, [read] { return read(store::Tier::any); });
 }
 
-ThreadId Account::resolve_thread(EmailId email, const ThreadHits& hits, std::string& put_keys, store::Batch& batch) {
+ThreadId Account::resolve_thread(EmailId email, const ThreadHits& hits, std::string& put_keys, store::Batch& batch,
+                                 CommitPart& part) {
   auto known = [&](const std::pair<std::uint64_t, ThreadId>& hit) {
     if (hit.second != 0) return hit.second;
     const auto recent = recent_threads_.find(hit.first);
@@ -47,6 +48,7 @@ ThreadId Account::resolve_thread(EmailId email, const ThreadHits& hits, std::str
     if (known(hit) != 0) continue;
     batch.put(message_id_key(id_, hit.first), encode_number(thread));
     for (int shift = 0; shift < 64; shift += 8) put_keys.push_back(static_cast<char>(hit.first >> shift));
+    part.thread_keys.push_back(hit.first);
     recent_threads_[hit.first] = thread;
     recent_thread_order_.push_back(hit.first);
     if (recent_thread_order_.size() > kRecentThreadsMax) {
@@ -58,15 +60,19 @@ ThreadId Account::resolve_thread(EmailId email, const ThreadHits& hits, std::str
   return thread;
 }
 
+void Account::forget_threads(const CommitPart& part) {
+  for (const std::uint64_t key : part.thread_keys) recent_threads_.erase(key);
+}
+
 std::pair<NewEntry, ThreadId> Account::put_email(const NewEmail& email, std::optional<std::size_t>& body,
-                                                 store::Batch& batch) {
+                                                 store::Batch& batch, CommitPart& part) {
   const EmailId id = head_.email_next++;
   const Facts& facts = email.content.facts;
   const std::string presentation = facts.presentation.encode();
   std::string thread_keys;
   EmailView view;
   view.id = id;
-  view.thread = resolve_thread(id, email.hits, thread_keys, batch);
+  view.thread = resolve_thread(id, email.hits, thread_keys, batch, part);
   view.received = email.received;
   view.size = static_cast<std::uint32_t>(email.prepended.size() + email.content.size());
   view.prepended = email.prepended;
@@ -144,7 +150,7 @@ void Account::begin_append(MailboxId id, const std::vector<AppendItem>& items, c
       const KeywordSet keywords = TRY(resolve(mailbox, item.flags, Unknown::add, batch));
       std::optional<std::size_t> body;
       const std::int64_t received = item.received.value_or(around_.clock.wall()).seconds();
-      auto [entry, thread] = put_email({*item.content, {}, received, hits[entries.size()]}, body, batch);
+      auto [entry, thread] = put_email({*item.content, {}, received, hits[entries.size()]}, body, batch, *part);
       entry.entry.flag_bits = item.flags.system;
       entry.keywords = keywords;
       entries.push_back(std::move(entry));
@@ -157,7 +163,10 @@ void Account::begin_append(MailboxId id, const std::vector<AppendItem>& items, c
     put_change(part->modseq, std::move(changes), batch);
     return result;
   }();
-  if (!outcome) return done(std::move(outcome));
+  if (!outcome) {
+    forget_threads(*part);
+    return done(std::move(outcome));
+  }
   send(std::move(part), std::move(batch), answer(std::move(done), *std::move(outcome)));
 }
 
@@ -197,7 +206,8 @@ io::Task<Result<AppendResult>> Account::append(MailboxId mailbox, std::vector<Ap
 }
 
 Result<> Account::copy_messages(Mailbox& from, const UidSet& uids, Mailbox& to, Copying copying,
-                                Partial<CopyResult>& outcome, store::Batch& batch, CommitPart& part) {
+                                Partial<CopyResult>& outcome, std::vector<Change>& changes, store::Batch& batch,
+                                CommitPart& part) {
   std::vector<NewEntry> entries;
   std::vector<EmailId> emails;
   Tally tally;
@@ -240,8 +250,8 @@ Result<> Account::copy_messages(Mailbox& from, const UidSet& uids, Mailbox& to, 
     entry.entry.spilled = 0;
   }
   TRY(check_space(to, entries.size()));
-  part.modseq = outcome.result.modseq = next_modseq(batch);
-  std::vector<Change> changes;
+  if (part.modseq == 0) part.modseq = next_modseq(batch);
+  outcome.result.modseq = part.modseq;
   if (copying == Copying::copy) {
     for (const EmailId email : emails) batch.put(share_key(id_, email), encode_number(++shares_[email]));
   } else {
@@ -249,7 +259,6 @@ Result<> Account::copy_messages(Mailbox& from, const UidSet& uids, Mailbox& to, 
   }
   outcome.result.target = add_messages(to, std::move(entries), changes, batch, part);
   if (copying == Copying::move) part.adds = {};
-  put_change(part.modseq, std::move(changes), batch);
   return {};
 }
 
@@ -264,7 +273,10 @@ void Account::begin_copy(MailboxId from_id, const UidSet& uids, MailboxId to_id,
     Mailbox& to = *TRY(writable(to_id));
     if (!from.loaded) return fail(kWouldBlock, "the view is not in memory");
     outcome.result.uid_validity = to.info.uid_validity;
-    return copy_messages(from, uids, to, copying, outcome, batch, *part);
+    std::vector<Change> changes;
+    TRY(copy_messages(from, uids, to, copying, outcome, changes, batch, *part));
+    if (!changes.empty()) put_change(part->modseq, std::move(changes), batch);
+    return {};
   }();
   if (!begun) return done(std::unexpected(std::move(begun).error()));
   send(std::move(part), std::move(batch), answer(std::move(done), std::move(outcome)));
@@ -283,9 +295,9 @@ io::Task<Result<CopyResult>> Account::copy_or_move(MailboxId from, UidSet uids, 
     for (const UidRange range : result.target.ranges()) all.target.add(range);
     all.uid_validity = result.uid_validity;
     if (result.modseq != 0) all.modseq = result.modseq;
-    // Into the mailbox they come from, the moved ones are behind what was asked for.
     if (!more) break;
-    uids = difference(uids, all.target);
+    // Into the mailbox they come from, the moved ones are behind what was asked for.
+    if (from == to) uids = difference(uids, all.target);
   }
   co_return all;
 }
@@ -319,7 +331,7 @@ Result<Delivered> Account::add_delivery(const DeliveryRecipient& recipient, cons
   const std::uint64_t octets = (recipient.prepended.size() + content.size()) * targets.size();
   TRY(check_room(octets, targets.size(), recipient.over_quota));
 
-  auto [entry, thread] = put_email({content, recipient.prepended, now.seconds(), hits}, body, batch);
+  auto [entry, thread] = put_email({content, recipient.prepended, now.seconds(), hits}, body, batch, part);
   const EmailId email = entry.entry.email;
   part.modseq = next_modseq(batch);
   std::vector<Change> changes;

@@ -56,11 +56,11 @@ Account::Mailbox& Account::make_mailbox(std::string name, SpecialUse use, Tree& 
 }
 
 Result<> Account::make_superiors(std::string_view name, Tree& tree) {
-  for (std::size_t at = name.find(kSeparator); at != std::string_view::npos; at = name.find(kSeparator, at + 1)) {
-    if (by_head_name(name.substr(0, at))) continue;
-    if (mailboxes_.size() >= kMailboxesMax) return fail(kTooMany, "the account has too many mailboxes");
-    make_mailbox(std::string(name.substr(0, at)), SpecialUse::none, tree);
-  }
+  std::vector<std::string_view> missing;
+  for (std::size_t at = name.find(kSeparator); at != std::string_view::npos; at = name.find(kSeparator, at + 1))
+    if (!by_head_name(name.substr(0, at))) missing.push_back(name.substr(0, at));
+  if (mailboxes_.size() + missing.size() > kMailboxesMax) return fail(kTooMany, "the account has too many mailboxes");
+  for (const std::string_view superior : missing) make_mailbox(std::string(superior), SpecialUse::none, tree);
   return {};
 }
 
@@ -77,41 +77,71 @@ void Account::send_tree(Tree tree, Done<> done) {
   send(std::move(tree.part), std::move(tree.batch), std::move(done));
 }
 
+Result<Account::Mailbox*> Account::create_in(const std::string& given, SpecialUse use, Tree& tree) {
+  TRY(usable());
+  const std::string name = TRY(canonical_name(given));
+  Mailbox* mailbox = by_head_name(name);
+  if (mailbox && mailbox->head_selectable) return fail(kMailboxExists, "there is a mailbox of that name");
+  if (use != SpecialUse::none)
+    for (const auto& [id, other] : mailboxes_)
+      if (!other->doomed && other->info.use == use) return fail(kUseTaken, "another mailbox has that special use");
+  // Nothing is refused once numbers were given out.
+  if (!mailbox && mailboxes_.size() >= kMailboxesMax - kDepthMax)
+    return fail(kTooMany, "the account has too many mailboxes");
+  tree.part->modseq = next_modseq(tree.batch);
+  TRY(make_superiors(name, tree));
+  if (!mailbox) return &make_mailbox(name, use, tree);
+  // A name that was only a place in the hierarchy holds messages from now on; it has none, so that it counts as loaded.
+  mailbox->head_selectable = true;
+  mailbox->head_uid_validity = next_uid_validity();
+  mailbox->head_uid_next = 1;
+  mailbox->used = around_.clock.now();
+  if (!mailbox->info.selectable) {
+    mailbox->draft = Draft();
+    mailbox->loaded = true;
+  }
+  put_mailbox(*mailbox, tree.batch);
+  merge_counters(*mailbox, tree.part->modseq, {}, tree.batch);
+  tree.changes.push_back({.kind = Change::Kind::mailbox, .mailbox = mailbox->info.id});
+  tree.effects.push_back([mailbox, modseq = tree.part->modseq] {
+    mailbox->info.selectable = true;
+    mailbox->info.uid_validity = mailbox->head_uid_validity;
+    mailbox->recent_from = 1;
+    mailbox->shown.modseq = std::max(mailbox->shown.modseq, modseq);
+    mailbox->loaded = true;
+  });
+  return mailbox;
+}
+
 void Account::begin_create(const std::string& given, SpecialUse use, Done<MailboxInfo> done) {
   const std::lock_guard lock(mutex_);
   Tree tree;
-  auto made = [&]() -> Result<Mailbox*> {
-    TRY(usable());
-    const std::string name = TRY(canonical_name(given));
-    Mailbox* mailbox = by_head_name(name);
-    if (mailbox && mailbox->head_selectable) return fail(kMailboxExists, "there is a mailbox of that name");
-    if (use != SpecialUse::none)
-      for (const auto& [id, other] : mailboxes_)
-        if (!other->doomed && other->info.use == use) return fail(kUseTaken, "another mailbox has that special use");
-    if (mailboxes_.size() >= kMailboxesMax) return fail(kTooMany, "the account has too many mailboxes");
-    tree.part->modseq = next_modseq(tree.batch);
-    TRY(make_superiors(name, tree));
-    if (!mailbox) return &make_mailbox(name, use, tree);
-    // A name that was only a place in the hierarchy holds messages from now on.
-    mailbox->head_selectable = true;
-    mailbox->head_uid_validity = next_uid_validity();
-    mailbox->head_uid_next = 1;
-    put_mailbox(*mailbox, tree.batch);
-    merge_counters(*mailbox, tree.part->modseq, {}, tree.batch);
-    tree.changes.push_back({.kind = Change::Kind::mailbox, .mailbox = mailbox->info.id});
-    tree.effects.push_back([mailbox, modseq = tree.part->modseq] {
-      mailbox->info.selectable = true;
-      mailbox->info.uid_validity = mailbox->head_uid_validity;
-      mailbox->shown.modseq = modseq;
-      mailbox->loaded = true;
-    });
-    return mailbox;
-  }();
+  auto made = create_in(given, use, tree);
   if (!made) return done(std::unexpected(std::move(made).error()));
   MailboxInfo info = (*made)->info;
   info.selectable = true;
   info.uid_validity = (*made)->head_uid_validity;
   send_tree(std::move(tree), answer(std::move(done), std::move(info)));
+}
+
+void Account::begin_rename_inbox(const std::string& given_to, Done<Partial<MailboxId>> done) {
+  const std::lock_guard lock(mutex_);
+  Tree tree;
+  Partial<MailboxId> outcome;
+  auto begun = [&]() -> Result<> {
+    TRY(usable());
+    Mailbox* const inbox = by_head_name(kInbox);
+    if (!inbox) return fail(kNoMailbox, "there is no INBOX");
+    if (!inbox->loaded) return fail(kWouldBlock, "the view is not in memory");
+    Mailbox* const to = TRY(create_in(given_to, SpecialUse::none, tree));
+    outcome.result = to->info.id;
+    Partial<CopyResult> moved;
+    TRY(copy_messages(*inbox, UidSet::all(), *to, Copying::move, moved, tree.changes, tree.batch, *tree.part));
+    outcome.more = moved.more;
+    return {};
+  }();
+  if (!begun) return done(std::unexpected(std::move(begun).error()));
+  send_tree(std::move(tree), answer(std::move(done), outcome));
 }
 
 void Account::begin_remove(const std::string& given, Done<> done) {
@@ -241,21 +271,36 @@ io::Task<Result<>> Account::remove(std::string name) {
     io::CrossThread<> answer;
     begin_remove(name, answer.completion());
     auto outcome = co_await answer;
-    if (outcome || !outcome.error().is(kWouldBlock)) co_return outcome;
+    const bool unloaded = !outcome && outcome.error().is(kWouldBlock);
+    const bool too_large = !outcome && outcome.error().is(kTooMany);
+    if (!unloaded && !too_large) co_return outcome;
     const ListingPtr mailboxes = listing();
     const MailboxInfo* const info = mailboxes->find(name);
     if (!info) co_return fail(kNoMailbox, "there is no such mailbox");
-    CO_TRY(co_await loaded(info->id));
+    if (unloaded)
+      CO_TRY(co_await loaded(info->id));
+    else
+      CO_TRY(co_await expunge(info->id, UidSet::all(), ExpungeOnly::any));
+  }
+}
+
+io::Task<Result<>> Account::rename_inbox(std::string to) {
+  const MailboxId inbox = listing()->find(kInbox)->id;
+  while (true) {
+    CO_TRY(co_await loaded(inbox));
+    const UidSet present = {{1, CO_TRY(status(inbox)).uid_next}};
+    io::CrossThread<Partial<MailboxId>> answer;
+    begin_rename_inbox(to, answer.completion());
+    auto outcome = co_await answer;
+    if (!outcome && outcome.error().is(kWouldBlock)) continue;
+    const auto [made, more] = CO_TRY(std::move(outcome));
+    if (more) CO_TRY(co_await move(inbox, present, made));
+    co_return Result<>();
   }
 }
 
 io::Task<Result<>> Account::rename(std::string from, std::string to) {
-  if (CO_TRY(canonical_name(from)) == kInbox) {
-    // RFC 9051 §6.3.6: INBOX stays, its messages go.
-    const MailboxInfo made = CO_TRY(co_await create(to, SpecialUse::none));
-    CO_TRY(co_await move(listing()->find(kInbox)->id, UidSet::all(), made.id));
-    co_return Result<>();
-  }
+  if (CO_TRY(canonical_name(from)) == kInbox) co_return co_await rename_inbox(std::move(to));
   io::CrossThread<> answer;
   begin_rename(from, to, answer.completion());
   co_return co_await answer;

@@ -28,6 +28,7 @@ struct CommitPart {
   std::shared_ptr<Account> account;
   Modseq modseq = 0;
   std::vector<Messages> messages;
+  std::vector<std::uint64_t> thread_keys;  ///< put by it
   Tally adds;                              ///< counted against the quota while pending
   std::move_only_function<void()> effect;  ///< on success, under the account's mutex
   bool listing_changed = false;

@@ -109,4 +109,36 @@ class World {
   std::shared_ptr<store::MemoryDisk> disk_;
 };
 
+inline constexpr AccountId kAlice = 1;
+inline constexpr AccountId kBob = 2;
+
+/// Two accounts, and the first one's mail.
+struct Ready : World {
+  Ready() {
+    must(store->create_account(kAlice, {}));
+    must(store->create_account(kBob, {}));
+    mail = account(kAlice);
+    inbox = id("INBOX");
+  }
+  MailboxId id(std::string_view name) { return mail->listing()->find(name)->id; }
+  ViewPtr view(MailboxId mailbox) { return must(mail->view(mailbox)); }
+  void again() {
+    mail.reset();
+    reopen();
+    mail = account(kAlice);
+  }
+
+  AccountMailPtr mail;
+  MailboxId inbox = 0;
+};
+
+inline std::string text(int number) {
+  return "Message-ID: <" + std::to_string(number) + "@test>\r\nSubject: number " + std::to_string(number) +
+         "\r\n\r\nbody " + std::to_string(number) + "\r\n";
+}
+
+inline FlagRequest flags(FlagMode mode, SystemFlags system, std::vector<std::string> keywords = {}) {
+  return {mode, {system, std::move(keywords)}};
+}
+
 }  // namespace angarium::mailbox::test

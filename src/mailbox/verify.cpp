@@ -4,11 +4,13 @@
 
 #include <functional>
 #include <map>
+#include <optional>
 #include <unordered_map>
 #include <unordered_set>
 
 #include "mailbox/keys.h"
 #include "mailbox/record.h"
+#include "mailbox/verify_changes.h"
 #include "store/keys.h"
 
 namespace angarium::mailbox {
@@ -75,9 +77,13 @@ class Verifier {
         highest_.modseq = std::max(highest_.modseq, mailbox.counters->modseq);
         highest_.email_next = std::max(highest_.email_next, mailbox.counters->email_next);
       }
+    TRY(read_changes());
     TRY(read_blocks());
+    changes_->finish();
     check_counters();
+    TRY(read_threads());
     TRY(check_emails());
+    check_thread_keys();
     return check_shares();
   }
 
@@ -107,6 +113,17 @@ class Verifier {
     });
   }
 
+  Result<> read_changes() {
+    changes_.emplace(highest_.modseq,
+                     [this](const std::string& text) { find(fmt::format("account {} {}", account_, text)); });
+    return scan(Key(RecordKind::change, account_), [&](std::string_view key, std::string_view value) {
+      const Modseq modseq = key_number(key, kAfterAccount, 8);
+      auto record = ChangeRecord::decode(modseq, value);
+      if (!record) return find(fmt::format("account {} change {}: its record is damaged", account_, modseq));
+      changes_->take(modseq, *record);
+    });
+  }
+
   Result<> read_blocks() {
     return scan(Key(RecordKind::block, account_), [&](std::string_view key, std::string_view value) {
       const auto id = static_cast<MailboxId>(key_number(key, kAfterAccount, 4));
@@ -131,6 +148,7 @@ class Verifier {
     block.keywords(entry).for_each([&](std::uint16_t index) {
       if (index >= mailbox.keywords) wrong("a keyword has no name");
     });
+    changes_->check(id, entry.uid, entry.modseq);
     ++places_[entry.email];
     const auto [size, first] = sizes_.emplace(entry.email, entry.size);
     if (!first && size->second != entry.size) wrong("the email has another size elsewhere");
@@ -154,6 +172,7 @@ class Verifier {
       const EmailId id = key_number(key, kAfterAccount, 8);
       auto email = decode_email(id, value);
       if (!email) return find(fmt::format("account {} email {}: its record is damaged", account_, id));
+      check_thread(*email);
       const auto size = sizes_.find(id);
       if (size == sizes_.end()) {
         if (!graves_[account_].contains(id)) find(fmt::format("account {} email {}: in no mailbox", account_, id));
@@ -165,6 +184,49 @@ class Verifier {
     }));
     if (found != sizes_.size()) find(fmt::format("account {}: {} emails are missing", account_, sizes_.size() - found));
     return {};
+  }
+
+  Result<> read_threads() {
+    thread_of_.clear();
+    TRY(scan(Key(RecordKind::thread, account_), [&](std::string_view key, std::string_view) {
+      const EmailId email = key_number(key, kAfterAccount + 8, 8);
+      if (!thread_of_.emplace(email, key_number(key, kAfterAccount, 8)).second)
+        find(fmt::format("account {} email {}: it is listed in two threads", account_, email));
+    }));
+    message_ids_.clear();
+    return scan(Key(RecordKind::message_id, account_), [&](std::string_view key, std::string_view value) {
+      const std::uint64_t hash = key_number(key, kAfterAccount, 8);
+      auto thread = decode_number(value);
+      if (!thread) return find(fmt::format("account {} message-id {:x}: its record is damaged", account_, hash));
+      message_ids_[hash] = {*thread, false};
+    });
+  }
+
+  /// The first email of a thread names it and is not listed; every later one is.
+  void check_thread(const EmailView& email) {
+    auto wrong = [&](std::string_view what) { find(fmt::format("account {} email {}: {}", account_, email.id, what)); };
+    const auto listed = thread_of_.find(email.id);
+    if (listed == thread_of_.end() ? email.thread != email.id
+                                   : email.thread == email.id || listed->second != email.thread)
+      wrong("it is not listed in its thread as it should be");
+    if (listed != thread_of_.end()) thread_of_.erase(listed);
+    for (std::size_t at = 0; at + 8 <= email.thread_keys.size(); at += 8) {
+      std::uint64_t hash = 0;
+      for (std::size_t i = 8; i > 0; --i) hash = hash << 8 | static_cast<unsigned char>(email.thread_keys[at + i - 1]);
+      const auto key = message_ids_.find(hash);
+      if (key == message_ids_.end())
+        wrong("a message-id of it leads nowhere");
+      else if (key->second.first == email.thread)
+        key->second.second = true;
+    }
+  }
+
+  void check_thread_keys() {
+    for (const auto& [email, thread] : thread_of_)
+      find(fmt::format("account {} thread {}: email {} is listed in it but is not there", account_, thread, email));
+    for (const auto& [hash, key] : message_ids_)
+      if (!key.second)
+        find(fmt::format("account {} message-id {:x}: no email of thread {} has it", account_, hash, key.first));
   }
 
   Result<> check_shares() {
@@ -194,6 +256,9 @@ class Verifier {
   std::map<MailboxId, Mailbox> mailboxes_;
   std::unordered_map<EmailId, std::uint64_t> places_;
   std::unordered_map<EmailId, std::uint32_t> sizes_;
+  std::optional<ChangeAudit> changes_;
+  std::unordered_map<EmailId, ThreadId> thread_of_;                           // as the thread keys say
+  std::unordered_map<std::uint64_t, std::pair<ThreadId, bool>> message_ids_;  // and whether an email claimed it
 };
 
 }  // namespace

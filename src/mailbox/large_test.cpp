@@ -1,0 +1,91 @@
+// Commands on more messages than one batch takes (limits.h: kBatchMessagesMax).
+#include "mailbox/limits.h"
+#include "mailbox/test_world.h"
+#include "support/test.h"
+
+using namespace angarium;
+using namespace angarium::mailbox;
+using namespace angarium::mailbox::test;
+
+namespace {
+
+struct Large : Ready {
+  using Ready::view;
+  ViewPtr view(std::string_view name) { return view(id(name)); }
+  /// Copies what is in a mailbox into it again until it holds at least so many.
+  void fill(std::string_view name, std::uint32_t count) {
+    if (view(name)->empty()) deliver(kAlice, "Subject: one of many\r\n\r\nbody\r\n", {{std::string(name), {}}});
+    while (view(name)->size() < count) {
+      const std::uint32_t more = std::min({view(name)->size(), count - view(name)->size(), 50'000U});
+      must(mail->copy(id(name), {{1, more}}, id(name)));
+    }
+  }
+  static UidSet every_other(Uid last) {
+    UidSet set;
+    for (Uid uid = 1; uid <= last; uid += 2) set.add(uid);
+    return set;
+  }
+  void check_same_after_restart() {
+    CHECK(verify_mail(*tablet)->damage.empty());
+    again();
+  }
+};
+
+}  // namespace
+
+TEST_CASE("MOVE of more messages than a batch takes moves all of them, whatever UIDs they get") {
+  Large world;
+  constexpr std::uint32_t kCount = kBatchMessagesMax + 10'000;
+  world.fill("INBOX", kCount);
+  // The target's next UIDs are among those that are still to be moved.
+  world.fill("Archive", kBatchMessagesMax + 4'999);
+  const CopyResult moved = world.must(world.mail->move(world.id("INBOX"), UidSet::all(), world.id("Archive")));
+  CHECK(moved.source == UidSet{{1, kCount}});
+  CHECK(moved.target == UidSet{{kBatchMessagesMax + 5'000, kBatchMessagesMax + 4'999 + kCount}});
+  CHECK(world.view("INBOX")->empty());
+  // Into the mailbox they are in: each once.
+  const CopyResult again = world.must(world.mail->move(world.id("Archive"), UidSet::all(), world.id("Archive")));
+  CHECK(again.source.count() == kCount + kBatchMessagesMax + 4'999);
+  world.check_same_after_restart();
+  CHECK(world.view("INBOX")->empty());
+  CHECK(world.view("Archive")->size() == kCount + kBatchMessagesMax + 4'999);
+}
+
+TEST_CASE("STORE and EXPUNGE of more messages than a batch takes leave none out and touch no other") {
+  Large world;
+  constexpr std::uint32_t kCount = 2 * kBatchMessagesMax + 2'000;
+  world.fill("INBOX", kCount);
+  const MailboxId inbox = world.id("INBOX");
+  const Modseq before = world.must(world.mail->change_flags(inbox, {{3, 3}}, {FlagMode::add, {kSeen, {}}})).modseq;
+  const UidSet odd = Large::every_other(kCount);
+  // Those that failed UNCHANGEDSINCE are all named, and what the command changed itself does not fail it.
+  const FlagResult stored = world.must(
+      world.mail->change_flags(inbox, odd, {FlagMode::add, {kDeleted, {"gone"}}}, {.unchanged_since = before - 1}));
+  CHECK(stored.modified == UidSet{{3, 3}});
+  CHECK(stored.changed == difference(odd, {{3, 3}}));
+  CHECK(world.view("INBOX")->tally().deleted == kCount / 2 - 1);
+  const ExpungeResult expunged = world.must(world.mail->expunge(inbox, UidSet::all(), ExpungeOnly::deleted));
+  CHECK(expunged.expunged == stored.changed);
+  world.check_same_after_restart();
+  const ViewPtr left = world.view("INBOX");
+  CHECK(left->size() == kCount / 2 + 1);
+  CHECK(left->uids() == difference({{1, kCount}}, stored.changed));
+  CHECK(left->tally().deleted == 0);
+  // Who was away since before is told of every one (RFC 7162 §3.2.6).
+  CHECK(world.must(world.mail->vanished(inbox, before, {{1, kCount}})) == stored.changed);
+}
+
+TEST_CASE("RENAME INBOX and DELETE of more messages than a batch takes leave none behind") {
+  Large world;
+  constexpr std::uint32_t kCount = kBatchMessagesMax + 10'000;
+  world.fill("INBOX", kCount);
+  world.must(world.mail->rename("INBOX", "old"));
+  CHECK(world.view("INBOX")->empty());
+  CHECK(world.view("old")->size() == kCount);
+  world.fill("old", 4 * kBatchMessagesMax + 1);
+  world.must(world.mail->remove("old"));
+  CHECK(!world.mail->listing()->find("old"));
+  CHECK(world.mail->quota().messages == 0);
+  world.check_same_after_restart();
+  CHECK(world.mail->quota().messages == 0);
+}
