@@ -38,8 +38,8 @@ BUDGETS = [
     ("SELECT of 100,000, ms", "select100k", "msgs=100000", "p50_ms", "less", 5),
     ("Idle IMAP session, KiB", "idle", "conns=1000", "pss_kib_per_conn", "less", 32),
     ("Delivery to EXISTS, ms", "idle", "conns=1000", "exists_p50_ms", "less", 4),
-    ("POP3 RETR, 2 KiB, messages a second", "pop3", "user=user0051,pipe=1,quickack=1", "msg_s", "more", 3),
-    ("POP3 RETR, corpus, MB a second", "pop3", "user=user0050,pipe=1,quickack=1", "MBs", "more", 3),
+    ("POP3 RETR, 2 KiB, messages a second", "pop3", "user=user0102,pipe=1,quickack=1", "msg_s", "more", 3),
+    ("POP3 RETR, corpus, MB a second", "pop3", "user=user0101,pipe=1,quickack=1", "MBs", "more", 3),
 ]
 
 
