@@ -5,7 +5,6 @@
 #include <rocksdb/env.h>
 #include <rocksdb/filter_policy.h>
 #include <rocksdb/merge_operator.h>
-#include <rocksdb/slice_transform.h>
 #include <rocksdb/table.h>
 #include <rocksdb/utilities/checkpoint.h>
 #include <rocksdb/write_batch.h>
@@ -239,9 +238,6 @@ class RocksState final : public State {
   LogPosition applied_;
 };
 
-/// Octets of a key that tell which sequence it belongs to: two for its kind and eight for its account.
-constexpr std::size_t kHintPrefix = 10;
-
 rocksdb::Options database_options(const StateOptions& options) {
   rocksdb::BlockBasedTableOptions table;
   table.block_cache = rocksdb::NewLRUCache(options.cache_size);
@@ -261,8 +257,8 @@ rocksdb::Options database_options(const StateOptions& options) {
   database.max_write_buffer_number = 4;
   database.max_background_jobs = 2;
   database.allow_concurrent_memtable_write = false;  // one committer writes
-  // Writers mostly append to what an account has of each kind: the place of the last such key is where the next goes.
-  database.memtable_insert_with_hint_prefix_extractor.reset(rocksdb::NewCappedPrefixTransform(kHintPrefix));
+  // Never memtable_insert_with_hint_prefix_extractor: RocksDB 7.8 shares its hints between a memtable's keys and its
+  // range deletions, two lists, so that a range erased after a put of the same prefix corrupts both.
   database.avoid_flush_during_shutdown = true;  // the tablet has flushed, or must not
   database.info_log = std::make_shared<Reporter>();
   database.max_bgerror_resume_count = 0;  // see flush()
