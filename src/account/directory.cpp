@@ -289,6 +289,7 @@ Result<Alias> Directory::add_alias(std::string_view address, Alias::Kind kind,
       return fail(kInvalid,
                   "the domain of " + canonical + " is not served here, and mail is not sent on to other hosts yet");
     }
+    if (canonical == alias.address) return fail(kInvalid, canonical + " cannot stand for itself");
     if (std::ranges::find(alias.targets, canonical) == alias.targets.end())
       alias.targets.push_back(std::move(canonical));
   }

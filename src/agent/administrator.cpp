@@ -48,11 +48,13 @@ json::object show(const Account& account) {
           {"created", to_rfc3339(account.created)}};
 }
 
+std::string kind_of(const Alias& alias) { return alias.kind == Alias::Kind::alias ? "alias" : "group"; }
+
 json::object show(const Alias& alias) {
   json::array targets;
   for (const std::string& target : alias.targets) targets.push_back(json::string(target));
   return {{"address", alias.address},
-          {"kind", alias.kind == Alias::Kind::alias ? "alias" : "group"},
+          {"kind", kind_of(alias)},
           {"targets", std::move(targets)},
           {"created", to_rfc3339(alias.created)}};
 }
@@ -66,7 +68,9 @@ json::value show_all(const std::vector<T>& all) {
 
 Result<std::uint64_t> number(const Request& request, std::string_view name) {
   const auto value = parse_number<std::uint64_t>(request.get(name));
-  if (!value) return fail(kUsageError, "'" + std::string(name) + "' is a whole number");
+  if (!value)
+    return fail(kUsageError,
+                "'" + escape_controls(request.get(name)) + "' is no whole number for a quota; 0 is no limit");
   return *value;
 }
 
@@ -253,9 +257,7 @@ io::Task<Answer> alias_list(Work work) {
         return services.directory().aliases(domain);
       }));
   if (work.request.has("kind"))
-    std::erase_if(all, [&](const Alias& alias) {
-      return (alias.kind == Alias::Kind::group) != (work.request.get("kind") == "group");
-    });
+    std::erase_if(all, [&](const Alias& alias) { return kind_of(alias) != work.request.get("kind"); });
   co_return show_all(all);
 }
 
@@ -268,11 +270,17 @@ io::Task<Answer> alias_show(Work work) {
   co_return show(*found);
 }
 
-// alias.remove address
+// alias.remove address [kind]
 io::Task<Answer> alias_remove(Work work) {
-  CO_TRY(co_await on_pool(work, [&services = work.services, address = std::string(work.request.get("address"))] {
-    return services.directory().remove_alias(address);
-  }));
+  const std::string_view kind = work.request.get("kind");
+  CO_TRY(co_await on_pool(
+      work, [&services = work.services, kind, address = std::string(work.request.get("address"))] -> Result<> {
+        const auto found = TRY(services.directory().alias(address));
+        if (found && !kind.empty() && kind != kind_of(*found))
+          return fail(kRefused, found->address + " is of the kind " + kind_of(*found) + "; remove it with: angarium " +
+                                    kind_of(*found) + " remove " + found->address);
+        return services.directory().remove_alias(address);
+      }));
   co_return json::object{{"address", std::string(work.request.get("address"))}};
 }
 
@@ -365,7 +373,12 @@ io::Task<control::Reply> Administrator::execute(Request request, control::Tell t
   for (const Verb& verb : kVerbs) {
     if (verb.name != request.verb) continue;
     const Answer answer = co_await verb.run(Work{services_, std::move(request), std::move(tell)});
-    if (!answer) co_return control::failure(answer.error());
+    if (!answer) {
+      control::Reply reply = control::failure(answer.error());
+      // What was asked for cannot be, whatever the server holds: that is said as a mistake in usage.
+      if (answer.error().is(kUsageError) || answer.error().is(account::kInvalid)) reply.exit_code = control::kUsage;
+      co_return reply;
+    }
     co_return control::Reply{control::kDone, "", json::serialize(*answer)};
   }
   co_return control::failure(Error(kUsageError, "the server does not know '" + escape_controls(request.verb) + "'"));

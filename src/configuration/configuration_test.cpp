@@ -83,12 +83,24 @@ TEST_CASE("listener addresses") {
   };
   for (std::string_view good : {"127.0.0.1:25", "[::1]:25", "0.0.0.0:65535", "unix:run/x.sock"})
     CHECK_MESSAGE(with(good).empty(), good);
-  for (std::string_view bad : {"127.0.0.1", "::1:25", ":25", "127.0.0.1:0", "127.0.0.1:65536", "127.0.0.1:x"})
+  for (std::string_view bad : {"127.0.0.1", "::1:25", ":25", "127.0.0.1:0", "127.0.0.1:65536", "127.0.0.1:x",
+                               "999.1.1.1:25", "localhost:25", "unix:"})
     CHECK_MESSAGE(!with(bad).empty(), bad);
   CHECK(error_of("[[listener]]\nprotocol = \"imaps\"\naddress = \"127.0.0.1:993\"\n").find("needs tls.certificate") !=
         std::string::npos);
   CHECK(error_of("[[listener]]\nprotocol = \"smpt\"\naddress = \"127.0.0.1:25\"\n").find("did you mean 'smtp'?") !=
         std::string::npos);
+}
+
+TEST_CASE("what two keys say together is told at the line of one of them") {
+  CHECK(error_of("[server]\nhostname = \"has space\"\n").starts_with("angarium.toml:2: server.hostname"));
+  CHECK(error_of("[imap]\n\nidle_timeout = \"29m\"\n").starts_with("angarium.toml:3: imap.idle_timeout"));
+  CHECK(error_of("\n[tls]\nkey = \"k\"\n").starts_with("angarium.toml:3: tls"));
+  CHECK(error_of("[auth]\nmechanisms = [\"PLAIN\", \"PLAYN\"]\n") ==
+        "angarium.toml:2: unknown mechanism 'PLAYN'; did you mean 'PLAIN'?");
+  const std::string listener = "[[listener]]\nprotocol = \"smtp\"\naddress = \"127.0.0.1:25\"\n";
+  CHECK(error_of(listener + listener) ==
+        "angarium.toml:6: two listeners have the address 127.0.0.1:25: the first stands in line 3");
 }
 
 TEST_CASE("sizes and durations both ways") {
@@ -125,6 +137,7 @@ TEST_CASE("every key has an explanation and a default that the reader accepts") 
 TEST_CASE("explain finds a key or names the nearest") {
   Configuration defaults;
   CHECK(explain(defaults, "server.hostname")->default_value == "\"localhost\"");
+  CHECK(explain(defaults, "listener.smtp")->name == "listener.address");
   CHECK(explain(defaults, "server.hostnme").error().text().find("did you mean 'server.hostname'?") !=
         std::string::npos);
 }

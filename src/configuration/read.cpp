@@ -18,11 +18,14 @@
 #include <algorithm>
 #include <fstream>
 #include <iterator>
+#include <map>
 #include <string>
 
 #include "base/text.h"
 #include "configuration/configuration.h"
 #include "configuration/schema.h"
+#include "io/address.h"
+#include "message/domain.h"
 
 namespace angarium::configuration {
 namespace {
@@ -85,6 +88,7 @@ class Reader {
       const auto key =
           std::ranges::find_if(keys(), [&](const Key& k) { return k.section == section && k.name == name.str(); });
       if (key != keys().end()) {
+        lines_[full_name(*key)] = node.source().begin.line;
         std::visit([&, &n = node](const auto& field) { set(*key, field, n); }, key->field);
         continue;
       }
@@ -209,20 +213,24 @@ class Reader {
     // RFC 2033 §5: LMTP is not to be spoken on the port of SMTP.
     if (listener.protocol == "lmtp" && address.ends_with(":25"))
       found(*table.get("address"), "LMTP may not be served on port 25 (RFC 2033 section 5)");
-    if (!address.empty() && !address.starts_with("unix:") && !plausible(address))
+    if (!address.empty() && !plausible(address)) {
       found(*table.get("address"),
             "'" + listener.address + "' is no address: \"127.0.0.1:25\", \"[::1]:25\" or \"unix:run/lmtp.sock\"");
+    } else if (!address.empty()) {
+      const auto [at, fresh] = lines_.try_emplace(listener.address, table.get("address")->source().begin.line);
+      if (!fresh)
+        found(*table.get("address"), "two listeners have the address " + listener.address +
+                                         ": the first stands in line " + std::to_string(at->second));
+    }
+    lines_.try_emplace(listener.protocol, table.source().begin.line);
     configuration_.listeners.push_back(std::move(listener));
   }
 
-  /// Host and port stand there; whether the host is one is seen when it is bound.
+  /// An address and port, or the path of a socket. Whether the host has the address is seen when it is bound.
   static bool plausible(std::string_view address) {
-    const std::size_t colon = address.rfind(':');
-    if (colon == std::string_view::npos || colon == 0) return false;
-    const auto port = parse_number<std::uint16_t>(address.substr(colon + 1));
-    const std::string_view host = address.substr(0, colon);
-    const bool bracketed = host.front() == '[' && host.back() == ']';
-    return port && *port != 0 && (bracketed || host.find(':') == std::string_view::npos);
+    if (address.starts_with("unix:")) return address.size() > 5;
+    const auto endpoint = io::Endpoint::parse(address);
+    return endpoint && endpoint->is_ip() && endpoint->port() != 0;
   }
 
   void certificate(const toml::table& table) {
@@ -233,20 +241,39 @@ class Reader {
 
   /// What no single key can say.
   void relations() {
+    if (!message::valid_domain(configuration_.server.hostname))
+      found_at(line_of("server.hostname"), "server.hostname is the name of a host: \"mail.example.org\"");
+    mechanisms();
     if (configuration_.tls.certificate.empty() != configuration_.tls.key.empty())
-      found_at(1, "tls.certificate and tls.key belong together: set both or neither");
+      found_at(line_of(configuration_.tls.key.empty() ? "tls.certificate" : "tls.key"),
+               "tls.certificate and tls.key belong together: set both or neither");
     for (const Listener& listener : configuration_.listeners)
       if (configuration_.tls.certificate.empty() &&
           (listener.protocol == "submissions" || listener.protocol == "pop3s" || listener.protocol == "imaps"))
-        found_at(1, "a listener for " + listener.protocol + " needs tls.certificate and tls.key");
+        found_at(line_of(listener.protocol),
+                 "a listener for " + listener.protocol + " needs tls.certificate and tls.key");
     if (configuration_.imap.idle_timeout < std::chrono::minutes(30))
-      found_at(1, "imap.idle_timeout is at least 30m (RFC 9051 section 5.4)");
+      found_at(line_of("imap.idle_timeout"), "imap.idle_timeout is at least 30m (RFC 9051 section 5.4)");
     if (configuration_.pop3.idle_timeout < std::chrono::minutes(10))
-      found_at(1, "pop3.idle_timeout is at least 10m (RFC 1939 section 3)");
+      found_at(line_of("pop3.idle_timeout"), "pop3.idle_timeout is at least 10m (RFC 1939 section 3)");
+  }
+
+  void mechanisms() {
+    const std::vector<std::string> known = Configuration{}.auth.mechanisms;  // all there are
+    const std::vector<std::string_view> names(known.begin(), known.end());
+    for (const std::string& mechanism : configuration_.auth.mechanisms)
+      if (std::ranges::find(known, mechanism) == known.end())
+        found_at(line_of("auth.mechanisms"), "unknown mechanism '" + mechanism + "'" + suggestion(mechanism, names));
+  }
+
+  [[nodiscard]] std::size_t line_of(const std::string& name) const {
+    const auto at = lines_.find(name);
+    return at == lines_.end() ? 1 : at->second;
   }
 
   Configuration& configuration_;
   std::string findings_;
+  std::map<std::string, std::size_t> lines_;  // where a key, a listener's address or its protocol first stands
 };
 
 }  // namespace

@@ -60,7 +60,10 @@ int administer(const Context& context, const control::Request& request) {
   const auto reply = ask_or_do(context, request);
   if (!reply) return report(reply.error());
   if (reply->exit_code != control::kDone) {
-    fmt::print(stderr, "angarium: {}\n", reply->error);
+    if (context.json)
+      fmt::print("{}\n", to_json(Shown{{{"error", reply->error}}}));
+    else
+      fmt::print(stderr, "angarium: {}\n", reply->error);
     return reply->exit_code;
   }
   if (context.json) {

@@ -66,6 +66,9 @@ class CommandLine {
       app_.parse(count, arguments);
     } catch (const CLI::Success& success) {
       return app_.exit(success);
+    } catch (const CLI::RequiredError& error) {
+      if (!unknown_command(count, arguments)) app_.exit(error);
+      return control::kUsage;
     } catch (const CLI::ParseError& error) {
       app_.exit(error);
       return control::kUsage;
@@ -74,6 +77,33 @@ class CommandLine {
   }
 
  private:
+  /// Names the word that is no command, where one should stand, and the nearest that is.
+  bool unknown_command(int count, char** arguments) {
+    const CLI::App* at = &app_;
+    for (int i = 1; i < count; ++i) {
+      const std::string word = arguments[i];
+      if (word.starts_with('-')) return false;
+      std::vector<std::string> names;
+      const CLI::App* next = nullptr;
+      for (const CLI::App* below : at->get_subcommands([](const CLI::App*) { return true; })) {
+        if (below->get_name() == word) next = below;
+        names.push_back(below->get_name());
+      }
+      if (names.empty()) return false;
+      if (next == nullptr) {
+        const std::vector<std::string_view> candidates(names.begin(), names.end());
+        const std::string_view best = configuration::nearest(word, candidates);
+        const std::string path = at == &app_ ? "" : at->get_name() + " ";
+        fmt::print(stderr, "angarium: there is no command '{}{}'{}\n", path, escape_controls(word),
+                   best.empty() ? "; angarium " + path + "--help lists them"
+                                : "; did you mean '" + path + std::string(best) + "'?");
+        return true;
+      }
+      at = next;
+    }
+    return false;
+  }
+
   CLI::App* command(CLI::App* parent, const std::string& name, const std::string& description,
                     const std::string& example) {
     CLI::App* made = parent->add_subcommand(name, description);
@@ -197,6 +227,7 @@ class CommandLine {
     positional(made, "address", "The address");
     made = verb(parent, "remove", "alias.remove", "Remove one", kind + " remove sales@example.test");
     positional(made, "address", "The address");
+    made->parse_complete_callback([this, kind] { request_.add("kind", kind); });
   }
 
   void config() {

@@ -4,6 +4,7 @@
 #include "account/directory.h"
 #include "base/text.h"
 #include "configuration/configuration.h"
+#include "io/address.h"
 #include "message/domain.h"
 #include "program/commands.h"
 #include "program/system.h"
@@ -37,6 +38,9 @@ Result<> make_files(const Context& context, const InitOptions& options) {
   const std::string domain = TRY(account::canonical_domain(options.domain));
   const std::string hostname = options.hostname.empty() ? "mail." + domain : options.hostname;
   if (!message::valid_domain(hostname)) return fail(kSystem, "'" + escape_controls(hostname) + "' is not a host name");
+  if (!io::IpAddress::parse(options.address))
+    return fail(kSystem, "'" + escape_controls(options.address) +
+                             "' is not an address of this host; write 127.0.0.1, 0.0.0.0 or ::");
   TRY(make_directory(context.directory, 0755));
   TRY(make_directory(context.directory + "/run", 0755));
   TRY(make_directory(context.directory + "/tls", 0755));

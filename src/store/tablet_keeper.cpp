@@ -1,11 +1,16 @@
 // Housekeeping beside the committer: spare segments, sealing, flushing, free space, removal of what was swept.
 #include <algorithm>
 
+#include "base/counters.h"
 #include "base/log.h"
 #include "store/tablet_engine.h"
 
 namespace angarium::store {
 namespace {
+
+Counter free_octets("angarium_store_free_octets", "Octets free on the store's volume.", CounterKind::gauge);
+Counter accepting_mail("angarium_store_accepting", "1 while mail is accepted, 0 while the volume is nearly full.",
+                       CounterKind::gauge);
 
 constexpr std::chrono::seconds kRound{1};  ///< how often the keeper looks around without being called
 
@@ -117,8 +122,10 @@ Result<> Engine::remove_retired() {
 void Engine::look_at_space() {
   Result<Space> space = volume_->space();
   if (!space) return;
+  free_octets.set(static_cast<std::int64_t>(space->free));
   auto share = static_cast<std::uint64_t>(static_cast<double>(space->total) * options_.reserve_share);
   bool enough = space->free >= std::min(options_.reserve, share);
+  accepting_mail.set(enough ? 1 : 0);
   if (accepting_.exchange(enough, std::memory_order_relaxed) != enough)
     log::warning("store", enough ? "accepting mail again" : "refusing mail: the volume is nearly full",
                  {{"free", space->free}});

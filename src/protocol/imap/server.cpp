@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "base/counters.h"
 #include "base/text.h"
 #include "protocol/imap/session.h"
 
@@ -10,6 +11,9 @@ namespace angarium::protocol::imap {
 namespace {
 
 using Event = CommandReader::Event;
+
+Counter sessions("angarium_imap_sessions_total", "IMAP sessions begun.");
+Counter commands("angarium_imap_commands_total", "IMAP commands read.");
 
 /// A browser was pointed at this port, perhaps by a page that attacks us with it: answers would only help it.
 bool looks_like_http(std::string_view line) {
@@ -42,6 +46,7 @@ void Server::stop() {
 
 io::Task<> Server::run() {
   auto& session = *session_;
+  sessions.add();
   session.untagged(Status::ok, session.options.greeting, "CAPABILITY " + session.capabilities());
   co_await converse();
   if (session.stopping && session.state != kLogout) session.bye("Server is going down");
@@ -105,6 +110,7 @@ io::Task<Result<void>> Server::refuse_literal() {
 
 io::Task<Result<void>> Server::dispatch() {
   auto& session = *session_;
+  commands.add();
   Command command;
   command.parser = Parser(session.reader.text(), session.names());
   const auto tag = command.parser.tag();

@@ -4,12 +4,19 @@
 #include <array>
 #include <utility>
 
+#include "base/counters.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "io/loop.h"
 #include "protocol/pop3/writer.h"
 
 namespace angarium::protocol::pop3 {
+namespace {
+
+Counter sessions_begun("angarium_pop3_sessions_total", "POP3 sessions begun.");
+Counter commands_read("angarium_pop3_commands_total", "POP3 commands read.");
+
+}  // namespace
 
 OpenMaildrop::OpenMaildrop(std::unique_ptr<Maildrop> maildrop)
     : maildrop_(std::move(maildrop)), deleted_(maildrop_->count()), left_(deleted_.size()) {
@@ -203,6 +210,7 @@ io::Task<Result<>> Session::commands() {
   while (state != State::update) {
     auto line = co_await next_line(kCommandLineMax);
     if (line) {
+      commands_read.add();
       CO_TRY(co_await dispatch(*line));
     } else if (line.error().is(wire::kLineTooLong)) {
       refuse_bad("the command is too long");
@@ -220,6 +228,7 @@ io::Task<Result<>> Session::commands() {
 }
 
 io::Task<Result<>> Session::run() {
+  sessions_begun.add();
   connection.set_deadline(io::Loop::current().now() + options.login_timeout);
   CO_TRY(co_await greet());
   co_return co_await commands();
