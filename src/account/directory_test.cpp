@@ -112,7 +112,9 @@ TEST_CASE("aliases and groups expand once each, through each other, and loops en
 TEST_CASE("an alias that leads nowhere is unknown, one that only meets itself too") {
   House house;
   REQUIRE(house.directory.add_alias("x@example.test", Alias::Kind::alias, {"gone@example.test"}));
-  REQUIRE(house.directory.add_alias("y@example.test", Alias::Kind::alias, {"y@example.test"}));
+  REQUIRE(house.directory.add_alias("y@example.test", Alias::Kind::alias, {"z@example.test"}));
+  REQUIRE(house.directory.add_alias("z@example.test", Alias::Kind::alias, {"y@example.test"}));
+  CHECK(house.directory.add_alias("self@example.test", Alias::Kind::alias, {"SELF@example.test"}).error().is(kInvalid));
   CHECK(house.resolve("x").kind == Resolution::Kind::unknown);
   CHECK(house.resolve("y").kind == Resolution::Kind::unknown);
 }
