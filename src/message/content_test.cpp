@@ -78,6 +78,10 @@ TEST_CASE("HTML gives its words") {
         "own\nown");
   CHECK(html_to_text("<style>never ended", 100) == "");
   CHECK(html_to_text(std::string(1000, 'x'), 100).size() == 100);
+  // A limit inside of a character lets the whole of it through.
+  CHECK(html_to_text("x€€", 2) == "x€");
+  CHECK(html_to_text("x€€", 4) == "x€");
+  CHECK(html_to_text("x€€", 5) == "x€€");
 }
 
 TEST_CASE("hostile HTML costs linear time") {

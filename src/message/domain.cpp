@@ -142,7 +142,9 @@ std::string domain_to_unicode(std::string_view domain) {
                            ? idn2_to_unicode_8z8z(to_lower(label).c_str(), &output, IDN2_NONTRANSITIONAL)
                            : IDN2_INVALID_ALABEL;
     const IdnText owned(output);
-    result += status == IDN2_OK && owned != nullptr ? std::string_view(owned.get()) : std::string_view(label);
+    // RFC 5891 §4.4, §5.4: what does not lead back to the same A-label is no U-label.
+    const bool shown = status == IDN2_OK && owned != nullptr && domain_to_ascii(owned.get()) == to_lower(label);
+    result += shown ? std::string_view(owned.get()) : std::string_view(label);
     if (dot == std::string_view::npos) return result;
     result += '.';
     rest.remove_prefix(dot + 1);
@@ -150,9 +152,12 @@ std::string domain_to_unicode(std::string_view domain) {
 }
 
 std::string domain_key(std::string_view domain) {
-  if (domain.ends_with('.')) domain.remove_suffix(1);
-  if (auto ascii = domain_to_ascii(domain)) return *std::move(ascii);
-  return to_lower(domain);
+  // Two dots at the end are no domain, and must not become the key of one.
+  const auto ends_with_dot = [](std::string_view text) { return text.ends_with('.') && !text.ends_with(".."); };
+  if (ends_with_dot(domain)) domain.remove_suffix(1);
+  std::string key = domain_to_ascii(domain).value_or(to_lower(domain));
+  if (ends_with_dot(key)) key.pop_back();  // of one of the other full stops of UTS 46
+  return key;
 }
 
 bool same_domain(std::string_view a, std::string_view b) {

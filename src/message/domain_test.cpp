@@ -112,5 +112,21 @@ TEST_CASE("RFC 5321 4.1.3: address literals") {
   }
 }
 
+TEST_CASE("a domain's key is its own key, and what is no domain never has the key of one") {
+  CHECK(domain_key("Example.ORG.") == "example.org");
+  CHECK(domain_key("example.org..") == "example.org..");
+  CHECK(domain_key("b\xC3\xBC"
+                   "cher.example\xE3\x80\x82") == "xn--bcher-kva.example");
+  for (std::string_view domain : {"a.", "a..", "..", ".", "v\x90.", "v\x90..", "b\xC3\xBC.\xE3\x80\x82", "A.B"})
+    CHECK_MESSAGE(domain_key(domain_key(domain)) == domain_key(domain), domain);
+}
+
+TEST_CASE("RFC 5891 §5.4: what does not lead back to the same A-labels is shown as it is") {
+  CHECK(domain_to_unicode("xn--a.example") == "xn--a.example");
+  CHECK(domain_to_unicode("xn--a.xn--bcher-kva.example") ==
+        "xn--a.b\xC3\xBC"
+        "cher.example");
+}
+
 }  // namespace
 }  // namespace angarium::message

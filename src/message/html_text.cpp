@@ -74,7 +74,12 @@ class HtmlReader {
  private:
   void text() {
     const std::size_t end = std::min(html_.find_first_of("<&", at_), html_.size());
-    if (quoted_ == 0) out_ += html_.substr(at_, std::min(end - at_, max_ - out_.size()));
+    if (quoted_ == 0) {
+      std::size_t length = std::min(end - at_, max_ - out_.size());
+      // No character is cut: three more octets make any of them whole.
+      for (int left = 3; left > 0 && at_ + length < end && (html_[at_ + length] & 0xC0) == 0x80; --left) ++length;
+      out_ += html_.substr(at_, length);
+    }
     at_ = end;
   }
 

@@ -173,6 +173,9 @@ std::optional<Operation> OperationReader::next() {
   ok_ = kind >= 1 && kind <= 4;
   if (!ok_ || !take(operation.key)) return std::nullopt;
   if (operation.kind != OperationKind::erase && !take(operation.argument)) return std::nullopt;
+  // No batch holds a range that ends before it begins (batch.cpp), and the states could not apply it.
+  ok_ = operation.kind != OperationKind::erase_range || operation.key < operation.argument;
+  if (!ok_) return std::nullopt;
   return operation;
 }
 

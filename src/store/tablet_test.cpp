@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <thread>
 
+#include "store/format.h"
 #include "store/keys.h"
 #include "store/octets.h"
 #include "store/testing.h"
@@ -407,6 +408,22 @@ TEST_CASE("below the reserve bodies are refused and other changes are not; with 
   Batch again;
   again.body("mail");
   CHECK(tablet.commit_and_wait(std::move(again)).has_value());
+}
+
+TEST_CASE("operations are read until one is malformed: cut short, of no kind, or a range that ends before it begins") {
+  const auto whole = [](std::string_view octets) {
+    OperationReader reader(octets);
+    while (reader.next()) {
+    }
+    return reader.ok();
+  };
+  CHECK(whole("\3\1a\1b"));
+  CHECK_FALSE(whole("\3\1a\1a"));
+  CHECK_FALSE(whole("\3\1b\1a"));
+  CHECK_FALSE(whole(std::string_view("\3\1a\0", 4)));
+  CHECK_FALSE(whole("\5\1a\1b"));
+  CHECK_FALSE(whole("\1\1a\2b"));
+  CHECK_FALSE(whole("\2\3a"));
 }
 
 }  // namespace angarium::store

@@ -1,0 +1,49 @@
+// The directory's stored values: no octets crash the readers, and what is read is written alike.
+#include "account/record.h"
+
+#include <cstdint>
+#include <cstdlib>
+
+#include "base/text.h"
+
+using namespace angarium;
+using namespace angarium::account;
+
+namespace {
+
+void require(bool holds) {
+  if (!holds) std::abort();
+}
+
+void check_entry(const Entry& entry) {
+  const auto write = [](const auto& value) { return encode(value); };
+  const std::string written = std::visit(write, entry);
+  const auto again = decode_entry(written);
+  require(again.has_value() && again->index() == entry.index() && std::visit(write, *again) == written);
+  // A record that is cut short is never taken for a whole one.
+  for (std::size_t length = 0; length < written.size() && length < 300; ++length)
+    require(!decode_entry(std::string_view(written).substr(0, length)));
+}
+
+void check_names(std::string_view text) {
+  if (const auto domain = canonical_domain(text))
+    require(all_ascii(*domain) && canonical_domain(*domain).value_or("") == *domain);
+  if (const auto address = canonical_address(text)) {
+    // The local part stands without its quotes, so the whole need not be an address; its domain is canonical.
+    const std::string_view domain = std::string_view(*address).substr(address->rfind('@') + 1);
+    require(address->size() <= kAddressMax && canonical_domain(domain).value_or("") == domain);
+  }
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  const std::string_view octets(reinterpret_cast<const char*>(data), size);
+  if (const auto entry = decode_entry(octets)) check_entry(*entry);
+  if (const auto domain = decode_domain(octets)) {
+    const auto again = decode_domain(encode(*domain));
+    require(again.has_value() && encode(*again) == encode(*domain));
+  }
+  check_names(octets);
+  return 0;
+}
