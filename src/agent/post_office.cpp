@@ -116,8 +116,8 @@ struct PostOffice::Body {
   Body(const configuration::Configuration& c, std::unique_ptr<Services> opened, std::unique_ptr<io::Loops> made,
        std::shared_ptr<wire::tls::ServerContext> tls_context)
       : configuration(c),
-        services(std::move(opened)),
         loops(std::move(made)),
+        services(std::move(opened)),
         tls(std::move(tls_context)),
         gate({.connections_max = static_cast<std::uint64_t>(c.limits.connections_max),
               .per_address_max = per_address(c)}),
@@ -141,6 +141,16 @@ struct PostOffice::Body {
     }
   }
 
+  Body(const Body&) = delete;
+  Body& operator=(const Body&) = delete;
+  /// What is left of sessions goes while everything they hold on to is there, and so do the answers that come too late:
+  /// some of them hold parts of the store.
+  ~Body() {
+    loops->end();
+    services->end_work();
+    loops->end();
+  }
+
   io::Task<> accept(std::size_t loop, std::shared_ptr<io::Listener> listener, const Service& service);
   io::Task<> serve(std::size_t loop, std::unique_ptr<io::Stream> stream, const Service& service, Gate::Pass pass);
   io::Task<> speak(Desk& desk, wire::Connection& connection, const Service& service);
@@ -152,8 +162,8 @@ struct PostOffice::Body {
   Result<> bind_control();
 
   configuration::Configuration configuration;
+  std::unique_ptr<io::Loops> loops;  // outlives the services, whose threads answer it
   std::unique_ptr<Services> services;
-  std::unique_ptr<io::Loops> loops;
   std::shared_ptr<wire::tls::ServerContext> tls;
   std::vector<std::shared_ptr<const wire::tls::ServerOptions>> tls_options;  // as kServices
   Gate gate;

@@ -27,6 +27,9 @@ class Services {
   Services& operator=(const Services&) = delete;
   ~Services();
 
+  /// Drops the work that waits for the disk and waits for what is under way: afterwards the store alone is left.
+  void end_work() { pool_->end(); }
+
   [[nodiscard]] const configuration::Configuration& configuration() const { return configuration_; }
   [[nodiscard]] store::Tablet& tablet() { return *tablet_; }
   [[nodiscard]] account::Directory& directory() { return directory_; }

@@ -21,10 +21,7 @@ class EpollLoop final : public Loop {
  public:
   EpollLoop(Descriptor epoll, Descriptor wakener)
       : Loop(system_clock().now()), epoll_(std::move(epoll)), wakener_(std::move(wakener)) {}
-  ~EpollLoop() override {
-    Entered entered(this);
-    destroy_tasks();
-  }
+  ~EpollLoop() override { clear(); }
 
   [[nodiscard]] const Clock& clock() const override { return system_clock(); }
   [[nodiscard]] Random& random() override { return system_random(); }
@@ -132,9 +129,12 @@ Result<std::unique_ptr<Loops>> Loops::make(std::size_t count) {
   return std::unique_ptr<Loops>(new Loops(std::move(body)));
 }
 
-Loops::~Loops() {
+Loops::~Loops() { end(); }
+
+void Loops::end() {
   stop();
   join();
+  for (auto& loop : body_->loops) loop->clear();
 }
 
 void Loops::start() {

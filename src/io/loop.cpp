@@ -95,7 +95,10 @@ struct Loop::RootTask {
 
 Loop::Loop(Moment now) : now_(now), timers_(now) {}
 
-Loop::~Loop() {
+Loop::~Loop() { clear(); }
+
+void Loop::clear() noexcept {
+  const Entered entered(this);
   destroy_tasks();
   take_inbox();
   while (Posted* posted = posted_) {

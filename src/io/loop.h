@@ -144,6 +144,9 @@ class Loop {
   /// Runs until stop(), or after drain() until no task is left. Rethrows nothing.
   virtual void run() = 0;
   void stop();
+  /// Destroys the tasks that are left and drops what was posted. Only while nobody runs the loop; other threads may
+  /// still post to it, which clearing it again drops too.
+  void clear() noexcept;
   /// From now on run() returns as soon as the last task ended; whoever accepts connections looks at draining().
   void drain();
   [[nodiscard]] bool draining() const { return draining_.load(std::memory_order_relaxed); }
@@ -234,13 +237,15 @@ class Loops {
   static Result<std::unique_ptr<Loops>> make(std::size_t count = 0);
   Loops(const Loops&) = delete;
   Loops& operator=(const Loops&) = delete;
-  /// Stops and joins.
+  /// end(). No other thread may post any more: end those that do first.
   ~Loops();
 
   void start();
   void drain();
   void stop();
   void join();
+  /// Stops, joins and clears the loops. They stay, so that threads that owe an answer may still give it.
+  void end();
   /// Round robin, for accepted connections; from any thread.
   Loop& next();
   [[nodiscard]] std::size_t size() const;

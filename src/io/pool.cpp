@@ -43,7 +43,9 @@ Pool::Pool(PoolOptions options) : body_(std::make_unique<Body>()) {
   }
 }
 
-Pool::~Pool() {
+Pool::~Pool() { end(); }
+
+void Pool::end() {
   std::deque<Body::Job> dropped;
   {
     std::lock_guard lock(body_->mutex);
@@ -51,12 +53,14 @@ Pool::~Pool() {
     dropped.swap(body_->jobs);
   }
   body_->changed.notify_all();
-  for (auto& thread : body_->threads) thread.join();
+  for (auto& thread : body_->threads)
+    if (thread.joinable()) thread.join();
 }
 
 Result<void> Pool::submit(std::move_only_function<void()> job) {
   {
     std::lock_guard lock(body_->mutex);
+    if (body_->ending) return fail(kBusy, "the pool " + body_->options.name + " has ended");
     if (body_->jobs.size() >= body_->options.queue) return fail(kBusy, "the pool " + body_->options.name + " is full");
     body_->jobs.push_back(std::move(job));
   }

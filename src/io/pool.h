@@ -19,8 +19,8 @@ struct PoolOptions {
   std::size_t queue = 256;  ///< jobs waiting beyond those that run; one more is refused
 };
 
-/// A bounded set of threads with a bounded queue. Safe from any thread. Its destructor finishes the running jobs and
-/// drops the queue (their waiters get kCancelled); it must end before the loops that wait for it.
+/// A bounded set of threads with a bounded queue. Safe from any thread. It must end before the loops that wait for it
+/// go.
 class Pool {
  public:
   explicit Pool(PoolOptions options);
@@ -28,7 +28,10 @@ class Pool {
   Pool& operator=(const Pool&) = delete;
   ~Pool();
 
-  /// kBusy when the queue is full.
+  /// Finishes the running jobs and drops the queue (their waiters get kCancelled), for good. From one thread; the
+  /// destructor does it too.
+  void end();
+  /// kBusy when the queue is full or the pool has ended.
   Result<void> submit(std::move_only_function<void()> job);
   /// Jobs waiting now.
   [[nodiscard]] std::size_t waiting() const;

@@ -1,6 +1,8 @@
 #include "io/pool.h"
 
 #include <atomic>
+#include <latch>
+#include <memory>
 #include <thread>
 
 #include "io/memory.h"
@@ -71,6 +73,34 @@ TEST_CASE("a pool that ends drops its queue and cancels who waits for it") {
   loop.run();
   CHECK(done == 0);
   CHECK(cancelled == 3);
+}
+
+Task<> wait_for(Pool& pool, std::latch& begun, std::latch& release, std::shared_ptr<int> held) {
+  (void)co_await run(pool, [&begun, &release, held = std::move(held)] {
+    begun.count_down();
+    release.wait();
+    return held;
+  });
+}
+
+TEST_CASE("loops end before the pool that answers them: an answer that comes too late is dropped while they stand") {
+  auto loops = Loops::make(1).value();
+  Pool pool({.threads = 1});
+  std::latch begun(1);
+  std::latch release(1);
+  auto held = std::make_shared<int>(7);
+  const std::weak_ptr<int> watched = held;
+  loops->at(0).spawn(wait_for(pool, begun, release, std::move(held)));
+  loops->start();
+  begun.wait();
+  loops->end();
+  CHECK(loops->at(0).tasks() == 0);
+  release.count_down();
+  pool.end();
+  CHECK(pool.submit([] {}).error().is(kBusy));
+  CHECK_FALSE(watched.expired());
+  loops->end();
+  CHECK(watched.expired());
 }
 
 }  // namespace

@@ -5,7 +5,7 @@ namespace angarium::io {
 SimulatedLoop::SimulatedLoop(std::uint64_t seed, WallTime start)
     : Loop(ManualClock(start).now()), clock_(start), seed_(seed), random_(seed), order_(~seed), entered_(this) {}
 
-SimulatedLoop::~SimulatedLoop() { destroy_tasks(); }
+SimulatedLoop::~SimulatedLoop() { clear(); }
 
 void SimulatedLoop::settle() {
   do {
