@@ -83,6 +83,18 @@ Result<> Directory::commit(store::Batch batch) {
   return {};
 }
 
+Result<> Directory::replace(const std::string& key, std::string_view expected,
+                            const std::optional<std::string>& value) {
+  store::Batch batch;
+  batch.expect(key, expected);
+  if (value) {
+    batch.put(key, *value);
+  } else {
+    batch.erase(key);
+  }
+  return commit(std::move(batch));
+}
+
 Result<Domain> Directory::add_domain(std::string_view name) {
   Domain domain{.name = TRY(canonical_domain(name)), .catch_all = {}, .postmaster = {}, .created = clock_.wall()};
   store::Batch batch;
@@ -104,10 +116,7 @@ Result<> Directory::remove_domain(std::string_view name) {
     TRY(each_entry(tablet_, canonical, [&](const Entry&) { ++addresses; }));
     if (addresses > 0)
       return fail(kInUse, canonical + " still has " + std::to_string(addresses) + " addresses; remove them first");
-    store::Batch batch;
-    batch.expect(domain_key(canonical), *stored);
-    batch.erase(domain_key(canonical));
-    TRY(commit(std::move(batch)));
+    TRY(replace(domain_key(canonical), *stored, std::nullopt));
     return {};
   });
 }
@@ -124,10 +133,7 @@ Result<Domain> Directory::set_catch_all(std::string_view name, std::string_view 
     if (!stored) return fail(kUnknown, "there is no domain " + canonical);
     Domain domain = TRY(decode_domain(*stored));
     domain.catch_all = target;
-    store::Batch batch;
-    batch.expect(domain_key(canonical), *stored);
-    batch.put(domain_key(canonical), encode(domain));
-    TRY(commit(std::move(batch)));
+    TRY(replace(domain_key(canonical), *stored, encode(domain)));
     return domain;
   });
 }
@@ -213,10 +219,7 @@ Result<Account> Directory::change_account(std::string_view address, const std::f
     change(*account);
     if (account->name.size() > kNameMax || !valid_utf8(account->name))
       return fail(kInvalid, "the name is longer than 256 octets or no UTF-8");
-    store::Batch batch;
-    batch.expect(address_key(canonical), *stored);
-    batch.put(address_key(canonical), encode(*account));
-    TRY(commit(std::move(batch)));
+    TRY(replace(address_key(canonical), *stored, encode(*account)));
     return std::move(*account);
   });
 }
@@ -230,10 +233,7 @@ Result<Account> Directory::remove_account(std::string_view address) {
     auto* account = std::get_if<Account>(&entry);
     if (account == nullptr)
       return fail(kUnknown, canonical + " is an alias; remove it with: angarium alias remove " + canonical);
-    store::Batch batch;
-    batch.expect(address_key(canonical), *stored);
-    batch.erase(address_key(canonical));
-    TRY(commit(std::move(batch)));
+    TRY(replace(address_key(canonical), *stored, std::nullopt));
     return std::move(*account);
   });
 }
@@ -316,10 +316,7 @@ Result<> Directory::remove_alias(std::string_view address) {
     const Entry entry = TRY(decode_entry(*stored));
     if (!std::holds_alternative<Alias>(entry))
       return fail(kUnknown, canonical + " is an account; remove it with: angarium account remove " + canonical);
-    store::Batch batch;
-    batch.expect(address_key(canonical), *stored);
-    batch.erase(address_key(canonical));
-    TRY(commit(std::move(batch)));
+    TRY(replace(address_key(canonical), *stored, std::nullopt));
     return {};
   });
 }

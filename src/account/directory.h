@@ -74,6 +74,8 @@ class Directory {
  private:
   struct Walk;
   Result<> commit(store::Batch batch);
+  /// Puts or, without `value`, erases one record that still is `expected`.
+  Result<> replace(const std::string& key, std::string_view expected, const std::optional<std::string>& value);
   Result<Resolution> read_resolution(const std::string& local_part, std::string_view domain, store::Tier tier);
   Result<std::optional<Entry>> entry(std::string_view address, store::Tier tier);
   Result<bool> follow(const std::string& address, std::size_t depth, store::Tier tier, Walk& walk);

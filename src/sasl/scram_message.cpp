@@ -82,6 +82,9 @@ Result<std::string> printable(std::string_view nonce) {
   return std::string(nonce);
 }
 
+/// The attribute "r", which comes next.
+Result<std::string> nonce(Attributes& attributes) { return printable(TRY(attributes.require('r'))); }
+
 Result<std::string> base64(std::string_view text) {
   auto octets = from_base64(text);
   if (!octets) return malformed("a value is not base64");
@@ -126,8 +129,7 @@ Result<ClientFirst> parse_client_first(std::string_view message) {
   Attributes attributes(rest);
   const std::string_view user = TRY(attributes.require('n'));
   first.user = TRY(saslname(user));
-  const std::string_view nonce = TRY(attributes.require('r'));
-  first.nonce = TRY(printable(nonce));
+  first.nonce = TRY(nonce(attributes));
   TRY(attributes.extensions());
   return first;
 }
@@ -136,8 +138,7 @@ Result<ServerFirst> parse_server_first(std::string_view message) {
   TRY(well_formed(message));
   ServerFirst first;
   Attributes attributes(message);
-  const std::string_view nonce = TRY(attributes.require('r'));
-  first.nonce = TRY(printable(nonce));
+  first.nonce = TRY(nonce(attributes));
   const std::string_view salt = TRY(attributes.require('s'));
   if (salt.size() > kSaltMax / 3 * 4) return fail(kTooLong, "SCRAM: the salt is too long");
   first.salt = TRY(base64(salt));
@@ -160,8 +161,7 @@ Result<ClientFinal> parse_client_final(std::string_view message) {
   Attributes attributes(message.substr(0, proof));
   const std::string_view binding = TRY(attributes.require('c'));
   final.cbind_input = TRY(base64(binding));
-  const std::string_view nonce = TRY(attributes.require('r'));
-  final.nonce = TRY(printable(nonce));
+  final.nonce = TRY(nonce(attributes));
   TRY(attributes.extensions());
   return final;
 }
