@@ -15,6 +15,8 @@ namespace {
 /// RFC 6858 §2.1: what stands for an address that is not ASCII and belongs to nobody.
 constexpr std::string_view kInvalidAddress = "<invalid@internationalized-address.invalid>";
 
+constexpr std::string_view kDowngraded = "Downgraded-";
+
 bool is_one_of(const Field& field, std::initializer_list<std::string_view> names) {
   return std::any_of(names.begin(), names.end(), [&](std::string_view name) { return field.is(name); });
 }
@@ -28,6 +30,11 @@ bool has_addresses(const Field& field) {
 bool is_unstructured(const Field& field) {
   return is_one_of(field, {"Subject", "Comments", "Keywords", "Content-Description"}) ||
          starts_with_ignore_case(field.name, "X-");
+}
+
+/// Fields of message ids: what is not ASCII in them has no other form, and a thread hangs on them.
+bool has_message_ids(const Field& field) {
+  return is_one_of(field, {"Message-ID", "Resent-Message-ID", "In-Reply-To", "References"});
 }
 
 std::string ascii_address(const Address& address) {
@@ -89,6 +96,12 @@ std::string ascii_header(std::string_view header) {
     if (!all_ascii(field->name) || !field->well_formed()) continue;
     std::string scratch;
     std::string value;
+    if (has_message_ids(*field)) {
+      // RFC 6857 §3.1.10: kept readable under another name, so that nobody takes them for ids.
+      value = encode_text(unfolded(field->value, scratch), kDowngraded.size() + field->name.size() + 2);
+      (void)append_field(out, std::string(kDowngraded) + std::string(field->name), value);
+      continue;
+    }
     if (has_addresses(*field))
       value = ascii_addresses(field->value);
     else if (is_one_of(*field, {"Content-Type", "Content-Disposition"}))

@@ -128,6 +128,12 @@ TEST_CASE("RFC 6858: headers for readers without UTF-8") {
   CHECK(header.ends_with("Date:  kept \r\n as it is\r\n\r\n"));
 }
 
+TEST_CASE("RFC 6857 §3.1.10: message ids that are not ASCII are kept in Downgraded- fields") {
+  CHECK(ascii_header("Message-ID: <é@x.test>\r\nReferences: <a@b>\r\n <ü@x.test>\r\nIn-Reply-To: <a@b>\r\n\r\n") ==
+        "Downgraded-Message-ID: =?utf-8?Q?=3C=C3=A9=40x=2Etest=3E?=\r\nDowngraded-References: <a@b> "
+        "=?utf-8?Q?=3C=C3=BC=40x=2Etest=3E?=\r\nIn-Reply-To: <a@b>\r\n\r\n");
+}
+
 TEST_CASE("headers of no valid UTF-8 stay as they are") {
   CHECK(ascii_header("Subject: caf\xE9\r\n\r\n") == "Subject: caf\xE9\r\n\r\n");
 }
