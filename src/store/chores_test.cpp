@@ -1,5 +1,7 @@
 // Damage is reported and never served; sweeping, images, rebuilding and snapshots keep what lives.
+#include <atomic>
 #include <thread>
+#include <utility>
 
 #include "store/format.h"
 #include "store/log_segments.h"
@@ -127,7 +129,10 @@ TEST_CASE("a body that died stays readable for the grace and is missing after it
   f.clock.advance(std::chrono::minutes(61));
   CHECK(f.tablet->sweep({})->octets_waiting > 150'000);
   CHECK(f.tablet->read_body(ref, 0, octets).has_value());
-  f.clock.jump(std::chrono::hours(-48));  // a clock set back keeps nothing for ever
+  f.clock.jump(std::chrono::hours(-48));  // a clock set back neither ends the grace
+  CHECK(f.tablet->sweep({})->octets_waiting > 150'000);
+  CHECK(f.tablet->read_body(ref, 0, octets).has_value());
+  f.clock.advance(std::chrono::minutes(61));  // nor makes it longer
   CHECK(f.tablet->sweep({})->octets_waiting == 0);
   CHECK(f.tablet->read_body(ref, 0, octets).error().is(kMissing));
 }
@@ -150,6 +155,107 @@ TEST_CASE("an image lets sweeping drop old metadata, and a lost state begins wit
   f.open();
   CHECK(f.tablet->stats().replayed < 60);
   f.check();
+}
+
+TEST_CASE("what is acknowledged while a sweep marks stays, however much of the log is rolled and sealed meanwhile") {
+  Directory directory;
+  ManualClock clock;
+  SeededRandom random{7};
+  struct Hook final : BodyRefs {
+    void visit(std::string_view key, std::string_view value,
+               const std::function<void(const BodyRef&)>& found) const override {
+      if (auto work = std::exchange(once, nullptr)) work();
+      refs.visit(key, value, found);
+    }
+    TailRefs refs;
+    mutable std::function<void()> once;
+  } hook;
+  TabletOptions options;
+  options.threads = Threads::none;
+  options.segment_size = 64u << 10;
+  options.reserve = 0;
+  options.clock = &clock;
+  options.random = &random;
+  options.body_refs = &hook;
+  auto tablet = Tablet::open(open_local_volume(directory.path()).value(), options).value();
+  auto text = [](int i) { return std::string(10'000, static_cast<char>('a' + i % 26)); };
+  auto put = [&](int i) {
+    clock.advance(std::chrono::milliseconds(1));
+    Batch batch;
+    const std::size_t body = batch.body(text(i));
+    batch.put_with_body("e" + std::to_string(i), std::string(BodyRef::kSize, '.'), body, 0);
+    REQUIRE(tablet->commit_and_wait(std::move(batch)).has_value());
+  };
+  constexpr int kBodies = 60;
+  for (int i = 0; i < kBodies / 2; ++i) put(i);
+  clock.advance(std::chrono::hours(2));
+  hook.once = [&] {
+    for (int i = kBodies / 2; i < kBodies; ++i) put(i);
+  };
+  REQUIRE(tablet->sweep({}).has_value());
+  clock.advance(std::chrono::hours(2));
+  REQUIRE(tablet->sweep({}).has_value());
+  for (int i = 0; i < kBodies; ++i) {
+    auto ref = BodyRef::decode(**tablet->get("e" + std::to_string(i)));
+    std::string octets(ref->length, '.');
+    auto read = tablet->read_body(*ref, 0, octets);
+    CAPTURE(i);
+    REQUIRE(read.has_value());
+    CHECK(octets == text(i));
+  }
+  CHECK(tablet->verify()->damage.empty());
+}
+
+TEST_CASE("deliveries beside one sweep after the other lose nothing") {
+  Fixture f(StateKind::rocksdb);
+  f.options.threads = Threads::own;
+  f.open();
+  std::atomic<bool> done = false;
+  std::string wrong;
+  std::thread sweeper([&] {
+    while (!done && wrong.empty())
+      if (auto report = f.tablet->sweep({.dead_share = 0.2}); !report) wrong = report.error().text();
+  });
+  f.work(3000);
+  done = true;
+  sweeper.join();
+  CHECK(wrong == "");
+  f.check();
+  f.clock.advance(std::chrono::hours(2));
+  REQUIRE(f.tablet->sweep({.dead_share = 0.2}).has_value());
+  f.clock.advance(std::chrono::hours(2));
+  REQUIRE(f.tablet->sweep({.dead_share = 0.2}).has_value());
+  f.check();
+  CHECK(f.tablet->verify()->damage.empty());
+}
+
+TEST_CASE("a body whose batch is still to come stays for the grace, whichever way the wall clock is set meanwhile") {
+  for (int hours : {-48, 48}) {
+    Fixture f;
+    f.options.grace = std::chrono::hours(1);
+    f.open();
+    auto writer = f.tablet->open_body().value();
+    const std::string text(150'000, 'x');  // fills its segment, so that it is sealed
+    REQUIRE(writer->append(text).has_value());
+    BodyRef ref = writer->seal().value();
+    writer.reset();
+    f.work(30);
+    f.clock.jump(std::chrono::hours(hours));
+    REQUIRE(f.tablet->sweep({.dead_share = 0.01}).has_value());
+    Batch batch;
+    auto encoded = ref.encode();
+    batch.put("e-late", std::string(encoded.data(), encoded.size()));
+    REQUIRE(f.tablet->commit_and_wait(std::move(batch)).has_value());
+    for (int i = 0; i < 2; ++i) {
+      f.clock.advance(std::chrono::hours(2));
+      f.tablet->commit_waiting();
+      REQUIRE(f.tablet->sweep({.dead_share = 0.01}).has_value());
+    }
+    std::string octets(text.size(), '.');
+    CAPTURE(hours);
+    CHECK(f.tablet->read_body(ref, 0, octets).has_value());
+    CHECK((octets == text));
+  }
 }
 
 TEST_CASE("a snapshot is a store of its own, as of one moment, taken while batches go on") {

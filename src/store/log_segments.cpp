@@ -100,8 +100,22 @@ Result<> Segments::change(const std::function<void(std::map<std::uint32_t, Segme
   how(next.segments);
   TRY(volume_.replace(kTable, next.encode()));
   std::lock_guard lock(mutex_);
+  std::erase_if(came_, [&](const auto& entry) { return !next.segments.contains(entry.first); });
+  for (const auto& [number, segment] : next.segments) {
+    auto before = table_.segments.find(number);
+    if (before == table_.segments.end() || before->second.phase != segment.phase) came_[number] = clock_.now();
+  }
   table_.segments = std::move(next.segments);
   return {};
+}
+
+bool Segments::young(const Segment& segment, Duration age) const {
+  {
+    std::lock_guard lock(mutex_);
+    if (auto came = came_.find(segment.number); came != came_.end()) return clock_.now() - came->second < age;
+  }
+  std::int64_t now = clock_.wall().microseconds;
+  return now >= segment.since && now - segment.since < age.count();
 }
 
 Result<> Segments::remove(std::uint32_t number) {

@@ -43,6 +43,10 @@ class Segments {
   Result<> remove(std::uint32_t number);
 
   [[nodiscard]] std::vector<Segment> all() const;
+  /// Whether it came into its phase less than `age` ago. What happened since load() is judged by the clock that never
+  /// jumps; before that, by the wall clock, and then a moment in the future is old, or a clock that was set back would
+  /// keep a segment for ever.
+  [[nodiscard]] bool young(const Segment& segment, Duration age) const;
   [[nodiscard]] std::optional<Segment> find(std::uint32_t number) const;
   [[nodiscard]] std::uint64_t tablet() const;
   [[nodiscard]] Table table() const;
@@ -64,7 +68,8 @@ class Segments {
   std::mutex saving_;         // one change at a time; taken before mutex_
   mutable std::mutex mutex_;  // guards what follows; never held over I/O except opening a file
   Table table_;
-  std::list<OpenFile> open_;  // most recently used first
+  std::unordered_map<std::uint32_t, Moment> came_;  // into its phase, since load()
+  std::list<OpenFile> open_;                        // most recently used first
   std::unordered_map<std::uint32_t, std::list<OpenFile>::iterator> open_by_number_;
 };
 

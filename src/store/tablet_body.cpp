@@ -87,6 +87,7 @@ Result<std::unique_ptr<BodyWriter>> Engine::open_body() {
 
 /// Those that take no more become sealed, so that sweeping may look at them.
 Result<> Engine::seal_full_bodies() {
+  std::lock_guard sealing(sealing_);
   std::vector<BodySegment> full;
   {
     std::lock_guard lock(bodies_mutex_);

@@ -149,6 +149,7 @@ class Engine final : public Tablet {
   Moment flushed_at_;
   Moment space_seen_{INT64_MIN};
 
+  std::mutex sealing_;   // keeper and sweep both seal
   std::mutex flushing_;  // one flush at a time
   std::mutex chores_;    // one of sweep, image, snapshot, verify at a time
 

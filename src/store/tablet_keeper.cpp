@@ -65,6 +65,7 @@ Result<> Engine::make_spare() {
 }
 
 Result<> Engine::seal_rolled() {
+  std::lock_guard sealing(sealing_);
   while (true) {
     Rolled rolled;
     {
@@ -109,11 +110,8 @@ Result<> Engine::flush() {
 }
 
 Result<> Engine::remove_retired() {
-  std::int64_t now = options_.clock->wall().microseconds;
   for (const Segment& segment : segments_.all()) {
-    if (segment.phase != Phase::retired) continue;
-    // A clock that was set back must not keep it for ever.
-    if (now >= segment.since && now - segment.since < options_.grace.count()) continue;
+    if (segment.phase != Phase::retired || segments_.young(segment, options_.grace)) continue;
     TRY(segments_.remove(segment.number));
   }
   return {};

@@ -62,6 +62,12 @@ Result<> Sweep::renew_image() {
 }
 
 Result<> Sweep::mark() {
+  // Before the view is taken: of a segment sealed later, the view does not know what lives. A body that was streamed
+  // aside is not in any view before its batch: its segment stays for the grace.
+  for (const Segment& segment : engine_.segments_.all())
+    if (segment.phase == Phase::sealed && segment.kind != SegmentKind::image &&
+        !engine_.segments_.young(segment, engine_.options_.grace))
+      marked_.push_back(segment);
   ReadView view = engine_.view();
   Reading reading{&view, Tier::any};
   std::vector<BodyRef> refs;
@@ -121,9 +127,7 @@ Result<> Sweep::commit(Batch& batch) {
 std::vector<Segment> Sweep::choose() {
   std::vector<Segment> victims;
   std::uint64_t all_dead = 0;
-  for (const Segment& segment : engine_.segments_.all()) {
-    if (segment.phase != Phase::sealed || segment.kind == SegmentKind::image) continue;
-    if (now_ >= segment.since && now_ - segment.since < engine_.options_.grace.count()) continue;
+  for (const Segment& segment : marked_) {
     std::uint64_t live = 0;
     for (const Living& body : live_[segment.number]) live += body_record_size(body.ref.length);
     std::uint64_t dead = segment.bodies > live ? segment.bodies - live : 0;
@@ -164,7 +168,7 @@ Result<> Sweep::rewrite(const Segment& victim) {
     if (written) all[written->number] = *written;
     Segment& old = all[victim.number];
     old.phase = Phase::retired;
-    old.since = now_;
+    old.since = engine_.options_.clock->wall().microseconds;
   }));
   ++report_.segments_swept;
   if (written) report_.octets_copied += written->size;

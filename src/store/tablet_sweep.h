@@ -37,6 +37,7 @@ class Sweep {
   const SweepOptions& options_;
   std::int64_t now_;
   std::uint64_t covered_ = 0;                          ///< metadata up to this sequence is in an image
+  std::vector<Segment> marked_;                        ///< of these it is known what lives
   std::map<std::uint32_t, std::vector<Living>> live_;  ///< by the segment they lie in
   std::map<Engine::Location, Engine::Location> moved_;
   std::vector<std::pair<Engine::Location, Engine::Location>> moves_;  ///< of the rewrite under way
