@@ -4,7 +4,7 @@
 #
 # Called from src/ROOM/CMakeLists.txt. Every *.cpp of the folder and of its command/ belongs to the room, except
 #   *_test.cpp   linked into the test program NAME_test
-#   *_fuzz.cpp   one libFuzzer target each, NAME_FILE_fuzz, with FILE.dict as its dictionary
+#   *_fuzz.cpp   one libFuzzer target each, NAME_FILE_fuzz, with FILE.dict as its dictionary; all of them: angarium_fuzz
 # DEPENDS names rooms of lower floors only; LIBRARIES names what comes from outside and stays private to the
 # room, because heavy headers may be included by its .cpp files only. TEST_LIBRARIES are linked into the test program,
 # as angarium_session (tests/support/session.h) for protocols.
@@ -55,6 +55,7 @@ function(angarium_room name)
       add_executable(${target} ${file})
       target_link_libraries(${target} PRIVATE ${name} angarium_options fmt::fmt -fsanitize=fuzzer)
       target_include_directories(${target} PRIVATE ${PROJECT_SOURCE_DIR}/tests)
+      add_dependencies(angarium_fuzz ${target})
       set(dictionary ${CMAKE_CURRENT_SOURCE_DIR}/${subject}.dict)
       set_property(GLOBAL APPEND_STRING PROPERTY ANGARIUM_FUZZ_TARGETS "${target} ${dictionary}\n")
     endforeach()

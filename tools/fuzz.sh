@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # fuzz.sh SECONDS [PATTERN]: runs every fuzz target of build/fuzz (or those that match) for SECONDS each, two at a time,
-# with its dictionary and the samples kept beside the code. A crash leaves its input in build/fuzz/crashes and ends in 1.
+# with its dictionary and what earlier runs found to be of interest. A crash leaves its input in build/fuzz/crashes and ends in 1.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 seconds=$1 pattern=${2:-.}

@@ -88,7 +88,8 @@ Result<KeyDescription> explain(const Configuration& configuration, std::string_v
     names.push_back(key.name);
   }
   // `config show` lists the listeners by their protocols.
-  if (name.starts_with("listener.") && std::ranges::find(listener_protocols(), name.substr(9)) != listener_protocols().end())
+  if (name.starts_with("listener.") &&
+      std::ranges::find(listener_protocols(), name.substr(9)) != listener_protocols().end())
     return explain(configuration, "listener.address");
   const std::string_view best = nearest(name, names);
   return fail(kInvalid, "there is no key '" + std::string(name) + "'" +

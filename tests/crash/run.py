@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""run.py BINARY [--kills N] [--seed S] [--keep] [--verbose]: kills the server and shows that nothing acknowledged is lost.
+"""run.py BINARY [--kills N] [--load SECONDS] [--seed S] [--keep]: kills the server and shows that nothing acknowledged is lost.
 
 SMTP (plain, pipelined, BDAT, submission), LMTP, IMAP (APPEND, MULTIAPPEND, STORE, COPY, MOVE, EXPUNGE, CREATE ...), POP3 and the
 command line work at once; each notes what was acknowledged at the moment of the OK. At a random moment the server gets kill -9: under
@@ -70,16 +70,25 @@ class Run:
 
     def under_load(self, number, drain):
         """Loads the running server and kills it at a random moment; with `drain` a polite end is under way by then."""
-        self.ledger.ending = False
-        threads = self.workers(number)
-        for thread in threads:
-            thread.start()
-        time.sleep(self.chance.uniform(0.05, 0.7))
-        self.ledger.ending = True
+        threads = self.load_for(number, self.chance.uniform(0.05, 0.7))
         if drain:
             self.server.process.terminate()
             time.sleep(self.chance.uniform(0, 0.15))
         self.kill()
+        self.join(threads)
+
+    def load_for(self, number, seconds):
+        """Clients that have worked for so long and still do: from here on the server may be ended."""
+        self.ledger.ending = False
+        threads = self.workers(number)
+        for thread in threads:
+            thread.start()
+        time.sleep(seconds)
+        self.ledger.ending = True
+        return threads
+
+    @staticmethod
+    def join(threads):
         for thread in threads:
             thread.join(60)
             if thread.is_alive():
@@ -91,6 +100,15 @@ class Run:
         if status not in (None, 0):
             raise Failure(f"the server ended by itself with {status}; its log:\n{self.server.log_tail()}")
         self.server.end(signal.SIGKILL)
+
+    def polite(self):
+        """A longer load that ends by SIGTERM: all of the server's life, whose exit status a sanitizer may change."""
+        threads = self.load_for(0, self.options.load)
+        if status := self.server.end():
+            raise Failure(f"SIGTERM under load: the server ended with {status}; its log:\n{self.server.log_tail()}")
+        self.join(threads)
+        self.restart()
+        self.compare(everything=True)
 
     def restart(self):
         start = time.monotonic()
@@ -146,6 +164,8 @@ class Run:
     def all(self):
         try:
             self.prepare()
+            if self.options.load:
+                self.polite()
             self.kills()
             self.at_the_end()
         finally:
@@ -158,6 +178,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("binary")
     parser.add_argument("--kills", type=int, default=200)
+    parser.add_argument("--load", type=float, default=0, metavar="SECONDS", help="before the kills, a load of so long that ends politely")
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(1 << 32))
     parser.add_argument("--keep", action="store_true", help="keep the server's directory and the journal")
     options = parser.parse_args()
