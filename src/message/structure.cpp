@@ -292,7 +292,9 @@ void StructureParser::open_content(std::uint64_t body_begin) {
 }
 
 void StructureParser::open_multipart(std::string_view boundary) {
-  if (boundary.empty() || boundary.size() > kBoundaryMax) return add_defect(current(), Defect::no_boundary);
+  // No line holds a line feed, and presented ones no CR (RFC 2046 §5.1.1 allows neither): such a boundary never comes.
+  if (boundary.empty() || boundary.size() > kBoundaryMax || boundary.find_first_of("\r\n") != std::string_view::npos)
+    return add_defect(current(), Defect::no_boundary);
   Level& level = levels_.back();
   level.boundary_begin = static_cast<std::uint32_t>(boundaries_.size());
   level.boundary_size = static_cast<std::uint32_t>(boundary.size());
@@ -321,6 +323,21 @@ std::optional<StructureParser::Match> StructureParser::match(std::string_view li
     best_size = level.boundary_size;
   }
   return best;
+}
+
+StructureParser::Delimiter StructureParser::delimiter(std::string_view line_begin) const {
+  constexpr std::string_view kDashes = "--";
+  if (!dividing()) return Delimiter::no;
+  if (!line_begin.starts_with(kDashes)) return kDashes.starts_with(line_begin) ? Delimiter::open : Delimiter::no;
+  line_begin.remove_prefix(kDashes.size());
+  Delimiter result = Delimiter::no;
+  for (const Level& level : levels_) {
+    if (level.boundary_size == 0 || level.state == State::epilogue) continue;
+    const std::string_view boundary = std::string_view(boundaries_).substr(level.boundary_begin, level.boundary_size);
+    if (line_begin.starts_with(boundary)) return Delimiter::yes;
+    if (boundary.starts_with(line_begin)) result = Delimiter::open;
+  }
+  return result;
 }
 
 bool StructureParser::boundary_line(const Line& line) {

@@ -128,6 +128,19 @@ class StructureParser {
   /// Ends the message and gives its structure. The parser is used up.
   Structure finish();
 
+  /// For who reads along. Where the parser stands: tells of all that was fed when that ended with a line's end.
+  struct Place {
+    std::uint32_t part = 0;  ///< the innermost open part; in a preamble or epilogue the multipart
+    bool in_header = true;
+  };
+  [[nodiscard]] Place place() const { return {levels_.back().part, in_header_}; }
+  /// The parts begun so far. Header, kind and coding of those whose header has ended do not change any more.
+  [[nodiscard]] const std::vector<Part>& parts() const { return structure_.parts; }
+  /// Whether a line of a body that begins so is a delimiter; `open`: what follows decides. While there are fewer than
+  /// kPartsMax parts, a delimiter stays one whatever follows.
+  enum class Delimiter : std::uint8_t { no, open, yes };
+  [[nodiscard]] Delimiter delimiter(std::string_view line_begin) const;
+
  private:
   enum class State : std::uint8_t { preamble, inside, epilogue };
   /// An open part. The last one is the part being read.
