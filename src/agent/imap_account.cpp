@@ -45,7 +45,8 @@ class Appending final : public imap::Append {
                          std::min<std::uint64_t>(message.size + 4096, mailbox::Intake::kIntakeBufferMax));
     if (!hold_) co_return fail(imap::kUnavailable, "Too busy, try again later");
     message_ = std::move(message);
-    intake_ = services_.mail().intake();
+    intake_ = services_.mail().intake(message_.form == imap::AppendMessage::Form::plain ? mailbox::Arrival::ordinary
+                                                                                        : mailbox::Arrival::binary);
     co_return Result<void>();
   }
 

@@ -1,6 +1,10 @@
 #include "agent/maildrop.h"
 
+#include <algorithm>
+
 #include "base/log.h"
+#include "base/text.h"
+#include "message/structure.h"
 
 namespace angarium::agent {
 namespace {
@@ -12,10 +16,11 @@ constexpr std::size_t kPieceOctets = 256 * 1024;
 
 class Source final : public pop3::MessageSource {
  public:
-  Source(mailbox::AccountMailPtr mail, mailbox::EmailPtr email) : mail_(std::move(mail)), email_(std::move(email)) {}
+  Source(mailbox::AccountMailPtr mail, mailbox::EmailPtr email, std::string_view line_end)
+      : mail_(std::move(mail)), email_(std::move(email)), line_end_(line_end) {}
 
   io::ValueOrTask<Result<pop3::Piece>> next() override {
-    if (offset_ >= (*email_)->size) return Result<pop3::Piece>(pop3::Piece{});
+    if (offset_ >= (*email_)->size) return Result<pop3::Piece>(pop3::Piece{std::exchange(line_end_, {}), nullptr});
     auto octets = mail_->read_now(*email_, offset_, kPieceOctets);
     if (octets) return piece(*std::move(octets));
     if (octets.error().is(mailbox::kWouldBlock)) return wait();
@@ -35,50 +40,87 @@ class Source final : public pop3::MessageSource {
   mailbox::AccountMailPtr mail_;
   mailbox::EmailPtr email_;
   std::uint64_t offset_ = 0;
+  std::string_view line_end_;
 };
 
 class Inbox final : public pop3::Maildrop {
  public:
-  Inbox(MaildropLocks::Lock lock, mailbox::AccountMailPtr mail, mailbox::MailboxInfo info, mailbox::ViewPtr view)
-      : lock_(std::move(lock)), mail_(std::move(mail)), info_(std::move(info)), view_(std::move(view)) {}
+  Inbox(MaildropLocks::Lock lock, mailbox::AccountMailPtr mail, mailbox::MailboxInfo info, mailbox::ViewPtr view,
+        pop3::Presentation presentation)
+      : lock_(std::move(lock)),
+        mail_(std::move(mail)),
+        info_(std::move(info)),
+        view_(std::move(view)),
+        presentation_(presentation) {}
 
   [[nodiscard]] std::size_t count() const override { return view_->size(); }
   [[nodiscard]] std::uint64_t octets(std::size_t index) const override {
-    return view_->at(static_cast<std::uint32_t>(index + 1)).size;
+    return entry(index).size + line_end(index).size();
   }
   void append_unique_id(std::size_t index, std::string& to) const override {
     // RFC 1939 §7: never used again; a UID is so only together with UIDVALIDITY.
-    to +=
-        std::to_string(info_.uid_validity) + "." + std::to_string(view_->at(static_cast<std::uint32_t>(index + 1)).uid);
+    to += std::to_string(info_.uid_validity) + "." + std::to_string(entry(index).uid);
   }
 
   io::ValueOrTask<Result<std::unique_ptr<pop3::MessageSource>>> read(std::size_t index,
                                                                      [[maybe_unused]] pop3::Purpose purpose) override {
-    auto email = mail_->email_now(view_->at(static_cast<std::uint32_t>(index + 1)).email);
-    if (email) return source(*std::move(email));
+    auto email = mail_->email_now(entry(index).email);
+    if (email && may_need_utf8(**email)) return checked(index, *std::move(email));
+    if (email) return source(index, *std::move(email));
     if (email.error().is(mailbox::kWouldBlock)) return wait(index);
     return Result<std::unique_ptr<pop3::MessageSource>>(std::unexpected(std::move(email).error()));
   }
 
   io::Task<Result<>> remove(std::span<const std::size_t> indexes) override {
     mailbox::UidSet uids;
-    for (const std::size_t index : indexes) uids.add(view_->at(static_cast<std::uint32_t>(index + 1)).uid);
+    for (const std::size_t index : indexes) uids.add(entry(index).uid);
     CO_TRY(co_await mail_->expunge(info_.id, std::move(uids), mailbox::ExpungeOnly::any));
     co_return Result<>();
   }
 
  private:
-  Result<std::unique_ptr<pop3::MessageSource>> source(mailbox::EmailPtr email) {
-    return std::make_unique<Source>(mail_, std::move(email));
+  [[nodiscard]] const mailbox::Entry& entry(std::size_t index) const {
+    return view_->at(static_cast<std::uint32_t>(index + 1));
+  }
+  /// RFC 1939 §3: a response's lines end with CRLF; what the message lacks is counted too (§11).
+  [[nodiscard]] std::string_view line_end(std::size_t index) const { return entry(index).open_end ? "\r\n" : ""; }
+  Result<std::unique_ptr<pop3::MessageSource>> source(std::size_t index, mailbox::EmailPtr email) {
+    return std::make_unique<Source>(mail_, std::move(email), line_end(index));
   }
   io::Task<Result<std::unique_ptr<pop3::MessageSource>>> wait(std::size_t index) {
-    co_return source(CO_TRY(co_await mail_->email(view_->at(static_cast<std::uint32_t>(index + 1)).email)));
+    co_return co_await checked(index, CO_TRY(co_await mail_->email(entry(index).email)));
+  }
+
+  /// Whether a header has octets above 127.
+  [[nodiscard]] bool may_need_utf8(const mailbox::Email& email) const {
+    if (presentation_ == pop3::Presentation::utf8) return false;
+    if (!all_ascii(email->prepended)) return true;
+    const auto structure = message::deserialize(email->structure);
+    return structure && std::ranges::any_of(structure->parts, &message::Part::eight_bit_header);
+  }
+  /// RFC 6856 §2.1, §4: a message with UTF-8 in its headers is not for a client without UTF8. Headers in some other
+  /// charset, which no standard knows, are no worse with UTF8 than without and are sent as they are.
+  io::Task<Result<std::unique_ptr<pop3::MessageSource>>> checked(std::size_t index, mailbox::EmailPtr email) {
+    if (may_need_utf8(*email)) {
+      bool utf8 = !all_ascii((*email)->prepended);
+      const auto structure = message::deserialize((*email)->structure);
+      for (std::size_t i = 0; !utf8 && structure && i < structure->parts.size(); ++i) {
+        const message::Part& part = structure->parts[i];
+        if (!part.eight_bit_header) continue;
+        const std::uint64_t begin = (*email)->prepended.size() + part.header_begin;
+        const auto size = static_cast<std::size_t>(part.header().size);
+        utf8 = valid_utf8(CO_TRY(co_await mail_->read(email, begin, size)));
+      }
+      if (utf8) co_return fail(pop3::kNeedsUtf8, "this message has UTF-8 in its header: send UTF8 before you log in");
+    }
+    co_return source(index, std::move(email));
   }
 
   MaildropLocks::Lock lock_;
   mailbox::AccountMailPtr mail_;
   mailbox::MailboxInfo info_;
   mailbox::ViewPtr view_;
+  pop3::Presentation presentation_;
 };
 
 }  // namespace
@@ -117,7 +159,7 @@ io::Task<Result<std::unique_ptr<pop3::Maildrop>>> Pop3Authenticator::open(const 
   if (!view) co_return std::unexpected(std::move(view).error());
   log::info("pop3", "login",
             {{"user", account.address}, {"mechanism", login.mechanism}, {"messages", std::uint64_t{(*view)->size()}}});
-  co_return std::make_unique<Inbox>(std::move(lock), std::move(mail), *inbox, *std::move(view));
+  co_return std::make_unique<Inbox>(std::move(lock), std::move(mail), *inbox, *std::move(view), login.presentation);
 }
 
 void Pop3Authenticator::offence(pop3::Offence kind) {

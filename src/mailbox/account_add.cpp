@@ -96,6 +96,7 @@ std::pair<NewEntry, ThreadId> Account::put_email(const NewEmail& email, std::opt
   entry.entry.email = id;
   entry.entry.date = email.received;
   entry.entry.size = view.size;
+  entry.entry.open_end = facts.open_end ? -1 : 0;
   return {std::move(entry), view.thread};
 }
 

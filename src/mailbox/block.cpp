@@ -15,6 +15,10 @@ constexpr char kAdd = 'A';       // count, entries
 constexpr char kChange = 'F';    // mode, system flags, keywords, MODSEQ, ranges
 constexpr char kRemove = 'R';    // ranges
 
+// Entry::open_end, among the flags of a stored entry.
+constexpr std::uint64_t kOpenEnd = 1U << 7;
+static_assert(kOpenEnd > kSystemFlagsAll);
+
 // Changes beyond this and beyond the snapshot's own size are folded into a new snapshot: decoding stays within a
 // small factor of the least, and a merge rewrites each octet a bounded number of times.
 constexpr std::size_t kChangesMin = 1024;
@@ -54,7 +58,8 @@ void put_entry(std::string& out, const Entry& entry, std::span<const std::uint16
   out.push_back(static_cast<char>(entry.uid & 0xFF));
   // One number holds the usual flags and whether any keyword follows.
   const bool keywords = entry.keywords != 0 || !high.empty();
-  put_number(out, static_cast<std::uint64_t>(entry.flags()) << 1 | (keywords ? 1 : 0));
+  const std::uint64_t flags = entry.flags() | (entry.open_end ? kOpenEnd : 0);
+  put_number(out, flags << 1 | (keywords ? 1 : 0));
   if (keywords) put_keywords(out, entry.keywords, high);
   put_signed(out, static_cast<std::int64_t>(entry.email - before.email));
   put_signed(out, static_cast<std::int64_t>(entry.modseq - before.modseq));
@@ -68,7 +73,8 @@ NewEntry read_entry(RecordReader& reader, std::uint32_t number, Before& before) 
   Entry& entry = result.entry;
   entry.uid = number << 8 | reader.octet();
   const std::uint64_t flags = reader.number_up_to(2 * 0xFFFF + 1);
-  entry.flag_bits = static_cast<SystemFlags>(flags >> 1);
+  entry.flag_bits = static_cast<SystemFlags>((flags >> 1) & ~kOpenEnd);
+  entry.open_end = (flags >> 1 & kOpenEnd) != 0 ? -1 : 0;
   if (flags & 1) result.keywords = read_keywords(reader);
   entry.email = before.email + static_cast<std::uint64_t>(reader.signed_number());
   entry.modseq = before.modseq + static_cast<std::uint64_t>(reader.signed_number());

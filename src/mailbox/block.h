@@ -26,9 +26,10 @@ struct Entry {
   Modseq modseq = 0;           ///< of the last change to it
   std::uint64_t keywords = 0;  ///< the first 64; the rest by Block::keywords
   std::int64_t date : 44 = 0;  ///< INTERNALDATE, seconds since 1970
-  std::int64_t flag_bits : 19 = 0;
-  std::int64_t spilled : 1 = 0;  ///< it has keywords beyond the first 64
-  std::uint32_t size = 0;        ///< presented octets: RFC822.SIZE
+  std::int64_t flag_bits : 18 = 0;
+  std::int64_t open_end : 1 = 0;  ///< not 0: the last octets are no CRLF, which POP3 adds and counts (RFC 1939 §3, §11)
+  std::int64_t spilled : 1 = 0;   ///< it has keywords beyond the first 64
+  std::uint32_t size = 0;         ///< presented octets: RFC822.SIZE
   Uid uid = 0;
 
   [[nodiscard]] SystemFlags flags() const { return static_cast<SystemFlags>(flag_bits); }

@@ -32,6 +32,7 @@ void check_same(const Block& a, const Block& b) {
     CHECK(x.modseq == y.modseq);
     CHECK(x.flags() == y.flags());
     CHECK(x.size == y.size);
+    CHECK((x.open_end != 0) == (y.open_end != 0));
     CHECK(std::int64_t{x.date} == std::int64_t{y.date});
     CHECK(a.keywords(x) == b.keywords(y));
   }
@@ -55,6 +56,9 @@ TEST_CASE("a block reads back what it wrote, with every field at its limits") {
   extreme.keywords = keywords({0, 63, 64, kKeywordsMax - 1});
   block.add(extreme);
   block.add(message(0x3FF, 1, 1));
+  NewEntry open = message(0x3FE, 2, 1, kSeen);
+  open.entry.open_end = -1;
+  block.add(open);
   auto read = Block::decode(3, block.encode());
   REQUIRE(read);
   check_same(block, *read);

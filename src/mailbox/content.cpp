@@ -1,6 +1,7 @@
 #include "mailbox/content.h"
 
 #include <algorithm>
+#include <optional>
 
 #include "mailbox/facts.h"
 #include "mailbox/limits.h"
@@ -18,15 +19,34 @@ ContentPtr make_content(std::string octets) {
 }
 
 struct Intake::Body {
-  Body(store::Tablet& to, io::Pool& threads) : tablet(to), pool(threads) {}
+  Body(store::Tablet& to, io::Pool& threads, Arrival arrival) : tablet(to), pool(threads) {
+    if (arrival == Arrival::binary) binary_parts.emplace();
+  }
 
   store::Tablet& tablet;
   io::Pool& pool;
   std::uint64_t received = 0;
+  std::optional<message::BinaryPartsWriter> binary_parts;
+  std::string rewritten;  // by it, of the octets just taken
+  std::uint64_t size = 0;
   std::string buffer;  // small: the whole body; large: what the store does not have yet
   bool large = false;
   FactsReader facts;                          // fed from the moment the body is large
   std::unique_ptr<store::BodyWriter> writer;  // touched by pool threads, one at a time
+
+  /// Octets to be stored.
+  Result<> take(std::string_view octets) {
+    if (octets.size() > kMessageSizeMax - size) return fail(store::kTooLarge, "the message is too large");
+    size += octets.size();
+    buffer += octets;
+    if (large) {
+      facts.feed(octets);
+    } else if (buffer.size() > store::kGroupBodyMax) {
+      large = true;
+      facts.feed(buffer);
+    }
+    return {};
+  }
 
   /// In the pool.
   Result<> write(const std::string& octets) {
@@ -37,23 +57,19 @@ struct Intake::Body {
   }
 };
 
-Intake::Intake(store::Tablet& tablet, io::Pool& pool) : body_(std::make_shared<Body>(tablet, pool)) {}
+Intake::Intake(store::Tablet& tablet, io::Pool& pool, Arrival arrival)
+    : body_(std::make_shared<Body>(tablet, pool, arrival)) {}
 Intake::~Intake() = default;
 
 std::uint64_t Intake::received() const { return body_->received; }
 
 Result<> Intake::append(std::string_view octets) {
   Body& body = *body_;
-  if (octets.size() > kMessageSizeMax - body.received) return fail(store::kTooLarge, "the message is too large");
   body.received += octets.size();
-  body.buffer += octets;
-  if (body.large) {
-    body.facts.feed(octets);
-  } else if (body.buffer.size() > store::kGroupBodyMax) {
-    body.large = true;
-    body.facts.feed(body.buffer);
-  }
-  return {};
+  if (!body.binary_parts) return body.take(octets);
+  body.rewritten.clear();
+  TRY(body.binary_parts->feed(octets, body.rewritten));
+  return body.take(body.rewritten);
 }
 
 bool Intake::full() const { return body_->large && body_->buffer.size() >= store::kGroupBodyMax; }
@@ -69,6 +85,11 @@ io::Task<Result<>> Intake::drain() {
 
 io::Task<Result<ContentPtr>> Intake::finish() {
   auto body = body_;
+  if (body->binary_parts) {
+    body->rewritten.clear();
+    CO_TRY(body->binary_parts->finish(body->rewritten));
+    CO_TRY(body->take(body->rewritten));
+  }
   if (!body->large) co_return make_content(std::move(body->buffer));
   CO_TRY(co_await drain());
   co_return co_await io::run(body->pool, [body]() -> Result<ContentPtr> {

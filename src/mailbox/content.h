@@ -13,6 +13,7 @@
 #include "io/task.h"
 #include "mailbox/email.h"
 #include "mailbox/presentation.h"
+#include "message/binary_parts.h"
 #include "message/structure.h"
 #include "store/batch.h"
 #include "store/tablet.h"
@@ -22,6 +23,7 @@ namespace angarium::mailbox {
 /// Learnt once, at acceptance; stored with each email made from the content.
 struct Facts {
   Presentation presentation;  ///< how the stored octets are shown; fixes the size
+  bool open_end = false;      ///< the presented body has octets and does not end with CRLF
   std::string structure;      ///< message::serialize() of the presented body
   /// ENVELOPE, BODY and BODYSTRUCTURE, ready to be sent.
   struct Texts {
@@ -51,20 +53,26 @@ using ContentPtr = std::shared_ptr<const Content>;
 /// The content of a message that is whole in memory; at most store::kGroupBodyMax octets.
 ContentPtr make_content(std::string octets);
 
+/// How a message comes.
+enum class Arrival : std::uint8_t {
+  ordinary,  ///< stored as it is
+  binary,  ///< by BODY=BINARYMIME or literal8: its parts in binary coding are stored as base64 (message/binary_parts.h)
+};
+
 /// Takes a message in as it arrives, in chunks of any size; beyond store::kGroupBodyMax octets it streams to the store,
-/// so that it never holds more than kIntakeBufferMax. One coroutine at a time. Dropping it leaves nothing behind but
-/// octets for the sweeper.
+/// so that it never holds more than kIntakeBufferMax, and a binary arrival twice message::kPartHeaderMax more. One
+/// coroutine at a time. Dropping it leaves nothing behind but octets for the sweeper.
 class Intake {
  public:
   static constexpr std::size_t kIntakeBufferMax = 512 * 1024;
 
-  Intake(store::Tablet& tablet, io::Pool& pool);
+  Intake(store::Tablet& tablet, io::Pool& pool, Arrival arrival);
   ~Intake();
   Intake(const Intake&) = delete;
   Intake& operator=(const Intake&) = delete;
 
-  /// Takes a copy without waiting. kTooLarge (of the store) beyond kMessageSizeMax. When full() afterwards, await
-  /// drain() before more octets come.
+  /// Takes a copy without waiting. kTooLarge (of the store) beyond kMessageSizeMax; kNotRewritable of message. When
+  /// full() afterwards, await drain() before more octets come.
   Result<> append(std::string_view octets);
   [[nodiscard]] bool full() const;
   /// Moves what is buffered to the store's disk.

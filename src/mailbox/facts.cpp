@@ -66,10 +66,18 @@ void make_texts(const message::Structure& structure, std::string_view message, F
 
 }  // namespace
 
-void FactsReader::feed(std::string_view octets) { parser_.feed(presenter_.feed(octets, scratch_)); }
+void FactsReader::feed(std::string_view octets) { show(presenter_.feed(octets, scratch_)); }
+
+void FactsReader::show(std::string_view shown) {
+  if (shown.empty()) return;
+  line_ended_ = shown.back() == '\n' && (shown.size() > 1 ? shown[shown.size() - 2] : last_) == '\r';
+  last_ = shown.back();
+  parser_.feed(shown);
+}
 
 message::Structure FactsReader::end(Facts& facts) {
-  parser_.feed(presenter_.finish(scratch_));
+  show(presenter_.finish(scratch_));
+  facts.open_end = !line_ended_;
   facts.presentation = presenter_.presentation();
   message::Structure structure = parser_.finish();
   facts.structure = message::serialize(structure);

@@ -23,10 +23,13 @@ class FactsReader {
 
  private:
   message::Structure end(Facts& facts);
+  void show(std::string_view shown);
 
   Presenter presenter_;
   message::StructureParser parser_;
   std::string scratch_;
+  char last_ = '\0';        // shown octet
+  bool line_ended_ = true;  // the last two shown octets were CRLF, or there were none yet
 };
 
 }  // namespace angarium::mailbox

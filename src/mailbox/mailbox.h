@@ -241,7 +241,7 @@ class AccountMail {
   /// kWouldBlock.
   virtual Result<std::string> read_now(const Email& email, std::uint64_t offset, std::size_t length) = 0;
   virtual io::Task<Result<std::string>> read(EmailPtr email, std::uint64_t offset, std::size_t length) = 0;
-  /// Octets of the body as it was received: for BINARY of binary parts, export and forwarding.
+  /// Octets of the body as it was received: for export and forwarding.
   virtual io::Task<Result<std::string>> read_stored(EmailPtr email, std::uint64_t offset, std::size_t length) = 0;
   /// Emails of a thread that still exist, ascending.
   virtual io::Task<Result<std::vector<EmailId>>> thread(ThreadId thread) = 0;
@@ -278,7 +278,7 @@ class MailboxStore {
   /// it.
   virtual io::Task<Result<std::vector<Result<Delivered>>>> deliver(Delivery delivery) = 0;
   /// A buffer for one incoming message.
-  virtual std::unique_ptr<Intake> intake() = 0;
+  virtual std::unique_ptr<Intake> intake(Arrival arrival) = 0;
 
   /// Housekeeping, to be called about every minute: emails expunged more than kGraveSeconds ago are erased, views and
   /// accounts nobody uses are dropped.

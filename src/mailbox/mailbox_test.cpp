@@ -424,7 +424,7 @@ TEST_CASE("a large body streams aside and is the same, with the headers' facts")
   while (large.size() < 3 * store::kGroupBodyMax) large += "a line of some length, again and again\r\n";
   for (const std::string_view end : {"", "\nbare"}) {
     const std::string octets = large + std::string(end);
-    auto intake = world.store->intake();
+    auto intake = world.store->intake(Arrival::ordinary);
     for (std::size_t at = 0; at < octets.size(); at += 10'007) {
       REQUIRE(intake->append(std::string_view(octets).substr(at, 10'007)));
       if (intake->full()) world.must(intake->drain());

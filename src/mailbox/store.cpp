@@ -21,7 +21,9 @@ class Store final : public MailboxStore {
   io::Task<Result<>> create_account(AccountId account, QuotaLimits limits) override;
   io::Task<Result<>> remove_account(AccountId account) override;
   io::Task<Result<std::vector<Result<Delivered>>>> deliver(Delivery delivery) override;
-  std::unique_ptr<Intake> intake() override { return std::make_unique<Intake>(around_.tablet, around_.pool); }
+  std::unique_ptr<Intake> intake(Arrival arrival) override {
+    return std::make_unique<Intake>(around_.tablet, around_.pool, arrival);
+  }
   io::Task<Result<>> tidy() override;
 
  private:

@@ -159,7 +159,7 @@ class Imap(Line):
         text, literals = b"", []
         while True:
             line = self.line()
-            match = re.search(rb"\{(\d+)\}$", line)
+            match = re.search(rb"~?\{(\d+)\}$", line)
             if not match:
                 return text + line, literals
             literals.append(self.octets(int(match.group(1))))

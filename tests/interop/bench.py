@@ -5,7 +5,7 @@ import smtplib
 import subprocess
 
 from harness.server import Failure
-from harness.wire import Imap
+from harness.wire import Imap, Pop3
 
 PASSWORD = "korrekt.Pferd~9"
 TRACE = re.compile(rb"(?:(?:Return-Path|Delivered-To|Received):[^\r\n]*\r\n(?:[ \t][^\r\n]*\r\n)*)*")
@@ -70,6 +70,9 @@ class Bench:
 
     def imap(self, account=None):
         return Imap(self.server.port("imap"), account or self.account, PASSWORD)
+
+    def pop3(self):
+        return Pop3(self.server.port("pop3"), self.account, PASSWORD)
 
     def stored(self, mailbox="INBOX", account=None):
         """What is in a mailbox: [(flags, octets)] in the order of UIDs."""

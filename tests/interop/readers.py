@@ -264,6 +264,50 @@ def python_poplib(bench, mode):
     expect([octets for _, octets in bench.stored()] == [first, third], "after RSET, DELE 2 and QUIT the first and third are left")
 
 
+@case("POP3 sizes of messages without a last line end", modes=("plain",))
+def pop3_open_end(bench, mode):
+    letters = (b"Subject: a\r\n\r\nabc", b"Subject: b\r\n\r\nabc\r\n", b"Subject: c\r\n\r\n" + b"x" * 300_000, b"Subject: d")
+    session = bench.imap()
+    for letter in letters:
+        session.command("APPEND INBOX ", letter)
+    session.close()
+    drop = bench.pop3()
+    total = 0
+    for number, letter in enumerate(letters, 1):
+        sent = letter if letter.endswith(b"\r\n") else letter + b"\r\n"
+        total += len(sent)
+        expect_equal(drop.command(f"LIST {number}"), b"+OK %d %d" % (number, len(sent)), "LIST")
+        expect_equal(drop.command(f"RETR {number}"), b"+OK %d octets" % len(sent), "the size that RETR tells")
+        expect_equal(b"\r\n".join(drop.many()) + b"\r\n", sent, "RETR")
+    expect_equal(drop.command("STAT"), b"+OK %d %d" % (len(letters), total), "STAT")
+    drop.close()
+    expect_equal(bench.stored()[0][1], letters[0], "BODY[] has not the line end that POP3 adds")
+
+
+@case("POP3 without and with UTF8", modes=("plain",))
+def pop3_utf8(bench, mode):
+    plain = bench.letter("plain")
+    utf8 = plain.replace(b"Subject: ", "Subject: grüßt ".encode())
+    latin = plain.replace(b"Subject: ", "Subject: grüßt ".encode("latin-1"))
+    part = plain.replace(b"octet-stream", 'octet-stream; name="grüßt"'.encode())
+    bench.deliver(plain, utf8, latin, part)
+    for mode in ("ASCII", "UTF8"):
+        session = poplib.POP3("localhost", bench.port("pop3"), timeout=30)
+        if mode == "UTF8":
+            session.utf8()
+        session.user(bench.account)
+        session.pass_(PASSWORD)
+        for number, letter in enumerate((plain, utf8, latin, part), 1):
+            for answer in (lambda n: session.retr(n)[1], lambda n: session.top(n, 1000)[1]):
+                try:
+                    expect((b"\r\n".join(answer(number)) + b"\r\n").endswith(letter), f"message {number} in {mode} mode")
+                    expect(mode == "UTF8" or letter not in (utf8, part), f"message {number} is sent raw")
+                except poplib.error_proto as refused:
+                    expect(mode == "ASCII" and letter in (utf8, part), f"message {number} in {mode} mode: {refused}")
+                    expect(b"-ERR [UTF8] " in refused.args[0], f"{refused}")
+        session.quit()
+
+
 @case("Perl Mail::IMAPClient")
 def mail_imapclient(bench, mode):
     first, second = delivered(bench, "one", "two")

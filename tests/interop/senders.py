@@ -1,4 +1,5 @@
 """Clients that send: what arrives is compared octet by octet with what they were given."""
+import email
 import smtplib
 import ssl
 
@@ -115,3 +116,52 @@ def python_smtplib(bench, mode):
             expect(refused.recipients["somebody@elsewhere.test"][0] == 550, "a remote recipient is not refused with 550")
     for stored in bench.expect_stored(first, second, large):
         expect(TRACE.match(stored).group(0).count(b"Received: ") == 1, "not one Received field")
+
+
+def binary_letter(bench, octets):
+    """Two parts, the second one these octets in binary coding."""
+    return (f"Message-ID: <binary.{bench.name}@interop.test>\r\nFrom: <{bench.account}>\r\nTo: <{bench.account}>\r\n"
+            "Date: Sat, 21 Nov 2026 10:00:00 +0000\r\nSubject: binary\r\nMIME-Version: 1.0\r\n"
+            "Content-Type: multipart/mixed; boundary=\"=_1\"\r\nContent-Transfer-Encoding: binary\r\n\r\n--=_1\r\n\r\ntext\r\n"
+            "--=_1\r\nContent-Type: application/octet-stream\r\nContent-Transfer-Encoding: binary\r\n\r\n"
+            ).encode() + octets + b"\r\n--=_1--\r\n"
+
+
+@case("Python, a binary part by BDAT and by literal8")
+def python_binary(bench, mode):
+    octets = bytes(range(256)) * 2000 + b"\r\r\n\n\r\n\r\n--=_\n.\r\n.\r\n\0\r"
+    letter = binary_letter(bench, octets)
+    context = ssl.create_default_context(cafile=bench.certificate)
+    port = bench.port("submission", mode)
+    session = smtplib.SMTP_SSL("localhost", port, timeout=30, context=context) if mode == "implicit TLS" else smtplib.SMTP("localhost", port, timeout=30)
+    with session:
+        if mode == "STARTTLS":
+            session.starttls(context=context)
+        session.login(bench.account, PASSWORD)
+        expect(session.docmd("MAIL", f"FROM:<{bench.account}> BODY=BINARYMIME")[0] == 250, "BODY=BINARYMIME is refused")
+        expect(session.docmd("RCPT", f"TO:<{bench.account}>")[0] == 250, "RCPT is refused")
+        for at in range(0, len(letter), 99_991):
+            chunk = letter[at:at + 99_991]
+            session.send(f"BDAT {len(chunk)}{' LAST' if at + len(chunk) == len(letter) else ''}\r\n".encode() + chunk)
+            code, text = session.getreply()
+            expect(code == 250, f"BDAT: {code} {text}")
+    reader = bench.imap()
+    reader.command("APPEND INBOX ~", letter)
+    reader.command("SELECT INBOX")
+    untagged, _ = reader.command("UID FETCH 1:* (BINARY.PEEK[2] BINARY.SIZE[2] RFC822.SIZE BODY.PEEK[])")
+    found = list(reader.fetched(untagged))
+    reader.close()
+    expect(len(found) == 2, f"{len(found)} messages, wanted 2")
+    for number, items in enumerate(found, 1):
+        expect_equal(items[b"BINARY[2]"], octets, f"BINARY[2] of message {number}")
+        expect(int(items[b"BINARY.SIZE[2]"]) == len(octets), f"BINARY.SIZE[2] of message {number}")
+        whole = items[b"BODY[]"]
+        expect(int(items[b"RFC822.SIZE"]) == len(whole), f"RFC822.SIZE of message {number}")
+        expect(b"\0" not in whole, "NUL in a literal")
+        parts = email.message_from_bytes(whole).get_payload()
+        expect_equal(parts[1].get_payload(decode=True), octets, f"the part in BODY[] of message {number}")
+        drop = bench.pop3()
+        expect_equal(drop.command(f"LIST {number}"), b"+OK %d %d" % (number, len(whole)), "LIST")
+        drop.command(f"RETR {number}")
+        expect_equal(b"\r\n".join(drop.many()) + b"\r\n", whole, f"RETR of message {number}")
+        drop.close()
