@@ -210,9 +210,11 @@ void Account::dispatch(std::shared_ptr<CommitPart> part, store::Batch batch, Don
 void Account::send(std::shared_ptr<CommitPart> part, store::Batch batch, Done<> done) {
   if (part->modseq != 0) return dispatch(std::move(part), std::move(batch), std::move(done));
   if (pending_.empty()) return done({});
-  // What made it unnecessary may not be durable yet; a delivery that is refused was no part of that.
-  pending_.back()->after.push_back([done = std::move(done)](const Result<>& end) mutable {
-    done(!end && end.error().is(store::kStoreFull) ? Result<>() : end);
+  // What made it unnecessary may not be durable yet, and is not if the account has become stale; a delivery that is
+  // refused was no part of that.
+  pending_.back()->after.push_back([this, done = std::move(done)](const Result<>& end) mutable {
+    if (!stale()) return done({});
+    done(end ? Result<>(fail(store::kStopped, "a change before this one was refused")) : end);
   });
 }
 
@@ -246,10 +248,10 @@ void Account::completed(CommitPart& part, const Result<store::CommitInfo>& resul
     pending_.pop_front();
     if (result)
       show(part);
-    else if (result.error().is(store::kStoreFull))
+    else if (part.only_adds && !result.error().is(store::kStopped))
       forget_threads(part);
     else
-      stale_ = true;
+      stale_ = true;  // shares, names and what else was changed for it are not as in the store
   }
   if (result) wake(part);
 }

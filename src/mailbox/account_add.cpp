@@ -140,6 +140,7 @@ void Account::begin_append(MailboxId id, const std::vector<AppendItem>& items, c
   const std::lock_guard lock(mutex_);
   store::Batch batch;
   auto part = std::make_shared<CommitPart>();
+  part->only_adds = true;
   auto outcome = [&]() -> Result<AppendResult> {
     Mailbox& mailbox = *TRY(writable(id));
     std::uint64_t octets = 0;

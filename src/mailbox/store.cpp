@@ -131,6 +131,7 @@ void Store::enqueue(Delivery& delivery, const std::vector<Recipient>& recipients
     if (!account) continue;
     auto part = std::make_shared<CommitPart>();
     part->account = recipients[i].account;
+    part->only_adds = true;
     results[i] =
         account->add_delivery(delivery.recipients[i], *delivery.content, recipients[i].hits, now, body, batch, *part);
     if (!results[i]) continue;

@@ -76,7 +76,19 @@ bool Engine::commit_group() {
   Result<> outcome;
   if (builder_.batches() > 0) outcome = write_group();
   complete(outcome);
+  if (!outcome) refuse_waiting(outcome.error());
   return true;
+}
+
+/// Refuses what was enqueued by somebody who could not know yet that a batch before it had failed.
+void Engine::refuse_waiting(const Error& error) {
+  for (std::size_t left = queue_.size(); left > 0; left -= std::min(left, waiting_.size())) {
+    waiting_.clear();
+    taken_.clear();
+    queue_.take(UINT64_MAX, waiting_);
+    for (Completion* completion : waiting_) taken_.emplace_back(completion, error);
+    complete({});
+  }
 }
 
 Result<> Engine::write_group() {

@@ -69,6 +69,7 @@ class Engine final : public Tablet {
   Result<> make_room(std::uint64_t length);
   Result<> put_group(const GroupHeader& header);
   void complete(const Result<>& outcome);
+  void refuse_waiting(const Error& error);
   void stop(const Error& error);
 
   Result<> load_state_from_image();

@@ -426,4 +426,32 @@ TEST_CASE("operations are read until one is malformed: cut short, of no kind, or
   CHECK_FALSE(whole("\2\3a"));
 }
 
+TEST_CASE("what was enqueued behind a batch that a full disk refused is refused, too, though there is room again") {
+  Store store(kKinds[0]);
+  store.options.group_size_max = 1;  // each batch is a group
+  store.options.segment_size = 64u << 10;
+  Tablet& tablet = store.open();
+  struct Emptied final : Completion {
+    void completed(Result<CommitInfo> outcome) noexcept override {
+      result = std::move(outcome);
+      disk->capacity = UINT64_MAX;
+    }
+    MemoryDisk* disk = nullptr;
+    std::optional<Result<CommitInfo>> result;
+  } first;
+  first.disk = store.disk.get();
+  Waiter second;
+  store.disk->capacity = 1;
+  tablet.enqueue(putting("k1", std::string(100'000, 'x')), first);
+  tablet.enqueue(putting("k2", "built on the first"), second);
+  while (tablet.commit_waiting()) {
+  }
+  REQUIRE(first.result.has_value());
+  CHECK(first.result->error().is(kStoreFull));
+  REQUIRE(second.result.has_value());
+  CHECK(second.result->error().is(kStoreFull));
+  CHECK(tablet.commit_and_wait(putting("k3", "later")).has_value());
+  CHECK(value_of(tablet, "k2") == "absent");
+}
+
 }  // namespace angarium::store

@@ -1,0 +1,139 @@
+// A change that the store refuses leaves nothing behind: what comes later sees what is durable.
+#include <thread>
+
+#include "mailbox/limits.h"
+#include "mailbox/test_world.h"
+#include "support/test.h"
+
+using namespace angarium;
+using namespace angarium::mailbox;
+using namespace angarium::mailbox::test;
+
+namespace {
+
+/// Passes all on, but for batches as long as the disk is full.
+class FullTablet final : public store::Tablet {
+ public:
+  explicit FullTablet(store::Tablet& inner) : inner_(inner) {}
+  void enqueue(store::Batch batch, store::Completion& completion) override {
+    if (!full) return inner_.enqueue(std::move(batch), completion);
+    // Who enqueues holds the account's mutex: the answer comes from another thread, as a committer's does.
+    refusing_ = std::jthread([&completion] { completion.completed(fail(store::kStoreFull, "the disk is full")); });
+  }
+  bool commit_waiting() override { return inner_.commit_waiting(); }
+  Result<std::optional<std::string>> get(std::string_view key, store::Reading reading) override {
+    return inner_.get(key, reading);
+  }
+  Result<std::vector<std::optional<std::string>>> multi_get(std::span<const std::string_view> keys,
+                                                            store::Reading reading) override {
+    return inner_.multi_get(keys, reading);
+  }
+  Result<> scan(std::string_view from, std::string_view to, const store::ScanOptions& options,
+                const store::Visitor& visitor, store::Reading reading) override {
+    return inner_.scan(from, to, options, visitor, reading);
+  }
+  store::ReadView view() override { return inner_.view(); }
+  [[nodiscard]] std::uint64_t sequence() const override { return inner_.sequence(); }
+  Result<> read_body(const store::BodyRef& ref, std::uint64_t offset, std::span<char> into, store::Tier tier) override {
+    return inner_.read_body(ref, offset, into, tier);
+  }
+  Result<std::unique_ptr<store::BodyWriter>> open_body() override { return inner_.open_body(); }
+  [[nodiscard]] bool accepting() const override { return inner_.accepting(); }
+  [[nodiscard]] bool running() const override { return inner_.running(); }
+  store::Stats stats() override { return inner_.stats(); }
+  Result<> flush() override { return inner_.flush(); }
+  Result<> snapshot(const std::string& directory) override { return inner_.snapshot(directory); }
+  Result<store::VerifyReport> verify(const store::Progress& progress) override { return inner_.verify(progress); }
+  Result<store::SweepReport> sweep(const store::SweepOptions& options) override { return inner_.sweep(options); }
+  Result<> write_image() override { return inner_.write_image(); }
+
+  bool full = false;
+
+ private:
+  store::Tablet& inner_;
+  std::jthread refusing_;
+};
+
+struct Refusals : Ready {
+  Refusals() {
+    mail.reset();
+    store = MailboxStore::make(full, pool, {.clock = &loop.clock()});
+    again_loaded();
+  }
+  ~Refusals() { store.reset(); }
+  Refusals(const Refusals&) = delete;
+  Refusals& operator=(const Refusals&) = delete;
+  void again_loaded() {
+    mail.reset();
+    mail = account(kAlice);
+  }
+  template <class T>
+  void refused(io::Task<Result<T>> task) {
+    full.full = true;
+    Result<T> result = run(std::move(task));
+    full.full = false;
+    REQUIRE(!result.has_value());
+    CHECK(result.error().is(store::kStoreFull));
+    again_loaded();
+  }
+
+  FullTablet full{*tablet};
+};
+
+}  // namespace
+
+TEST_CASE("an EXPUNGE refused on a full disk and given again leaves the copy in another mailbox") {
+  Refusals world;
+  const Delivered precious = world.deliver(kAlice, text(1));
+  world.must(world.mail->copy(world.inbox, UidSet::all(), world.id("Archive")));
+  world.refused(world.mail->expunge(world.inbox, UidSet::all(), ExpungeOnly::any));
+  CHECK(world.view(world.inbox)->size() == 1);
+  CHECK(world.must(world.mail->expunge(world.inbox, UidSet::all(), ExpungeOnly::any)).expunged.count() == 1);
+  CHECK(verify_mail(*world.tablet)->damage.empty());
+  world.loop.advance(std::chrono::hours(2));
+  world.must(world.store->tidy());
+  CHECK(world.view(world.id("Archive"))->size() == 1);
+  CHECK(world.octets(*world.mail, precious.email).ends_with("body 1\r\n"));
+}
+
+TEST_CASE("a COPY or MOVE refused on a full disk counts for nothing") {
+  Refusals world;
+  world.deliver(kAlice, text(1));
+  world.refused(world.mail->copy(world.inbox, UidSet::all(), world.id("Archive")));
+  world.refused(world.mail->move(world.inbox, UidSet::all(), world.id("Archive")));
+  CHECK(world.view(world.id("Archive"))->empty());
+  CHECK(world.must(world.mail->expunge(world.inbox, UidSet::all(), ExpungeOnly::any)).expunged.count() == 1);
+  CHECK(verify_mail(*world.tablet)->damage.empty());
+  CHECK(world.mail->quota().messages == 0);
+}
+
+TEST_CASE("CREATE, RENAME and DELETE refused on a full disk can be given again") {
+  Refusals world;
+  world.refused(world.mail->create("new", SpecialUse::none));
+  CHECK(!world.mail->listing()->find("new"));
+  world.must(world.mail->create("new", SpecialUse::none));
+  CHECK(world.mail->listing()->find("new"));
+  world.refused(world.mail->rename("new", "other"));
+  CHECK(!world.mail->listing()->find("other"));
+  world.must(world.mail->rename("new", "other"));
+  world.refused(world.mail->remove("other"));
+  CHECK(world.mail->listing()->find("other"));
+  world.must(world.mail->remove("other"));
+  CHECK(!world.mail->listing()->find("other"));
+  CHECK(verify_mail(*world.tablet)->damage.empty());
+}
+
+TEST_CASE("a delivery refused on a full disk leaves the account in use") {
+  Refusals world;
+  const AccountMailPtr same = world.mail;
+  world.full.full = true;
+  Delivery delivery;
+  delivery.content = make_content(text(1));
+  delivery.recipients.push_back({.account = kAlice, .prepended = {}, .targets = {DeliveryTarget{}}});
+  CHECK(world.run(world.store->deliver(std::move(delivery))).error().is(store::kStoreFull));
+  world.full.full = false;
+  CHECK(world.account(kAlice) == same);
+  world.deliver(kAlice, text(2));
+  CHECK(world.view(world.inbox)->size() == 1);
+  CHECK(verify_mail(*world.tablet)->damage.empty());
+}
