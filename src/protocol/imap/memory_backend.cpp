@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/text.h"
+#include "message/binary_parts.h"
 #include "message/imap_text.h"
 #include "protocol/imap/mailbox_name.h"
 #include "protocol/imap/memory_mailbox.h"
@@ -129,6 +130,15 @@ Result<AppendOutcome> arrive(MemoryAccountState& account, MemoryMailboxState& ma
   return outcome;
 }
 
+/// What came by literal8, in a form that every reader may have (RFC 3516 §4.3).
+Result<std::string> without_binary_parts(std::string_view octets) {
+  message::BinaryPartsWriter writer;
+  std::string rewritten;
+  TRY(writer.feed(octets, rewritten));
+  TRY(writer.finish(rewritten));
+  return rewritten;
+}
+
 // ---- Account --------------------------------------------------------------------------------------------------------
 
 class MemoryAppend : public Append {
@@ -157,6 +167,7 @@ class MemoryAppend : public Append {
     if (mailbox_->deleted) co_return fail(kTryCreate, "The mailbox was deleted");
     std::vector<Arrival> arrivals;
     for (std::size_t i = 0; i < messages_.size(); ++i) {
+      if (messages_[i].form != AppendMessage::Form::plain) bodies_[i] = CO_TRY(without_binary_parts(bodies_[i]));
       arrivals.push_back({.email = account_->keep(std::move(bodies_[i])),
                           .flags = messages_[i].flags,
                           .date = messages_[i].internal_date.value_or(account_->now)});
