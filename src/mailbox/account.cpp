@@ -19,6 +19,7 @@ class WatchBody final : public Watch {
     account_->watches_.erase(this);
   }
   bool take() override { return dirty_.exchange(false, std::memory_order_acq_rel); }
+  [[nodiscard]] MailboxId mailbox() const { return mailbox_; }
 
   /// The watch mutex is held.
   void tell(const CommitPart& part) {
@@ -101,6 +102,7 @@ Result<Status> Account::status(MailboxId mailbox) const {
                 .messages = static_cast<std::uint64_t>(shown.tally.messages),
                 .unseen = static_cast<std::uint64_t>(shown.tally.unseen),
                 .deleted = static_cast<std::uint64_t>(shown.tally.deleted),
+                .recent = found->recent,
                 .octets = static_cast<std::uint64_t>(shown.tally.octets)};
 }
 
@@ -184,6 +186,7 @@ Uid Account::take_recent(MailboxId mailbox) {
   const std::lock_guard lock(mutex_);
   auto found = find(mailbox);
   if (!found) return 1;
+  (*found)->recent = 0;
   return std::exchange((*found)->recent_from, (*found)->shown.uid_next);
 }
 
@@ -225,6 +228,10 @@ void Account::show(CommitPart& part) {
     Mailbox& mailbox = *at->second;
     mailbox.shown.merge(change.counters);
     used_ += change.counters.tally;
+    mailbox.recent += change.delta->added.size();
+    for (const UidRange range : change.delta->removed.ranges())
+      if (range.last >= mailbox.recent_from)
+        mailbox.recent -= range.last - std::max(range.first, mailbox.recent_from) + 1;
     if (!mailbox.keywords_pending.empty()) {
       mailbox.keywords_pending.erase(change.delta->change.keywords);
       for (const NewEntry& added : change.delta->added) mailbox.keywords_pending.erase(added.keywords);
@@ -263,9 +270,15 @@ void Account::wake(const CommitPart& part) {
 
 bool Account::settle(Moment before) {
   const std::lock_guard lock(mutex_);
+  std::unordered_set<MailboxId> watched;
+  {
+    const std::lock_guard watch_lock(watch_mutex_);
+    for (const WatchBody* const watch : watches_) watched.insert(watch->mailbox());
+  }
   for (const auto& [id, mailbox] : mailboxes_) {
-    // Somebody's view keeps its blocks alive, not the draft.
-    if (!mailbox->loaded || mailbox->used > before || mailbox->published.use_count() > 1) continue;
+    // Somebody's view keeps its blocks alive, not the draft; who watches asks for the next view without waiting.
+    if (!mailbox->loaded || mailbox->used > before || mailbox->published.use_count() > 1 || watched.contains(id))
+      continue;
     const auto part_of = [&](const auto& part) {
       return std::any_of(part->messages.begin(), part->messages.end(), [&](const auto& m) { return m.mailbox == id; });
     };

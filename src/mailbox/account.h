@@ -47,6 +47,7 @@ class Account final : public AccountMail, public std::enable_shared_from_this<Ac
   Quota quota() const override;
   Modseq modseq() const override;
   Result<> may_accept(std::uint64_t octets, std::uint64_t messages) const override;
+  Result<> may_flag(MailboxId mailbox, const FlagNames& flags) const override;
   ViewPtr view_now(MailboxId mailbox) override;
   std::unique_ptr<Watch> watch(MailboxId mailbox, WakeHook hook) override;
   Uid take_recent(MailboxId mailbox) override;
@@ -107,7 +108,6 @@ class Account final : public AccountMail, public std::enable_shared_from_this<Ac
     bool doomed = false;  ///< its deletion is pending
     std::string head_name;
     bool head_selectable = true;
-    std::uint32_t head_uid_validity = 1;
     MailboxCounters shown;
     Uid head_uid_next = 1;
     std::shared_ptr<const KeywordTable> keywords = std::make_shared<const KeywordTable>();  ///< of the head
@@ -121,6 +121,7 @@ class Account final : public AccountMail, public std::enable_shared_from_this<Ac
     std::uint64_t version = 1;
     Moment used;
     Uid recent_from = 1;
+    std::uint64_t recent = 0;  ///< messages from there on
   };
   class LoadGuard;
 
@@ -159,7 +160,15 @@ class Account final : public AccountMail, public std::enable_shared_from_this<Ac
   Modseq next_modseq(store::Batch& batch);
   MailboxCounters merge_counters(const Mailbox& mailbox, Modseq modseq, const Tally& tally, store::Batch& batch);
   void put_change(Modseq modseq, std::vector<Change> items, store::Batch& batch);
-  Result<KeywordSet> resolve(Mailbox& mailbox, const FlagNames& names, Unknown unknown, store::Batch& batch);
+  /// By the keywords of `table`, which gets those that are new; the mailbox has them after keep_keywords().
+  /// kBadKeyword, kTooMany.
+  static Result<KeywordSet> resolve(std::shared_ptr<const KeywordTable>& table, const FlagNames& names,
+                                    Unknown unknown);
+  /// The batch uses these keywords of the table: new ones are the mailbox's from now on.
+  void keep_keywords(Mailbox& mailbox, std::shared_ptr<const KeywordTable> table, const KeywordSet& used,
+                     store::Batch& batch);
+  /// Gives the places of keywords that no message has to others, once a mailbox has many.
+  void free_keywords(Mailbox& mailbox);
   /// One mailbox less for each; those in none go to their grave.
   void forget_emails(const std::vector<EmailId>& emails, Modseq modseq, store::Batch& batch);
   void remove_messages(Mailbox& mailbox, const UidSet& removed, std::vector<EmailId> emails, const Tally& tally,
@@ -221,6 +230,7 @@ class Account final : public AccountMail, public std::enable_shared_from_this<Ac
   [[nodiscard]] bool has_inferiors(std::string_view name) const;
   Result<> make_superiors(std::string_view name, Tree& tree);
   Mailbox& make_mailbox(std::string name, SpecialUse use, Tree& tree);
+  void drop_place(Mailbox& place, Tree& tree);
   void put_mailbox(const Mailbox& mailbox, store::Batch& batch) const;
   void put_subscription(const std::string& name, Tree& tree);
   std::uint32_t next_uid_validity();

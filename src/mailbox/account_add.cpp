@@ -148,8 +148,11 @@ void Account::begin_append(MailboxId id, const std::vector<AppendItem>& items, c
     TRY(check_room(octets, items.size(), OverQuota::refuse));
     TRY(check_space(mailbox, items.size()));
     std::vector<NewEntry> entries;
+    std::shared_ptr<const KeywordTable> table = mailbox.keywords;
+    KeywordSet used;
     for (const AppendItem& item : items) {
-      const KeywordSet keywords = TRY(resolve(mailbox, item.flags, Unknown::add, batch));
+      const KeywordSet keywords = TRY(resolve(table, item.flags, Unknown::add));
+      used.insert(keywords);
       std::optional<std::size_t> body;
       const std::int64_t received = item.received.value_or(around_.clock.wall()).seconds();
       auto [entry, thread] = put_email({*item.content, {}, received, hits[entries.size()]}, body, batch, *part);
@@ -158,6 +161,7 @@ void Account::begin_append(MailboxId id, const std::vector<AppendItem>& items, c
       entries.push_back(std::move(entry));
     }
     if (batch.metadata_size() > store::kBatchMetadataMax / 2) return fail(kTooMany, "too many messages at once");
+    keep_keywords(mailbox, std::move(table), used, batch);
     part->modseq = next_modseq(batch);
     std::vector<Change> changes;
     AppendResult result{.uid_validity = mailbox.info.uid_validity, .uids = {}, .modseq = part->modseq};
@@ -233,16 +237,20 @@ Result<> Account::copy_messages(Mailbox& from, const UidSet& uids, Mailbox& to, 
     TRY(check_room(static_cast<std::uint64_t>(tally.octets), entries.size(), OverQuota::refuse));
   }
   std::vector<std::optional<KeywordSet>> meaning(from.keywords->size());
+  std::shared_ptr<const KeywordTable> table = to.keywords;
+  KeywordSet used;
   for (NewEntry& entry : entries) {
     KeywordSet mapped;
     Result<> outcome_of_keywords;
     entry.keywords.for_each([&](std::uint16_t index) {
       if (!meaning[index] && outcome_of_keywords) {
-        auto set = resolve(to, {.keywords = {from.keywords->name(index)}}, Unknown::add, batch);
-        if (set)
+        auto set = resolve(table, {.keywords = {from.keywords->name(index)}}, Unknown::add);
+        if (set) {
+          used.insert(*set);
           meaning[index] = *std::move(set);
-        else
+        } else {
           outcome_of_keywords = std::unexpected(std::move(set).error());
+        }
       }
       if (meaning[index]) mapped.insert(*meaning[index]);
     });
@@ -252,6 +260,7 @@ Result<> Account::copy_messages(Mailbox& from, const UidSet& uids, Mailbox& to, 
     entry.entry.spilled = 0;
   }
   TRY(check_space(to, entries.size()));
+  keep_keywords(to, std::move(table), used, batch);
   if (part.modseq == 0) part.modseq = next_modseq(batch);
   outcome.result.modseq = part.modseq;
   if (copying == Copying::copy) {
@@ -342,7 +351,11 @@ Result<Delivered> Account::add_delivery(const DeliveryRecipient& recipient, cons
     NewEntry added = entry;
     added.entry.flag_bits = target->flags.system;
     // Too many keywords are no reason to refuse mail.
-    if (auto keywords = resolve(*mailbox, target->flags, Unknown::add, batch)) added.keywords = *std::move(keywords);
+    std::shared_ptr<const KeywordTable> table = mailbox->keywords;
+    if (auto keywords = resolve(table, target->flags, Unknown::add)) {
+      keep_keywords(*mailbox, std::move(table), *keywords, batch);
+      added.keywords = *std::move(keywords);
+    }
     const UidSet uids = add_messages(*mailbox, {std::move(added)}, changes, batch, part);
     if (result.uid == 0) result.uid = uids.ranges().front().first;
   }

@@ -69,26 +69,58 @@ void Account::put_change(Modseq modseq, std::vector<Change> items, store::Batch&
   batch.put(change_key(id_, modseq), ChangeRecord{std::move(items)}.encode());
 }
 
-Result<KeywordSet> Account::resolve(Mailbox& mailbox, const FlagNames& names, Unknown unknown, store::Batch& batch) {
+Result<KeywordSet> Account::resolve(std::shared_ptr<const KeywordTable>& table, const FlagNames& names,
+                                    Unknown unknown) {
   KeywordSet set;
   for (const std::string& name : names.keywords) {
-    auto index = mailbox.keywords->find(name);
+    auto index = table->find(name);
     if (!index) {
       if (unknown == Unknown::skip) continue;
       if (!valid_keyword(name)) return fail(kBadKeyword, "this is no keyword");
-      if (mailbox.keywords->size() >= kKeywordsMax) return fail(kTooMany, "the mailbox has too many keywords");
-      auto table = std::make_shared<KeywordTable>(*mailbox.keywords);
-      index = static_cast<std::uint16_t>(table->size());
-      table->set(*index, name);
-      mailbox.keywords = std::move(table);
-      mailbox.keywords_pending.insert(*index);
+      index = table->vacancy();
+      if (!index) return fail(kTooMany, "the mailbox has too many keywords");
+      auto wider = std::make_shared<KeywordTable>(*table);
+      wider->set(*index, name);
+      table = std::move(wider);
     }
     set.insert(*index);
-    // Its definition may be in a batch that is still on its way and may fail.
-    if (mailbox.keywords_pending.contains(*index))
-      batch.put(keyword_key(id_, mailbox.info.id, *index), mailbox.keywords->name(*index));
   }
   return set;
+}
+
+void Account::keep_keywords(Mailbox& mailbox, std::shared_ptr<const KeywordTable> table, const KeywordSet& used,
+                            store::Batch& batch) {
+  const std::shared_ptr<const KeywordTable> before = std::exchange(mailbox.keywords, std::move(table));
+  used.for_each([&](std::uint16_t index) {
+    if (index >= before->size() || before->name(index).empty()) mailbox.keywords_pending.insert(index);
+    // Its definition may be in a batch that is still on its way and may fail.
+    if (mailbox.keywords_pending.contains(index))
+      batch.put(keyword_key(id_, mailbox.info.id, index), mailbox.keywords->name(index));
+  });
+}
+
+Result<> Account::may_flag(MailboxId mailbox, const FlagNames& flags) const {
+  const std::lock_guard lock(mutex_);
+  std::shared_ptr<const KeywordTable> table = TRY(find(mailbox))->keywords;
+  TRY(resolve(table, flags, Unknown::add));
+  return {};
+}
+
+void Account::free_keywords(Mailbox& mailbox) {
+  if (mailbox.keywords->size() <= kKeywordsMax / 2) return;
+  KeywordSet used = mailbox.keywords_pending;
+  mailbox.draft.for_each(UidSet::all(), [&](const Entry& entry) { used.insert(mailbox.draft.keywords_of(entry)); });
+  for (const auto& part : pending_) {
+    for (const auto& change : part->messages) {
+      if (change.mailbox != mailbox.info.id) continue;
+      used.insert(change.delta->change.keywords);
+      for (const NewEntry& added : change.delta->added) used.insert(added.keywords);
+    }
+  }
+  auto table = std::make_shared<KeywordTable>(*mailbox.keywords);
+  for (std::size_t i = 0; i < table->size(); ++i)
+    if (const auto index = static_cast<std::uint16_t>(i); !used.contains(index)) table->set(index, {});
+  mailbox.keywords = std::move(table);
 }
 
 void Account::begin_flags(MailboxId id, const UidSet& uids, const FlagRequest& request, const FlagOptions& options,
@@ -100,7 +132,8 @@ void Account::begin_flags(MailboxId id, const UidSet& uids, const FlagRequest& r
   if (!mailbox.loaded) return done(fail(kWouldBlock, "the view is not in memory"));
   store::Batch batch;
   const Unknown unknown = request.mode == FlagMode::remove ? Unknown::skip : Unknown::add;
-  auto keywords = resolve(mailbox, request.flags, unknown, batch);
+  std::shared_ptr<const KeywordTable> table = mailbox.keywords;
+  auto keywords = resolve(table, request.flags, unknown);
   if (!keywords) return done(std::unexpected(std::move(keywords).error()));
 
   auto delta = std::make_shared<Delta>();
@@ -134,6 +167,7 @@ void Account::begin_flags(MailboxId id, const UidSet& uids, const FlagRequest& r
 
   auto part = std::make_shared<CommitPart>();
   if (!delta->changed.empty()) {
+    keep_keywords(mailbox, std::move(table), delta->change.keywords, batch);
     part->modseq = delta->modseq = next_modseq(batch);
     for_each_block(delta->changed, [&](std::uint32_t number, std::span<const UidRange> ranges) {
       batch.merge(block_key(id_, id, number), change_operand(delta->change, ranges, delta->modseq));

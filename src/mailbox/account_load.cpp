@@ -40,7 +40,6 @@ Result<> Account::read_mailboxes() {
                                   .selectable = record.selectable};
                  mailbox->head_name = record.name;
                  mailbox->head_selectable = record.selectable;
-                 mailbox->head_uid_validity = record.uid_validity;
                  head_names_.emplace(record.name, mailbox.get());
                  mailboxes_.emplace(mailbox->info.id, std::move(mailbox));
                  return {};
@@ -51,6 +50,9 @@ Result<> Account::read_mailboxes() {
                     const std::uint64_t index = key_number(key, kAfterMailbox, 2);
                     if (at == mailboxes_.end() || index >= kKeywordsMax)
                       return fail(kDamaged, "a keyword belongs to no mailbox");
+                    // A name at a second place is what is left of a keyword that nobody used any more: the place was
+                    // free, and the name came back to a lower one.
+                    if (at->second->keywords->find(value)) return {};
                     auto table = std::make_shared<KeywordTable>(*at->second->keywords);
                     table->set(static_cast<std::uint16_t>(index), value);
                     at->second->keywords = std::move(table);
@@ -139,6 +141,7 @@ class Account::LoadGuard {
     for (const auto& delta : mailbox.backlog) draft.apply(*delta);
     mailbox.draft = std::move(draft);
     mailbox.loaded = true;
+    account_->free_keywords(mailbox);
     mailbox.used = account_->around_.clock.now();
     ++mailbox.version;
   }

@@ -9,8 +9,8 @@ namespace angarium::mailbox {
 
 void Account::put_mailbox(const Mailbox& mailbox, store::Batch& batch) const {
   const MailboxRecord record{.name = mailbox.head_name,
-                             .uid_validity = mailbox.head_uid_validity,
-                             .use = mailbox.info.use,
+                             .uid_validity = mailbox.info.uid_validity,
+                             .use = mailbox.head_selectable ? mailbox.info.use : SpecialUse::none,
                              .selectable = mailbox.head_selectable};
   batch.put(mailbox_key(id_, mailbox.info.id), record.encode());
 }
@@ -41,7 +41,7 @@ Account::Mailbox& Account::make_mailbox(std::string name, SpecialUse use, Tree& 
   mailbox.visible = false;
   mailbox.info.id = head_.mailbox_next++;
   mailbox.info.name = mailbox.head_name = std::move(name);
-  mailbox.info.uid_validity = mailbox.head_uid_validity = next_uid_validity();
+  mailbox.info.uid_validity = next_uid_validity();
   mailbox.info.use = use;
   mailbox.shown.modseq = tree.part->modseq;
   mailbox.loaded = true;  // it is empty
@@ -84,33 +84,25 @@ Result<Account::Mailbox*> Account::create_in(const std::string& given, SpecialUs
   if (mailbox && mailbox->head_selectable) return fail(kMailboxExists, "there is a mailbox of that name");
   if (use != SpecialUse::none)
     for (const auto& [id, other] : mailboxes_)
-      if (!other->doomed && other->info.use == use) return fail(kUseTaken, "another mailbox has that special use");
+      if (!other->doomed && other->head_selectable && other->info.use == use)
+        return fail(kUseTaken, "another mailbox has that special use");
   // Nothing is refused once numbers were given out.
   if (!mailbox && mailboxes_.size() >= kMailboxesMax - kDepthMax)
     return fail(kTooMany, "the account has too many mailboxes");
   tree.part->modseq = next_modseq(tree.batch);
   TRY(make_superiors(name, tree));
-  if (!mailbox) return &make_mailbox(name, use, tree);
-  // A name that was only a place in the hierarchy holds messages from now on; it has none, so that it counts as loaded.
-  mailbox->head_selectable = true;
-  mailbox->head_uid_validity = next_uid_validity();
-  mailbox->head_uid_next = 1;
-  mailbox->used = around_.clock.now();
-  if (!mailbox->info.selectable) {
-    mailbox->draft = Draft();
-    mailbox->loaded = true;
-  }
-  put_mailbox(*mailbox, tree.batch);
-  merge_counters(*mailbox, tree.part->modseq, {}, tree.batch);
-  tree.changes.push_back({.kind = Change::Kind::mailbox, .mailbox = mailbox->info.id});
-  tree.effects.push_back([mailbox, modseq = tree.part->modseq] {
-    mailbox->info.selectable = true;
-    mailbox->info.uid_validity = mailbox->head_uid_validity;
-    mailbox->recent_from = 1;
-    mailbox->shown.modseq = std::max(mailbox->shown.modseq, modseq);
-    mailbox->loaded = true;
-  });
-  return mailbox;
+  if (mailbox) drop_place(*mailbox, tree);
+  return &make_mailbox(name, use, tree);
+}
+
+/// A name that was only a place in the hierarchy makes room for a mailbox of another id: MAILBOXID is never used again
+/// (RFC 8474 §4), and who has the deleted mailbox selected must not go on in the new one.
+void Account::drop_place(Mailbox& place, Tree& tree) {
+  place.doomed = true;
+  head_names_.erase(place.head_name);
+  tree.batch.erase(mailbox_key(id_, place.info.id));
+  tree.changes.push_back({.kind = Change::Kind::mailbox, .mailbox = place.info.id});
+  tree.effects.push_back([this, id = place.info.id] { mailboxes_.erase(id); });
 }
 
 void Account::begin_create(const std::string& given, SpecialUse use, Done<MailboxInfo> done) {
@@ -119,8 +111,6 @@ void Account::begin_create(const std::string& given, SpecialUse use, Done<Mailbo
   auto made = create_in(given, use, tree);
   if (!made) return done(std::unexpected(std::move(made).error()));
   MailboxInfo info = (*made)->info;
-  info.selectable = true;
-  info.uid_validity = (*made)->head_uid_validity;
   send_tree(std::move(tree), answer(std::move(done), std::move(info)));
 }
 
@@ -178,16 +168,17 @@ void Account::begin_remove(const std::string& given, Done<> done) {
       head_names_.erase(mailbox->head_name);
       tree.batch.erase(mailbox_key(id_, id));
     }
-    tree.effects.push_back([this, id, mailbox] {
+    tree.effects.push_back([this, id, mailbox, inferiors] {
       used_ -= mailbox->shown.tally;
       mailbox->shown = {};
       mailbox->info.selectable = false;
+      mailbox->info.use = SpecialUse::none;
       mailbox->draft = Draft();
       mailbox->published = nullptr;
       mailbox->keywords = std::make_shared<const KeywordTable>();
       mailbox->keywords_pending = {};
       ++mailbox->version;
-      if (mailbox->doomed) mailboxes_.erase(id);
+      if (!inferiors) mailboxes_.erase(id);
     });
     return {};
   }();

@@ -37,6 +37,12 @@ std::optional<std::uint16_t> KeywordTable::find(std::string_view name) const {
   return std::nullopt;
 }
 
+std::optional<std::uint16_t> KeywordTable::vacancy() const {
+  const auto gap = std::find(names_.begin(), names_.end(), std::string());
+  if (gap == names_.end() && names_.size() >= kKeywordsMax) return std::nullopt;
+  return static_cast<std::uint16_t>(gap - names_.begin());
+}
+
 void KeywordTable::set(std::uint16_t index, std::string_view name) {
   if (index >= names_.size()) names_.resize(index + std::size_t{1});
   names_[index] = name;

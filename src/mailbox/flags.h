@@ -40,14 +40,17 @@ struct KeywordSet {
   friend bool operator==(const KeywordSet&, const KeywordSet&) = default;
 };
 
-/// The keywords one mailbox has ever used, in the order they came; an index never changes its meaning.
-/// Immutable once shared. Names differ without regard to ASCII case and keep the first writer's spelling.
+/// The keywords of one mailbox, by the indexes its messages have them under. Immutable once shared; the index of a
+/// keyword that no message has any more may mean another in a later table. Names differ without regard to ASCII case
+/// and keep the first writer's spelling.
 class KeywordTable {
  public:
   [[nodiscard]] std::optional<std::uint16_t> find(std::string_view name) const;
   [[nodiscard]] const std::string& name(std::uint16_t index) const { return names_[index]; }
   [[nodiscard]] std::size_t size() const { return names_.size(); }
   [[nodiscard]] const std::vector<std::string>& names() const { return names_; }
+  /// An index for one more keyword: the first gap; nothing when there are kKeywordsMax.
+  [[nodiscard]] std::optional<std::uint16_t> vacancy() const;
   /// Sets entry `index`; gaps are filled with empty names that find() never gives.
   void set(std::uint16_t index, std::string_view name);
 

@@ -65,6 +65,7 @@ struct Status {
   std::uint64_t messages = 0;
   std::uint64_t unseen = 0;
   std::uint64_t deleted = 0;
+  std::uint64_t recent = 0;  ///< what take_recent() would claim
   std::uint64_t octets = 0;
 };
 
@@ -182,7 +183,10 @@ class AccountMail {
   [[nodiscard]] virtual Modseq modseq() const = 0;
   /// Whether so much more would be within the quota (at RCPT with SIZE, before APPEND's continuation). kOverQuota.
   [[nodiscard]] virtual Result<> may_accept(std::uint64_t octets, std::uint64_t messages = 1) const = 0;
-  /// The latest view if it is in memory, else null: then await view().
+  /// Whether messages could be added with these flags (before APPEND's continuation). kNoMailbox, kBadKeyword,
+  /// kTooMany.
+  [[nodiscard]] virtual Result<> may_flag(MailboxId mailbox, const FlagNames& flags) const = 0;
+  /// The latest view if it is in memory, else null: then await view(). It stays in memory while somebody watches it.
   [[nodiscard]] virtual ViewPtr view_now(MailboxId mailbox) = 0;
   /// Told of every visible change of this mailbox; of any mailbox and the listing with 0.
   [[nodiscard]] virtual std::unique_ptr<Watch> watch(MailboxId mailbox, WakeHook hook) = 0;

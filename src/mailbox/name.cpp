@@ -1,28 +1,12 @@
 #include "mailbox/name.h"
 
-#include <unicode/normalizer2.h>
-#include <unicode/unistr.h>
-
 #include "base/text.h"
 #include "mailbox/limits.h"
+#include "message/normal_form.h"
 
 namespace angarium::mailbox {
 
 namespace {
-
-/// Normal form C; nothing when ICU cannot.
-std::optional<std::string> normalized(std::string_view name) {
-  if (all_ascii(name)) return std::string(name);
-  UErrorCode error = U_ZERO_ERROR;
-  const icu::Normalizer2* form = icu::Normalizer2::getNFCInstance(error);
-  if (U_FAILURE(error)) return std::nullopt;
-  const auto text = icu::UnicodeString::fromUTF8(icu::StringPiece(name.data(), static_cast<std::int32_t>(name.size())));
-  const icu::UnicodeString composed = form->normalize(text, error);
-  if (U_FAILURE(error)) return std::nullopt;
-  std::string result;
-  composed.toUTF8String(result);
-  return result;
-}
 
 /// C0, DEL, C1 (U+0080-U+009F), U+2028 and U+2029 in well-formed UTF-8.
 bool has_forbidden(std::string_view name) {
@@ -58,7 +42,7 @@ Result<std::string> canonical_name(std::string_view name) {
   if (!valid_utf8(name)) return fail(kBadName, "the mailbox name is not UTF-8");
   if (has_forbidden(name)) return fail(kBadName, "the mailbox name has control characters");
   if (name.front() == '#') return fail(kBadName, "no mailbox name begins with '#'");
-  auto result = normalized(name);
+  auto result = message::normal_form_c(name);
   if (!result) return fail(kBadName, "the mailbox name has no normal form");
   if (result->size() > kNameMax) return fail(kBadName, "the mailbox name is too long");
   TRY(check_levels(*result));
