@@ -258,6 +258,68 @@ TEST_CASE("a body whose batch is still to come stays for the grace, whichever wa
   }
 }
 
+TEST_CASE("verify reads a segment to its end that is rolled while it runs") {
+  Fixture f;
+  f.open();
+  f.work(2);
+  const std::string name = segment_name(1);
+  REQUIRE(f.disk->flip(name, SegmentHeader::kSize + GroupHeader::kSize + 1, 2));
+  bool once = true;
+  auto report = f.tablet->verify([&](std::uint64_t, std::uint64_t) {
+    if (std::exchange(once, false)) f.work(60);
+  });
+  REQUIRE(report.has_value());
+  CHECK_FALSE(report->damage.empty());
+}
+
+TEST_CASE("on a full disk changes without bodies go on, and with room again mail does") {
+  Fixture f;
+  f.options.segment_size = 1u << 20;
+  f.open();
+  f.work(20);
+  std::uint64_t used = 0;
+  for (const FileEntry& file : f.disk->files()) used += file.size;
+  f.disk->set_capacity(used);
+  // The rest of the segment is soon full, and there is no room for the next.
+  int mails = 0;
+  auto deliver = [&] {
+    Batch mail;
+    const std::size_t body = mail.body(std::string(100'000, 'x'));
+    mail.put_with_body("e-mail" + std::to_string(mails), std::string(BodyRef::kSize, '.'), body, 0);
+    return f.tablet->commit_and_wait(std::move(mail));
+  };
+  while (deliver()) REQUIRE(++mails < 100);
+  auto change = [&](int i) {
+    Batch batch;
+    batch.put("k" + std::to_string(i % 20), std::string(5000, static_cast<char>('a' + i % 26)));
+    return f.tablet->commit_and_wait(std::move(batch));
+  };
+  for (int i = 0; i < 100; ++i) {
+    auto changed = change(i);
+    CAPTURE(i);
+    if (!changed) FAIL(changed.error().text());
+  }
+  // A group of both: the one with a body is refused alone.
+  Waiter with;
+  Waiter without;
+  Batch mail;
+  mail.body(std::string(200'000, 'x'));
+  mail.put("k-with", "1");
+  Batch gone;
+  gone.erase("e-mail0");
+  f.tablet->enqueue(std::move(mail), with);
+  f.tablet->enqueue(std::move(gone), without);
+  for (int i = 0; i < 20 && f.tablet->commit_waiting(); ++i) {
+  }
+  CHECK(without.result->has_value());
+  CHECK(f.tablet->running());
+  f.disk->set_capacity(UINT64_MAX);
+  f.clock.advance(std::chrono::seconds(2));
+  REQUIRE(change(1).has_value());
+  CHECK(deliver().has_value());
+  CHECK(f.tablet->verify()->damage.empty());
+}
+
 TEST_CASE("a snapshot is a store of its own, as of one moment, taken while batches go on") {
   TabletOptions options;
   options.segment_size = 1u << 20;

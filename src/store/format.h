@@ -162,6 +162,7 @@ struct LogPosition {
 
 /// The names of files.
 inline constexpr std::string_view kTableName = "table";
+inline constexpr std::string_view kBallastName = "ballast";  ///< nothing but reserved room
 inline constexpr std::string_view kStateFolder = "state";
 std::string segment_name(std::uint32_t number);
 

@@ -75,6 +75,11 @@ Result<> Engine::start() {
     TRY(remove_state(*volume_));
     opened = open_state(*volume_, options_);
   }
+  if (!opened && opened.error().is(kStoreFull)) {
+    // Without room nothing could be read: what is kept for the last moment serves for this.
+    TRY(volume_->remove(std::string(kBallastName)));
+    opened = open_state(*volume_, options_);
+  }
   state_ = TRY(std::move(opened));
   if (state_->applied().sequence == 0) TRY(load_state_from_image());
   flushed_sequence_ = state_->applied().sequence;
@@ -105,6 +110,8 @@ Result<> Engine::start() {
   if (!active_.file) active_ = TRY(segments_.create(SegmentKind::log, Phase::open, short_room()));
   if (end_.segment != active_.segment.number)
     end_ = {end_.sequence, active_.segment.number, SegmentHeader::kSize, end_.chain};
+  for (const FileEntry& entry : TRY(volume_->list()))
+    if (entry.name == kBallastName && entry.size >= 2 * short_room().reserved) ballast_ = true;
   active_bodies_ = TRY(describe_sealed(segments_, active_.segment, {})).bodies;
   look_at_space();
   running_ = true;

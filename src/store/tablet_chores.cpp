@@ -93,9 +93,22 @@ Result<> Engine::verify_segment(const Segment& segment, VerifyReport& report) {
   });
 }
 
+/// How far the log goes in a segment; 0 in the spare.
+std::uint64_t Engine::log_end(const Segment& segment, const LogPosition& end) {
+  if (segment.phase == Phase::sealed) return segment.size;
+  if (segment.number == end.segment) return end.offset;
+  {
+    std::lock_guard lock(keeper_mutex_);
+    for (const Rolled& rolled : rolled_)
+      if (rolled.segment.number == segment.number) return rolled.end.offset;
+  }
+  std::optional<Segment> now = segments_.find(segment.number);  // it may have been sealed since it was listed
+  return now && now->phase == Phase::sealed ? now->size : 0;
+}
+
 Result<> Engine::verify_log(const Segment& segment, VerifyReport& report) {
   LogPosition end = state_->applied();
-  std::uint64_t until = segment.phase == Phase::sealed ? segment.size : segment.number == end.segment ? end.offset : 0;
+  const std::uint64_t until = log_end(segment, end);
   std::shared_ptr<File> file = TRY(segments_.file(segment.number));
   GroupReader reader(*file, segment.salt, SegmentHeader::kSize);
   std::optional<std::uint32_t> chain;

@@ -75,9 +75,28 @@ bool Engine::commit_group() {
   }
   Result<> outcome;
   if (builder_.batches() > 0) outcome = write_group();
+  if (!outcome && outcome.error().is(kStoreFull)) outcome = write_without_bodies(expectations);
   complete(outcome);
   if (!outcome) refuse_waiting(outcome.error());
   return true;
+}
+
+/// A group that found the disk full, once more without the batches that bring bodies: what frees room must go on.
+Result<> Engine::write_without_bodies(bool expectations) {
+  builder_.clear();
+  overlay_.clear();
+  std::uint64_t next = end_.sequence;
+  for (Taken& taken : taken_) {
+    taken.refused.reset();
+    if (taken.completion->batch().body_count() > 0) {
+      taken.refused = Error(kStoreFull, "the volume is full");
+    } else {
+      admit(taken, expectations);
+    }
+    if (!taken.refused) taken.sequence = ++next;
+  }
+  if (builder_.batches() == 0) return {};
+  return write_group();
 }
 
 /// Refuses what was enqueued by somebody who could not know yet that a batch before it had failed.
@@ -163,6 +182,9 @@ Result<> Engine::make_room(std::uint64_t length) {
   if (fits && !leave_early_) return {};
   std::unique_lock lock(keeper_mutex_);
   if (fits && !spare_) return {};
+  if (!spare_)
+    last_resort_ = std::ranges::none_of(
+        taken_, [](const Taken& taken) { return !taken.refused && taken.completion->batch().body_count() > 0; });
   if (options_.threads == Threads::none) {
     if (!spare_wanted_) spare_wanted_ = {options_.segment_size, 0};
     lock.unlock();

@@ -70,6 +70,7 @@ class Engine final : public Tablet {
   Result<> put_group(const GroupHeader& header);
   void complete(const Result<>& outcome);
   void refuse_waiting(const Error& error);
+  Result<> write_without_bodies(bool expectations);
   void stop(const Error& error);
 
   Result<> load_state_from_image();
@@ -80,6 +81,9 @@ class Engine final : public Tablet {
   Result<> seal_rolled();
   Result<> seal_full_bodies();
   Result<> make_spare();
+  Result<Segments::Created> create_spare(const Segments::Room& room, bool last_resort);
+  void keep_ballast();
+  bool drop_ballast();
   Result<> flush_if_due();
   Result<> remove_retired();
   void look_at_space();
@@ -89,6 +93,7 @@ class Engine final : public Tablet {
   Result<> write_image_locked();
   Result<> verify_segment(const Segment& segment, VerifyReport& report);
   Result<> verify_log(const Segment& segment, VerifyReport& report);
+  std::uint64_t log_end(const Segment& segment, const LogPosition& end);
   Result<> verify_references(VerifyReport& report);
 
   struct Location {
@@ -142,6 +147,7 @@ class Engine final : public Tablet {
     std::uint64_t bodies;
   };
   std::vector<Rolled> rolled_;
+  bool last_resort_ = false;  // the spare is for changes without bodies, which a full disk must not stop
   bool keeper_nudged_ = false;
   bool closing_ = false;
   std::uint64_t unflushed_metadata_ = 0;
@@ -150,9 +156,11 @@ class Engine final : public Tablet {
   Moment flushed_at_;
   Moment space_seen_{INT64_MIN};
 
-  std::mutex sealing_;   // keeper and sweep both seal
-  std::mutex flushing_;  // one flush at a time
-  std::mutex chores_;    // one of sweep, image, snapshot, verify at a time
+  std::mutex ballast_mutex_;
+  bool ballast_ = false;  // a file whose room is let go when nothing else gives any
+  std::mutex sealing_;    // keeper and sweep both seal
+  std::mutex flushing_;   // one flush at a time
+  std::mutex chores_;     // one of sweep, image, snapshot, verify at a time
 
   // Large bodies: segments that may take one more, and those a writer has.
   struct BodySegment {

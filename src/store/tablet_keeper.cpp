@@ -46,14 +46,47 @@ void Engine::keep() {
   attempt("removing failed", remove_retired());
 }
 
+/// Where there is no room for a whole segment, a short one; as the last resort, one in the room of the ballast.
+Result<Segments::Created> Engine::create_spare(const Segments::Room& room, bool last_resort) {
+  Result<Segments::Created> made = segments_.create(SegmentKind::log, Phase::open, room);
+  auto full = [&] { return !made && made.error().is(kStoreFull); };
+  const Segments::Room small{short_room().reserved, 0};
+  if (full() && room.reserved > small.reserved) made = segments_.create(SegmentKind::log, Phase::open, small);
+  if (full() && last_resort && drop_ballast()) made = segments_.create(SegmentKind::log, Phase::open, small);
+  return made;
+}
+
+/// Twice what a short segment takes: the table and the directory need some, too.
+void Engine::keep_ballast() {
+  std::lock_guard lock(ballast_mutex_);
+  if (ballast_) return;
+  auto make = [&]() -> Result<> {
+    std::shared_ptr<File> file = TRY(volume_->open(std::string(kBallastName), Opening::create));
+    TRY(file->preallocate(2 * short_room().reserved));
+    return file->sync();
+  };
+  ballast_ = make().has_value();
+  // What is left of it goes with the next attempt.
+  if (!ballast_) (void)volume_->remove(std::string(kBallastName));
+}
+
+bool Engine::drop_ballast() {
+  std::lock_guard lock(ballast_mutex_);
+  if (!std::exchange(ballast_, false)) return false;
+  log::warning("store", "the volume is full: changes without mail go on in the last room kept for them");
+  return volume_->remove(std::string(kBallastName)).has_value();
+}
+
 Result<> Engine::make_spare() {
   Segments::Room room;
+  bool last_resort = false;
   {
     std::lock_guard lock(keeper_mutex_);
     if (spare_ || !spare_wanted_) return {};
     room = *spare_wanted_;
+    last_resort = std::exchange(last_resort_, false);
   }
-  Result<Segments::Created> made = segments_.create(SegmentKind::log, Phase::open, room);
+  Result<Segments::Created> made = create_spare(room, last_resort);
   std::lock_guard lock(keeper_mutex_);
   if (made) {
     spare_ = std::move(*made);
@@ -99,6 +132,13 @@ Result<> Engine::flush_if_due() {
 Result<> Engine::flush() {
   std::lock_guard flushing(flushing_);
   {
+    // RocksDB takes no more writes after a flush that found no room; as long as it keeps all in memory, it does.
+    std::lock_guard lock(keeper_mutex_);
+    Result<Space> space = volume_->space();
+    if (space && unflushed_metadata_ > 0 && space->free < unflushed_metadata_)
+      return fail(kStoreFull, "the volume has no room to flush the state");
+  }
+  {
     std::lock_guard lock(keeper_mutex_);
     unflushed_metadata_ = unflushed_batches_ = unflushed_log_ = 0;
     flushed_at_ = options_.clock->now();
@@ -127,6 +167,7 @@ void Engine::look_at_space() {
   if (accepting_.exchange(enough, std::memory_order_relaxed) != enough)
     log::warning("store", enough ? "accepting mail again" : "refusing mail: the volume is nearly full",
                  {{"free", space->free}});
+  if (enough) keep_ballast();
 }
 
 }  // namespace angarium::store
