@@ -76,9 +76,11 @@ std::pair<NewEntry, ThreadId> Account::put_email(const NewEmail& email, std::opt
   view.received = email.received;
   view.size = static_cast<std::uint32_t>(email.prepended.size() + email.content.size());
   view.prepended = email.prepended;
-  view.ready = facts.ready;
-  view.ascii = facts.ascii;
-  view.utf8 = facts.utf8;
+  if (facts.ready && batch.metadata_size() < kReadyTextsInBatch) {
+    view.ready = true;
+    view.ascii = facts.ascii;
+    view.utf8 = facts.utf8;
+  }
   view.structure = facts.structure;
   view.presentation = presentation;
   view.thread_keys = thread_keys;

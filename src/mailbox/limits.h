@@ -29,6 +29,9 @@ inline constexpr std::size_t kPrependedMax = 64 * 1024;
 /// Octets of the ready ENVELOPE, BODY and BODYSTRUCTURE of one email, in both forms together: larger ones are not kept
 /// but made again when asked for.
 inline constexpr std::size_t kReadyTextMax = 128 * 1024;
+/// They are not kept, either, for further recipients of a batch with so many octets of changes: long headers to many
+/// recipients must not pass store::kBatchMetadataMax.
+inline constexpr std::size_t kReadyTextsInBatch = 4u << 20;
 /// References looked at for a thread, the last ones: longer chains come from loops or abuse.
 inline constexpr std::size_t kReferencesMax = 24;
 /// Change records (flags, expunge tombstones, …) kept for each account, counted in MODSEQs; older ones are trimmed.

@@ -137,3 +137,26 @@ TEST_CASE("a delivery refused on a full disk leaves the account in use") {
   CHECK(world.view(world.inbox)->size() == 1);
   CHECK(verify_mail(*world.tablet)->damage.empty());
 }
+
+TEST_CASE("a message with a long To field reaches all members of a large group") {
+  constexpr AccountId kMembers = 200;
+  World world;
+  std::string octets = "To: ";
+  for (int i = 0; i < 800; ++i)
+    octets += "\"Some Person " + std::to_string(i) + "\" <person.number." + std::to_string(i) + "@domain.test>,\r\n ";
+  octets += "last@domain.test\r\nSubject: to all\r\n\r\nbody\r\n";
+  Delivery delivery;
+  delivery.content = make_content(std::move(octets));
+  for (AccountId id = 1; id <= kMembers; ++id) {
+    world.must(world.store->create_account(id, {}));
+    delivery.recipients.push_back({.account = id, .prepended = {}, .targets = {DeliveryTarget{}}});
+  }
+  const std::size_t size = delivery.content->size();
+  const auto results = world.must(world.store->deliver(std::move(delivery)));
+  for (AccountId id = 1; id <= kMembers; ++id) {
+    CAPTURE(id);
+    REQUIRE(results[id - 1].has_value());
+    CHECK(world.octets(*world.account(id), results[id - 1]->email).size() == size);
+  }
+  CHECK(verify_mail(*world.tablet)->damage.empty());
+}
