@@ -215,6 +215,9 @@ Result<Segment> describe_sealed(Segments& segments, Segment segment, const LogPo
     segment.chain = group->header.chain();
     if (end.segment != 0) break;  // the rest is known
   }
+  // Who seals cuts the file at the size: damage must never look like an empty segment.
+  if (end.segment != 0 && segment.first == 0 && end.offset > SegmentHeader::kSize)
+    return fail(kDamaged, "the first group of a segment is broken: " + segment_name(segment.number));
   segment.size = reader.offset();
   if (end.segment != 0 && segment.first != 0) {
     segment.last = end.sequence;
