@@ -12,6 +12,7 @@
 #include <thread>
 
 #include "agent/imap_login.h"
+#include "agent/settings.h"
 #include "base/log.h"
 #include "protocol/http/metrics.h"
 #include "protocol/imap/server.h"
@@ -93,21 +94,8 @@ std::uint64_t per_address(const configuration::Configuration& configuration) {
              : static_cast<std::uint64_t>(configuration.limits.connections_per_address);
 }
 
-smtp::Policy smtp_policy(const configuration::Configuration& c, smtp::Role role, bool has_tls) {
-  smtp::Policy policy;
-  policy.role = role;
-  policy.hostname = c.server.hostname;
-  policy.tls = has_tls ? smtp::TlsUse::offered : smtp::TlsUse::none;
-  policy.auth = role == smtp::Role::submission ? smtp::AuthUse::required : smtp::AuthUse::none;
-  policy.plaintext = static_cast<smtp::PlaintextAuth>(c.auth.plaintext_without_tls);
-  policy.mechanisms = c.auth.mechanisms;
-  policy.line_ends =
-      c.smtp.bare_line_ends == configuration::BareLineEnds::refuse ? smtp::LineEnds::refuse : smtp::LineEnds::normalise;
-  policy.expn = role == smtp::Role::submission ? smtp::Announce::yes : smtp::Announce::no;
-  policy.limits.message_octets = static_cast<std::uint64_t>(c.smtp.message_size_max);
-  policy.limits.recipients = static_cast<std::uint32_t>(c.smtp.recipients_max);
-  policy.limits.errors = static_cast<std::uint32_t>(c.smtp.errors_max);
-  return policy;
+smtp::TlsUse offered(const std::shared_ptr<wire::tls::ServerContext>& tls) {
+  return tls != nullptr ? smtp::TlsUse::offered : smtp::TlsUse::none;
 }
 
 }  // namespace
@@ -124,16 +112,12 @@ struct PostOffice::Body {
         budget(budget_octets(c.limits.memory_percent)),
         rate(static_cast<std::uint64_t>(c.smtp.messages_per_minute)),
         administrator(*services),
-        mx{*services, budget, rate, smtp_policy(c, smtp::Role::mx, tls != nullptr)},
-        submission{*services, budget, rate, smtp_policy(c, smtp::Role::submission, tls != nullptr)},
-        lmtp{*services, budget, rate, smtp_policy(c, smtp::Role::lmtp, tls != nullptr)},
+        mx{*services, budget, rate, smtp_policy(c, smtp::Role::mx, offered(tls))},
+        submission{*services, budget, rate, smtp_policy(c, smtp::Role::submission, offered(tls))},
+        lmtp{*services, budget, rate, smtp_policy(c, smtp::Role::lmtp, offered(tls))},
+        pop3_settings(pop3_options(c)),
+        imap_settings(imap_options(c)),
         desks(loops->size()) {
-    pop3_options.hostname = c.server.hostname;
-    pop3_options.mechanisms.assign(configuration.auth.mechanisms.begin(), configuration.auth.mechanisms.end());
-    pop3_options.idle_timeout = c.pop3.idle_timeout;
-    pop3_options.failure_delay = c.auth.failure_delay;
-    imap_options.append_limit = static_cast<std::uint64_t>(c.imap.append_size_max);
-    imap_options.idle_timeout = c.imap.idle_timeout;
     for (const Service& service : kServices) {
       wire::tls::ServerOptions options{.context = tls, .protocols = {}, .listener = std::string(service.name)};
       if (!service.alpn.empty()) options.protocols.emplace_back(service.alpn);
@@ -174,8 +158,8 @@ struct PostOffice::Body {
   SmtpDesk submission;
   SmtpDesk lmtp;
   MaildropLocks maildrop_locks;
-  pop3::ServerOptions pop3_options;
-  imap::ServerOptions imap_options;
+  pop3::ServerOptions pop3_settings;
+  imap::ServerOptions imap_settings;
   std::vector<Desk> desks;
   struct Bound {
     std::size_t loop;
@@ -238,7 +222,7 @@ io::Task<> PostOffice::Body::speak_smtp(Desk& desk, wire::Connection& connection
 }
 
 io::Task<> PostOffice::Body::speak_pop3(Desk& desk, wire::Connection& connection) {
-  Pop3Desk pop3_desk{*services, maildrop_locks, pop3_options};
+  Pop3Desk pop3_desk{*services, maildrop_locks, pop3_settings};
   pop3_desk.options.plaintext_without_tls = CredentialDesk::plaintext_allowed(configuration, connection.peer(), false)
                                                 ? sasl::Plaintext::allowed
                                                 : sasl::Plaintext::refused;
@@ -250,7 +234,7 @@ io::Task<> PostOffice::Body::speak_pop3(Desk& desk, wire::Connection& connection
 
 io::Task<> PostOffice::Body::speak_imap(Desk& desk, wire::Connection& connection) {
   ImapAuthenticator authenticator(*services, budget, connection);
-  imap::Server server(connection, authenticator, imap_options);
+  imap::Server server(connection, authenticator, imap_settings);
   const Registered registered(desk, [&server] { server.stop(); });
   co_await server.run();
 }

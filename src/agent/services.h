@@ -23,6 +23,10 @@ class Services {
   /// store, when the store stops by itself: nothing can be acknowledged any more and the process should end.
   static Result<std::unique_ptr<Services>> open(const configuration::Configuration& configuration,
                                                 std::function<void(const Error&)> on_stop);
+  /// The same on another volume, with this kind of state: for tests.
+  static Result<std::unique_ptr<Services>> open_on(std::unique_ptr<store::Volume> volume, store::StateKind state,
+                                                   const configuration::Configuration& configuration,
+                                                   std::function<void(const Error&)> on_stop);
   Services(const Services&) = delete;
   Services& operator=(const Services&) = delete;
   ~Services();
