@@ -59,7 +59,7 @@ struct Client {
 
 class Run {
  public:
-  explicit Run(std::uint64_t seed) : seed_(seed) {
+  Run(std::uint64_t seed, store::StateKind state) : seed_(seed), world_(state) {
     world_.must(world_.store->create_account(kAccount, {}));
     mail_ = world_.account(kAccount);
     for (const MailboxInfo& info : mail_->listing()->mailboxes)
@@ -536,10 +536,10 @@ struct Outcome {
   std::string trace;
 };
 
-Outcome play(std::uint64_t seed, const std::vector<std::size_t>& steps) {
+Outcome play(std::uint64_t seed, store::StateKind state, const std::vector<std::size_t>& steps) {
   Outcome outcome;
   try {
-    Run run(seed);
+    Run run(seed, state);
     for (outcome.at = 0; outcome.at < steps.size(); ++outcome.at)
       outcome.trace += std::to_string(steps[outcome.at]) + ": " + run.step(steps[outcome.at]) + "\n";
     run.check_deeply();
@@ -551,14 +551,14 @@ Outcome play(std::uint64_t seed, const std::vector<std::size_t>& steps) {
 }
 
 /// Leaves out what the failure does not need.
-std::string shorten(std::uint64_t seed, std::vector<std::size_t> steps, Outcome outcome) {
+std::string shorten(std::uint64_t seed, store::StateKind state, std::vector<std::size_t> steps, Outcome outcome) {
   steps.resize(std::min(steps.size(), outcome.at + 1));
   for (std::size_t size = std::max<std::size_t>(1, steps.size() / 2); size > 0; size /= 2) {
     for (std::size_t at = 0; at + 1 < steps.size();) {
       std::vector<std::size_t> fewer = steps;
       fewer.erase(fewer.begin() + static_cast<std::ptrdiff_t>(at),
                   fewer.begin() + static_cast<std::ptrdiff_t>(std::min(at + size, steps.size() - 1)));
-      Outcome again = play(seed, fewer);
+      Outcome again = play(seed, state, fewer);
       if (again.failure.empty()) {
         at += size;
       } else {
@@ -571,18 +571,26 @@ std::string shorten(std::uint64_t seed, std::vector<std::size_t> steps, Outcome 
   return outcome.trace + "seed " + std::to_string(seed) + ": " + outcome.failure;
 }
 
-}  // namespace
-
-TEST_CASE("the mail of an account does what a model of it does, through crashes, by seed") {
-  // More by ANGARIUM_SEEDS, one alone by ANGARIUM_SEED.
-  const char* const count = std::getenv("ANGARIUM_SEEDS");
+/// More by ANGARIUM_SCHEDULES, one alone by ANGARIUM_SEED.
+void run_seeds(std::uint64_t by_default, store::StateKind state) {
+  const char* const count = std::getenv("ANGARIUM_SCHEDULES");
   const char* const alone = std::getenv("ANGARIUM_SEED");
   const std::uint64_t first = alone ? std::strtoull(alone, nullptr, 10) : 1;
-  const std::uint64_t last = alone ? first : count ? std::strtoull(count, nullptr, 10) : 25;
+  const std::uint64_t last = alone ? first : count ? std::strtoull(count, nullptr, 10) : by_default;
   std::vector<std::size_t> steps(160);
   for (std::size_t i = 0; i < steps.size(); ++i) steps[i] = i;
   for (std::uint64_t seed = first; seed <= last; ++seed) {
-    const Outcome outcome = play(seed, steps);
-    if (!outcome.failure.empty()) FAIL(shorten(seed, steps, outcome));
+    const Outcome outcome = play(seed, state, steps);
+    if (!outcome.failure.empty()) FAIL(shorten(seed, state, steps, outcome));
   }
+}
+
+}  // namespace
+
+TEST_CASE("the mail of an account does what a model of it does, through crashes, by seed: sorted state") {
+  run_seeds(25, store::StateKind::sorted);
+}
+
+TEST_CASE("the mail of an account does what a model of it does, through crashes, by seed: RocksDB") {
+  run_seeds(5, store::StateKind::rocksdb);
 }

@@ -18,10 +18,7 @@ namespace angarium::mailbox::test {
 
 class World {
  public:
-  explicit World(std::shared_ptr<store::MemoryDisk> disk = std::make_shared<store::MemoryDisk>())
-      : disk_(std::move(disk)) {
-    open();
-  }
+  explicit World(store::StateKind state = store::StateKind::sorted) : state_(state) { open(); }
 
   /// What an orderly end and a new start leave.
   void reopen() {
@@ -94,7 +91,7 @@ class World {
     auto volume = store::open_memory_volume(disk_);
     if (!volume) throw std::runtime_error(volume.error().text());
     store::TabletOptions options;
-    options.state = store::StateKind::sorted;
+    options.state = state_;
     options.mergers[kKeyOctet] = &records;
     options.body_refs = &records;
     options.segment_size = 1 << 20;
@@ -106,7 +103,8 @@ class World {
     store = MailboxStore::make(*tablet, pool, {.clock = &loop.clock()});
   }
 
-  std::shared_ptr<store::MemoryDisk> disk_;
+  store::StateKind state_;
+  std::shared_ptr<store::MemoryDisk> disk_ = std::make_shared<store::MemoryDisk>();
 };
 
 inline constexpr AccountId kAlice = 1;
