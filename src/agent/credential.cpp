@@ -1,5 +1,7 @@
 #include "agent/credential.h"
 
+#include <utility>
+
 #include "base/counters.h"
 
 namespace angarium::agent {
@@ -27,6 +29,8 @@ sasl::ServerContext CredentialDesk::context() const { return {.fake_salt_key = s
 io::Task<Result<>> CredentialDesk::verify_password(const sasl::Identity& identity, const sasl::Secret& password) {
   auto account =
       co_await services_.verifier().check_password(identity.authentication_id, std::string(password.view()), peer_);
+  // What is refused for now (locked out, busy) is no attempt, and no session says that it was one.
+  counted_ = !account && !account.error().temporary();
   if (!account) {
     failures.add();
     co_return std::unexpected(std::move(account).error());
@@ -37,6 +41,7 @@ io::Task<Result<>> CredentialDesk::verify_password(const sasl::Identity& identit
 }
 
 io::Task<Result<>> CredentialDesk::verify_authority(const sasl::Identity& identity) {
+  counted_ = false;
   CO_TRY(co_await services_.verifier().proven(identity.authentication_id));
   if (!may_act(identity)) co_return std::unexpected(not_authorized());
   co_return Result<>();
@@ -46,10 +51,15 @@ io::Task<Result<std::optional<sasl::ScramCredentials>>> CredentialDesk::scram_ke
                                                                                    sasl::Hash hash) {
   if (services_.verifier().locked_out(peer_))
     co_return fail(account::kLockedOut, "too many failed logins from this address; wait some minutes");
+  counted_ = false;
   auto keys = CO_TRY(co_await services_.verifier().scram_keys(identity.authentication_id, hash));
   if (!keys) co_return std::nullopt;
   co_return sasl::ScramCredentials{
       .keys = *std::move(keys), .authority = may_act(identity) ? sasl::Authority::granted : sasl::Authority::refused};
+}
+
+void CredentialDesk::refused() {
+  if (!std::exchange(counted_, false)) failed();
 }
 
 void CredentialDesk::failed() {

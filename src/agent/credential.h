@@ -24,7 +24,9 @@ class CredentialDesk {
   io::Task<Result<>> verify_password(const sasl::Identity& identity, const sasl::Secret& password);
   io::Task<Result<>> verify_authority(const sasl::Identity& identity);
   io::Task<Result<std::optional<sasl::ScramCredentials>>> scram_keys(const sasl::Identity& identity, sasl::Hash hash);
-  /// An exchange failed that no call here has refused (a wrong SCRAM proof).
+  /// The session refused a login: counts as a failed attempt unless verify_password() has just counted it.
+  void refused();
+  /// A failed attempt that no call here has refused (a wrong SCRAM proof).
   void failed();
   /// The account of who has proved to be `identity`; without a look-up when verify_password() has just found it.
   io::Task<Result<account::Account>> account(const sasl::Identity& identity);
@@ -37,6 +39,7 @@ class CredentialDesk {
   Services& services_;
   std::string peer_;
   std::optional<account::Account> verified_;
+  bool counted_ = false;  ///< the verifier has counted the attempt that is being refused
 };
 
 }  // namespace angarium::agent

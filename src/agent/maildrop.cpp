@@ -163,7 +163,7 @@ io::Task<Result<std::unique_ptr<pop3::Maildrop>>> Pop3Authenticator::open(const 
 }
 
 void Pop3Authenticator::offence(pop3::Offence kind) {
-  if (kind == pop3::Offence::failed_login) credentials_.failed();
+  if (kind == pop3::Offence::failed_login) credentials_.refused();
 }
 
 }  // namespace angarium::agent

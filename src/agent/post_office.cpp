@@ -40,7 +40,7 @@ struct Service {
   std::string_view alpn;      // RFC 7301; empty: none is registered
   std::string_view too_many;  // said to who is turned away at the door
 };
-constexpr std::string_view kSmtpTooMany = "421 4.3.2 Too many connections, try again later\r\n";
+constexpr std::string_view kSmtpTooMany = "421 4.3.2 ";  // RFC 5321 §4.2.3: the host's name follows
 constexpr std::string_view kPop3TooMany = "-ERR [SYS/TEMP] Too many connections, try again later\r\n";
 constexpr std::string_view kImapTooMany = "* BYE [UNAVAILABLE] Too many connections, try again later\r\n";
 constexpr std::array<Service, 9> kServices = {{
@@ -60,6 +60,13 @@ const Service& service_of(const std::string& name) {
 }
 
 constexpr Duration kTidyInterval = std::chrono::minutes(1);
+
+/// What is said to who is one too many.
+std::string too_many(const Service& service, const std::string& hostname) {
+  std::string text(service.too_many);
+  if (service.too_many == kSmtpTooMany) text += hostname + " Too many connections, try again later\r\n";
+  return text;
+}
 
 /// How one session is asked to end.
 using StopHook = std::function<void()>;
@@ -177,7 +184,7 @@ io::Task<> PostOffice::Body::accept(std::size_t loop, std::shared_ptr<io::Listen
     Gate::Pass pass = gate.enter((*stream)->peer());
     if (!pass) {
       // Best effort: who does not read it at once learns it from the closed connection.
-      (void)(*stream)->try_write(service.too_many);
+      (void)(*stream)->try_write(too_many(service, configuration.server.hostname));
       continue;
     }
     io::Loop::current().spawn(serve(loop, *std::move(stream), service, std::move(pass)));
@@ -278,7 +285,9 @@ Result<> PostOffice::Body::bind(const configuration::Listener& wanted, const std
     endpoint = TRY(io::Endpoint::parse(wanted.address));
   }
   io::ListenOptions options;
-  options.when_exhausted = [&service](io::Stream& stream) { (void)stream.try_write(service.too_many); };
+  options.when_exhausted = [text = too_many(service, configuration.server.hostname)](io::Stream& stream) {
+    (void)stream.try_write(text);
+  };
   if (const int descriptor = find_passed(passed, endpoint); descriptor >= 0) {
     bound.push_back({0, TRY(io::adopt_listener(descriptor, options)), &service});
   } else if (!endpoint.is_ip()) {
@@ -331,6 +340,32 @@ Result<std::vector<wire::tls::Identity>> read_identities(const configuration::Co
 
 }  // namespace
 
+namespace {
+
+enum class Certificates { reloaded, unchanged };
+
+bool same_listeners(const std::vector<configuration::Listener>& a, const std::vector<configuration::Listener>& b) {
+  return std::ranges::equal(a, b, [](const configuration::Listener& x, const configuration::Listener& y) {
+    return x.protocol == y.protocol && x.address == y.address;
+  });
+}
+
+/// Keys whose values differ and that are read at the start only.
+std::vector<std::string> keys_for_restart(const configuration::Configuration& used,
+                                          const configuration::Configuration& wanted, Certificates certificates) {
+  std::vector<std::string> keys;
+  const auto before = configuration::describe(used);
+  const auto after = configuration::describe(wanted);
+  for (std::size_t i = 0; i < before.size(); ++i) {
+    if (certificates == Certificates::reloaded && before[i].name.starts_with("tls.")) continue;
+    if (before[i].value != after[i].value) keys.push_back(before[i].name);
+  }
+  if (!same_listeners(used.listeners, wanted.listeners)) keys.emplace_back("listener");
+  return keys;
+}
+
+}  // namespace
+
 Result<std::unique_ptr<PostOffice>> PostOffice::open(const configuration::Configuration& configuration,
                                                      std::function<void(const Error&)> on_stop) {
   std::shared_ptr<wire::tls::ServerContext> tls;
@@ -370,10 +405,15 @@ void PostOffice::start() {
   body.loops->start();
 }
 
-Result<> PostOffice::reload() {
-  if (body_->tls == nullptr) return {};
-  auto identities = TRY(read_identities(body_->configuration));
-  return body_->tls->reload(std::move(identities));
+Result<std::vector<std::string>> PostOffice::reload() {
+  const configuration::Configuration& used = body_->configuration;
+  const configuration::Configuration wanted = TRY(configuration::load(used.directory));
+  const bool tls = body_->tls != nullptr && !wanted.tls.certificate.empty();
+  if (tls) {
+    auto identities = TRY(read_identities(wanted));
+    TRY(body_->tls->reload(std::move(identities)));
+  }
+  return keys_for_restart(used, wanted, tls ? Certificates::reloaded : Certificates::unchanged);
 }
 
 void PostOffice::drain() {

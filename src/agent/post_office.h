@@ -39,8 +39,10 @@ class PostOffice {
 
   /// Starts the loops and begins to accept.
   void start();
-  /// Reads certificates again. From any thread; errors leave the old ones in use.
-  Result<> reload();
+  /// Reads the configuration and its certificates again. New connections get the new certificates; all else takes a
+  /// restart: the result names the keys that differ from those in use. From any thread; errors leave everything as it
+  /// was.
+  Result<std::vector<std::string>> reload();
   /// Stops accepting, lets every session end at its next command boundary, at most kDrainPatience, and joins the loops.
   void drain();
 

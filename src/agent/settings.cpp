@@ -18,6 +18,7 @@ smtp::Policy smtp_policy(const configuration::Configuration& c, smtp::Role role,
   policy.limits.message_octets = static_cast<std::uint64_t>(c.smtp.message_size_max);
   policy.limits.recipients = static_cast<std::uint32_t>(c.smtp.recipients_max);
   policy.limits.errors = static_cast<std::uint32_t>(c.smtp.errors_max);
+  policy.times.auth_failure = c.auth.failure_delay;
   return policy;
 }
 

@@ -1,5 +1,5 @@
 // What a submission server does to the header of a user's message (RFC 6409 §8): adds Date and Message-ID where they
-// are missing, takes Bcc away.
+// are missing, takes Bcc and Return-Path away, and refuses what is no header.
 #pragma once
 
 #include <string>
@@ -12,6 +12,8 @@ namespace angarium::agent {
 
 /// The header of a submitted message is longer than kSubmittedHeaderMax.
 inline constexpr ErrorKind kHeaderTooLong{"agent.header-too-long", Fault::user, Lasting::permanent};
+/// The header of a submitted message breaks the grammar, or names no author.
+inline constexpr ErrorKind kBadHeader{"agent.bad-header", Fault::user, Lasting::permanent};
 /// A sender used an address that is not its own.
 inline constexpr ErrorKind kNotOwnAddress{"agent.not-own-address", Fault::user, Lasting::permanent};
 /// Too many Received fields.
@@ -25,23 +27,25 @@ class SubmissionHeader {
  public:
   explicit SubmissionHeader(std::string hostname) : hostname_(std::move(hostname)) {}
 
-  /// Takes what belongs to the header; the rest of `octets`, which is body, is returned once done(). kHeaderTooLong.
+  /// Takes what belongs to the header; the rest of `octets`, which is body, is returned once done(). kHeaderTooLong,
+  /// kBadHeader.
   Result<std::string_view> feed(std::string_view octets);
-  /// The message ended within its header.
+  /// The message ended within its header. kBadHeader.
   Result<> finish();
   [[nodiscard]] bool done() const { return done_; }
   /// The mended header with the empty line that ends it.
   [[nodiscard]] const std::string& text() const { return text_; }
 
-  /// An address of From or Sender.
+  /// An address of From, Sender, Resent-From or Resent-Sender.
   struct Author {
+    std::string field;
     std::string local_part;
     std::string domain;
   };
   [[nodiscard]] const std::vector<Author>& authors() const { return authors_; }
 
  private:
-  void mend();
+  Result<> mend();
 
   std::string hostname_;
   std::string text_;

@@ -33,6 +33,26 @@ Mended mend(std::string_view message, std::size_t cut = std::string_view::npos) 
   return result;
 }
 
+/// What is said of a message that is refused, in every cut the same.
+std::string refusal(std::string_view message) {
+  io::SimulatedLoop loop;
+  std::string text;
+  for (std::size_t cut = 0; cut <= message.size(); ++cut) {
+    SubmissionHeader header("mail.example.test");
+    Result<> outcome;
+    for (std::string_view piece : {message.substr(0, cut), message.substr(cut)}) {
+      if (!outcome || header.done()) continue;
+      if (auto rest = header.feed(piece); !rest) outcome = std::unexpected(rest.error());
+    }
+    if (outcome && !header.done()) outcome = header.finish();
+    REQUIRE(!outcome);
+    CHECK(outcome.error().is(kBadHeader));
+    if (cut > 0) CHECK(text == outcome.error().text());
+    text = outcome.error().text();
+  }
+  return text;
+}
+
 }  // namespace
 
 TEST_CASE("RFC 6409 section 8: Date and Message-ID are added where they are missing, Bcc is taken away") {
@@ -54,19 +74,59 @@ TEST_CASE("RFC 6409 section 8: Date and Message-ID are added where they are miss
 }
 
 TEST_CASE("what is there stays as it is, octet for octet") {
-  const std::string_view message = "Date: whatever\r\nmessage-id:  <x@y>  \r\nX:\r\n folded\r\n\r\n";
+  const std::string_view message = "From: a@b\r\nDate: whatever\r\nmessage-id:  <x@y>  \r\nX:\r\n folded\r\n\r\n";
   CHECK(mend(message).header == message);
 }
 
 TEST_CASE("a message without a body, and one without a header") {
-  CHECK(mend("Date: d\r\nMessage-ID: <x@y>\r\n").header == "Date: d\r\nMessage-ID: <x@y>\r\n\r\n");
-  const Mended empty = mend("\r\nbody\r\n");
-  CHECK(empty.header.starts_with("Date: "));
-  CHECK(empty.body == "body\r\n");
+  const std::string header = "From: a@b\r\nDate: d\r\nMessage-ID: <x@y>\r\n";
+  CHECK(mend(header).header == header + "\r\n");
+  CHECK(refusal("\r\nbody\r\n") == "the header has no From field, or an empty one");
+  CHECK(refusal("") == "the header has no From field, or an empty one");
+}
+
+TEST_CASE(
+    "RFC 5322 section 2.3: CR and LF stand together only, so that no part of a message is lost behind a bare LF") {
+  const std::string_view text = "the header has a bare CR or LF";
+  CHECK(refusal("From: alice@example.test\nSubject: lf\n\nThis is a long important body\n") == text);
+  CHECK(refusal("From: alice@example.test\r\nSubject: lf\n\nlost\r\n\r\nbody") == text);
+  CHECK(refusal("From: a@b\r\nSubject: cr\rX: y\r\n\r\nbody") == text);
+  CHECK(refusal("From: a@b\r\nSubject: cr\r\r\n\r\nbody") == text);
+  CHECK(mend("From: a@b\r\n\r\nbare\nin\n\nthe\rbody").body == "bare\nin\n\nthe\rbody");
+}
+
+TEST_CASE("RFC 5322 section 3.6: From is there and not empty; an empty Date or Message-ID is none") {
+  CHECK(refusal("To: a@b\r\n\r\nbody") == "the header has no From field, or an empty one");
+  CHECK(refusal("From: \r\n \r\nTo: a@b\r\n\r\nbody") == "the header has no From field, or an empty one");
+  const Mended mended = mend("Date:\r\nFrom: a@b\r\nMessage-ID: \r\n\t\r\n\r\nbody");
+  CHECK(mended.header.starts_with("From: a@b\r\nDate: Tue, 14 Nov 2023"));
+  CHECK(mended.header.find("Message-ID: <") != std::string::npos);
+  CHECK(mended.header.find("Date:\r\n") == std::string::npos);
+  CHECK(mended.header.find("Message-ID: \r\n") == std::string::npos);
+}
+
+TEST_CASE("RFC 5321 section 4.4: a Return-Path that a user sends is taken away") {
+  CHECK(mend("Return-Path: <x@y>\r\nFrom: a@b\r\nDate: d\r\nMessage-ID: <x@y>\r\n\r\n").header ==
+        "From: a@b\r\nDate: d\r\nMessage-ID: <x@y>\r\n\r\n");
+}
+
+TEST_CASE("a message that begins with a blank or with text has no header") {
+  CHECK(refusal(" by forged.example\r\nFrom: a@b\r\n\r\n") == "the message does not begin with a header field");
+  CHECK(refusal("hello you\r\nFrom: a@b\r\n\r\n") == "the message does not begin with a header field");
+}
+
+TEST_CASE("RFC 6409 section 8.1: all who are said to have sent it are known by their field") {
+  const Mended mended = mend("From: a@b\r\nsender: c@d\r\nResent-From: e@f\r\nResent-Sender: g@h\r\n\r\n");
+  REQUIRE(mended.authors.size() == 4);
+  CHECK(mended.authors[1].field == "Sender");
+  CHECK(mended.authors[1].local_part == "c");
+  CHECK(mended.authors[2].field == "Resent-From");
+  CHECK(mended.authors[3].field == "Resent-Sender");
+  CHECK(mended.authors[3].domain == "h");
 }
 
 TEST_CASE("a header at the limit is taken, one past it is refused") {
-  const std::string frame = "Date: d\r\nMessage-ID: <x@y>\r\nX: \r\n\r\n";
+  const std::string frame = "From: a@b\r\nDate: d\r\nMessage-ID: <x@y>\r\nX: \r\n\r\n";
   for (std::size_t over : {0, 1}) {
     std::string message = frame;
     message.insert(frame.size() - 4, std::string(kSubmittedHeaderMax - frame.size() + over, 'x'));

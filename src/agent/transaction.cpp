@@ -1,6 +1,7 @@
 #include "agent/transaction.h"
 
 #include <algorithm>
+#include <array>
 
 #include "account/attempts.h"
 #include "base/counters.h"
@@ -43,8 +44,49 @@ std::string path_text(const envelope::ReversePath& path) { return path.mailbox ?
 
 SmtpSession::SmtpSession(SmtpDesk& desk, const io::Endpoint& peer) : desk_(desk), credentials_(desk.services, peer) {}
 
-std::string SmtpSession::with_id(std::string_view text) const {
-  return std::string(text) + " (id " + transaction_->id + ")";
+std::string SmtpSession::told(const Transaction& transaction, std::string_view text) {
+  return std::string(text) + " (id " + transaction.id + ")";
+}
+
+std::string SmtpSession::with_id(std::string_view text) const { return told(*transaction_, text); }
+
+/// The kinds that only the rooms below know, and the trouble with all others in the log.
+Reply SmtpSession::reply_to(const Error& error) {
+  if (!transaction_) {
+    log_failure("", error);
+    return smtp::reply_for(error);
+  }
+  log_failure(transaction_->id, error);
+  return settled(*transaction_, error);
+}
+
+Reply SmtpSession::settled(const Transaction& transaction, const Error& error) const {
+  struct Known {
+    const ErrorKind* kind;
+    std::uint16_t code;
+    EnhancedCode enhanced;
+  };
+  static constexpr std::array<Known, 8> kKnown = {{{&kMailLoop, 554, {5, 4, 6}},
+                                                   {&kHeaderTooLong, 552, {5, 3, 4}},
+                                                   {&kBadHeader, 554, {5, 6, 0}},
+                                                   {&kNotOwnAddress, 550, {5, 7, 1}},
+                                                   {&mailbox::kOverQuota, 452, {4, 2, 2}},
+                                                   {&mailbox::kNoMailbox, 550, {5, 1, 1}},
+                                                   {&store::kTooLarge, 552, {5, 3, 4}},
+                                                   {&store::kStoreFull, 452, {4, 3, 1}}}};
+  Reply reply = smtp::reply_for(error);
+  for (const Known& known : kKnown) {
+    if (!error.is(*known.kind)) continue;
+    reply.code = known.code;
+    reply.enhanced = known.enhanced;
+    if (error.fault() == Fault::user) reply.text = error.text();
+  }
+  if (error.is(store::kStoreFull)) reply.text = "Insufficient system storage, try again later";
+  // One of several who is gone does not make the message undeliverable to the others: the next RCPT says who it is.
+  if (error.is(mailbox::kNoMailbox) && transaction.rcpts.size() > 1)
+    reply = {450, {4, 2, 1}, "A recipient is no longer there, try again"};
+  reply.text = told(transaction, reply.text);
+  return reply;
 }
 
 io::Task<Result<Reply>> SmtpSession::connected(const smtp::Peer& peer) {
@@ -81,7 +123,7 @@ io::Task<Result<Reply>> SmtpSession::mail_submitted(const envelope::Sender& send
 Reply SmtpSession::open(const envelope::Sender& sender) {
   transaction_.emplace();
   transaction_->id = new_id(io::Loop::current().random());
-  transaction_->sender = sender;
+  transaction_->envelope.sender = sender;
   return {250, {2, 1, 0}, with_id("Sender OK")};
 }
 
@@ -121,50 +163,64 @@ Reply SmtpSession::refusal(const account::Resolution& resolution, const std::str
 io::Task<Result<Reply>> SmtpSession::take(const envelope::Recipient& recipient,
                                           std::shared_ptr<const account::Resolution> resolution) {
   std::string address = recipient.path.postmaster_here() ? "postmaster" : recipient.path.mailbox.text();
-  if (resolution->kind == account::Resolution::Kind::not_local && recipient.path.postmaster_here()) {
-    // RFC 5321 §4.5.1: <postmaster> without a domain is accepted; it is the postmaster of the first domain served.
+  if (resolution->kind == account::Resolution::Kind::not_local && at_this_host(recipient.path.mailbox)) {
+    // RFC 5321 §4.5.1, RFC 1123 §5.2.17: this host's own names mean the first domain served.
     const auto domains = CO_TRY(co_await io::run(
         desk_.services.pool(), [&services = desk_.services] { return services.directory().domains(); }));
     if (!domains.empty()) {
       resolution =
-          CO_TRY(co_await io::run(desk_.services.pool(), [&services = desk_.services, name = domains.front().name] {
-            return services.directory().resolve("postmaster", name);
+          CO_TRY(co_await io::run(desk_.services.pool(), [&services = desk_.services, name = domains.front().name,
+                                                          local = recipient.path.mailbox.local_part] {
+            return services.directory().resolve(local, name);
           }));
     }
   }
   if (resolution->kind != account::Resolution::Kind::accounts) co_return refusal(*resolution, address);
   Rcpt taken{.address = std::move(address), .accounts = {}};
-  const std::uint64_t size = transaction_->sender.parameters.size.value_or(1);
-  std::optional<Error> first_refusal;
+  const std::uint64_t size = transaction_->envelope.sender.parameters.size.value_or(1);
+  // RFC 5321 §4.2.5: with the final 250 every copy is owed, so that an address is taken for all its accounts or not.
   for (const account::Destination& account : resolution->accounts) {
     auto mail = desk_.services.mail().account_now(account.id);
     if (!mail) mail = CO_TRY(co_await desk_.services.mail().account(account.id));
-    if (auto room = mail->may_accept(size); !room) {
-      if (!first_refusal) first_refusal = std::move(room).error();
-      continue;
-    }
+    const auto room = mail->may_accept(size);
+    if (room) continue;
+    if (room.error().is(mailbox::kOverQuota))
+      co_return Reply(452, {4, 2, 2}, with_id("<" + taken.address + "> is over quota"));
+    co_return std::unexpected(room.error());
+  }
+  for (const account::Destination& account : resolution->accounts) {
     auto& accounts = transaction_->accounts;
     const auto known =
         std::ranges::find_if(accounts, [&](const account::Destination& a) { return a.id == account.id; });
     taken.accounts.push_back(static_cast<std::size_t>(known - accounts.begin()));
     if (known == accounts.end()) accounts.push_back(account);
   }
-  if (taken.accounts.empty()) {
-    if (first_refusal->is(mailbox::kOverQuota))
-      co_return Reply(452, {4, 2, 2}, with_id("<" + taken.address + "> is over quota"));
-    co_return std::unexpected(*std::move(first_refusal));
-  }
+  transaction_->envelope.recipients.push_back(recipient);
   transaction_->rcpts.push_back(std::move(taken));
   co_return Reply(250, {2, 1, 5}, with_id("Recipient OK"));
+}
+
+/// A name of this host that need not be a domain with addresses: none, the one we greet with, for the postmaster, or
+/// the address the client has reached us at, for everybody.
+bool SmtpSession::at_this_host(const envelope::Mailbox& mailbox) const {
+  if (mailbox.domain.empty()) return true;
+  if (equals_ignore_case(mailbox.domain, desk_.policy.hostname))
+    return equals_ignore_case(mailbox.local_part, "postmaster");
+  if (!mailbox.has_literal() || !peer_->local.is_ip()) return false;
+  std::string_view literal = std::string_view(mailbox.domain).substr(1, mailbox.domain.size() - 2);
+  if (constexpr std::string_view kTag = "IPv6:"; equals_ignore_case(literal.substr(0, kTag.size()), kTag))
+    literal.remove_prefix(kTag.size());
+  const auto address = io::IpAddress::parse(literal);
+  return address && *address == peer_->local.address();
 }
 
 io::ValueOrTask<Result<Reply>> SmtpSession::begin_body() {
   const bool here = peer_->remote.is_local_host();
   std::string owner = here ? std::string() : account::attempt_key(peer_->remote.address().text());
   // A message whose size was not declared may need the whole buffer.
-  const std::uint64_t needed =
-      std::min<std::uint64_t>(transaction_->sender.parameters.size.value_or(mailbox::Intake::kIntakeBufferMax) + 4096,
-                              mailbox::Intake::kIntakeBufferMax);
+  const std::uint64_t needed = std::min<std::uint64_t>(
+      transaction_->envelope.sender.parameters.size.value_or(mailbox::Intake::kIntakeBufferMax) + 4096,
+      mailbox::Intake::kIntakeBufferMax);
   transaction_->hold = desk_.budget.take(std::move(owner), needed);
   if (!transaction_->hold) return Result<Reply>(Reply(452, {4, 3, 1}, "Too busy, try again later"));
   transaction_->intake = desk_.services.mail().intake(
@@ -184,7 +240,11 @@ Result<smtp::Flow> SmtpSession::append(std::string_view octets) {
     if (!transaction.header->done()) return smtp::Flow::more;
     TRY(transaction.intake->append(transaction.header->text()));
   }
-  TRY(transaction.intake->append(octets));
+  if (transaction.header) {
+    TRY(transaction.intake->append(octets));
+  } else {
+    while (!octets.empty()) TRY(transaction.intake->append(transaction.delivered.next(octets)));
+  }
   return transaction.intake->full() ? smtp::Flow::pause : smtp::Flow::more;
 }
 
@@ -204,7 +264,7 @@ std::string SmtpSession::trace_fields(const account::Destination& account, const
   facts.with = {.base = with_base(*peer_),
                 .tls = peer_->channel == smtp::Channel::tls,
                 .authenticated = peer_->identity.has_value(),
-                .utf8 = transaction.sender.parameters.smtputf8};
+                .utf8 = transaction.envelope.sender.parameters.smtputf8};
   facts.tls = peer_->tls;
   facts.id = transaction.id;
   // Several recipients are not told of each other (RFC 5321 §7.2).
@@ -212,8 +272,8 @@ std::string SmtpSession::trace_fields(const account::Destination& account, const
   if (transaction.rcpts.size() == 1) for_path = "<" + transaction.rcpts.front().address + ">";
   facts.for_path = for_path;
   facts.date = message::DateTime::at(io::Loop::current().clock().wall());
-  return message::compose_return_path(transaction.sender.path.text()) + message::compose_delivered_to(account.address) +
-         message::compose_received(facts);
+  return message::compose_return_path(transaction.envelope.sender.path.text()) +
+         message::compose_delivered_to(account.address) + message::compose_received(facts);
 }
 
 /// RFC 6409 §6.1, §8.1: the author's address of a submitted message must be the submitter's own.
@@ -224,7 +284,7 @@ io::Task<Result<>> SmtpSession::check_sender(const Transaction& transaction) {
           return services.directory().may_send_as(account, author.local_part, author.domain);
         }));
     if (!own)
-      co_return fail(kNotOwnAddress, "the From field has an address that is not yours: " +
+      co_return fail(kNotOwnAddress, "the " + author.field + " field has an address that is not yours: " +
                                          escape_controls(author.local_part + "@" + author.domain));
   }
   co_return Result<>();
@@ -233,73 +293,76 @@ io::Task<Result<>> SmtpSession::check_sender(const Transaction& transaction) {
 io::Task<Result<smtp::Outcome>> SmtpSession::commit(const smtp::BodyFacts& facts) {
   Transaction transaction = std::move(*transaction_);
   transaction_.reset();
-  const std::string id = transaction.id;
-  auto outcome = co_await deliver(std::move(transaction), facts);
-  if (!outcome) log_failure(id, outcome.error());
-  co_return outcome;
+  auto outcome = co_await deliver(transaction, facts);
+  if (outcome) co_return std::move(outcome);
+  log_failure(transaction.id, outcome.error());
+  refused.add();
+  log_delivery(transaction, facts.octets, 0);
+  co_return smtp::Outcome{settled(transaction, outcome.error()), {}};
 }
 
 void SmtpSession::log_failure(std::string_view id, const Error& error) {
   if (error.fault() != Fault::user) log::error("smtp", "delivery failed", {{"id", id}, {"error", error.text()}});
 }
 
-io::Task<Result<smtp::Outcome>> SmtpSession::deliver(Transaction transaction, const smtp::BodyFacts& facts) {
-  const auto told = [&](std::string_view text) { return std::string(text) + " (id " + transaction.id + ")"; };
-  if (transaction.header && !transaction.header->done()) {
-    CO_TRY(transaction.header->finish());
-    CO_TRY(transaction.intake->append(transaction.header->text()));
-  }
-  if (transaction.header && transaction.submitter) {
-    if (auto own = co_await check_sender(transaction); !own) {
-      refused.add();
-      co_return smtp::Outcome{Reply(550, {5, 7, 1}, told(own.error().text())), {}};
+io::Task<Result<smtp::Outcome>> SmtpSession::deliver(Transaction& transaction, const smtp::BodyFacts& facts) {
+  if (transaction.header) {
+    if (!transaction.header->done()) {
+      CO_TRY(transaction.header->finish());
+      CO_TRY(transaction.intake->append(transaction.header->text()));
     }
+    if (transaction.submitter) CO_TRY(co_await check_sender(transaction));
+  } else {
+    CO_TRY(transaction.intake->append(transaction.delivered.finish()));
   }
   mailbox::Delivery delivery;
   delivery.content = CO_TRY(co_await transaction.intake->finish());
-  // Among several recipients of SMTP one may go over its quota by this message; LMTP refuses it alone.
+  // SMTP has one reply for all its recipients: what RCPT has let in may go over its quota by this message, and either
+  // all get it or none. LMTP refuses one alone.
   const bool alone = desk_.policy.lmtp();
+  delivery.together = alone ? mailbox::Together::each_alone : mailbox::Together::all_or_nothing;
   for (const account::Destination& account : transaction.accounts)
     delivery.recipients.push_back({.account = account.id,
                                    .prepended = trace_fields(account, transaction),
                                    .over_quota = alone ? mailbox::OverQuota::refuse : mailbox::OverQuota::take_one});
   const auto results = CO_TRY(co_await desk_.services.mail().deliver(std::move(delivery)));
 
-  smtp::Outcome outcome;
-  std::size_t delivered = 0;
-  std::optional<Error> first_error;
-  for (const Rcpt& rcpt : transaction.rcpts) {
-    const Error* error = nullptr;
-    bool reached = false;
-    for (const std::size_t index : rcpt.accounts) {
-      if (results[index]) {
-        reached = true;
-      } else {
-        error = &results[index].error();
-        log_failure(transaction.id, *error);
-      }
-    }
-    if (reached) ++delivered;
-    if (error != nullptr && !first_error) first_error = *error;
-    if (!desk_.policy.lmtp()) continue;
-    if (reached) {
-      outcome.each.emplace_back(250, EnhancedCode{2, 1, 5}, told("<" + rcpt.address + "> delivered"));
-    } else if (error->is(mailbox::kOverQuota)) {
-      outcome.each.emplace_back(452, EnhancedCode{4, 2, 2}, told("<" + rcpt.address + "> is over quota"));
-    } else {
-      outcome.each.push_back(smtp::reply_for(*error));
-    }
-  }
+  smtp::Outcome outcome = settle_each(transaction, results);
+  const auto delivered = static_cast<std::size_t>(
+      std::ranges::count_if(outcome.each, [](const Reply& reply) { return reply.completed(); }));
   if (delivered > 0) {
-    outcome.reply = Reply(250, {2, 6, 0}, told("Message accepted"));
     accepted.add();
     accepted_octets.add(static_cast<std::int64_t>(facts.octets));
   } else {
-    outcome.reply = smtp::reply_for(*first_error);
     refused.add();
   }
+  outcome.reply = delivered > 0 ? Reply(250, {2, 6, 0}, told(transaction, "Message accepted")) : outcome.each.front();
   log_delivery(transaction, facts.octets, delivered);
   co_return outcome;
+}
+
+/// A recipient is reached when all the accounts behind it are.
+smtp::Outcome SmtpSession::settle_each(const Transaction& transaction,
+                                       const std::vector<Result<mailbox::Delivered>>& results) const {
+  smtp::Outcome outcome;
+  for (const Rcpt& rcpt : transaction.rcpts) {
+    const Error* error = nullptr;
+    for (const std::size_t index : rcpt.accounts) {
+      if (results[index]) continue;
+      error = &results[index].error();
+      log_failure(transaction.id, *error);
+    }
+    if (error == nullptr) {
+      outcome.each.emplace_back(250, EnhancedCode{2, 1, 5}, told(transaction, "<" + rcpt.address + "> delivered"));
+    } else if (error->is(mailbox::kOverQuota)) {
+      outcome.each.emplace_back(452, EnhancedCode{4, 2, 2}, told(transaction, "<" + rcpt.address + "> is over quota"));
+    } else if (error->is(mailbox::kNoMailbox)) {
+      outcome.each.emplace_back(550, EnhancedCode{5, 1, 1}, told(transaction, "<" + rcpt.address + "> does not exist"));
+    } else {
+      outcome.each.push_back(settled(transaction, *error));
+    }
+  }
+  return outcome;
 }
 
 void SmtpSession::log_delivery(const Transaction& transaction, std::uint64_t octets, std::size_t delivered) const {
@@ -308,7 +371,7 @@ void SmtpSession::log_delivery(const Transaction& transaction, std::uint64_t oct
   for (const Rcpt& rcpt : transaction.rcpts) recipients += (recipients.empty() ? "" : ",") + rcpt.address;
   log::info("smtp", delivered > 0 ? "delivered" : "not delivered",
             {{"id", transaction.id},
-             {"from", path_text(transaction.sender.path)},
+             {"from", path_text(transaction.envelope.sender.path)},
              {"to", recipients},
              {"octets", octets},
              {"peer", peer_->remote.text()},
@@ -333,7 +396,7 @@ io::Task<Result<Reply>> SmtpSession::expn(std::string_view text, [[maybe_unused]
 }
 
 void SmtpSession::offence(smtp::Offence kind) {
-  if (kind == smtp::Offence::failed_auth) credentials_.failed();
+  if (kind == smtp::Offence::failed_auth) credentials_.refused();
 }
 
 }  // namespace angarium::agent

@@ -8,6 +8,7 @@
 
 #include "agent/budget.h"
 #include "agent/credential.h"
+#include "agent/delivered_header.h"
 #include "agent/rate.h"
 #include "agent/received_counter.h"
 #include "agent/services.h"
@@ -50,9 +51,13 @@ class SmtpSession final : public protocol::smtp::Session {
   io::ValueOrTask<Result<>> drained() override;
   io::Task<Result<protocol::smtp::Outcome>> commit(const protocol::smtp::BodyFacts& facts) override;
   void abort() override { transaction_.reset(); }
+  protocol::smtp::Reply reply_to(const Error& error) override;
   io::Task<Result<protocol::smtp::Reply>> vrfy(std::string_view text, envelope::Utf8 utf8) override;
   io::Task<Result<protocol::smtp::Reply>> expn(std::string_view text, envelope::Utf8 utf8) override;
   void offence(protocol::smtp::Offence kind) override;
+
+  /// What MAIL and the accepted RCPTs said, also which reports they want (RFC 3461 §4); null between transactions.
+  [[nodiscard]] const envelope::Envelope* envelope() const { return transaction_ ? &transaction_->envelope : nullptr; }
 
  private:
   /// One RCPT and the accounts it stands for.
@@ -62,13 +67,14 @@ class SmtpSession final : public protocol::smtp::Session {
   };
   struct Transaction {
     std::string id;
-    envelope::Sender sender;
+    envelope::Envelope envelope;
     std::optional<account::Account> submitter;
-    std::vector<Rcpt> rcpts;
+    std::vector<Rcpt> rcpts;                     ///< one for each recipient of the envelope
     std::vector<account::Destination> accounts;  ///< each once, whichever RCPTs lead to it
     std::unique_ptr<mailbox::Intake> intake;
     Budget::Hold hold;
     ReceivedCounter received;
+    DeliveredHeader delivered;               ///< of what others bring
     std::optional<SubmissionHeader> header;  ///< role submission only
   };
 
@@ -81,8 +87,13 @@ class SmtpSession final : public protocol::smtp::Session {
   protocol::smtp::Reply refusal(const account::Resolution& resolution, const std::string& address) const;
   std::string trace_fields(const account::Destination& account, const Transaction& transaction) const;
   io::Task<Result<>> check_sender(const Transaction& transaction);
+  static std::string told(const Transaction& transaction, std::string_view text);
   std::string with_id(std::string_view text) const;
-  io::Task<Result<protocol::smtp::Outcome>> deliver(Transaction transaction, const protocol::smtp::BodyFacts& facts);
+  [[nodiscard]] bool at_this_host(const envelope::Mailbox& mailbox) const;
+  protocol::smtp::Reply settled(const Transaction& transaction, const Error& error) const;
+  protocol::smtp::Outcome settle_each(const Transaction& transaction,
+                                      const std::vector<Result<mailbox::Delivered>>& results) const;
+  io::Task<Result<protocol::smtp::Outcome>> deliver(Transaction& transaction, const protocol::smtp::BodyFacts& facts);
   /// The other side is told only "local error" when the fault is ours: the log says which.
   static void log_failure(std::string_view id, const Error& error);
   void log_delivery(const Transaction& transaction, std::uint64_t octets, std::size_t delivered) const;

@@ -32,6 +32,17 @@ TEST_CASE("what init writes is accepted and has each standard port plus the offs
   }
 }
 
+TEST_CASE(
+    "RFC 2033 section 4.4: LMTP, which asks nobody who they are, listens on the loopback address whatever init is "
+    "told") {
+  for (std::string address : {"192.0.2.7", "2001:db8::7"}) {
+    auto c = parse(initial_file({"mail.example.test", address, 10000}), "/d");
+    REQUIRE(c);
+    for (const Listener& listener : c->listeners)
+      CHECK((listener.address == "127.0.0.1:10024") == (listener.protocol == "lmtp"));
+  }
+}
+
 TEST_CASE("unknown keys and sections are errors with line and suggestion") {
   CHECK(error_of("[server]\nhostnam = \"a\"\n") ==
         "angarium.toml:2: unknown key 'hostnam' in [server]; did you mean 'hostname'?");

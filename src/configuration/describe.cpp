@@ -106,11 +106,15 @@ std::string initial_file(const InitialSettings& settings) {
       "\ndata = \"store\"\n\n"
       "[tls]\ncertificate = \"tls/cert.pem\"\nkey = \"tls/key.pem\"\n\n"
       "[auth]\nplaintext_without_tls = \"loopback\"\n";
+  const std::string loopback = "127.0.0.1";
   const bool ipv6 = settings.address.find(':') != std::string::npos;
   const std::string host = ipv6 ? "[" + settings.address + "]" : settings.address;
-  for (const Port& port : kPorts)
+  for (const Port& port : kPorts) {
+    // LMTP asks nobody who they are (RFC 2033 §4.4): only programs of this host reach it.
+    const std::string& where = port.protocol == "lmtp" ? loopback : host;
     text += "\n[[listener]]\nprotocol = " + quote(port.protocol) +
-            "\naddress = " + quote(host + ":" + std::to_string(port.number + settings.port_offset)) + "\n";
+            "\naddress = " + quote(where + ":" + std::to_string(port.number + settings.port_offset)) + "\n";
+  }
   return text;
 }
 

@@ -82,6 +82,8 @@ class Account final : public AccountMail, public std::enable_shared_from_this<Ac
   /// Which threads the state has for these keys; goes to the pool on a miss. Before lock().
   io::Task<Result<ThreadHits>> find_threads(std::vector<std::uint64_t> keys);
   [[nodiscard]] std::unique_lock<std::mutex> lock() { return std::unique_lock(mutex_); }
+  /// Whether add_delivery() would take it now. The lock is held.
+  Result<> may_add_delivery(const DeliveryRecipient& recipient, const Content& content);
   /// Adds a delivered email to the batch. The lock is held. The part is filled, not yet pending.
   Result<Delivered> add_delivery(const DeliveryRecipient& recipient, const Content& content, const ThreadHits& hits,
                                  WallTime now, std::optional<std::size_t>& body, store::Batch& batch, CommitPart& part);
@@ -190,6 +192,9 @@ class Account final : public AccountMail, public std::enable_shared_from_this<Ac
 
   // account_add.cpp
   struct NewEmail;
+  using Targets = std::vector<std::pair<Mailbox*, const DeliveryTarget*>>;
+  /// Where a delivery goes, each mailbox once; or why it is not taken.
+  Result<Targets> delivery_targets(const DeliveryRecipient& recipient, const Content& content);
   void begin_append(MailboxId mailbox, const std::vector<AppendItem>& items, const std::vector<ThreadHits>& hits,
                     Done<AppendResult> done);
   enum class Copying { copy, move };

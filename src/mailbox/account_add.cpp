@@ -323,14 +323,12 @@ io::Task<Result<CopyResult>> Account::move(MailboxId from, UidSet uids, MailboxI
   return copy_or_move(from, std::move(uids), to, Copying::move);
 }
 
-Result<Delivered> Account::add_delivery(const DeliveryRecipient& recipient, const Content& content,
-                                        const ThreadHits& hits, WallTime now, std::optional<std::size_t>& body,
-                                        store::Batch& batch, CommitPart& part) {
+Result<Account::Targets> Account::delivery_targets(const DeliveryRecipient& recipient, const Content& content) {
   TRY(usable());
   if (recipient.prepended.size() > kPrependedMax || recipient.prepended.size() + content.size() > kMessageSizeMax)
     return fail(store::kTooLarge, "the message is too large");
-  // Where it goes: each mailbox once; INBOX for what is not there.
-  std::vector<std::pair<Mailbox*, const DeliveryTarget*>> targets;
+  // INBOX for what is not there.
+  Targets targets;
   for (const DeliveryTarget& target : recipient.targets) {
     const MailboxInfo* info = listing_->find(target.mailbox);
     auto mailbox = info ? writable(info->id) : Result<Mailbox*>(fail(kNoMailbox, "no such mailbox"));
@@ -343,7 +341,18 @@ Result<Delivered> Account::add_delivery(const DeliveryRecipient& recipient, cons
   if (targets.empty()) return fail(kNoMailbox, "a delivery without a mailbox");
   const std::uint64_t octets = (recipient.prepended.size() + content.size()) * targets.size();
   TRY(check_room(octets, targets.size(), recipient.over_quota));
+  return targets;
+}
 
+Result<> Account::may_add_delivery(const DeliveryRecipient& recipient, const Content& content) {
+  TRY(delivery_targets(recipient, content));
+  return {};
+}
+
+Result<Delivered> Account::add_delivery(const DeliveryRecipient& recipient, const Content& content,
+                                        const ThreadHits& hits, WallTime now, std::optional<std::size_t>& body,
+                                        store::Batch& batch, CommitPart& part) {
+  const Targets targets = TRY(delivery_targets(recipient, content));
   auto [entry, thread] = put_email({content, recipient.prepended, now.seconds(), hits}, body, batch, part);
   const EmailId email = entry.entry.email;
   part.modseq = next_modseq(batch);

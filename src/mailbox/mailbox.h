@@ -145,9 +145,15 @@ struct DeliveryRecipient {
   std::vector<DeliveryTarget> targets = {DeliveryTarget{}};
   OverQuota over_quota = OverQuota::refuse;
 };
+/// What one refused recipient means for the others.
+enum class Together {
+  each_alone,      ///< nothing
+  all_or_nothing,  ///< nobody gets it, and the error is that of the whole
+};
 struct Delivery {
   ContentPtr content;
-  std::vector<DeliveryRecipient> recipients;
+  std::vector<DeliveryRecipient> recipients;  ///< each account once
+  Together together = Together::each_alone;
   /// Records of other rooms that become durable by the same batch (queue, outbox, trace). Also when no recipient is
   /// left.
   store::Batch also;

@@ -258,6 +258,24 @@ TEST_CASE(
   CHECK(world.mail->may_accept(0).error().is(kOverQuota));
 }
 
+TEST_CASE("all or nothing: one recipient who cannot be reached leaves the others without the message") {
+  Ready world;
+  world.must(world.store->create_account(kAlice + 100, {.octets = 0, .messages = 1}));
+  world.deliver(kAlice + 100, text(1));
+  const std::uint64_t before = world.mail->quota().messages;
+  for (AccountId refused : {kAlice + 100, kAlice + 101}) {
+    Delivery delivery;
+    delivery.content = make_content(text(3));
+    delivery.together = Together::all_or_nothing;
+    delivery.recipients = {{.account = kAlice, .over_quota = OverQuota::take_one},
+                           {.account = refused, .over_quota = OverQuota::take_one}};
+    const auto outcome = world.run(world.store->deliver(std::move(delivery)));
+    REQUIRE(!outcome);
+    CHECK(outcome.error().is(refused == kAlice + 100 ? kOverQuota : kNoMailbox));
+    CHECK(world.mail->quota().messages == before);
+  }
+}
+
 TEST_CASE("RFC 9051 6.3.4-6.3.6: create makes superiors, delete keeps a name with inferiors, rename takes them along") {
   Ready world;
   const MailboxInfo made = world.must(world.mail->create("a/b/c", SpecialUse::none));

@@ -122,6 +122,12 @@ void Store::enqueue(Delivery& delivery, const std::vector<Recipient>& recipients
     if (recipient.account) ordered.emplace(recipient.account->id(), recipient.account.get());
   for (const auto& [id, account] : ordered) locked.emplace(id, std::pair(account->lock(), nullptr));
 
+  if (delivery.together == Together::all_or_nothing) {
+    for (std::size_t i = 0; i < recipients.size(); ++i) {
+      Result<> may = recipients[i].account->may_add_delivery(delivery.recipients[i], *delivery.content);
+      if (!may) return done(std::unexpected(std::move(may).error()));
+    }
+  }
   store::Batch batch = std::move(delivery.also);
   std::optional<std::size_t> body;
   std::vector<std::shared_ptr<CommitPart>> parts;
@@ -151,7 +157,8 @@ io::Task<Result<std::vector<Result<Delivered>>>> Store::deliver(Delivery deliver
     auto account = co_await load(recipient.account);
     if (!account) {
       // An unknown account is this recipient's trouble; a store that does not answer is everybody's.
-      if (!account.error().is(kNoMailbox)) co_return std::unexpected(std::move(account).error());
+      const bool alone = delivery.together == Together::each_alone && account.error().is(kNoMailbox);
+      if (!alone) co_return std::unexpected(std::move(account).error());
       results.back() = std::unexpected(std::move(account).error());
       continue;
     }

@@ -61,7 +61,10 @@ int serve(const Context& context) {
     if (auto reloaded = (*office)->reload(); !reloaded) {
       log::error("serve", "reload failed; what was in use stays", {{"error", reloaded.error().text()}});
     } else {
-      log::notice("serve", "reloaded");
+      std::string keys;
+      for (const std::string& key : *reloaded) keys += (keys.empty() ? "" : ", ") + key;
+      log::notice("serve", "certificates reloaded");
+      if (!keys.empty()) log::warning("serve", "changed settings take a restart", {{"keys", keys}});
     }
     notify_service_manager("READY=1");
   }

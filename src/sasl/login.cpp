@@ -24,6 +24,7 @@ class LoginServer final : public ServerExchange {
       identity_.authentication_id = *std::move(name);
       return Challenge{"Password:"};
     }
+    if (response.empty()) return Failure{{kBadCredentials, "LOGIN: an empty password"}};
     auto password = prepare(response, kPasswordMax);
     if (!password) return Failure{std::move(password).error()};
     return PasswordWanted{identity_, Secret(*std::move(password))};

@@ -23,6 +23,8 @@ Result<Fields> parse(std::string_view message) {
   Fields fields;
   if (first > 0) fields.identity.authorization_id = TRY(prepare_name(message.substr(0, first)));
   fields.identity.authentication_id = TRY(prepare_name(message.substr(first + 1, second - first - 1)));
+  // A guess like any other; the grammar's 1*SAFE is for clients to keep.
+  if (second + 1 == message.size()) return fail(kBadCredentials, "PLAIN: an empty password");
   fields.password = Secret(TRY(prepare(message.substr(second + 1), kPasswordMax)));
   return fields;
 }

@@ -140,8 +140,9 @@ io::Task<Result<>> Session::enter(Login login) {
 }
 
 io::Task<Result<>> Session::login_failed(const Error& error) {
-  // What the client got wrong, or gave up, in the grammar of a mechanism is no guess at a password.
-  if (error.fault() == Fault::user && !error.is(sasl::kAborted)) {
+  // Only a wrong password or proof is a guess: who is locked out, gave up or broke the grammar is answered at once, and
+  // not locked out for longer because of it.
+  if (error.is(sasl::kBadCredentials) || error.is(sasl::kChannelBinding)) {
     authenticator.offence(Offence::failed_login);
     ++failures_;
     CO_TRY(co_await output.flush(connection));

@@ -70,7 +70,7 @@ enum class Offence : std::uint8_t {
 
 /// One session's counterpart. The session calls one function at a time and awaits what it returns before the next; it
 /// may be destroyed while it waits. A reply with code 421 from any function ends the connection after it was sent. An
-/// error becomes a reply through reply_for(). Replies to MAIL, RCPT and the end of data bear the delivery id in their
+/// error becomes a reply through reply_to(). Replies to MAIL, RCPT and the end of data bear the delivery id in their
 /// text.
 class Session {
  public:
@@ -109,6 +109,10 @@ class Session {
   /// The transaction is over without a message: RSET, EHLO, a refused body, a lost connection. Called once for each
   /// transaction that mail() opened and commit() did not end.
   virtual void abort() = 0;
+
+  /// What is said for an error of the functions above; asked before abort() is called. Those that only the back end
+  /// knows are its own to name, the others are reply_for()'s.
+  virtual Reply reply_to(const Error& error) { return reply_for(error); }
 
   // --- Directory ----------------------------------------------------------------------------------------------------
   /// `utf8`: whether the reply may hold UTF-8 (RFC 6531 §3.7.4.2).

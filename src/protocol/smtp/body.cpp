@@ -28,7 +28,7 @@ Flow BodyIntake::pass(std::string_view octets) {
   }
   Result<Flow> flow = conversation_->session().append(octets);
   if (flow) return *flow;
-  refuse(reply_for(flow.error()));
+  refuse(conversation_->session().reply_to(flow.error()));
   return Flow::more;
 }
 
@@ -73,7 +73,7 @@ void answer(Conversation& conversation, const Outcome& outcome) {
   }
   if (!accepted) return;
   Conduct& conduct = conversation.conduct();
-  conduct.errors = conduct.refusals = conduct.idle_commands = 0;
+  conduct.errors = conduct.refusals = conduct.excess = conduct.idle_commands = 0;
 }
 
 }  // namespace
@@ -98,7 +98,7 @@ io::Task<Result<bool>> more_body(Conversation& conversation) {
 
 io::Task<Result<>> sink_drained(Conversation& conversation) {
   if (Result<> drained = co_await conversation.session().drained(); !drained)
-    conversation.body()->refuse(reply_for(drained.error()));
+    conversation.body()->refuse(conversation.session().reply_to(drained.error()));
   co_return Result<>();
 }
 
@@ -111,7 +111,7 @@ io::Task<Result<>> finish_message(Conversation& conversation, const message::Lin
     co_return Result<>();
   }
   Result<Outcome> outcome = co_await conversation.session().commit(facts);
-  answer(conversation, outcome ? *outcome : Outcome{reply_for(outcome.error()), {}});
+  answer(conversation, outcome ? *outcome : Outcome{conversation.session().reply_to(outcome.error()), {}});
   conversation.transaction_done();
   co_return Result<>();
 }

@@ -69,6 +69,11 @@ void Conversation::refuse(const ReplyView& view) {
   reply(view);
 }
 
+void Conversation::refuse_line_end(wire::LineEnd end) {
+  refuse(reply::kBadLineEnd);
+  if (end == wire::LineEnd::lf) close();
+}
+
 void Conversation::farewell(const ReplyView& view) {
   std::string text = policy_.hostname;
   text += ' ';
@@ -79,7 +84,7 @@ void Conversation::farewell(const ReplyView& view) {
 
 Reply Conversation::settle(Result<Reply> answer) {
   if (answer) return *std::move(answer);
-  return reply_for(answer.error());
+  return session_.reply_to(answer.error());
 }
 
 bool Conversation::plaintext_allowed() const {

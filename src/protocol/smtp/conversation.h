@@ -36,6 +36,7 @@ struct Transaction {
 struct Conduct {
   std::uint32_t errors = 0;         ///< since the last accepted message
   std::uint32_t refusals = 0;       ///< refused recipients, since the last accepted message
+  std::uint32_t excess = 0;         ///< recipients behind the limit, since the last accepted message
   std::uint32_t idle_commands = 0;  ///< since the last accepted message
   std::uint32_t messages = 0;       ///< transactions opened
   std::uint32_t auth_failures = 0;
@@ -94,10 +95,13 @@ class Conversation {
   void reply(const ReplyView& view, ReplyCharset charset = ReplyCharset::ascii);
   /// The same for a reply that is an error of the client's and counts as one.
   void refuse(const ReplyView& view);
+  /// A line that does not end as RFC 5321 §2.3.8 says, or holds a CR. What stands behind a bare LF is no command of its
+  /// own, and where the line ends nobody can tell: the session is over.
+  void refuse_line_end(wire::LineEnd end);
   /// 221 and 421 bear the host's name before the text (RFC 5321 §4.2.3); closes.
   void farewell(const ReplyView& view);
   /// What the backend answered, or the reply for its error.
-  static Reply settle(Result<Reply> answer);
+  [[nodiscard]] Reply settle(Result<Reply> answer);
   /// Sends what waits. An error means that the connection is gone.
   io::ValueOrTask<Result<>> flush() { return output_.flush(connection_); }
   [[nodiscard]] wire::Output& output() { return output_; }

@@ -54,8 +54,8 @@ struct Limits {
   std::uint32_t errors = 20;
   /// Refused recipients, since the last accepted message: a list has dead ones, a harvester nothing else.
   std::uint32_t refusals = 100;
-  /// Commands other than RCPT and BDAT since the last accepted message or since the start: who sends more brings no
-  /// mail.
+  /// Commands other than RCPT and BDAT, and chunks without octets, since the last accepted message or since the start:
+  /// who sends more brings no mail.
   std::uint32_t idle_commands = 200;
   /// Messages a connection; LIMITS MAILMAX (RFC 9422 §4.1).
   std::uint32_t messages = 1000;
@@ -70,6 +70,8 @@ struct Times {
   /// A body must come at `data_rate` octets a second once this time is over, so that a byte a second ends.
   Duration data_grace = std::chrono::minutes(10);
   std::uint32_t data_rate = 256;
+  /// Before a failed AUTH is answered, so that guessing takes time.
+  Duration auth_failure = Duration::zero();
 };
 
 struct Policy {

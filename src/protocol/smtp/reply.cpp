@@ -13,8 +13,9 @@ Reply reply_for(const Error& error) {
       return {550, {5, 7, 1}, error.text()};
     case Fault::dependency:
       if (error.is(kOutOfMemory)) return {452, {4, 3, 1}, "Insufficient system resources"};
-      if (temporary) return {451, {4, 3, 0}, error.text()};
-      return {554, {5, 3, 0}, error.text()};
+      // Paths and words of the operating system are for the log only.
+      if (temporary) return {451, {4, 3, 0}, "Requested action aborted: a resource is not available, try again later"};
+      return {554, {5, 3, 0}, "Transaction failed: a resource is not available"};
     case Fault::ours: break;
   }
   // Whatever we broke, the other side shall try again: its message is not to blame.

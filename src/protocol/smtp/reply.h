@@ -57,7 +57,7 @@ struct Reply {
 };
 
 /// What an error becomes on the line, in one place: temporary or permanent says 4yz or 5yz, whose fault it was says
-/// the rest. Texts of errors that are ours stay in the log.
+/// the rest. Texts of errors that the client cannot mend stay in the log.
 Reply reply_for(const Error& error);
 
 namespace reply {
@@ -125,6 +125,7 @@ inline constexpr ReplyView kCredentialsInvalid{535, {5, 7, 8}, "Authentication c
 inline constexpr ReplyView kAuthenticationLater{454, {4, 7, 0}, "Temporary authentication failure"};
 inline constexpr ReplyView kAuthenticationCancelled{501, {5, 7, 0}, "Authentication cancelled"};
 inline constexpr ReplyView kBadBase64{501, {5, 5, 2}, "Cannot decode base64"};
+inline constexpr ReplyView kAuthMalformed{501, {5, 5, 2}, "Malformed authentication message"};
 inline constexpr ReplyView kNoInitialResponse{501, {5, 7, 0}, "Mechanism takes no initial response"};
 inline constexpr ReplyView kAuthLineTooLong{500, {5, 5, 6}, "Authentication exchange line is too long"};
 inline constexpr ReplyView kAlreadyAuthenticated{503, {5, 5, 1}, "Already authenticated"};

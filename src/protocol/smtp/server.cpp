@@ -25,7 +25,7 @@ constexpr std::size_t kLingerOctets = 256 * 1024;
 
 io::Task<Result<>> greet(Conversation& conversation) {
   const Policy& policy = conversation.policy();
-  Reply answer = Conversation::settle(co_await conversation.session().connected(conversation.peer()));
+  Reply answer = conversation.settle(co_await conversation.session().connected(conversation.peer()));
   // RFC 5321 §3.1: the client waits for the greeting.
   if (conversation.input().fill(conversation.connection()).value_or(0) > 0)
     conversation.session().offence(Offence::early_talk);
@@ -89,7 +89,7 @@ bool holds_controls(std::string_view line) {
 bool refuse_line(Conversation& conversation, const wire::Line& line) {
   const bool normalise = conversation.policy().line_ends == LineEnds::normalise;
   if (line.bare_cr || (line.end == wire::LineEnd::lf && !normalise)) {
-    conversation.refuse(reply::kBadLineEnd);
+    conversation.refuse_line_end(line.end);
     return true;
   }
   if (!holds_controls(line.text)) return false;
@@ -143,7 +143,8 @@ void check_conduct(Conversation& conversation) {
   const Limits& limits = conversation.policy().limits;
   const Conduct& conduct = conversation.conduct();
   if (conversation.closing()) return;
-  if (conduct.errors > limits.errors || conduct.refusals > limits.refusals ||
+  // Behind the limit of recipients as many more are told 452 as it lets in: a client that does not look is no attack.
+  if (conduct.errors > limits.errors || conduct.refusals > limits.refusals || conduct.excess > limits.recipients ||
       conduct.auth_failures >= limits.auth_failures) {
     conversation.session().offence(Offence::too_many_errors);
     conversation.farewell(reply::kTooManyErrors);

@@ -116,6 +116,42 @@ TEST_CASE("chunks arrive octet for octet, and dots in them mean nothing") {
   CHECK(raw.house.messages[0].octets == "a\r\n.\r\n...\r\n");
 }
 
+TEST_CASE("RFC 3461 section 4: what NOTIFY, ORCPT, RET and ENVID ask for is handed on where DSN is announced") {
+  Policy policy;
+  policy.dsn = Announce::yes;
+  Raw raw(policy);
+  raw.begin();
+  raw.say("HELO c.example\r\n");
+  CHECK(raw.codes("MAIL FROM:<a@b.example> RET=FULL ENVID=x+2By\r\n"
+                  "RCPT TO:<alice@example.test> NOTIFY=FAILURE ORCPT=rfc822;al@far.example\r\n") == "250 250");
+  CHECK(raw.codes("BDAT 3 LAST\r\nx\r\n") == "250");
+  REQUIRE(raw.house.messages.size() == 1);
+  const envelope::Envelope& envelope = raw.house.messages[0].envelope;
+  CHECK(envelope.sender.parameters.ret == envelope::Return::full);
+  CHECK(envelope.sender.parameters.envelope_id == "x+y");
+  CHECK(envelope.recipients[0].parameters.notify == envelope::Notify{.failure = true});
+  CHECK(envelope.recipients[0].parameters.original == envelope::OriginalRecipient{"rfc822", "al@far.example"});
+}
+
+TEST_CASE("chunks without octets do not keep a session for ever") {
+  Policy policy;
+  policy.limits.idle_commands = 10;
+  Raw raw(policy);
+  raw.begin();
+  raw.say(kStart);
+  std::string chunks;
+  for (int i = 0; i < 20; ++i) chunks += "BDAT 0\r\n";
+  CHECK(raw.codes(chunks).ends_with(" 250 421"));
+  CHECK(raw.ended());
+}
+
+TEST_CASE("what the operating system says is for the log, not for strangers") {
+  constexpr ErrorKind kDisk{"test.disk", Fault::dependency, Lasting::temporary};
+  constexpr ErrorKind kGone{"test.gone", Fault::dependency, Lasting::permanent};
+  CHECK(reply_for(Error(kDisk, "/var/mail/store: Permission denied")).text.find("/var") == std::string::npos);
+  CHECK(reply_for(Error(kGone, "/var/mail/store: Permission denied")).text.find("/var") == std::string::npos);
+}
+
 TEST_CASE("line ends are made right where policy says so, also at the edges of chunks") {
   Policy policy;
   policy.line_ends = LineEnds::normalise;

@@ -27,6 +27,7 @@ Policy submission_policy() {
   policy.auth = AuthUse::required;
   policy.plaintext = PlaintextAuth::never;
   policy.mechanisms = {"PLAIN", "LOGIN", "SCRAM-SHA-256", "SCRAM-SHA-256-PLUS"};
+  policy.expn = Announce::yes;
   policy.limits.auth_failures = 3;
   policy.limits.errors = 12;
   return policy;
@@ -68,6 +69,13 @@ TEST_CASE("sessions with a server whose sink pauses") {
 
 TEST_CASE("sessions with a submission server") {
   test::check_sessions(folder("submission"), serving(submission_policy()));
+}
+
+TEST_CASE("sessions with a server that takes its time for failed logins") {
+  Policy policy = submission_policy();
+  policy.plaintext = PlaintextAuth::always;
+  policy.times.auth_failure = std::chrono::seconds(2);
+  test::check_sessions(folder("delay"), serving(policy));
 }
 
 TEST_CASE("sessions with an LMTP server") { test::check_sessions(folder("lmtp"), serving(lmtp_policy())); }

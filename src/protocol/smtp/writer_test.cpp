@@ -76,7 +76,8 @@ TEST_CASE("errors become replies by fault and lasting, and our own faults are no
   constexpr ErrorKind kDisk{"t.c", Fault::dependency, Lasting::temporary};
   CHECK(written(reply_for(Error(kUserForever, "no relaying"))) == "550 5.7.1 no relaying\r\n");
   CHECK(written(reply_for(Error(kUserNow, "later"))) == "450 4.7.1 later\r\n");
-  CHECK(written(reply_for(Error(kDisk, "disk"))) == "451 4.3.0 disk\r\n");
+  CHECK(written(reply_for(Error(kDisk, "disk"))) ==
+        "451 4.3.0 Requested action aborted: a resource is not available, try again later\r\n");
   CHECK(written(reply_for(Error(kBroken, "secret"))).find("secret") == std::string::npos);
   CHECK(reply_for(Error(kBroken, "secret")).transient());
 }

@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "base/text.h"
+#include "io/loop.h"
 #include "protocol/smtp/bindings.h"
 #include "protocol/smtp/command/command.h"
 #include "sasl/line.h"
@@ -16,21 +17,28 @@ namespace {
 ReplyView reply_to(const Error& error) {
   if (error.is(sasl::kAborted)) return reply::kAuthenticationCancelled;
   if (error.is(sasl::kTooLong)) return reply::kAuthLineTooLong;
-  if (error.fault() == Fault::syntax) return reply::kBadBase64;
+  if (error.fault() == Fault::syntax) return reply::kAuthMalformed;
   if (error.temporary() || error.fault() != Fault::user) return reply::kAuthenticationLater;
   return reply::kCredentialsInvalid;
 }
 
-void fail_with(Conversation& conversation, const ReplyView& why) {
+/// The same for a line that was not decoded (RFC 4954 §4).
+ReplyView reply_to_line(const Error& error) { return error.is(sasl::kMalformed) ? reply::kBadBase64 : reply_to(error); }
+
+io::Task<Result<>> fail_with(Conversation& conversation, ReplyView why) {
   if (why.code == reply::kCredentialsInvalid.code) {
     ++conversation.conduct().auth_failures;
     conversation.session().offence(Offence::failed_auth);
+    CO_TRY(co_await conversation.flush());
+    io::Loop& loop = io::Loop::current();
+    co_await loop.sleep_until(loop.now() + conversation.policy().times.auth_failure);
     conversation.reply(why);
   } else if (why.code == reply::kAuthenticationLater.code) {
     conversation.reply(why);
   } else {
     conversation.refuse(why);
   }
+  co_return Result<>();
 }
 
 /// Why the mechanism may not be used here, or code 0. What is switched off is too weak for the site (534); what only
@@ -74,12 +82,12 @@ io::Task<Result<std::optional<std::string>>> ask(Conversation& conversation, std
   if (!line) co_return std::unexpected(std::move(line).error());
   if (!*line) co_return std::nullopt;
   if (!(*line)->strict()) {
-    conversation.refuse(reply::kBadLineEnd);
+    conversation.refuse_line_end((*line)->end);
     co_return std::nullopt;
   }
   Result<std::string> response = sasl::decode_response((*line)->text);
   if (response) co_return *std::move(response);
-  fail_with(conversation, reply_to(response.error()));
+  CO_TRY(co_await fail_with(conversation, reply_to_line(response.error())));
   co_return std::nullopt;
 }
 
@@ -109,8 +117,7 @@ io::Task<Result<>> exchange(Conversation& conversation, const sasl::Mechanism& m
       conversation.reply(reply::kAuthenticated);
       co_return Result<>();
     } else {
-      fail_with(conversation, reply_to(std::get<sasl::Failure>(step).error));
-      co_return Result<>();
+      co_return co_await fail_with(conversation, reply_to(std::get<sasl::Failure>(step).error));
     }
   }
 }
@@ -125,7 +132,7 @@ Done auth(Conversation& conversation, std::string_view arguments) {
   std::optional<std::string> initial;
   if (!arguments.empty()) {
     Result<std::string> decoded = sasl::decode_initial_response(arguments);
-    if (!decoded) return refused(conversation, reply_to(decoded.error()));
+    if (!decoded) return refused(conversation, reply_to_line(decoded.error()));
     initial = *std::move(decoded);
   }
   return exchange(conversation, *mechanism, std::move(initial));

@@ -12,20 +12,22 @@ namespace {
 struct Chunk {
   std::uint64_t octets = 0;
   bool last = false;
+  bool well_formed = true;  ///< no: the size is known, and what follows it is no end-marker
 };
 
 /// chunk-size [ SP end-marker ]
 std::optional<Chunk> parse(std::string_view arguments) {
   const auto octets = parse_number<std::uint64_t>(take_until(arguments, ' '));
   const std::string_view marker = trim(arguments);
-  if (!octets || !(marker.empty() || equals_ignore_case(marker, "LAST"))) return std::nullopt;
-  return Chunk{*octets, !marker.empty()};
+  if (!octets) return std::nullopt;
+  const bool last = equals_ignore_case(marker, "LAST");
+  return Chunk{*octets, last, last || marker.empty()};
 }
 
-/// A chunk whose size is not known cannot be skipped: what came with it would be taken for commands.
+/// A chunk whose size is not known cannot be skipped: its octets, come or still to come, would be taken for commands.
 Done refuse_unsized(Conversation& conversation) {
   conversation.refuse(reply::kBadArguments);
-  if (!conversation.input().empty()) conversation.close();
+  conversation.close();
   return done();
 }
 
@@ -56,7 +58,7 @@ io::Task<Result<bool>> receive_octets(Conversation& conversation, std::uint64_t 
 
 io::Task<Result<>> receive(Conversation& conversation, Chunk chunk) {
   if (!conversation.body()) {
-    const Reply wanted = Conversation::settle(co_await conversation.session().begin_body());
+    const Reply wanted = conversation.settle(co_await conversation.session().begin_body());
     conversation.begin_body();
     conversation.set_phase(Phase::chunks);
     if (!wanted.positive()) conversation.body()->refuse(wanted);
@@ -88,6 +90,8 @@ io::Task<Result<>> drop(Conversation& conversation, Chunk chunk, Reply why) {
 Done bdat(Conversation& conversation, std::string_view arguments) {
   const std::optional<Chunk> chunk = parse(arguments);
   if (!chunk) return refuse_unsized(conversation);
+  if (!chunk->well_formed) return drop(conversation, *chunk, reply::kBadArguments);
+  if (chunk->octets == 0 && !chunk->last) ++conversation.conduct().idle_commands;
   return receive(conversation, *chunk);
 }
 

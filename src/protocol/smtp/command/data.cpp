@@ -19,7 +19,7 @@ Flow drink(Conversation& conversation, message::DotReader& reader) {
 }
 
 io::Task<Result<>> receive(Conversation& conversation) {
-  const Reply wanted = Conversation::settle(co_await conversation.session().begin_body());
+  const Reply wanted = conversation.settle(co_await conversation.session().begin_body());
   if (!wanted.positive()) {
     conversation.reply(wanted);
     conversation.end_transaction();

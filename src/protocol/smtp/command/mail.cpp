@@ -23,7 +23,7 @@ ReplyView judge(const Policy& policy, const envelope::MailParameters& parameters
 }
 
 io::Task<Result<>> open(Conversation& conversation, envelope::Sender sender) {
-  const Reply answer = Conversation::settle(co_await conversation.session().mail(sender));
+  const Reply answer = conversation.settle(co_await conversation.session().mail(sender));
   conversation.reply(answer);
   if (!answer.completed()) co_return Result<>();
   ++conversation.conduct().messages;

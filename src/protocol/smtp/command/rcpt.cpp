@@ -12,7 +12,7 @@ ReplyView reply_to(const Error& error) {
 }
 
 io::Task<Result<>> add(Conversation& conversation, envelope::Recipient recipient) {
-  const Reply answer = Conversation::settle(co_await conversation.session().rcpt(recipient));
+  const Reply answer = conversation.settle(co_await conversation.session().rcpt(recipient));
   const bool utf8 = conversation.transaction().utf8 == envelope::Utf8::accept;
   // RFC 6531 §3.7.4.1: a 251 or 551 may name a non-ASCII mailbox only to a client that said SMTPUTF8.
   conversation.reply(answer, utf8 ? ReplyCharset::utf8 : ReplyCharset::ascii);
@@ -38,6 +38,7 @@ Done rcpt(Conversation& conversation, std::string_view arguments) {
   if (unannounced || !parameters.unknown.empty()) return refused(conversation, reply::kUnknownParameter);
   // RFC 5321 §4.5.3.1.10: those accepted so far stay; not an error of the client's.
   if (conversation.transaction().accepted >= policy.limits.recipients) {
+    ++conversation.conduct().excess;
     conversation.reply(reply::kTooManyRecipients);
     return done();
   }

@@ -20,7 +20,11 @@ Question parse(std::string_view arguments) {
     question.utf8 = envelope::Utf8::accept;
     arguments.remove_suffix(kMark.size());
   }
-  question.text = trim(arguments);
+  arguments = trim(arguments);
+  // RFC 5321 §3.5.1: a list may be named as it would be in RCPT.
+  if (arguments.size() > 2 && arguments.starts_with('<') && arguments.ends_with('>'))
+    arguments = arguments.substr(1, arguments.size() - 2);
+  question.text = arguments;
   return question;
 }
 
@@ -31,13 +35,13 @@ void answer(Conversation& conversation, Reply reply, envelope::Utf8 utf8) {
 }
 
 io::Task<Result<>> verify(Conversation& conversation, Question question) {
-  answer(conversation, Conversation::settle(co_await conversation.session().vrfy(question.text, question.utf8)),
+  answer(conversation, conversation.settle(co_await conversation.session().vrfy(question.text, question.utf8)),
          question.utf8);
   co_return Result<>();
 }
 
 io::Task<Result<>> expand(Conversation& conversation, Question question) {
-  answer(conversation, Conversation::settle(co_await conversation.session().expn(question.text, question.utf8)),
+  answer(conversation, conversation.settle(co_await conversation.session().expn(question.text, question.utf8)),
          question.utf8);
   co_return Result<>();
 }
