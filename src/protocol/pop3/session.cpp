@@ -31,6 +31,12 @@ Result<std::size_t> OpenMaildrop::find(Number number) const {
   return index;
 }
 
+Result<std::size_t> OpenMaildrop::only(Parameters parameters) const {
+  const Number number = TRY(parameters.require_number());
+  TRY(parameters.end());
+  return find(number);
+}
+
 void OpenMaildrop::mark(std::size_t index) {
   deleted_[index] = true;
   --left_;

@@ -34,6 +34,8 @@ class OpenMaildrop {
   [[nodiscard]] bool deleted(std::size_t index) const { return deleted_[index]; }
   /// The index of a message that is there and not marked; kNoMessage.
   Result<std::size_t> find(Number number) const;
+  /// The message that the parameters name, and they name nothing else.
+  Result<std::size_t> only(Parameters parameters) const;
   void mark(std::size_t index);
   void unmark_all();
   [[nodiscard]] std::vector<std::size_t> marked() const;

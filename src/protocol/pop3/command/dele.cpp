@@ -4,9 +4,7 @@ namespace angarium::protocol::pop3 {
 
 // RFC 1939 §5, DELE: only a mark until QUIT.
 Answer dele(Session& session, Parameters parameters) {
-  const auto number = parameters.require_number();
-  const auto end = number ? parameters.end() : Result<>(std::unexpected(number.error()));
-  const auto index = end ? session.maildrop->find(*number) : Result<std::size_t>(std::unexpected(end.error()));
+  const auto index = session.maildrop->only(parameters);
   if (!index) {
     session.refuse(index.error());
     return Result<>();
