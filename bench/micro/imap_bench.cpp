@@ -22,7 +22,7 @@ class Bench {
       entries[i] = {.email = email->id,
                     .modseq = i + 1,
                     .keywords = i % 3,
-                    .date = 1'700'000'000,
+                    .date = {.seconds = 1'700'000'000},
                     .size = static_cast<std::uint32_t>(email->octets.size()),
                     .uid = static_cast<std::uint32_t>(i + 1),
                     .flags = static_cast<Flags>(i % 32)};

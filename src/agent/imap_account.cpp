@@ -74,7 +74,11 @@ class Appending final : public imap::Append {
     if (!content) co_return std::unexpected(imap_error(std::move(content).error()));
     items_.push_back({.content = *std::move(content),
                       .flags = {.system = message_.flags.system, .keywords = std::move(message_.flags.keywords)},
-                      .received = message_.internal_date});
+                      .received = std::nullopt});
+    if (const auto& date = message_.internal_date) {
+      items_.back().received = WallTime::from_seconds(date->seconds);
+      items_.back().zone_minutes = date->zone_minutes;
+    }
     co_return Result<void>();
   }
 

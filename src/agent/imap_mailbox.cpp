@@ -20,7 +20,7 @@ imap::Entry imap_entry(const mailbox::Entry& entry) {
   return {.email = entry.email,
           .modseq = entry.modseq,
           .keywords = entry.keywords,
-          .date = entry.date,
+          .date = {.seconds = entry.date, .zone_minutes = entry.zone_minutes()},
           .size = entry.size,
           .uid = entry.uid,
           .flags = static_cast<imap::Flags>(entry.flags()),
@@ -163,13 +163,14 @@ io::Task<Result<imap::NumberSet>> ImapMailbox::vanished(std::uint64_t modseq, im
   co_return imap_set(*gone);
 }
 
-io::ValueOrTask<Result<imap::TextBatch>> ImapMailbox::texts(std::span<const imap::Entry> messages,
-                                                            std::uint32_t wanted) {
-  return read_texts(messages, wanted);
+io::ValueOrTask<Result<imap::TextBatch>> ImapMailbox::texts(std::span<const imap::Entry> messages, std::uint32_t wanted,
+                                                            message::ImapForm form) {
+  return read_texts(messages, wanted, form);
 }
 
-io::Task<Result<imap::TextBatch>> ImapMailbox::read_texts(std::span<const imap::Entry> messages, std::uint32_t wanted) {
-  TextCollector collector(messages.size(), wanted);
+io::Task<Result<imap::TextBatch>> ImapMailbox::read_texts(std::span<const imap::Entry> messages, std::uint32_t wanted,
+                                                          message::ImapForm form) {
+  TextCollector collector(messages.size(), wanted, form);
   std::vector<mailbox::EmailId> ids;
   ids.reserve(messages.size());
   for (const imap::Entry& message : messages) ids.push_back(message.email);

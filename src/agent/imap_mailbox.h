@@ -49,7 +49,7 @@ class ImapMailbox final : public protocol::imap::Mailbox {
                                                      protocol::imap::CopyMode mode) override;
   io::Task<Result<protocol::imap::NumberSet>> vanished(std::uint64_t modseq, protocol::imap::NumberSet known) override;
   io::ValueOrTask<Result<protocol::imap::TextBatch>> texts(std::span<const protocol::imap::Entry> messages,
-                                                           std::uint32_t wanted) override;
+                                                           std::uint32_t wanted, message::ImapForm form) override;
   io::ValueOrTask<Result<protocol::imap::Octets>> read(const protocol::imap::Entry& message, std::uint64_t offset,
                                                        std::uint64_t count) override;
   io::ValueOrTask<Result<std::shared_ptr<const message::Structure>>> structure(
@@ -59,7 +59,7 @@ class ImapMailbox final : public protocol::imap::Mailbox {
 
  private:
   io::Task<Result<protocol::imap::TextBatch>> read_texts(std::span<const protocol::imap::Entry> messages,
-                                                         std::uint32_t wanted);
+                                                         std::uint32_t wanted, message::ImapForm form);
   io::Task<Result<protocol::imap::Octets>> read_waiting(std::uint64_t email, std::uint64_t offset, std::uint64_t count);
   io::Task<Result<std::shared_ptr<const message::Structure>>> structure_waiting(std::uint64_t email);
   Result<std::shared_ptr<const message::Structure>> structure_of(const mailbox::Email& email);

@@ -1,7 +1,5 @@
 #include "agent/imap_texts.h"
 
-#include "message/imap_text.h"
-
 namespace angarium::agent {
 namespace {
 
@@ -31,7 +29,8 @@ std::optional<message::Structure> message_structure(const mailbox::EmailView& em
   return structure;
 }
 
-TextCollector::TextCollector(std::size_t messages, std::uint32_t wanted) : wanted_(wanted), rows_(messages) {}
+TextCollector::TextCollector(std::size_t messages, std::uint32_t wanted, message::ImapForm form)
+    : wanted_(wanted), form_(form), rows_(messages) {}
 
 TextCollector::Place TextCollector::keep(std::string_view text) {
   const Place place{buffer_.size(), text.size()};
@@ -42,9 +41,10 @@ TextCollector::Place TextCollector::keep(std::string_view text) {
 void TextCollector::add(std::size_t index, const mailbox::EmailView& email) {
   Row& row = rows_[index];
   row.present = true;
-  if ((wanted_ & imap::kFetchEnvelope) != 0) row.envelope = keep(email.ascii.envelope);
-  if ((wanted_ & imap::kFetchBody) != 0) row.body = keep(email.ascii.body);
-  if ((wanted_ & imap::kFetchBodyStructure) != 0) row.body_structure = keep(email.ascii.body_structure);
+  const mailbox::ReadyTexts& texts = form_ == message::ImapForm::utf8 ? email.utf8 : email.ascii;
+  if ((wanted_ & imap::kFetchEnvelope) != 0) row.envelope = keep(texts.envelope);
+  if ((wanted_ & imap::kFetchBody) != 0) row.body = keep(texts.body);
+  if ((wanted_ & imap::kFetchBodyStructure) != 0) row.body_structure = keep(texts.body_structure);
   if ((wanted_ & imap::kFetchEmailId) != 0) row.email_id = keep(mailbox::email_id_text(email.id));
   if ((wanted_ & imap::kFetchThreadId) != 0 && email.thread != 0)
     row.thread_id = keep(mailbox::thread_id_text(email.thread));
@@ -55,14 +55,13 @@ void TextCollector::make(std::size_t index, const mailbox::EmailView& email, std
   const auto structure = message_structure(email);
   if (!structure) return;
   using message::BodyForm;
-  using message::ImapForm;
   Row& row = rows_[index];
   if ((wanted_ & imap::kFetchEnvelope) != 0 && row.envelope.size == 0)
-    row.envelope = keep(message::envelope_text(*structure, octets, ImapForm::ascii));
+    row.envelope = keep(message::envelope_text(*structure, octets, form_));
   if ((wanted_ & imap::kFetchBody) != 0 && row.body.size == 0)
-    row.body = keep(message::body_text(*structure, octets, BodyForm::body, ImapForm::ascii));
+    row.body = keep(message::body_text(*structure, octets, BodyForm::body, form_));
   if ((wanted_ & imap::kFetchBodyStructure) != 0 && row.body_structure.size == 0)
-    row.body_structure = keep(message::body_text(*structure, octets, BodyForm::structure, ImapForm::ascii));
+    row.body_structure = keep(message::body_text(*structure, octets, BodyForm::structure, form_));
 }
 
 imap::TextBatch TextCollector::finish() {

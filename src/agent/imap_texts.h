@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "mailbox/email.h"
+#include "message/imap_text.h"
 #include "message/structure.h"
 #include "protocol/imap/backend.h"
 
@@ -21,7 +22,7 @@ std::optional<message::Structure> message_structure(const mailbox::EmailView& em
 /// Copies the wanted texts of many emails into one buffer: views of records last for a call only.
 class TextCollector {
  public:
-  TextCollector(std::size_t messages, std::uint32_t wanted);
+  TextCollector(std::size_t messages, std::uint32_t wanted, message::ImapForm form);
 
   void add(std::size_t index, const mailbox::EmailView& email);
   /// Those added whose texts were too large to be stored.
@@ -47,6 +48,7 @@ class TextCollector {
   Place keep(std::string_view text);
 
   std::uint32_t wanted_;
+  message::ImapForm form_;
   std::vector<Row> rows_;
   std::vector<std::size_t> unready_;
   std::string buffer_;

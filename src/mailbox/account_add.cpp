@@ -159,6 +159,7 @@ void Account::begin_append(MailboxId id, const std::vector<AppendItem>& items, c
       const std::int64_t received = item.received.value_or(around_.clock.wall()).seconds();
       auto [entry, thread] = put_email({*item.content, {}, received, hits[entries.size()]}, body, batch, *part);
       entry.entry.flag_bits = item.flags.system;
+      entry.entry.zone = zone_quarters(item.zone_minutes);
       entry.keywords = keywords;
       entries.push_back(std::move(entry));
     }

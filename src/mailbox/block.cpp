@@ -56,10 +56,12 @@ struct Before {
 
 void put_entry(std::string& out, const Entry& entry, std::span<const std::uint16_t> high, Before& before) {
   out.push_back(static_cast<char>(entry.uid & 0xFF));
-  // One number holds the usual flags and whether any keyword follows.
+  // One number holds the zone, mostly 0, the usual flags and whether any keyword follows.
+  static_assert(kSystemFlagsAll <= 0xFF);
   const bool keywords = entry.keywords != 0 || !high.empty();
+  const auto zone = static_cast<std::uint64_t>(entry.zone) & 0x7F;
   const std::uint64_t flags = entry.flags() | (entry.open_end ? kOpenEnd : 0);
-  put_number(out, flags << 1 | (keywords ? 1 : 0));
+  put_number(out, zone << 9 | flags << 1 | (keywords ? 1 : 0));
   if (keywords) put_keywords(out, entry.keywords, high);
   put_signed(out, static_cast<std::int64_t>(entry.email - before.email));
   put_signed(out, static_cast<std::int64_t>(entry.modseq - before.modseq));
@@ -73,14 +75,15 @@ NewEntry read_entry(RecordReader& reader, std::uint32_t number, Before& before) 
   Entry& entry = result.entry;
   entry.uid = number << 8 | reader.octet();
   const std::uint64_t flags = reader.number_up_to(2 * 0xFFFF + 1);
-  entry.flag_bits = static_cast<SystemFlags>((flags >> 1) & ~kOpenEnd);
+  entry.flag_bits = static_cast<SystemFlags>(flags >> 1 & 0xFF & ~kOpenEnd);
   entry.open_end = (flags >> 1 & kOpenEnd) != 0 ? -1 : 0;
+  entry.zone = static_cast<std::int64_t>(flags << 48) >> 57;
   if (flags & 1) result.keywords = read_keywords(reader);
   entry.email = before.email + static_cast<std::uint64_t>(reader.signed_number());
   entry.modseq = before.modseq + static_cast<std::uint64_t>(reader.signed_number());
-  // Not beyond what the field holds: ±270,000 years.
+  // Not beyond what the field holds: ±8,700 years.
   const auto date = static_cast<std::uint64_t>(before.date) + static_cast<std::uint64_t>(reader.signed_number());
-  entry.date = static_cast<std::int64_t>(date << 20) >> 20;
+  entry.date = static_cast<std::int64_t>(date << 25) >> 25;
   entry.size = static_cast<std::uint32_t>(reader.number_up_to(UINT32_MAX));
   if (entry.uid == 0) reader.broken();
   before = {entry.uid, entry.email, entry.modseq, entry.date};

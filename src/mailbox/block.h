@@ -25,17 +25,25 @@ struct Entry {
   EmailId email = 0;
   Modseq modseq = 0;           ///< of the last change to it
   std::uint64_t keywords = 0;  ///< the first 64; the rest by Block::keywords
-  std::int64_t date : 44 = 0;  ///< INTERNALDATE, seconds since 1970
-  std::int64_t flag_bits : 18 = 0;
+  std::int64_t date : 39 = 0;  ///< INTERNALDATE, seconds since 1970: beyond the years 0-9999
+  std::int64_t zone : 7 = 0;   ///< the zone it was given in, quarters of an hour east of Greenwich (zone_quarters())
+  std::int64_t flag_bits : 16 = 0;
   std::int64_t open_end : 1 = 0;  ///< not 0: the last octets are no CRLF, which POP3 adds and counts (RFC 1939 §3, §11)
   std::int64_t spilled : 1 = 0;   ///< it has keywords beyond the first 64
   std::uint32_t size = 0;         ///< presented octets: RFC822.SIZE
   Uid uid = 0;
 
   [[nodiscard]] SystemFlags flags() const { return static_cast<SystemFlags>(flag_bits); }
+  [[nodiscard]] int zone_minutes() const { return static_cast<int>(zone) * 15; }
   [[nodiscard]] bool has(SystemFlags flag) const { return (flags() & flag) != 0; }
 };
 static_assert(sizeof(Entry) == 40);
+
+/// Of a zone in minutes, what an entry keeps. Every zone in use is some quarters within 15 hours; a moment told in
+/// another is told in UTC.
+constexpr std::int8_t zone_quarters(int minutes) {
+  return minutes % 15 == 0 && minutes >= -900 && minutes <= 900 ? static_cast<std::int8_t>(minutes / 15) : 0;
+}
 
 /// A message to be added to a block.
 struct NewEntry {

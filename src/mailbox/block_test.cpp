@@ -52,10 +52,14 @@ TEST_CASE("a block reads back what it wrote, with every field at its limits") {
   Block block(3);
   NewEntry extreme = message(0x300, UINT64_MAX, UINT64_MAX >> 1, kSystemFlagsAll);
   extreme.entry.size = UINT32_MAX;
-  extreme.entry.date = -62'135'596'800;
+  extreme.entry.date = -62'167'219'200;  // the years of RFC 9051 §9: 0000 …
+  extreme.entry.zone = zone_quarters(-15 * 60);
   extreme.keywords = keywords({0, 63, 64, kKeywordsMax - 1});
   block.add(extreme);
-  block.add(message(0x3FF, 1, 1));
+  NewEntry late = message(0x3FF, 1, 1);
+  late.entry.date = 253'402'300'799;  // … to 9999
+  late.entry.zone = zone_quarters(15 * 60);
+  block.add(late);
   NewEntry open = message(0x3FE, 2, 1, kSeen);
   open.entry.open_end = -1;
   block.add(open);
@@ -63,7 +67,21 @@ TEST_CASE("a block reads back what it wrote, with every field at its limits") {
   REQUIRE(read);
   check_same(block, *read);
   CHECK(read->keywords(read->entries()[0]) == extreme.keywords);
-  CHECK(std::int64_t{read->entries()[0].date} == -62'135'596'800);
+  CHECK(std::int64_t{read->entries()[0].date} == -62'167'219'200);
+  CHECK(read->entries()[0].zone_minutes() == -900);
+  CHECK(read->entries()[0].flags() == kSystemFlagsAll);
+  CHECK(std::int64_t{read->entries()[1].date} == 253'402'300'799);
+  CHECK(read->entries()[1].zone_minutes() == 900);
+}
+
+TEST_CASE("a zone that is no quarter of an hour, or beyond 15 hours, is told in UTC") {
+  CHECK(zone_quarters(345) == 23);
+  CHECK(zone_quarters(-210) == -14);
+  CHECK(zone_quarters(900) == 60);
+  CHECK(zone_quarters(-900) == -60);
+  CHECK(zone_quarters(915) == 0);
+  CHECK(zone_quarters(-915) == 0);
+  CHECK(zone_quarters(20) == 0);
 }
 
 TEST_CASE("flags change, keywords beyond 64 spill, and the MODSEQ rises only where something changed") {

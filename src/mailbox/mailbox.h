@@ -97,6 +97,7 @@ struct AppendItem {
   ContentPtr content;
   FlagNames flags;
   std::optional<WallTime> received;  ///< INTERNALDATE; now if not given
+  int zone_minutes = 0;              ///< in which it is told again; see zone_quarters()
 };
 struct AppendResult {
   std::uint32_t uid_validity = 0;

@@ -221,13 +221,15 @@ TEST_CASE("RFC 3502: MULTIAPPEND is one batch and one MODSEQ, also beyond the bo
   Ready world;
   std::vector<AppendItem> items;
   for (int i = 0; i < 70; ++i)
-    items.push_back({make_content(text(i)), {i % 2 ? kSeen : SystemFlags{0}, {}}, WallTime::from_seconds(1000 + i)});
+    items.push_back(
+        {make_content(text(i)), {i % 2 ? kSeen : SystemFlags{0}, {}}, WallTime::from_seconds(1000 + i), 60});
   const std::uint64_t before = world.tablet->sequence();
   auto appended = world.must(world.mail->append(world.inbox, items));
   CHECK(world.tablet->sequence() == before + 1);
   CHECK(appended.uids.text() == "1:70");
   const ViewPtr view = world.view(world.inbox);
   CHECK(view->at(70).date == 1069);
+  CHECK(view->at(70).zone_minutes() == 60);
   CHECK(view->at(70).modseq == view->at(1).modseq);
   for (const std::uint32_t sequence : {1u, 64u, 65u, 70u})
     CHECK(world.octets(*world.mail, view->at(sequence).email) == text(static_cast<int>(sequence) - 1));

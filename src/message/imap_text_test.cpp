@@ -89,6 +89,10 @@ TEST_CASE("strings are quoted where they can be, unfolded, else literals") {
   out.clear();
   append_imap_string(out, "a\rb", ImapForm::ascii);
   CHECK(out == "{3}\r\na\rb");
+  // RFC 9051 §4.3: only what is UTF-8 may be quoted as such.
+  out.clear();
+  append_imap_string(out, "\xC3", ImapForm::utf8);
+  CHECK(out == "{1}\r\n\xC3");
 }
 
 TEST_CASE("UTF-8 headers: quoted UTF-8 for those who may get it, RFC 6858 for others") {

@@ -16,6 +16,7 @@
 #include "base/time.h"
 #include "io/event.h"
 #include "io/task.h"
+#include "message/imap_text.h"
 #include "message/structure.h"
 #include "protocol/imap/error.h"
 #include "protocol/imap/number_set.h"
@@ -30,8 +31,8 @@ struct Entry {
   std::uint64_t email = 0;   ///< the backend's name of the stored email; it stays readable after an expunge for a while
   std::uint64_t modseq = 0;  ///< of the last change
   std::uint64_t keywords = 0;  ///< bit i: View::keywords()[i]
-  std::int64_t date = 0;       ///< INTERNALDATE, seconds since 1970
-  std::uint32_t size = 0;      ///< RFC822.SIZE
+  InternalDate date;
+  std::uint32_t size = 0;  ///< RFC822.SIZE
   std::uint32_t uid = 0;
   Flags flags = 0;
   bool spilled = false;  ///< has keywords beyond the first 64: View::spilled_keywords()
@@ -90,7 +91,7 @@ struct CopyOutcome {
   NumberSet to;                    ///< … the UIDs they got; both ascending, of one count
 };
 
-/// Ready texts of one message, as they stand in FETCH responses. Octets above 127 occur in literals only.
+/// Ready texts of one message, as they stand in FETCH responses.
 struct MessageTexts {
   std::string_view envelope;        ///< "(…)"
   std::string_view body;            ///< BODY, without extension data
@@ -147,8 +148,10 @@ class Mailbox {
   /// UIDs of `known` expunged after `modseq`; when that is no longer known, all of `known` that are not there now.
   virtual io::Task<Result<NumberSet>> vanished(std::uint64_t modseq, NumberSet known) = 0;
 
-  /// `wanted`: FetchBits envelope, body, body structure, email id, thread id. At most kTextBatch entries.
-  virtual io::ValueOrTask<Result<TextBatch>> texts(std::span<const Entry> messages, std::uint32_t wanted) = 0;
+  /// `wanted`: FetchBits envelope, body, body structure, email id, thread id. At most kTextBatch entries. `form`: what
+  /// the client may get in strings (RFC 6855 §3).
+  virtual io::ValueOrTask<Result<TextBatch>> texts(std::span<const Entry> messages, std::uint32_t wanted,
+                                                   message::ImapForm form) = 0;
   /// Of the message as presented, whose size is entry.size: from `offset` at least one octet where there is one, at
   /// most `count`. kExpungeIssued when the message is gone.
   virtual io::ValueOrTask<Result<Octets>> read(const Entry& message, std::uint64_t offset, std::uint64_t count) = 0;
@@ -192,7 +195,7 @@ struct Namespaces {
 struct AppendMessage {
   enum class Form { plain, binary, utf8 };  ///< binary: literal8, NULs allowed (RFC 3516); utf8: RFC 6855 §4
   FlagList flags;
-  std::optional<WallTime> internal_date;
+  std::optional<InternalDate> internal_date;
   std::uint64_t size = 0;
   Form form = Form::plain;
 };

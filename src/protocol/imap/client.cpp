@@ -24,15 +24,12 @@ Error refusal(const StatusResponse& response) {
 
 std::string as_string(std::string_view value) {
   std::string out;
-  append_string(out, value, StringForm::ascii);
+  message::append_imap_string(out, value, message::ImapForm::ascii);
   return out;
 }
 
-/// What can't be quoted needs a literal, which this client sends for messages only.
-Result<void> require_quotable(std::string_view value) {
-  if (value.find_first_of("\r\n\0"sv) == std::string_view::npos && all_ascii(value)) return {};
-  return fail(kRefused, "User names and passwords that are not ASCII need AUTHENTICATE");
-}
+/// Whether the header of a message has octets above 127.
+bool eight_bit_header(std::string_view message) { return !all_ascii(message.substr(0, message.find("\r\n\r\n"))); }
 
 }  // namespace
 
@@ -55,6 +52,34 @@ io::Task<Result<void>> Client::send(std::string_view text) {
   output_.append(text);
   output_.append("\r\n"sv);
   co_return co_await flush();
+}
+
+bool Client::unasked(std::uint64_t size) const {
+  if (!capabilities_) return false;
+  // RFC 7888 §5: LITERAL- permits 4096 octets.
+  return capabilities_->has("LITERAL+") || (capabilities_->has("LITERAL-") && size <= kUnauthenticatedLiteralMax);
+}
+
+io::Task<Result<std::optional<StatusResponse>>> Client::say(const std::string& tag, std::string text) {
+  output_.append(tag + " ");
+  std::string_view rest = text;
+  // CRLF stands behind announcements only: no quoted string holds it.
+  for (auto at = rest.find("\r\n"); at != std::string_view::npos; at = rest.find("\r\n")) {
+    LiteralHead head;
+    if (!literal_at_end(rest.substr(0, at), head) || head.size > rest.size() - at - 2)
+      co_return fail(kSyntax, "A line break that announces no literal");
+    const bool flows = unasked(head.size);
+    output_.append(rest.substr(0, at - 1));
+    output_.append(flows ? "+}\r\n"sv : "}\r\n"sv);
+    if (!flows) {
+      CO_TRY(co_await flush());
+      if (auto refused = CO_TRY(co_await wait_to_continue(tag))) co_return refused;
+    }
+    output_.append(rest.substr(at + 2, head.size));
+    rest.remove_prefix(at + 2 + head.size);
+  }
+  CO_TRY(co_await send(rest));
+  co_return std::nullopt;
 }
 
 io::Task<Result<void>> Client::take_literal(ContentSink* sink, std::string& before) {
@@ -104,7 +129,7 @@ io::Task<Result<Response>> Client::receive(ContentSink* sink, io::Event* also) {
         co_return fail(kServerBroke, "The server sends a response that is too large");
       case CommandReader::Event::line: {
         before += reader_.text();
-        auto response = parse_response(before);
+        auto response = parse_response(before, names_);
         reader_.next();
         if (!response) co_return fail(kServerBroke, response.error().text() + " in " + escape_controls(before, 100));
         remember(*response);
@@ -142,7 +167,7 @@ io::Task<Result<StatusResponse>> Client::conclude(StatusResponse response) {
 
 io::Task<Result<StatusResponse>> Client::command(std::string text, OnResponse each, ContentSink* sink) {
   const auto tag = next_tag();
-  CO_TRY(co_await send(tag + " " + text));
+  if (auto refused = CO_TRY(co_await say(tag, std::move(text)))) co_return co_await conclude(*std::move(refused));
   co_return co_await conclude(CO_TRY(co_await finish(tag, std::move(each), sink)));
 }
 
@@ -169,8 +194,9 @@ io::Task<Result<void>> Client::start_tls() {
 }
 
 io::Task<Result<void>> Client::login(std::string user, std::string password) {
-  CO_TRY(require_quotable(user));
-  CO_TRY(require_quotable(password));
+  // No string holds it (RFC 9051 §4.3).
+  if ((user + password).find('\0') != std::string::npos)
+    co_return fail(kRefused, "User names and passwords hold no octet of value zero");
   capabilities_.reset();
   CO_TRY(co_await command("LOGIN " + as_string(user) + " " + as_string(password)));
   co_return Result<void>{};
@@ -215,6 +241,7 @@ io::Task<Result<std::vector<std::string>>> Client::enable(std::string names) {
     if (const auto* told = std::get_if<EnabledResponse>(&response)) enabled = told->names;
   }));
   const auto has = [&](std::string_view name) { return std::ranges::find(enabled, name) != enabled.end(); };
+  utf8_accept_ = utf8_accept_ || has("UTF8=ACCEPT");
   if (has("IMAP4REV2") || has("UTF8=ACCEPT")) names_ = NameForm::utf8;
   co_return enabled;
 }
@@ -291,21 +318,22 @@ io::Task<Result<std::optional<UidCode>>> Client::append(std::string name, FlagLi
   }
   line += ") ";
   if (date) {
-    append_internal_date(line, date->seconds());
+    append_internal_date(line, {.seconds = date->seconds()});
     line += ' ';
   }
-  const auto* known = CO_TRY(co_await capabilities());
-  // RFC 7888: LITERAL- permits 4096 octets unasked.
-  const bool unasked =
-      known->has("LITERAL+") || (known->has("LITERAL-") && message.size() <= kUnauthenticatedLiteralMax);
-  line += "{" + std::to_string(message.size()) + (unasked ? "+}" : "}");
+  CO_TRY(co_await capabilities());
+  // RFC 6855 §4: so, and only so, where UTF8=ACCEPT was enabled.
+  const bool utf8 = utf8_accept_ && eight_bit_header(message);
+  if (utf8) line += "UTF8 (~";
+  const bool flows = unasked(message.size());
+  line += "{" + std::to_string(message.size()) + (flows ? "+}" : "}");
   CO_TRY(co_await send(line));
-  if (!unasked) {
+  if (!flows) {
     if (auto refused = CO_TRY(co_await wait_to_continue(tag))) co_return std::unexpected(refusal(*refused));
   }
   connection_.set_deadline(io::Loop::current().now() + options_.timeout);
   CO_TRY(co_await io::write_all(connection_, message));
-  CO_TRY(co_await send(""));
+  CO_TRY(co_await send(utf8 ? ")" : ""));
   auto answer = CO_TRY(co_await finish(tag, {}, nullptr));
   const auto status = CO_TRY(co_await conclude(std::move(answer)));
   co_return status.code == "APPENDUID" ? parse_uid_code(status.code_text) : std::nullopt;

@@ -91,7 +91,8 @@ class Client {
   io::Task<Result<std::optional<UidCode>>> uid_copy(std::string set, std::string mailbox, CopyMode mode);
   io::Task<Result<NumberSet>> uid_search(std::string program);
   io::Task<Result<void>> uid_expunge(std::string set);
-  /// Any command without literals; the tagged response.
+  /// Any command without its tag; the tagged response. Literals stand in it as append_imap_string() writes them, after
+  /// "{5}" and CRLF, and are sent when the server wants them (RFC 7888).
   io::Task<Result<StatusResponse>> command(std::string text, OnResponse each = {}, ContentSink* sink = nullptr);
   /// IDLE until the event is set, a response made `each` return true, or the time is over; then DONE.
   io::Task<Result<void>> idle(std::function<bool(const Response&)> each, io::Event& stop, Duration at_most);
@@ -101,6 +102,10 @@ class Client {
 
  private:
   io::Task<Result<void>> send(std::string_view text);
+  /// The tagged response, where the server gives one before the command's last literal.
+  io::Task<Result<std::optional<StatusResponse>>> say(const std::string& tag, std::string text);
+  /// Whether a literal of this size may be sent unasked.
+  [[nodiscard]] bool unasked(std::uint64_t size) const;
   io::Task<Result<void>> flush();
   io::Task<Result<Response>> receive(ContentSink* sink = nullptr, io::Event* also = nullptr);
   io::Task<Result<void>> take_literal(ContentSink* sink, std::string& before);
@@ -119,6 +124,7 @@ class Client {
   CommandReader reader_{kResponseMax};
   std::optional<CapabilityResponse> capabilities_;
   NameForm names_ = NameForm::modified_utf7;
+  bool utf8_accept_ = false;
   std::uint32_t tags_ = 0;
 };
 

@@ -110,6 +110,69 @@ TEST_CASE("the client works a mailbox from greeting to logout") {
   });
 }
 
+TEST_CASE("the client reads all that the server says in UTF-8") {
+  converse([](Client& client, MemoryStore& store) -> io::Task<Result<void>> {
+    CO_TRY(co_await enter(client));
+    const auto enabled = CO_TRY(co_await client.enable("IMAP4rev2 UTF8=ACCEPT QRESYNC"));
+    CHECK(enabled == std::vector<std::string>{"IMAP4REV2", "UTF8=ACCEPT", "QRESYNC"});
+    // "&-" is modified UTF-7 for "&", but not here.
+    const std::string name =
+        "R&-D Gr\xC3\xBC\xC3\x9F"
+        "e \"x\"";
+    CO_TRY(co_await client.create(name));
+    const std::string message =
+        "Subject: Gr\xC3\xBC\xC3\x9F"
+        "e\r\nFrom: \xC3\xA9@x.test\r\n\r\nhi\r\n";
+    const auto appended = CO_TRY(co_await client.append(name, {}, WallTime::from_seconds(837'596'665), message));
+    REQUIRE(appended.has_value());
+    const auto rows = CO_TRY(co_await client.list("", "R*"));
+    REQUIRE(rows.size() == 1);
+    CHECK(rows[0].name == name);
+    const auto status = CO_TRY(co_await client.status(name, "MESSAGES UIDNEXT MAILBOXID APPENDLIMIT HIGHESTMODSEQ"));
+    CHECK(status.name == name);
+    MemoryStore::deliver(*store.find("fred"), name, std::string(testing::kParts));
+    CO_TRY(co_await client.select(name, Access::read_write));
+    std::vector<FetchResponse> fetched;
+    CO_TRY(co_await client.uid_fetch("1:*",
+                                     "(FLAGS INTERNALDATE RFC822.SIZE ENVELOPE MODSEQ EMAILID THREADID BODY "
+                                     "BODYSTRUCTURE BODY.PEEK[] BINARY[1] BINARY.SIZE[1] "
+                                     "BODY.PEEK[HEADER.FIELDS (Subject)]<0.5> BODY.PEEK[9.MIME])",
+                                     [&](const Response& response) {
+                                       if (const auto* fetch = std::get_if<FetchResponse>(&response))
+                                         fetched.push_back(*fetch);
+                                     }));
+    REQUIRE(fetched.size() == 2);
+    CHECK(fetched[0].contents.at(0).octets == message);
+    CHECK(fetched[0].envelope.find("\"Gr\xC3\xBC\xC3\x9F"
+                                   "e\"") != std::string::npos);
+    CHECK(fetched[0].internal_date->seconds() == 837'596'665);
+    CHECK_FALSE(fetched[1].contents.at(4).octets.has_value());
+    CHECK(CO_TRY(co_await client.uid_search("SUBJECT {4}\r\nGr\xC3\xBC SINCE 1-Jul-1996")).text() == "1:2");
+    for (const auto* text : {"NAMESPACE", "ID NIL", "LSUB \"\" *", "NOOP",
+                             "LIST (SUBSCRIBED) \"\" * RETURN (CHILDREN STATUS (MESSAGES SIZE))",
+                             "UID SEARCH RETURN (MIN MAX ALL COUNT SAVE) MODSEQ 1", "UID STORE 1 +FLAGS (\\Deleted x)",
+                             "UID EXPUNGE 1:*", "UNSELECT"})
+      CHECK_MESSAGE(bool(co_await client.command(text)), text);
+    co_return Result<void>{};
+  });
+}
+
+TEST_CASE("RFC 7888: what cannot be quoted goes as a literal, asked for where it must be") {
+  converse([](Client& client, MemoryStore& store) -> io::Task<Result<void>> {
+    store.add_account("j\xC3\xBCrgen", "gehe\xC3\xAFm");
+    CO_TRY(co_await client.greet());
+    CO_TRY(co_await client.start_tls());
+    CHECK((co_await client.login(std::string("a\0b", 3), "x")).error().is(kRefused));
+    // The capabilities of after TLS are not known: the server is asked.
+    CO_TRY(co_await client.login("j\xC3\xBCrgen", "gehe\xC3\xAFm"));
+    const auto status = CO_TRY(co_await client.command("EXAMINE {5}\r\nINBOX"));
+    CHECK(status.code == "READ-ONLY");
+    CHECK((co_await client.command("STATUS {6}\r\nnobody (MESSAGES)")).error().is(kServerRefused));
+    CHECK((co_await client.command("NOOP\r\nA9 LOGOUT")).error().is(kSyntax));
+    co_return Result<void>{};
+  });
+}
+
 TEST_CASE("large bodies go through the sink and never through the response") {
   converse([](Client& client, MemoryStore& store) -> io::Task<Result<void>> {
     const std::string large = "Subject: x\r\n\r\n" + std::string(3'000'000, 'x');

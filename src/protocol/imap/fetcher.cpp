@@ -63,7 +63,8 @@ io::Task<Result<void>> Fetcher::tell_batch(std::span<const Target> batch) {
   if (texts_wanted_ != 0 && !batch.empty()) {
     std::array<Entry, Cursor::kBatch> entries;
     for (std::size_t i = 0; i < batch.size(); ++i) entries[i] = batch[i].entry;
-    texts = CO_TRY(co_await session_.selected->mailbox().texts(std::span(entries).first(batch.size()), texts_wanted_));
+    texts = CO_TRY(co_await session_.selected->mailbox().texts(std::span(entries).first(batch.size()), texts_wanted_,
+                                                               session_.strings()));
   }
   for (std::size_t i = 0; i < batch.size(); ++i) {
     if (!texts.missing.empty() && texts.missing[i] != 0) {

@@ -66,16 +66,24 @@ std::shared_ptr<MemoryMailboxState> MemoryAccountState::make(std::string_view na
   return state;
 }
 
+namespace {
+
+MemoryEmail::Texts texts_of(const MemoryEmail& email, message::ImapForm form) {
+  using message::BodyForm;
+  return {.envelope = message::envelope_text(email.structure, email.octets, form),
+          .body = message::body_text(email.structure, email.octets, BodyForm::body, form),
+          .body_structure = message::body_text(email.structure, email.octets, BodyForm::structure, form)};
+}
+
+}  // namespace
+
 std::shared_ptr<const MemoryEmail> MemoryAccountState::keep(std::string octets_of) {
   auto email = std::make_shared<MemoryEmail>();
   email->id = emails.size() + 1;
   email->octets = std::move(octets_of);
   email->structure = message::parse_structure(email->octets);
-  using message::BodyForm;
-  using message::ImapForm;
-  email->envelope = message::envelope_text(email->structure, email->octets, ImapForm::ascii);
-  email->body = message::body_text(email->structure, email->octets, BodyForm::body, ImapForm::ascii);
-  email->body_structure = message::body_text(email->structure, email->octets, BodyForm::structure, ImapForm::ascii);
+  email->ascii = texts_of(*email, message::ImapForm::ascii);
+  email->utf8 = texts_of(*email, message::ImapForm::utf8);
   email->email_id = "E" + std::to_string(email->id);
   email->thread_id = "T" + std::to_string(email->id);
   emails[email->id] = email;
@@ -104,7 +112,7 @@ namespace {
 struct Arrival {
   std::shared_ptr<const MemoryEmail> email;
   FlagList flags;
-  WallTime date;
+  InternalDate date;
 };
 
 /// All become visible at once.
@@ -119,7 +127,7 @@ Result<AppendOutcome> arrive(MemoryAccountState& account, MemoryMailboxState& ma
     entries.push_back({.email = arrival.email->id,
                        .modseq = account.modseq + 1,
                        .keywords = TRY(keyword_bits(names, arrival.flags.keywords)),
-                       .date = arrival.date.seconds(),
+                       .date = arrival.date,
                        .size = size,
                        .uid = uid,
                        .flags = arrival.flags.system});
@@ -170,7 +178,7 @@ class MemoryAppend : public Append {
       if (messages_[i].form != AppendMessage::Form::plain) bodies_[i] = CO_TRY(without_binary_parts(bodies_[i]));
       arrivals.push_back({.email = account_->keep(std::move(bodies_[i])),
                           .flags = messages_[i].flags,
-                          .date = messages_[i].internal_date.value_or(account_->now)});
+                          .date = messages_[i].internal_date.value_or(InternalDate{account_->now.seconds()})});
     }
     co_return arrive(*account_, *mailbox_, arrivals);
   }
@@ -330,7 +338,8 @@ class PlainAuthentication : public Authentication {
 std::uint32_t MemoryStore::deliver(MemoryAccountState& account, std::string_view mailbox, std::string octets,
                                    FlagList flags) {
   std::vector<Arrival> arrivals;
-  arrivals.push_back({.email = account.keep(std::move(octets)), .flags = std::move(flags), .date = account.now});
+  arrivals.push_back(
+      {.email = account.keep(std::move(octets)), .flags = std::move(flags), .date = {account.now.seconds()}});
   const auto outcome = arrive(account, *account.find(mailbox), arrivals);
   return outcome ? outcome->uids.max() : 0;
 }

@@ -23,9 +23,13 @@ struct MemoryEmail {
   std::uint64_t id = 0;
   std::string octets;
   message::Structure structure;
-  std::string envelope;
-  std::string body;
-  std::string body_structure;
+  struct Texts {
+    std::string envelope;
+    std::string body;
+    std::string body_structure;
+  };
+  Texts ascii;
+  Texts utf8;
   std::string email_id;
   std::string thread_id;
 };

@@ -164,7 +164,8 @@ std::shared_ptr<const MemoryEmail> MemoryMailbox::email(const Entry& entry) cons
   return at == account_->emails.end() ? nullptr : at->second;
 }
 
-io::ValueOrTask<Result<TextBatch>> MemoryMailbox::texts(std::span<const Entry> messages, std::uint32_t) {
+io::ValueOrTask<Result<TextBatch>> MemoryMailbox::texts(std::span<const Entry> messages, std::uint32_t,
+                                                        message::ImapForm form) {
   TextBatch batch;
   batch.messages.reserve(messages.size());
   std::vector<std::shared_ptr<const MemoryEmail>> keep;
@@ -176,7 +177,8 @@ io::ValueOrTask<Result<TextBatch>> MemoryMailbox::texts(std::span<const Entry> m
       batch.messages.emplace_back();
       continue;
     }
-    batch.messages.push_back({found->envelope, found->body, found->body_structure, found->email_id, found->thread_id});
+    const auto& texts = form == message::ImapForm::utf8 ? found->utf8 : found->ascii;
+    batch.messages.push_back({texts.envelope, texts.body, texts.body_structure, found->email_id, found->thread_id});
     keep.push_back(std::move(found));
   }
   batch.owner = std::make_shared<const std::vector<std::shared_ptr<const MemoryEmail>>>(std::move(keep));

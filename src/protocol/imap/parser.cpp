@@ -283,14 +283,14 @@ Result<Day> Parser::date() {
   return Day{static_cast<std::int32_t>(days.time_since_epoch().count())};
 }
 
-Result<WallTime> Parser::date_time() {
+Result<InternalDate> Parser::date_time() {
   TRY(require('"'));
   const auto stop = text_.find('"', at_);
   if (stop == std::string_view::npos) return expected("closing quote");
   const auto moment = message::parse_internal_date(text_.substr(at_, stop - at_));
   if (!moment) return expected("date-time such as \" 1-Feb-1994 12:00:00 +0000\"");
   at_ = stop + 1;
-  return moment->instant();
+  return InternalDate{moment->instant().seconds(), moment->zone_minutes};
 }
 
 Result<FlagList> Parser::store_flags() {

@@ -77,7 +77,7 @@ class Parser {
   /// "1-Feb-1994", quoted or not.
   Result<Day> date();
   /// DQUOTE date-time DQUOTE; the moment in UTC.
-  Result<WallTime> date_time();
+  Result<InternalDate> date_time();
 
   // Lists of items: one file each.
   Result<FetchProgram> fetch_attributes();    // fetch_grammar.cpp

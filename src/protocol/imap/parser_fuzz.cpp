@@ -57,7 +57,7 @@ extern "C" int LLVMFuzzerTestOneInput(const char* data, std::size_t size) {
     case 7:
       if (const auto string = parser.astring()) {
         std::string out;
-        append_astring(out, *string, StringForm::utf8);
+        append_astring(out, *string, message::ImapForm::utf8);
         require(Parser(out).astring().value() == *string);
       }
       break;

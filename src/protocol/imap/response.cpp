@@ -13,7 +13,8 @@ namespace {
 std::string rest_of(const Parser& parser) { return std::string(parser.rest()); }
 
 /// A name as servers write them: whatever is no modified UTF-7 is taken as it stands.
-std::string name_of(std::string written) {
+std::string name_of(std::string written, NameForm form) {
+  if (form == NameForm::utf8) return written;
   if (auto name = from_modified_utf7(written)) return *std::move(name);
   return written;
 }
@@ -93,7 +94,7 @@ Result<StatusResponse> status(Parser& parser, std::string tag, std::string_view 
   return response;
 }
 
-Result<std::vector<std::string>> names(Parser& parser) {
+Result<std::vector<std::string>> capability_names(Parser& parser) {
   std::vector<std::string> found;
   while (parser.present(' ')) {
     if (parser.at_end()) break;
@@ -156,7 +157,7 @@ Result<void> fetch_item(Parser& parser, FetchResponse& into) {
   } else if (name == "RFC822.SIZE") {
     into.size = TRY(parser.number64());
   } else if (name == "INTERNALDATE") {
-    into.internal_date = TRY(parser.date_time());
+    into.internal_date = WallTime::from_seconds(TRY(parser.date_time()).seconds);
   } else if (name == "ENVELOPE") {
     into.envelope = TRY(raw_value(parser));
   } else if (name == "BODY") {
@@ -187,7 +188,7 @@ Result<FetchResponse> fetch(Parser& parser, std::uint32_t sequence) {
   return response;
 }
 
-Result<ListResponse> list(Parser& parser, bool subscriptions) {
+Result<ListResponse> list(Parser& parser, bool subscriptions, NameForm names) {
   ListResponse response{.subscriptions = subscriptions};
   TRY(parser.space());
   TRY(parser.require('('));
@@ -204,7 +205,7 @@ Result<ListResponse> list(Parser& parser, bool subscriptions) {
   const auto delimiter = TRY(parser.nstring());
   if (delimiter && delimiter->size() == 1) response.delimiter = delimiter->front();
   TRY(parser.space());
-  response.name = name_of(TRY(parser.astring8()));
+  response.name = name_of(TRY(parser.astring8()), names);
   if (!parser.present(' ')) {
     TRY(parser.end());
     return response;
@@ -228,10 +229,10 @@ Result<ListResponse> list(Parser& parser, bool subscriptions) {
   return response;
 }
 
-Result<StatusItemsResponse> status_items(Parser& parser) {
+Result<StatusItemsResponse> status_items(Parser& parser, NameForm names) {
   StatusItemsResponse response;
   TRY(parser.space());
-  response.name = name_of(TRY(parser.astring8()));
+  response.name = name_of(TRY(parser.astring8()), names);
   TRY(parser.space());
   TRY(parser.require('('));
   while (parser.peek() != ')') {
@@ -309,15 +310,15 @@ Result<Response> numbered(Parser& parser) {
   return parser.expected("EXISTS, RECENT, EXPUNGE or FETCH before this");
 }
 
-Result<Response> untagged(Parser& parser) {
+Result<Response> untagged(Parser& parser, NameForm names) {
   if (is_digit(parser.peek())) return numbered(parser);
   auto name = TRY(parser.word());
   if (name == "OK" || name == "NO" || name == "BAD" || name == "BYE" || name == "PREAUTH")
     return TRY(status(parser, "*", name));
-  if (name == "CAPABILITY") return CapabilityResponse{TRY(names(parser))};
-  if (name == "ENABLED") return EnabledResponse{TRY(names(parser))};
-  if (name == "LIST" || name == "LSUB") return TRY(list(parser, name == "LSUB"));
-  if (name == "STATUS") return TRY(status_items(parser));
+  if (name == "CAPABILITY") return CapabilityResponse{TRY(capability_names(parser))};
+  if (name == "ENABLED") return EnabledResponse{TRY(capability_names(parser))};
+  if (name == "LIST" || name == "LSUB") return TRY(list(parser, name == "LSUB", names));
+  if (name == "STATUS") return TRY(status_items(parser, names));
   if (name == "SEARCH") return TRY(search(parser));
   if (name == "ESEARCH") return TRY(extended_search(parser));
   if (name == "FLAGS") {
@@ -341,13 +342,13 @@ Result<Response> untagged(Parser& parser) {
 
 bool CapabilityResponse::has(std::string_view name) const { return std::ranges::find(names, name) != names.end(); }
 
-Result<Response> parse_response(std::string_view text) {
+Result<Response> parse_response(std::string_view text, NameForm names) {
   Parser parser(text);
   if (parser.present('+')) {
     parser.present(' ');
     return Continuation{rest_of(parser)};
   }
-  if (parser.present("* ")) return untagged(parser);
+  if (parser.present("* ")) return untagged(parser, names);
   auto tag = std::string(TRY(parser.tag()));
   TRY(parser.space());
   const auto word = TRY(parser.word());

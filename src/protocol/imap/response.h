@@ -12,6 +12,7 @@
 #include "base/time.h"
 #include "protocol/imap/error.h"
 #include "protocol/imap/number_set.h"
+#include "protocol/imap/parser.h"
 #include "protocol/imap/types.h"
 
 namespace angarium::protocol::imap {
@@ -107,9 +108,9 @@ using Response =
     std::variant<Continuation, StatusResponse, CapabilityResponse, EnabledResponse, NumberResponse, VanishedResponse,
                  FlagsResponse, ListResponse, StatusItemsResponse, SearchResponse, FetchResponse, OtherResponse>;
 
-/// Reads one whole response. Names of mailboxes are taken as modified UTF-7 where they are that, else as UTF-8: servers
-/// differ. kSyntax when it is none.
-Result<Response> parse_response(std::string_view text);
+/// Reads one whole response. With NameForm::modified_utf7 names of mailboxes are taken as that where they are, else as
+/// they stand: servers differ. kSyntax when it is none.
+Result<Response> parse_response(std::string_view text, NameForm names = NameForm::modified_utf7);
 
 /// Reads a code that holds "uidvalidity uids" (APPENDUID) or "uidvalidity uids uids" (COPYUID).
 struct UidCode {

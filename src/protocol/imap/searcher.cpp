@@ -15,7 +15,11 @@ void each_bit(std::uint64_t mask, Visit&& visit) {
   for (; mask != 0; mask &= mask - 1) visit(static_cast<std::size_t>(std::countr_zero(mask)));
 }
 
-std::int64_t day_of(std::int64_t seconds) { return (seconds >= 0 ? seconds : seconds - 86399) / 86400; }
+/// The day as it is told, in the zone it is told in.
+std::int64_t day_of(const InternalDate& date) {
+  const auto seconds = date.seconds + date.zone_minutes * 60;
+  return (seconds >= 0 ? seconds : seconds - 86399) / 86400;
+}
 
 }  // namespace
 
@@ -57,8 +61,8 @@ bool Searcher::holds(const Ready& ready, std::size_t place) const {
     case Key::since: return day_of(entry.date) >= node.day.days;
     case Key::larger: return entry.size > node.number;
     case Key::smaller: return entry.size < node.number;
-    case Key::older: return now_ - entry.date >= static_cast<std::int64_t>(node.number);
-    case Key::younger: return now_ - entry.date <= static_cast<std::int64_t>(node.number);
+    case Key::older: return now_ - entry.date.seconds >= static_cast<std::int64_t>(node.number);
+    case Key::younger: return now_ - entry.date.seconds <= static_cast<std::int64_t>(node.number);
     case Key::sequence:
     case Key::uid:
       return ready.set.numbers.contains(ready.set.addressing == Addressing::uid ? entry.uid
@@ -99,7 +103,8 @@ io::Task<Result<Searcher::Mask>> Searcher::ask(const SearchNode& node, Mask amon
   Mask found = 0;
   if (node.key == Key::email_id || node.key == Key::thread_id) {
     const bool email = node.key == Key::email_id;
-    const auto texts = CO_TRY(co_await mailbox.texts(entries, email ? kFetchEmailId : kFetchThreadId));
+    const auto texts =
+        CO_TRY(co_await mailbox.texts(entries, email ? kFetchEmailId : kFetchThreadId, session_.strings()));
     for (std::size_t i = 0; i < places.size(); ++i) {
       const auto& text = email ? texts.messages[i].email_id : texts.messages[i].thread_id;
       if (!text.empty() && text == node.name) found |= Mask{1} << places[i];

@@ -63,7 +63,9 @@ class Session {
   [[nodiscard]] NameForm names() const {
     return has(kUtf8Accept) || has(kImap4rev2) ? NameForm::utf8 : NameForm::modified_utf7;
   }
-  [[nodiscard]] StringForm strings() const { return names() == NameForm::utf8 ? StringForm::utf8 : StringForm::ascii; }
+  [[nodiscard]] message::ImapForm strings() const {
+    return names() == NameForm::utf8 ? message::ImapForm::utf8 : message::ImapForm::ascii;
+  }
   /// Lets a slow client catch up: returns when less than the connection's mark is unsent.
   io::Task<Result<void>> room();
   io::Task<Result<void>> flush();

@@ -26,6 +26,12 @@ inline constexpr std::string_view kFlagNames[] = {"\\Seen",    "\\Answered", "\\
                                                   "\\Deleted", "\\Draft",    "\\Recent"};
 
 /// A flag list as written: keywords once each by their names without regard to case, as first written.
+/// INTERNALDATE: a moment and the zone it is told in.
+struct InternalDate {
+  std::int64_t seconds = 0;  ///< since 1970
+  int zone_minutes = 0;      ///< east of Greenwich
+};
+
 struct FlagList {
   Flags system = 0;
   std::vector<std::string> keywords;

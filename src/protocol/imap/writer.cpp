@@ -3,25 +3,16 @@
 #include <algorithm>
 #include <charconv>
 #include <chrono>
+#include <cstdlib>
 
 #include "base/text.h"
 #include "protocol/imap/mailbox_name.h"
 
 namespace angarium::protocol::imap {
+
+using message::ImapForm;
+
 namespace {
-
-/// Longer ones go as literals: clients' parsers take quoted strings as lines.
-constexpr std::size_t kQuotedMax = 1000;
-
-bool quotable(std::string_view value, StringForm form) {
-  if (value.size() > kQuotedMax) return false;
-  bool eight_bit = false;
-  for (const char c : value) {
-    if (c == '\r' || c == '\n' || c == '\0') return false;
-    eight_bit |= !is_ascii(c);
-  }
-  return !eight_bit || (form == StringForm::utf8 && valid_utf8(value));
-}
 
 void append_two(std::string& out, int number, char pad) {
   out += number < 10 ? pad : static_cast<char>('0' + number / 10);
@@ -36,45 +27,29 @@ void append_number(std::string& out, std::uint64_t number) {
   out.append(digits, end);
 }
 
-void append_string(std::string& out, std::string_view value, StringForm form) {
-  if (quotable(value, form)) {
-    out += '"';
-    for (const char c : value) {
-      if (c == '"' || c == '\\') out += '\\';
-      out += c;
-    }
-    out += '"';
-    return;
-  }
-  out += '{';
-  append_number(out, value.size());
-  out += "}\r\n";
-  out += value;
-}
-
-void append_astring(std::string& out, std::string_view value, StringForm form) {
+void append_astring(std::string& out, std::string_view value, ImapForm form) {
   const bool atom = !value.empty() && value.size() < 128 && std::ranges::all_of(value, is_atom_char) &&
                     !equals_ignore_case(value, "NIL");
   if (atom) {
     out += value;
   } else {
-    append_string(out, value, form);
+    message::append_imap_string(out, value, form);
   }
 }
 
-void append_nstring(std::string& out, const std::string* value, StringForm form) {
+void append_nstring(std::string& out, const std::string* value, ImapForm form) {
   if (value == nullptr) {
     out += "NIL";
   } else {
-    append_string(out, *value, form);
+    message::append_imap_string(out, *value, form);
   }
 }
 
 void append_mailbox(std::string& out, std::string_view name, NameForm form) {
   if (form == NameForm::utf8) {
-    append_astring(out, name, StringForm::utf8);
+    append_astring(out, name, ImapForm::utf8);
   } else {
-    append_astring(out, to_modified_utf7(name), StringForm::ascii);
+    append_astring(out, to_modified_utf7(name), ImapForm::ascii);
   }
 }
 
@@ -87,12 +62,14 @@ void append_flags(std::string& out, Flags flags, bool& first) {
   }
 }
 
-void append_internal_date(std::string& out, std::int64_t seconds) {
+void append_internal_date(std::string& out, const InternalDate& internal) {
   constexpr std::string_view kMonths = "JanFebMarAprMayJunJulAugSepOctNovDec";
   // The grammar has four digits for the year.
   constexpr std::int64_t kFirst = -62'167'219'200;  // 0000-01-01
   constexpr std::int64_t kLast = 253'402'300'799;   // 9999-12-31
-  seconds = std::clamp(seconds, kFirst, kLast);
+  constexpr int kZoneMax = 99 * 60 + 59;
+  const auto zone = std::clamp(internal.zone_minutes, -kZoneMax, kZoneMax);
+  const auto seconds = std::clamp(std::clamp(internal.seconds, kFirst, kLast) + zone * 60, kFirst, kLast);
   using namespace std::chrono;
   const auto moment = sys_seconds(std::chrono::seconds(seconds));
   const auto day = floor<days>(moment);
@@ -112,7 +89,10 @@ void append_internal_date(std::string& out, std::int64_t seconds) {
   append_two(out, static_cast<int>(time.minutes().count()), '0');
   out += ':';
   append_two(out, static_cast<int>(time.seconds().count()), '0');
-  out += " +0000\"";
+  out += zone < 0 ? " -" : " +";
+  append_two(out, std::abs(zone) / 60, '0');
+  append_two(out, std::abs(zone) % 60, '0');
+  out += '"';
 }
 
 void append_name_attributes(std::string& out, std::uint32_t attributes) {
@@ -149,7 +129,7 @@ void append_section(std::string& out, const Section& section) {
       for (const auto& field : section.fields) {
         if (!first_field) out += ' ';
         first_field = false;
-        append_astring(out, field, StringForm::ascii);
+        append_astring(out, field, ImapForm::ascii);
       }
       out += ')';
     }

@@ -31,9 +31,9 @@ io::Task<Result<Reply>> id(Session& session, Command& command) {
   for (const auto& [name, value] : session.options.id) {
     out += first ? '(' : ' ';
     first = false;
-    append_string(out, name, StringForm::ascii);
+    message::append_imap_string(out, name, message::ImapForm::ascii);
     out += ' ';
-    append_string(out, value, StringForm::ascii);
+    message::append_imap_string(out, value, message::ImapForm::ascii);
   }
   out += first ? "NIL\r\n" : ")\r\n";
   co_return done("ID completed");

@@ -46,7 +46,7 @@ void append_extended(std::string& out, std::string_view tag, Addressing addressi
                      std::uint8_t returns, const SearchResult& found) {
   const auto& numbers = addressing == Addressing::uid ? found.uids : found.numbers;
   out += "* ESEARCH (TAG ";
-  append_string(out, tag, StringForm::ascii);
+  message::append_imap_string(out, tag, message::ImapForm::ascii);
   out += addressing == Addressing::uid ? ") UID" : ")";
   const bool any = !numbers.empty();
   const auto item = [&](SearchReturn bit, std::string_view name, std::uint64_t value) {
