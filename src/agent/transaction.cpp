@@ -224,8 +224,8 @@ io::ValueOrTask<Result<Reply>> SmtpSession::begin_body() {
   transaction_->hold = desk_.budget.take(std::move(owner), needed);
   if (!transaction_->hold) return Result<Reply>(Reply(452, {4, 3, 1}, "Too busy, try again later"));
   transaction_->intake = desk_.services.mail().intake(
-      transaction_->sender.parameters.body == envelope::Body::binary_mime ? mailbox::Arrival::binary
-                                                                          : mailbox::Arrival::ordinary);
+      transaction_->envelope.sender.parameters.body == envelope::Body::binary_mime ? mailbox::Arrival::binary
+                                                                                   : mailbox::Arrival::ordinary);
   if (submission()) transaction_->header.emplace(desk_.policy.hostname);
   return Result<Reply>(Reply(smtp::reply::kStartInput));
 }
