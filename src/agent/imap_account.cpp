@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 
 #include "agent/imap_mailbox.h"
 #include "protocol/imap/error.h"
@@ -40,6 +41,9 @@ class Appending final : public imap::Append {
     if (!services_.tablet().accepting()) co_return fail(imap::kUnavailable, "There is no room for mail at this moment");
     if (auto room = mail_->may_accept(octets_ + message.size, items_.size() + 1); !room)
       co_return std::unexpected(imap_error(std::move(room).error()));
+    const mailbox::FlagNames flags{.system = message.flags.system, .keywords = message.flags.keywords};
+    if (auto permitted = mail_->may_flag(mailbox_, flags); !permitted)
+      co_return std::unexpected(imap_error(std::move(permitted).error()));
     octets_ += message.size;
     hold_ = budget_.take(std::to_string(mail_->id()),
                          std::min<std::uint64_t>(message.size + 4096, mailbox::Intake::kIntakeBufferMax));
@@ -100,9 +104,10 @@ Error imap_error(Error error) {
     const ErrorKind* from;
     const ErrorKind* to;
   };
-  static constexpr std::array<Pair, 10> kPairs = {{{&mailbox::kNoMailbox, &imap::kNonExistent},
+  static constexpr std::array<Pair, 11> kPairs = {{{&mailbox::kNoMailbox, &imap::kNonExistent},
                                                    {&mailbox::kNotSelectable, &imap::kNonExistent},
                                                    {&mailbox::kMailboxExists, &imap::kAlreadyExists},
+                                                   {&mailbox::kUseTaken, &imap::kUseAttr},
                                                    {&mailbox::kBadName, &imap::kCannot},
                                                    {&mailbox::kHasChildren, &imap::kHasChildren},
                                                    {&mailbox::kTooMany, &imap::kLimit},
@@ -136,6 +141,8 @@ io::Task<Result<std::vector<imap::NameRow>>> ImapAccount::list() {
 imap::Namespaces ImapAccount::namespaces() const { return {.personal = {{""}}, .others = {}, .shared = {}}; }
 
 io::Task<Result<std::string>> ImapAccount::create(std::string name, std::uint32_t special_use) {
+  // RFC 6154 §3: what can't be made as asked for is not made.
+  if (std::popcount(special_use) > 1) co_return fail(imap::kUseAttr, "A mailbox has one special use at most");
   SpecialUse wanted = SpecialUse::none;
   for (const Use& use : kUses)
     if ((special_use & use.bit) != 0) wanted = use.use;
@@ -164,13 +171,11 @@ io::Task<Result<imap::StatusValues>> ImapAccount::status(std::string name) {
   if (info == nullptr || !info->selectable) co_return fail(imap::kNonExistent, "There is no such mailbox");
   auto status = mail_->status(info->id);
   if (!status) co_return std::unexpected(imap_error(std::move(status).error()));
-  const mailbox::Uid recent_from = mail_->peek_recent(info->id);
   imap::StatusValues values;
   values.messages = status->messages;
   values.unseen = status->unseen;
   values.deleted = status->deleted;
-  values.recent =
-      std::min<std::uint64_t>(status->messages, status->uid_next > recent_from ? status->uid_next - recent_from : 0);
+  values.recent = status->recent;
   values.octets = status->octets;
   values.uid_next = status->uid_next;
   values.uid_validity = status->uid_validity;
@@ -190,7 +195,7 @@ io::Task<Result<std::shared_ptr<imap::Mailbox>>> ImapAccount::select(std::string
     if (!loaded) co_return std::unexpected(imap_error(std::move(loaded).error()));
     view = *std::move(loaded);
   }
-  co_return std::make_shared<ImapMailbox>(services_, mail_, *info, std::move(view), access);
+  co_return std::make_shared<ImapMailbox>(services_.pool(), mail_, *info, std::move(view), access);
 }
 
 io::Task<Result<std::unique_ptr<imap::Append>>> ImapAccount::append(std::string name) {

@@ -7,6 +7,7 @@
 #include "agent/imap_texts.h"
 #include "mailbox/limits.h"
 #include "protocol/imap/error.h"
+#include "protocol/imap/limits.h"
 
 namespace angarium::agent {
 namespace {
@@ -30,6 +31,8 @@ imap::Entry imap_entry(const mailbox::Entry& entry) {
 static_assert(imap::kSeen == mailbox::kSeen && imap::kAnswered == mailbox::kAnswered &&
               imap::kFlagged == mailbox::kFlagged && imap::kDeleted == mailbox::kDeleted &&
               imap::kDraft == mailbox::kDraft);
+
+static_assert(imap::kKeywordMax == mailbox::kKeywordMax, "a keyword that the one takes the other must keep");
 
 /// Keeps a watch for as long as its session wants to be told.
 class Watching final : public imap::Watcher {
@@ -78,16 +81,12 @@ std::vector<std::uint16_t> ImapView::spilled_keywords(const imap::Entry& entry) 
   return found == nullptr ? std::vector<std::uint16_t>() : view_->keywords_of(*found).high;
 }
 
-ImapMailbox::ImapMailbox(Services& services, mailbox::AccountMailPtr mail, mailbox::MailboxInfo info,
-                         mailbox::ViewPtr view, imap::Access access)
-    : services_(services),
-      mail_(std::move(mail)),
-      info_(std::move(info)),
-      view_(std::make_shared<ImapView>(std::move(view))) {
+ImapMailbox::ImapMailbox(io::Pool& pool, mailbox::AccountMailPtr mail, mailbox::MailboxInfo info, mailbox::ViewPtr view,
+                         imap::Access access)
+    : pool_(pool), mail_(std::move(mail)), info_(std::move(info)), view_(std::make_shared<ImapView>(std::move(view))) {
   facts_.uid_validity = info_.uid_validity;
   facts_.id = mailbox::mailbox_id_text(info_.id);
   facts_.access = access;
-  facts_.keywords_can_be_made = view_->keywords().size() < mailbox::kKeywordsMax;
 }
 
 std::shared_ptr<const imap::View> ImapMailbox::view() const {
@@ -95,8 +94,10 @@ std::shared_ptr<const imap::View> ImapMailbox::view() const {
   if (const auto watch = watch_.lock()) (void)watch->take();
   mailbox::ViewPtr latest = mail_->view_now(info_.id);
   if (!latest) {
-    // Not in memory although we hold a view of it: the mailbox is gone.
-    return mail_->listing()->find(info_.id) == nullptr ? nullptr : view_;
+    // What is watched stays in memory: the mailbox is gone, or only its name is left.
+    const mailbox::ListingPtr listing = mail_->listing();
+    const mailbox::MailboxInfo* const info = listing->find(info_.id);
+    return info == nullptr || !info->selectable ? nullptr : view_;
   }
   if (latest != view_->inner()) view_ = std::make_shared<ImapView>(std::move(latest));
   return view_;
@@ -257,12 +258,17 @@ io::Task<Result<std::vector<char>>> ImapMailbox::match(std::span<const imap::Ent
     }
     auto structure = matcher->needs_body() ? message_structure((*found)->view()) : std::nullopt;
     if (octets.size() <= kMatchHere) {
+      matched_ += octets.size();
+      if (matched_ >= kMatchTurn) {
+        matched_ = 0;
+        co_await io::Loop::current().yield();
+      }
       matches[i] = matcher->matches(octets, structure) ? 1 : 0;
       continue;
     }
     // Decoding megabytes would hold up everyone else on this loop.
     matches[i] = CO_TRY(co_await io::run(
-        services_.pool(), [matcher, octets = std::move(octets), structure = std::move(structure)]() -> Result<char> {
+        pool_, [matcher, octets = std::move(octets), structure = std::move(structure)]() -> Result<char> {
           return matcher->matches(octets, structure) ? char{1} : char{0};
         }));
   }

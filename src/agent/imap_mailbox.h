@@ -4,7 +4,7 @@
 #include <memory>
 #include <string>
 
-#include "agent/services.h"
+#include "io/pool.h"
 #include "mailbox/mailbox.h"
 #include "protocol/imap/backend.h"
 
@@ -25,6 +25,7 @@ class ImapView final : public protocol::imap::View {
   [[nodiscard]] std::uint32_t uid_next() const override { return view_->numbers().uid_next; }
   [[nodiscard]] std::span<const std::string> keywords() const override { return view_->keywords().names(); }
   [[nodiscard]] std::vector<std::uint16_t> spilled_keywords(const protocol::imap::Entry& entry) const override;
+  [[nodiscard]] bool keywords_can_be_made() const override { return view_->keywords().vacancy().has_value(); }
   [[nodiscard]] const mailbox::ViewPtr& inner() const { return view_; }
 
  private:
@@ -34,7 +35,7 @@ class ImapView final : public protocol::imap::View {
 /// Of one session; on its loop.
 class ImapMailbox final : public protocol::imap::Mailbox {
  public:
-  ImapMailbox(Services& services, mailbox::AccountMailPtr mail, mailbox::MailboxInfo info, mailbox::ViewPtr view,
+  ImapMailbox(io::Pool& pool, mailbox::AccountMailPtr mail, mailbox::MailboxInfo info, mailbox::ViewPtr view,
               protocol::imap::Access access);
 
   [[nodiscard]] const protocol::imap::MailboxFacts& facts() const override { return facts_; }
@@ -65,12 +66,13 @@ class ImapMailbox final : public protocol::imap::Mailbox {
   Result<std::shared_ptr<const message::Structure>> structure_of(const mailbox::Email& email);
   io::Task<Result<mailbox::EmailPtr>> email(std::uint64_t id);
 
-  Services& services_;
+  io::Pool& pool_;
   mailbox::AccountMailPtr mail_;
   mailbox::MailboxInfo info_;
   protocol::imap::MailboxFacts facts_;
   mutable std::shared_ptr<const ImapView> view_;
   std::weak_ptr<mailbox::Watch> watch_;  ///< owned by the Watcher the session holds
+  std::size_t matched_ = 0;              ///< octets since others of the loop had their turn
   mailbox::EmailPtr last_;               ///< the email read last: FETCH asks for pieces of one after another
 };
 

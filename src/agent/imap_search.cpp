@@ -1,5 +1,6 @@
 #include "agent/imap_search.h"
 
+#include <algorithm>
 #include <chrono>
 
 #include "agent/imap_texts.h"
@@ -63,6 +64,12 @@ bool TextMatcher::in_body(std::string_view octets, const message::Structure& str
   return false;
 }
 
+bool TextMatcher::in_mime_headers(std::string_view octets, const message::Structure& structure) const {
+  // The root's is the message's header.
+  return std::any_of(structure.parts.begin() + 1, structure.parts.end(),
+                     [&](const message::Part& part) { return in_header(part.header().of(octets)); });
+}
+
 bool TextMatcher::sent(std::string_view octets) const {
   const auto field = message::Header(octets).find("Date");
   const auto date = field ? message::parse_date(field->value) : std::nullopt;
@@ -81,7 +88,9 @@ bool TextMatcher::matches(std::string_view octets, const std::optional<message::
     case Key::subject: return in_field(octets, "Subject");
     case Key::header: return in_field(octets, name_);
     case Key::body: return structure && in_body(octets, *structure);
-    case Key::text: return in_header(octets) || (structure && in_body(octets, *structure));
+    // RFC 9051 §6.4.4: TEXT looks at MIME header fields, too; BODY does not.
+    case Key::text:
+      return in_header(octets) || (structure && (in_mime_headers(octets, *structure) || in_body(octets, *structure)));
     case Key::sent_before:
     case Key::sent_on:
     case Key::sent_since: return sent(octets);

@@ -14,6 +14,8 @@ namespace angarium::agent {
 
 /// Octets of a message that are matched on the loop itself; larger ones go to the pool.
 inline constexpr std::size_t kMatchHere = 64 * 1024;
+/// So many octets are matched on the loop before others go first: some milliseconds.
+inline constexpr std::size_t kMatchTurn = 256 * 1024;
 /// Octets read at a time.
 inline constexpr std::size_t kMatchPiece = 1024 * 1024;
 
@@ -34,6 +36,7 @@ class TextMatcher {
  private:
   [[nodiscard]] bool in_field(std::string_view octets, std::string_view name) const;
   [[nodiscard]] bool in_header(std::string_view header) const;
+  [[nodiscard]] bool in_mime_headers(std::string_view octets, const message::Structure& structure) const;
   [[nodiscard]] bool in_body(std::string_view octets, const message::Structure& structure) const;
   [[nodiscard]] bool sent(std::string_view octets) const;
   [[nodiscard]] bool holds(std::string_view utf8) const;

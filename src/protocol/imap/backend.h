@@ -53,6 +53,8 @@ class View {
   [[nodiscard]] virtual std::uint32_t uid_next() const = 0;
   /// Names of keywords by their bits and indexes; an empty name is a gap.
   [[nodiscard]] virtual std::span<const std::string> keywords() const = 0;
+  /// Whether there is room for one more: "\*" in PERMANENTFLAGS.
+  [[nodiscard]] virtual bool keywords_can_be_made() const { return true; }
   /// Indexes from 64 on, of an entry with `spilled`.
   [[nodiscard]] virtual std::vector<std::uint16_t> spilled_keywords(const Entry& entry) const;
 };
@@ -69,7 +71,6 @@ struct MailboxFacts {
   std::uint32_t uid_validity = 0;
   std::string id;  ///< MAILBOXID (RFC 8474 §4); empty: not known
   Access access = Access::read_write;
-  bool keywords_can_be_made = true;  ///< "\*" in PERMANENTFLAGS
 };
 
 struct StoreRequest {

@@ -137,11 +137,11 @@ io::Task<Result<void>> Fetcher::tell_sections(const Target& target) {
       CO_TRY(co_await session_.room());
       continue;
     }
-    if (told.error().is(kSessionOver) || told.error().is(kUnknownCte)) {
-      // The response is closed before the tagged NO, so that both are well-formed.
-      if (told.error().is(kUnknownCte))
-        session_.text() += first_item_ ? "UID " + std::to_string(target.entry.uid) + ")\r\n" : ")\r\n";
-      co_return told;
+    if (told.error().is(kSessionOver)) co_return told;
+    if (told.error().is(kUnknownCte)) {
+      // RFC 3516 §4.2: the tagged NO says so; the item is left out, the other messages are answered.
+      unknown_encoding_ = true;
+      continue;
     }
     if (!told.error().is(kExpungeIssued)) session_.note(told.error());
     // RFC 2180 §4.1.3: NIL for what is no longer there; the tagged NO says why.

@@ -40,6 +40,7 @@ io::Task<Result<void>> Fetcher::run(Selected::Resolved resolved) {
     CO_TRY(co_await tell_batch(batch));
     CO_TRY(co_await session_.room());
   }
+  if (unknown_encoding_) co_return fail(kUnknownCte, "The transfer encoding of some parts is not known");
   if (gone_) co_return fail(kExpungeIssued, "Some of the messages are gone");
   co_return Result<void>{};
 }
@@ -74,6 +75,11 @@ io::Task<Result<void>> Fetcher::tell_batch(std::span<const Target> batch) {
     open(batch[i]);
     if (texts_wanted_ != 0) append_texts(texts.messages[i]);
     if (!program_.sections.empty()) CO_TRY(co_await tell_sections(batch[i]));
+    // msg-att has at least one item (RFC 9051 §9).
+    if (first_item_) {
+      item("UID ");
+      append_number(session_.text(), batch[i].entry.uid);
+    }
     session_.text() += ")\r\n";
   }
   co_return Result<void>{};

@@ -15,7 +15,7 @@ class Fetcher {
   Fetcher(Session& session, FetchProgram program, Addressing addressing);
 
   /// Writes the responses for all messages of the set. kExpungeIssued when the content of some was gone; the others
-  /// are told.
+  /// are told. kUnknownCte when parts could not be decoded; only those items are left out.
   io::Task<Result<void>> run(Selected::Resolved resolved);
 
  private:
@@ -40,8 +40,9 @@ class Fetcher {
   FetchProgram program_;
   std::uint32_t texts_wanted_;
   bool sets_seen_ = false;
-  bool gone_ = false;    ///< some content was no longer there
-  NumberSet just_seen_;  ///< of the batch: FLAGS are told unasked
+  bool gone_ = false;              ///< some content was no longer there
+  bool unknown_encoding_ = false;  ///< some part could not be decoded
+  NumberSet just_seen_;            ///< of the batch: FLAGS are told unasked
   std::shared_ptr<const message::Structure> structure_;
   std::uint32_t structure_of_ = 0;  ///< UID
   bool first_item_ = true;

@@ -42,8 +42,8 @@ inline constexpr std::size_t kListPatternsMax = 100;
 inline constexpr std::size_t kListWildcardsMax = 32;
 /// Flags of one list.
 inline constexpr std::size_t kFlagsMax = 128;
-/// A keyword's length.
-inline constexpr std::size_t kKeywordMax = 250;
+/// A keyword's length; the store's limit, too.
+inline constexpr std::size_t kKeywordMax = 200;
 /// Messages of one MULTIAPPEND: all of them become visible in one batch.
 inline constexpr std::size_t kAppendMessagesMax = 1000;
 /// Fields of one ID (RFC 2971 §3.3).
@@ -66,6 +66,9 @@ inline constexpr std::size_t kTextBatch = 64;
 inline constexpr Duration kIdleTimeout = std::chrono::minutes(31);
 /// Before login a minute is enough for a person's program.
 inline constexpr Duration kLoginTimeout = std::chrono::minutes(1);
+/// A message of APPEND must come at least so fast on the whole, beyond kSendTimeout: an octet now and then would hold
+/// its connection and buffers for ever.
+inline constexpr std::uint64_t kAppendOctetsPerSecond = 1024;
 /// What we send must be taken, and octets of a message must come, within this time.
 inline constexpr Duration kSendTimeout = std::chrono::minutes(5);
 

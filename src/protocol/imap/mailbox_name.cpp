@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "base/text.h"
+#include "message/normal_form.h"
 #include "protocol/imap/error.h"
 #include "protocol/imap/limits.h"
 #include "protocol/imap/parser.h"
@@ -83,6 +84,15 @@ bool decode_shifted(std::string_view base64, std::string& out) {
     }
   }
   return high == 0 && count < 6 && bits == 0;
+}
+
+/// Its normal form, so that all spellings of a name are one (RFC 9051 §5.1).
+Result<std::string> normal_form(std::string_view text) {
+  if (text.size() > kMailboxNameMax) return fail(kLimit, "Longer than 1000 octets");
+  auto composed = message::normal_form_c(text);
+  if (!composed) return fail(kCannot, "It has no normal form");
+  if (composed->size() > kMailboxNameMax) return fail(kLimit, "Longer than 1000 octets");
+  return *std::move(composed);
 }
 
 bool holds_control(std::string_view name) {
@@ -174,10 +184,10 @@ std::string to_modified_utf7(std::string_view utf8) {
 }
 
 Result<std::string> decode_mailbox_name(std::string_view written, NameForm form) {
-  auto name = TRY(decode(written, form));
+  const std::string decoded = TRY(decode(written, form));
+  auto name = TRY(normal_form(decoded));
   if (name.size() > 1 && name.ends_with(kHierarchyDelimiter)) name.pop_back();
   if (name.empty()) return fail(kCannot, "Mailbox name is empty");
-  if (name.size() > kMailboxNameMax) return fail(kLimit, "Mailbox name is longer than 1000 octets");
   if (holds_control(name)) return fail(kCannot, "Mailbox name holds a control character");
   // RFC 9051 §5.1 permits "*" and "%" and warns of them: no pattern could name such a mailbox alone.
   if (name.find_first_of("*%"sv) != std::string::npos) return fail(kCannot, "Mailbox name holds \"*\" or \"%\"");
@@ -188,8 +198,8 @@ Result<std::string> decode_mailbox_name(std::string_view written, NameForm form)
 }
 
 Result<std::string> decode_mailbox_pattern(std::string_view written, NameForm form) {
-  auto pattern = TRY(decode(written, form));
-  if (pattern.size() > kMailboxNameMax) return fail(kLimit, "Pattern is longer than 1000 octets");
+  const std::string decoded = TRY(decode(written, form));
+  auto pattern = TRY(normal_form(decoded));
   if (static_cast<std::size_t>(std::ranges::count_if(pattern, [](char c) { return c == '*' || c == '%'; })) >
       kListWildcardsMax)
     return fail(kLimit, "Pattern has too many wildcards");

@@ -20,9 +20,9 @@ std::optional<std::string> from_modified_utf7(std::string_view text);
 /// From well-formed UTF-8.
 std::string to_modified_utf7(std::string_view utf8);
 
-/// From the line to UTF-8. INBOX, alone or as the first level, becomes upper case (RFC 9051 §5.1). One delimiter at the
-/// end is dropped, as CREATE permits it (RFC 9051 §6.3.4). kCannot for empty names and levels, controls, "*" and "%",
-/// wrong UTF-7 or UTF-8, and more than kMailboxNameMax octets.
+/// From the line to UTF-8 in normal form C. INBOX, alone or as the first level, becomes upper case (RFC 9051 §5.1). One
+/// delimiter at the end is dropped, as CREATE permits it (RFC 9051 §6.3.4). kCannot for empty names and levels,
+/// controls, "*" and "%", wrong UTF-7 or UTF-8, and more than kMailboxNameMax octets.
 Result<std::string> decode_mailbox_name(std::string_view written, NameForm form);
 /// The same for LIST: empty and wildcards permitted; at most kListWildcardsMax of them.
 Result<std::string> decode_mailbox_pattern(std::string_view written, NameForm form);

@@ -56,6 +56,20 @@ TEST_CASE("RFC 9051 §5.1: INBOX has no case, alone and as the first level") {
   CHECK(*decode_mailbox_name("x/inbox", NameForm::utf8) == "x/inbox");
 }
 
+TEST_CASE("RFC 9051 §5.1: all spellings of a name, and of a pattern, are one") {
+  CHECK(*decode_mailbox_name("Gru\u0308\u00DFe", NameForm::utf8) == "Gr\u00FC\u00DFe");
+  CHECK(*decode_mailbox_name("Gru&Awg-n", NameForm::modified_utf7) == "Gr\u00FCn");
+  CHECK(*decode_mailbox_pattern("Gru\u0308*", NameForm::utf8) == "Gr\u00FC*");
+  CHECK(*decode_mailbox_pattern("Gru%\u0308", NameForm::utf8) == "Gru%\u0308");
+  // The limit holds for what comes in and for what comes out.
+  CHECK(decode_mailbox_name(std::string(1000, 'a'), NameForm::utf8));
+  CHECK(decode_mailbox_name(std::string(1001, 'a'), NameForm::utf8).error().is(kLimit));
+  std::string growing;
+  for (int i = 0; i < 251; ++i) growing += "\u0344";
+  CHECK(growing.size() < 1000);
+  CHECK(decode_mailbox_name(growing, NameForm::utf8).error().is(kLimit));
+}
+
 TEST_CASE("names that no mailbox can have are refused, not misread") {
   for (auto name : {"", "/", "/a", "a//b", "a*", "b%", "a\x01"})
     CHECK(decode_mailbox_name(name, NameForm::utf8).error().is(kCannot));

@@ -1,6 +1,7 @@
 #include "protocol/imap/memory_backend.h"
 
 #include <algorithm>
+#include <bit>
 
 #include "base/text.h"
 #include "message/binary_parts.h"
@@ -214,9 +215,8 @@ class MemoryAccount : public Account {
     CO_TRY(state_->take_trouble());
     if (const auto known = state_->find(name)) {
       if (known->selectable) co_return fail(kAlreadyExists, "It exists already");
-      known->selectable = true;
-      co_return known->id;
     }
+    if (std::popcount(special_use) > 1) co_return fail(kUseAttr, "A mailbox has one special use at most");
     for (const auto& [other, mailbox] : state_->mailboxes) {
       if ((mailbox->attributes & special_use) != 0) co_return fail(kUseAttr, other + " has that use");
     }

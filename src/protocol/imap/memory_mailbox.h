@@ -5,6 +5,9 @@
 
 namespace angarium::protocol::imap {
 
+/// Keywords of one mailbox: as many as an entry has bits.
+inline constexpr std::size_t kMemoryKeywordsMax = 64;
+
 class MemoryView : public View {
  public:
   std::vector<Entry> entries;
@@ -18,10 +21,8 @@ class MemoryView : public View {
   [[nodiscard]] std::uint64_t highest_modseq() const override { return modseq; }
   [[nodiscard]] std::uint32_t uid_next() const override { return next; }
   [[nodiscard]] std::span<const std::string> keywords() const override { return names; }
+  [[nodiscard]] bool keywords_can_be_made() const override { return names.size() < kMemoryKeywordsMax; }
 };
-
-/// Keywords of one mailbox: as many as an entry has bits.
-inline constexpr std::size_t kMemoryKeywordsMax = 64;
 
 /// The bits of keywords by name; new ones are added to `names`. kLimit when there is no room.
 Result<std::uint64_t> keyword_bits(std::vector<std::string>& names, const std::vector<std::string>& wanted);

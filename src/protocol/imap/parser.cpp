@@ -49,7 +49,7 @@ bool Parser::present(std::string_view word) {
 std::unexpected<Error> Parser::expected(std::string_view what) const {
   std::string text(what);
   text += " expected at octet " + std::to_string(at_ + 1);
-  if (at_ < text_.size()) text += " instead of \"" + escape_controls(text_.substr(at_, 20)) + '"';
+  if (at_ < text_.size() && echo_ == Echo::shown) text += " instead of \"" + std::string(text_.substr(at_, 20)) + '"';
   return fail(kSyntax, std::move(text));
 }
 
@@ -241,7 +241,7 @@ Result<void> Parser::flag(FlagList& into) {
   if (into.keywords.size() >= kFlagsMax) return fail(kSyntax, "Too many flags");
   if (!present('\\')) {
     const auto keyword = TRY(atom());
-    if (keyword.size() > kKeywordMax) return fail(kLimit, "Keyword longer than 250 octets");
+    if (keyword.size() > kKeywordMax) return fail(kLimit, "Keyword longer than 200 octets");
     const bool known =
         std::ranges::any_of(into.keywords, [&](const auto& k) { return equals_ignore_case(k, keyword); });
     if (!known) into.keywords.emplace_back(keyword);

@@ -42,6 +42,8 @@ class Parser {
   void move_to(std::size_t position) { at_ = position; }
   [[nodiscard]] std::string_view rest() const { return text_.substr(at_); }
   [[nodiscard]] NameForm names() const { return names_; }
+  /// From here on errors do not repeat what stands there: it may be a password.
+  void conceal() { echo_ = Echo::concealed; }
   [[nodiscard]] std::unexpected<Error> expected(std::string_view what) const;
 
   Result<void> space() { return require(' '); }
@@ -114,6 +116,8 @@ class Parser {
   std::string_view text_;
   std::size_t at_ = 0;
   NameForm names_;
+  enum class Echo : std::uint8_t { shown, concealed };
+  Echo echo_ = Echo::shown;
 };
 
 /// atom-specials excluded, and octets above 127 (RFC 9051 §9, ATOM-CHAR).

@@ -61,8 +61,6 @@ bool Searcher::holds(const Ready& ready, std::size_t place) const {
     case Key::since: return day_of(entry.date) >= node.day.days;
     case Key::larger: return entry.size > node.number;
     case Key::smaller: return entry.size < node.number;
-    case Key::older: return now_ - entry.date.seconds >= static_cast<std::int64_t>(node.number);
-    case Key::younger: return now_ - entry.date.seconds <= static_cast<std::int64_t>(node.number);
     case Key::sequence:
     case Key::uid:
       return ready.set.numbers.contains(ready.set.addressing == Addressing::uid ? entry.uid
@@ -152,7 +150,6 @@ bool Searcher::enough(const SearchResult& found) const {
 }
 
 io::Task<Result<SearchResult>> Searcher::run() {
-  now_ = io::Loop::current().clock().wall().seconds();
   const auto ready = CO_TRY(prepare(program_.root));
   const auto& selected = *session_.selected;
   SearchResult result;

@@ -50,7 +50,6 @@ class Searcher {
   std::array<Entry, kBatch> batch_{};
   std::size_t count_ = 0;
   std::size_t index_ = 0;  ///< of batch_[0] in the view
-  std::int64_t now_ = 0;
 };
 
 }  // namespace angarium::protocol::imap

@@ -5,9 +5,8 @@
 
 namespace angarium::protocol::imap {
 
-Selected::Selected(std::shared_ptr<Mailbox> mailbox, std::shared_ptr<const View> view, std::string name,
-                   io::Event& changed)
-    : mailbox_(std::move(mailbox)), view_(std::move(view)), name_(std::move(name)), watcher_(mailbox_->watch(changed)) {
+Selected::Selected(std::shared_ptr<Mailbox> mailbox, std::shared_ptr<const View> view, io::Event& changed)
+    : mailbox_(std::move(mailbox)), view_(std::move(view)), watcher_(mailbox_->watch(changed)) {
   claim_recent();
 }
 

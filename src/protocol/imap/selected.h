@@ -30,11 +30,12 @@ struct News {
 /// Memory while nothing is untold: a few words and what the recent set needs. One session, one loop.
 class Selected {
  public:
-  Selected(std::shared_ptr<Mailbox> mailbox, std::shared_ptr<const View> view, std::string name, io::Event& changed);
+  Selected(std::shared_ptr<Mailbox> mailbox, std::shared_ptr<const View> view, io::Event& changed);
 
   [[nodiscard]] Mailbox& mailbox() const { return *mailbox_; }
   [[nodiscard]] const View& view() const { return *view_; }
-  [[nodiscard]] const std::string& name() const { return name_; }
+  /// The same, for who needs it after a newer one was adopted.
+  [[nodiscard]] std::shared_ptr<const View> held_view() const { return view_; }
   [[nodiscard]] const MailboxFacts& facts() const { return mailbox_->facts(); }
   [[nodiscard]] bool read_only() const { return facts().access == Access::read_only; }
 
@@ -88,7 +89,6 @@ class Selected {
 
   std::shared_ptr<Mailbox> mailbox_;
   std::shared_ptr<const View> view_;
-  std::string name_;
   std::unique_ptr<Watcher> watcher_;
   std::vector<Ghost> ghosts_;
   NumberSet recent_;

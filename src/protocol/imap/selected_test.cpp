@@ -46,7 +46,7 @@ TEST_CASE("RFC 9051 §7.5.1: numbers are those of the client's model under rando
   Box box;
   auto mailbox = box.open();
   auto other = box.open();
-  Selected selected(mailbox, mailbox->view(), "INBOX", box.changed);
+  Selected selected(mailbox, mailbox->view(), box.changed);
   std::vector<std::uint32_t> model = {1, 2, 3};  // UIDs as the client counts them
   for (int step = 0; step < 400; ++step) {
     switch (random() % 4) {
@@ -114,9 +114,9 @@ TEST_CASE("RFC 9051 §7.5.1: numbers are those of the client's model under rando
 TEST_CASE("RFC 3501 §2.3.2: \\Recent belongs to the first read-write session only") {
   Box box;
   auto first = box.open();
-  Selected one(first, first->view(), "INBOX", box.changed);
+  Selected one(first, first->view(), box.changed);
   auto second = box.open();
-  Selected two(second, second->view(), "INBOX", box.changed);
+  Selected two(second, second->view(), box.changed);
   CHECK(one.recent().text() == "1:3");
   CHECK(two.recent().empty());
   MemoryStore::deliver(*box.fred, "INBOX", "a\r\n\r\nb");

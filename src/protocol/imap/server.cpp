@@ -146,6 +146,8 @@ io::Task<Result<Reply>> Server::perform(Command& command) {
   }
   if (row->tls == CommandRow::Tls::not_yet && session.connection.tls() != nullptr)
     co_return fail(kWrongState, "TLS is on already");
+  // What logs in carries secrets.
+  if (row->states == kNotAuthenticated) parser.conceal();
   // EXPUNGE alone takes nothing, UID EXPUNGE a set (RFC 4315 §2.1).
   const bool bare = row->arguments == CommandRow::Arguments::none && command.addressing == Addressing::sequence;
   if (bare) {

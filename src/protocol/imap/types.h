@@ -114,8 +114,6 @@ struct SearchNode {
     sent_since,
     larger,
     smaller,
-    older,
-    younger,
     sequence,
     uid,
     modseq,

@@ -1,7 +1,17 @@
 // Untagged responses about the selected mailbox: EXISTS, RECENT, EXPUNGE or VANISHED, FETCH, FLAGS (RFC 9051 §7).
+#include <algorithm>
+
 #include "protocol/imap/session.h"
 
 namespace angarium::protocol::imap {
+namespace {
+
+/// Without gaps, which a new keyword may fill.
+std::size_t keyword_count(std::span<const std::string> names) {
+  return static_cast<std::size_t>(std::ranges::count_if(names, [](const auto& name) { return !name.empty(); }));
+}
+
+}  // namespace
 
 void Session::append_flag_list(std::string& out, const Entry& entry) const {
   bool first = true;
@@ -68,10 +78,10 @@ void Session::tell_flags() {
   out += ")\r\n* OK [PERMANENTFLAGS (";
   if (!selected->read_only()) {
     put_all();
-    if (selected->facts().keywords_can_be_made) out += " \\*";
+    if (selected->view().keywords_can_be_made()) out += " \\*";
   }
   out += selected->read_only() ? ")] No flag can be changed\r\n" : ")] These stay\r\n";
-  selected->keywords_told = names.size();
+  selected->keywords_told = keyword_count(names);
 }
 
 void Session::tell_news(CommandRow::Expunges expunges, Addressing addressing, const NumberSet* quiet) {
@@ -109,7 +119,7 @@ void Session::tell_news(CommandRow::Expunges expunges, Addressing addressing, co
     }
   }
   if (news.arrived) tell_exists();
-  if (selected->view().keywords().size() != selected->keywords_told) tell_flags();
+  if (keyword_count(selected->view().keywords()) != selected->keywords_told) tell_flags();
   for (const auto& target : news.changed) {
     if (quiet == nullptr || !quiet->contains(target.entry.uid)) tell_message(target, addressing);
   }

@@ -1,33 +1,14 @@
 // APPEND (RFC 9051 §6.3.12, RFC 3502, RFC 3516 §4.4, RFC 6855 §4, RFC 7889). Messages are streamed, never collected.
-#include "base/text.h"
+#include <algorithm>
+
 #include "protocol/imap/session.h"
 
 namespace angarium::protocol::imap::command {
 
 namespace {
 
-/// Looks for octets above 127 in the header of a message that comes in pieces.
-class HeaderWatch {
- public:
-  void feed(std::string_view octets) {
-    for (std::size_t i = 0; i < octets.size() && !ended_; ++i) {
-      const char c = octets[i];
-      if (c == '\n') {
-        ended_ = line_empty_;
-        line_empty_ = true;
-      } else if (c != '\r') {
-        line_empty_ = false;
-        eight_bit_ = eight_bit_ || !is_ascii(c);
-      }
-    }
-  }
-  [[nodiscard]] bool eight_bit() const { return eight_bit_; }
-
- private:
-  bool line_empty_ = true;
-  bool ended_ = false;
-  bool eight_bit_ = false;
-};
+// RFC 6855 §4 would have octets above 127 in header fields refused unless UTF8=ACCEPT is enabled. They are taken: tools
+// that move old mail never enable it, and a message refused there is a message lost.
 
 /// One APPEND at work: the parser stands in what the reader holds, which changes with every literal.
 class Appending {
@@ -116,6 +97,7 @@ class Appending {
     CO_TRY(co_await append.begin(message));
     if (reader.head().sync == LiteralHead::Sync::waits) session_.text() += "+ Ready\r\n";
     auto taken = co_await stream(append, message);
+    if (!taken && taken.error().is(kSessionOver)) co_return taken;
     reader.streamed();
     // The rest of the command is read in any case, so that the next one is found.
     CO_TRY(arrived(co_await session_.next_event()));
@@ -128,10 +110,11 @@ class Appending {
   /// Hands the literal to the store as it comes; after a failure the octets are only counted.
   io::Task<Result<void>> stream(Append& append, const AppendMessage& message) {
     Result<void> outcome;
-    HeaderWatch header;
+    const auto by =
+        io::Loop::current().now() + kSendTimeout + std::chrono::seconds(message.size / kAppendOctetsPerSecond);
     for (auto left = message.size; left > 0;) {
       if (session_.input.empty()) {
-        CO_TRY(co_await session_.more(io::Loop::current().now() + kSendTimeout));
+        CO_TRY(co_await session_.more(std::min(by, io::Loop::current().now() + kSendTimeout)));
         if (session_.stopping && session_.input.empty()) co_return fail(kSessionOver, "stopping");
         continue;
       }
@@ -139,10 +122,6 @@ class Appending {
       // CHAR8 of a literal is not NUL (RFC 9051 §9); literal8 permits it.
       if (outcome && message.form == AppendMessage::Form::plain && piece.find('\0') != std::string_view::npos)
         outcome = fail(kSyntax, "A literal holds no octet of value zero; send it as literal8");
-      header.feed(piece);
-      // RFC 6855 §4: MUST, for clients that could not read it back. RFC 9051 §6.3.12 permits it.
-      if (outcome && header.eight_bit() && session_.strings() == message::ImapForm::ascii)
-        outcome = fail(kCannot, "The header has octets above 127: ENABLE UTF8=ACCEPT or IMAP4rev2 comes first");
       if (outcome) outcome = co_await append.write(piece);
       left -= piece.size();
       session_.input.consume(piece.size());

@@ -1,5 +1,7 @@
 // CREATE (RFC 9051 §6.3.4) with a special use (RFC 6154 §3).
 #include "base/text.h"
+#include "protocol/imap/command/list.h"
+#include "protocol/imap/mailbox_name.h"
 #include "protocol/imap/session.h"
 
 namespace angarium::protocol::imap::command {
@@ -33,13 +35,17 @@ Result<std::uint32_t> special_use(Parser& parser) {
 
 io::Task<Result<Reply>> create(Session& session, Command& command) {
   auto& parser = command.parser;
+  auto written = name_as_written(parser);
   auto name = CO_TRY(parser.mailbox());
   std::uint32_t uses = 0;
   if (parser.present(' ')) uses = CO_TRY(special_use(parser));
   CO_TRY(parser.end());
   // RFC 9051 §6.3.4: it is an error to create INBOX.
   if (name == "INBOX") co_return fail(kAlreadyExists, "INBOX exists always");
-  const auto id = CO_TRY(co_await session.account->create(std::move(name), uses));
+  const auto id = CO_TRY(co_await session.account->create(name, uses));
+  // RFC 9051 §6.3.4: the name a normalised one became is told. A delimiter at the end only announces inferior names.
+  if (written.ends_with(kHierarchyDelimiter)) written.pop_back();
+  if (session.has(kImap4rev2) && written != name) session.text() += CO_TRY(co_await listed(session, name, written));
   // RFC 8474 §4.2.
   co_return done("CREATE completed", id.empty() ? "" : "MAILBOXID (" + id + ")");
 }

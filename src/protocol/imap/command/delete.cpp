@@ -8,9 +8,9 @@ io::Task<Result<Reply>> delete_mailbox(Session& session, Command& command) {
   CO_TRY(command.parser.end());
   // RFC 9051 §6.3.5: it is an error to delete INBOX.
   if (name == "INBOX") co_return fail(kCannot, "INBOX can't be deleted");
-  const bool ours = session.selected != nullptr && session.selected->name() == name;
   CO_TRY(co_await session.account->remove(std::move(name)));
-  if (ours) {
+  // Whatever it was called when it was selected: renamed, it is there; deleted, it is gone.
+  if (session.selected != nullptr && session.selected->mailbox().view() == nullptr) {
     session.leave();
     session.untagged(Status::ok, "The selected mailbox was deleted", "CLOSED");
   }

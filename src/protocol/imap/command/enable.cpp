@@ -1,4 +1,5 @@
 // ENABLE (RFC 9051 §6.3.1, RFC 5161).
+#include "base/text.h"
 #include "protocol/imap/session.h"
 
 namespace angarium::protocol::imap::command {
@@ -16,7 +17,8 @@ io::Task<Result<Reply>> enable(Session& session, Command& command) {
   auto& parser = command.parser;
   std::vector<std::string> asked;
   do {
-    asked.push_back(CO_TRY(parser.word()));
+    // capability = ("AUTH=" auth-type) / atom (RFC 9051 §9)
+    asked.push_back(to_upper(CO_TRY(parser.atom())));
   } while (parser.present(' '));
   CO_TRY(parser.end());
   std::uint8_t fresh = 0;

@@ -3,6 +3,7 @@
 #include <map>
 
 #include "base/text.h"
+#include "protocol/imap/command/list.h"
 #include "protocol/imap/command/status.h"
 #include "protocol/imap/mailbox_name.h"
 #include "protocol/imap/session.h"
@@ -78,8 +79,8 @@ std::uint32_t shown_attributes(const ListProgram& program, const Session& sessio
   return shown;
 }
 
-void append_row(Session& session, std::string_view word, std::uint32_t attributes, std::string_view name) {
-  auto& out = session.text();
+void append_row(std::string& out, const Session& session, std::string_view word, std::uint32_t attributes,
+                std::string_view name) {
   (out += "* ") += word;
   out += ' ';
   append_name_attributes(out, attributes);
@@ -129,6 +130,22 @@ io::Task<Result<void>> tell_statuses(Session& session, const ListProgram& progra
 
 }  // namespace
 
+io::Task<Result<std::string>> listed(Session& session, std::string_view name, std::string_view written) {
+  const auto names = gather(CO_TRY(co_await session.account->list()));
+  std::string row;
+  const auto at = names.find(name);
+  if (at == names.end()) co_return row;
+  append_row(row, session, "LIST", shown_attributes({}, session, at->second), name);
+  if (written != name) {
+    row += " (\"OLDNAME\" (";
+    append_mailbox(row, written, session.names());
+    row += "))";
+  }
+  co_return row += "\r\n";
+}
+
+std::string name_as_written(Parser parser) { return parser.astring().value_or(std::string()); }
+
 io::Task<Result<Reply>> list(Session& session, Command& command) {
   const auto program = CO_TRY(command.parser.list_arguments());
   CO_TRY(command.parser.end());
@@ -142,7 +159,7 @@ io::Task<Result<Reply>> list(Session& session, Command& command) {
   std::vector<std::string> with_status;
   for (const auto& [name, known] : names) {
     if (!told(program, known) || !matches_any(program, name)) continue;
-    append_row(session, "LIST", shown_attributes(program, session, known), name);
+    append_row(session.text(), session, "LIST", shown_attributes(program, session, known), name);
     if ((program.select & kSelectRecursiveMatch) != 0 && known.selected_below) {
       // childinfo-extended-item; every selection option that inferiors meet.
       session.text() += " (\"CHILDINFO\" (";
@@ -184,7 +201,7 @@ io::Task<Result<Reply>> lsub(Session& session, Command& command) {
     });
   }
   for (const auto& [name, known] : names) {
-    append_row(session, "LSUB", known.attributes, name);
+    append_row(session.text(), session, "LSUB", known.attributes, name);
     session.text() += "\r\n";
   }
   co_return done("LSUB completed");

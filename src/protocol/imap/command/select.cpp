@@ -1,4 +1,5 @@
 // SELECT and EXAMINE (RFC 9051 §6.3.2, §6.3.3) with CONDSTORE and QRESYNC (RFC 7162).
+#include "protocol/imap/command/list.h"
 #include "protocol/imap/session.h"
 
 namespace angarium::protocol::imap::command {
@@ -70,13 +71,6 @@ void describe(Session& session) {
   append_code(session, "UIDNEXT", view.uid_next(), "Next UID");
   append_code(session, "HIGHESTMODSEQ", view.highest_modseq(), "Highest");
   if (!selected.facts().id.empty()) session.untagged(Status::ok, "Mailbox", "MAILBOXID (" + selected.facts().id + ")");
-  if (session.has(kImap4rev2)) {
-    // RFC 9051 §6.3.2: a LIST response tells the name.
-    auto& out = session.text();
-    out += "* LIST () \"/\" ";
-    append_mailbox(out, selected.name(), session.names());
-    out += "\r\n";
-  }
 }
 
 /// The UIDs the client may still have wrong: those above the last sample that agrees (RFC 7162 §3.2.5.2).
@@ -126,7 +120,9 @@ io::Task<Result<void>> catch_up(Session& session, const Resynchronise& known) {
 
 io::Task<Result<Reply>> open(Session& session, Command& command, Access access) {
   auto& parser = command.parser;
-  auto name = CO_TRY(parser.mailbox());
+  const auto written = name_as_written(parser);
+  auto name = parser.mailbox();
+  if (!name && name.error().fault() == Fault::syntax) co_return std::unexpected(std::move(name).error());
   Parameters wanted;
   if (parser.present(' ')) wanted = CO_TRY(parameters(parser));
   CO_TRY(parser.end());
@@ -137,12 +133,17 @@ io::Task<Result<Reply>> open(Session& session, Command& command, Access access) 
     session.untagged(Status::ok, "Previous mailbox is closed", "CLOSED");
   }
   if (wanted.condstore) session.enabled |= kCondstore;
-  auto mailbox = CO_TRY(co_await session.account->select(name, access));
+  if (!name) co_return std::unexpected(std::move(name).error());
+  auto mailbox = CO_TRY(co_await session.account->select(*name, access));
+  // RFC 9051 §6.3.2: a LIST response tells the name.
+  std::string row;
+  if (session.has(kImap4rev2)) row = CO_TRY(co_await listed(session, *name, written));
   auto view = mailbox->view();
   if (view == nullptr) co_return fail(kNonExistent, "No such mailbox");
-  session.selected = std::make_unique<Selected>(std::move(mailbox), std::move(view), std::move(name), session.wake);
+  session.selected = std::make_unique<Selected>(std::move(mailbox), std::move(view), session.wake);
   session.state = kSelected;
   describe(session);
+  session.text() += row;
   if (wanted.resynchronise) CO_TRY(co_await catch_up(session, *wanted.resynchronise));
   if (session.selected->read_only()) co_return done("Selected, read-only", "READ-ONLY");
   co_return done("Selected", "READ-WRITE");

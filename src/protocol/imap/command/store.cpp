@@ -1,4 +1,8 @@
 // STORE (RFC 9051 §6.4.6) with UNCHANGEDSINCE (RFC 7162 §3.1.3).
+#include <algorithm>
+#include <set>
+
+#include "base/text.h"
 #include "protocol/imap/session.h"
 
 namespace angarium::protocol::imap::command {
@@ -38,18 +42,80 @@ Result<Arguments> arguments(Parser& parser) {
   return found;
 }
 
-/// FETCH responses for what was stored: FLAGS unless silent, MODSEQ where CONDSTORE is on (RFC 7162 §3.1.3).
+/// What a client takes the flags to be after its silent STORE: those it was told, changed as it asked.
+class Expectation {
+ public:
+  /// `now` knows the keywords of the request.
+  Expectation(std::shared_ptr<const View> told, const View& now, FlagChange change, const FlagList& flags)
+      : told_(std::move(told)), now_(now), change_(change), system_(flags.system) {
+    const auto names = now.keywords();
+    for (const auto& keyword : flags.keywords) {
+      const auto at = std::ranges::find_if(names, [&](const auto& name) { return equals_ignore_case(name, keyword); });
+      if (at == names.end()) continue;
+      const auto index = static_cast<std::uint16_t>(at - names.begin());
+      if (index < 64) {
+        low_ |= std::uint64_t{1} << index;
+      } else {
+        high_.insert(index);
+      }
+    }
+  }
+
+  [[nodiscard]] bool met_by(const Entry& entry) const {
+    Entry told;
+    if (told_->read(told_->lower_bound(entry.uid), {&told, 1}) == 0 || told.uid != entry.uid) return false;
+    if (entry.flags != changed(told.flags, system_) || entry.keywords != changed(told.keywords, low_)) return false;
+    if (high_.empty() && !told.spilled && !entry.spilled) return true;
+    auto expected = spilled(*told_, told);
+    if (change_ == FlagChange::replace) expected.clear();
+    for (const auto index : high_) {
+      if (change_ == FlagChange::remove) {
+        expected.erase(index);
+      } else {
+        expected.insert(index);
+      }
+    }
+    return expected == spilled(now_, entry);
+  }
+
+ private:
+  template <class Bits>
+  [[nodiscard]] Bits changed(Bits before, Bits wanted) const {
+    if (change_ == FlagChange::replace) return wanted;
+    return static_cast<Bits>(change_ == FlagChange::add ? before | wanted : before & ~wanted);
+  }
+  static std::set<std::uint16_t> spilled(const View& view, const Entry& entry) {
+    if (!entry.spilled) return {};
+    const auto indexes = view.spilled_keywords(entry);
+    return {indexes.begin(), indexes.end()};
+  }
+
+  std::shared_ptr<const View> told_;
+  const View& now_;
+  FlagChange change_;
+  Flags system_;
+  std::uint64_t low_ = 0;
+  std::set<std::uint16_t> high_;
+};
+
+/// Batches of a silent STORE that are looked at before others of the loop go first: a few milliseconds.
+constexpr std::size_t kSilentBatches = 256;
+
+/// FETCH responses for what was stored: FLAGS unless silent, MODSEQ where CONDSTORE is on (RFC 7162 §3.1.3). Also a
+/// silent STORE tells of flags that somebody else changed (RFC 9051 §6.4.6, Note).
 io::Task<Result<void>> tell(Session& session, Selected::Resolved resolved, Addressing addressing, const NumberSet& told,
-                            bool silent) {
-  if (silent && !session.has(kCondstore)) co_return Result<void>{};
+                            const std::optional<Expectation>& silent) {
   Cursor cursor(*session.selected, std::move(resolved));
+  std::size_t batches = 0;
   for (auto batch = cursor.next(); !batch.empty(); batch = cursor.next()) {
+    if (++batches % kSilentBatches == 0) co_await io::Loop::current().yield();
     for (const auto& target : batch) {
       if (!told.contains(target.entry.uid)) continue;
-      if (!silent) {
+      if (!silent || !silent->met_by(target.entry)) {
         session.tell_message(target, addressing);
         continue;
       }
+      if (!session.has(kCondstore)) continue;
       auto& out = session.text();
       out += "* ";
       append_number(out, target.sequence);
@@ -85,12 +151,17 @@ io::Task<Result<Reply>> store(Session& session, Command& command) {
   bool ghosts = false;
   auto uids = selected.uids(resolved, ghosts);
   found.request.uids = uids;
+  const auto before = selected.held_view();
+  const auto change = found.request.change;
+  const auto flags = found.request.flags;
   NumberSet modified;
   if (!uids.empty()) modified = CO_TRY(co_await selected.mailbox().store(std::move(found.request))).modified;
   const auto stored = uids.difference(modified);
   session.tell_news(CommandRow::Expunges::withheld, Addressing::sequence, &stored);
   if (session.selected == nullptr) co_return fail(kNonExistent, "The mailbox was deleted");
-  CO_TRY(co_await tell(session, resolved, command.addressing, stored, found.silent));
+  std::optional<Expectation> silent;
+  if (found.silent) silent.emplace(before, selected.view(), change, flags);
+  CO_TRY(co_await tell(session, resolved, command.addressing, stored, silent));
   // RFC 2180 §4.2.1: the others were changed.
   if (ghosts && resolved.addressing == Addressing::sequence)
     co_return fail(kExpungeIssued, "Some of the messages are gone");

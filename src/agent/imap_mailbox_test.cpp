@@ -1,0 +1,122 @@
+#include "agent/imap_mailbox.h"
+
+#include "agent/imap_account.h"
+#include "agent/imap_search.h"
+#include "mailbox/limits.h"
+#include "mailbox/test_world.h"
+#include "support/test.h"
+
+using namespace angarium;
+using namespace angarium::agent;
+using mailbox::test::flags;
+using mailbox::test::kAlice;
+
+namespace {
+
+namespace imap = protocol::imap;
+
+struct House : mailbox::test::Ready {
+  std::unique_ptr<ImapMailbox> select(std::string_view name) {
+    const mailbox::MailboxInfo info = *mail->listing()->find(name);
+    return std::make_unique<ImapMailbox>(pool, mail, info, view(info.id), imap::Access::read_write);
+  }
+};
+
+bool matches(imap::SearchNode::Key key, std::string_view value, std::string_view octets) {
+  return TextMatcher({.key = key, .value = value}).matches(octets, message::parse_structure(octets));
+}
+
+}  // namespace
+
+TEST_CASE("RFC 9051 2.3.1.1: a selected mailbox that is deleted is gone, though its name stays or is made again") {
+  House house;
+  house.must(house.mail->create("p/q"));
+  const auto selected = house.select("p");
+  io::Event news;
+  const auto watcher = selected->watch(news);
+  REQUIRE(selected->view());
+  house.must(house.mail->remove("p"));
+  CHECK(!selected->view());
+  house.must(house.mail->create("p"));
+  CHECK(!selected->view());
+  // Renamed, it is there.
+  const auto other = house.select("p/q");
+  house.must(house.mail->rename("p/q", "r"));
+  CHECK(other->view());
+}
+
+TEST_CASE("RFC 9051 5.2: a session that was silent for hours sees what came meanwhile") {
+  House house;
+  house.deliver(kAlice, mailbox::test::text(1));
+  const auto selected = house.select("INBOX");
+  io::Event news;
+  const auto watcher = selected->watch(news);
+  house.deliver(kAlice, mailbox::test::text(2));
+  house.view(house.inbox);
+  house.loop.advance(std::chrono::hours(1));
+  house.must(house.store->tidy());
+  CHECK(selected->view()->size() == 2);
+  house.deliver(kAlice, mailbox::test::text(3));
+  CHECK(selected->view()->size() == 3);
+}
+
+TEST_CASE("RFC 9051 7.1: PERMANENTFLAGS has \\* for as long as there is room for a keyword") {
+  House house;
+  house.deliver(kAlice, mailbox::test::text(1));
+  const auto selected = house.select("INBOX");
+  CHECK(selected->view()->keywords_can_be_made());
+  std::vector<std::string> names;
+  for (std::size_t i = 0; i < mailbox::kKeywordsMax; ++i) names.push_back("k" + std::to_string(i));
+  house.must(house.mail->change_flags(house.inbox, {{1, 1}}, flags(mailbox::FlagMode::add, 0, names)));
+  CHECK(!selected->view()->keywords_can_be_made());
+}
+
+TEST_CASE("a search in many small messages lets others of the loop go first") {
+  House house;
+  std::vector<imap::Entry> entries(64);
+  for (std::size_t i = 0; i < entries.size(); ++i)
+    house.deliver(kAlice, mailbox::test::text(static_cast<int>(i)) + std::string(60'000, 'x') + "\r\n");
+  const auto selected = house.select("INBOX");
+  REQUIRE(selected->view()->read(0, entries) == entries.size());
+  int turns = 0;
+  bool ended = false;
+  house.loop.spawn([](ImapMailbox& mailbox, std::span<const imap::Entry> searched, bool& done) -> io::Task<> {
+    const auto found = co_await mailbox.match(searched, {.key = imap::SearchNode::Key::body, .value = "body 63"});
+    REQUIRE(found);
+    CHECK(std::count(found->begin(), found->end(), 1) == 1);
+    done = true;
+  }(*selected, entries, ended));
+  house.loop.spawn([](bool& done, int& count) -> io::Task<> {
+    while (!done) {
+      ++count;
+      co_await io::Loop::current().yield();
+    }
+  }(ended, turns));
+  house.loop.settle();
+  CHECK(ended);
+  CHECK(turns >= 64 / 5);  // five messages pass kMatchTurn
+}
+
+TEST_CASE("RFC 9051 6.4.4: TEXT looks at the MIME header fields of parts, BODY does not") {
+  constexpr std::string_view kMessage =
+      "Subject: outer\r\nMIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n"
+      "--b\r\nContent-Type: text/plain\r\n\r\nHello\r\n"
+      "--b\r\nContent-Type: image/png; name=\"report.png\"\r\nContent-Description: =?utf-8?Q?Gr=C3=BC=C3=9Fe?=\r\n"
+      "Content-Transfer-Encoding: base64\r\n\r\nAAEC\r\n--b--\r\n";
+  using Key = imap::SearchNode::Key;
+  for (const std::string_view value : {"REPORT.png", "grüße", "content-description"}) {
+    CAPTURE(value);
+    CHECK(matches(Key::text, value, kMessage));
+    CHECK(!matches(Key::body, value, kMessage));
+  }
+  for (const Key key : {Key::text, Key::body}) {
+    CHECK(matches(key, "hello", kMessage));
+    CHECK(!matches(key, "AAEC", kMessage));
+  }
+  CHECK(matches(Key::text, "outer", kMessage));
+  CHECK(!matches(Key::body, "outer", kMessage));
+}
+
+TEST_CASE("RFC 6154 3: a special use that is taken has its response code") {
+  CHECK(imap_error(Error{mailbox::kUseTaken, "taken"}).is(imap::kUseAttr));
+}
