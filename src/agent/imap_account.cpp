@@ -120,7 +120,21 @@ Error imap_error(Error error) {
   return error;
 }
 
+/// After the store was opened again the account is another object.
+io::ValueOrTask<Result<void>> ImapAccount::renew() {
+  if (!mail_->stale()) return Result<void>();
+  return load();
+}
+
+io::Task<Result<void>> ImapAccount::load() {
+  auto mail = co_await services_.mail().account(mail_->id());
+  if (!mail) co_return std::unexpected(imap_error(std::move(mail).error()));
+  mail_ = *std::move(mail);
+  co_return Result<void>();
+}
+
 io::Task<Result<std::vector<imap::NameRow>>> ImapAccount::list() {
+  CO_TRY(co_await renew());
   const mailbox::ListingPtr listing = mail_->listing();
   std::vector<imap::NameRow> rows;
   rows.reserve(listing->mailboxes.size());
@@ -143,6 +157,7 @@ imap::Namespaces ImapAccount::namespaces() const { return {.personal = {{""}}, .
 io::Task<Result<std::string>> ImapAccount::create(std::string name, std::uint32_t special_use) {
   // RFC 6154 §3: what can't be made as asked for is not made.
   if (std::popcount(special_use) > 1) co_return fail(imap::kUseAttr, "A mailbox has one special use at most");
+  CO_TRY(co_await renew());
   SpecialUse wanted = SpecialUse::none;
   for (const Use& use : kUses)
     if ((special_use & use.bit) != 0) wanted = use.use;
@@ -152,20 +167,24 @@ io::Task<Result<std::string>> ImapAccount::create(std::string name, std::uint32_
 }
 
 io::Task<Result<void>> ImapAccount::remove(std::string name) {
+  CO_TRY(co_await renew());
   co_return told(co_await mail_->remove(std::move(name)));
 }
 
 io::Task<Result<void>> ImapAccount::rename(std::string from, std::string to) {
+  CO_TRY(co_await renew());
   co_return told(co_await mail_->rename(std::move(from), std::move(to)));
 }
 
 io::Task<Result<void>> ImapAccount::subscribe(std::string name, imap::Subscription subscription) {
+  CO_TRY(co_await renew());
   const auto wanted = subscription == imap::Subscription::subscribe ? mailbox::AccountMail::Subscription::on
                                                                     : mailbox::AccountMail::Subscription::off;
   co_return told(co_await mail_->subscribe(std::move(name), wanted));
 }
 
 io::Task<Result<imap::StatusValues>> ImapAccount::status(std::string name) {
+  CO_TRY(co_await renew());
   const mailbox::ListingPtr listing = mail_->listing();
   const mailbox::MailboxInfo* info = listing->find(name);
   if (info == nullptr || !info->selectable) co_return fail(imap::kNonExistent, "There is no such mailbox");
@@ -186,6 +205,7 @@ io::Task<Result<imap::StatusValues>> ImapAccount::status(std::string name) {
 }
 
 io::Task<Result<std::shared_ptr<imap::Mailbox>>> ImapAccount::select(std::string name, imap::Access access) {
+  CO_TRY(co_await renew());
   const mailbox::ListingPtr listing = mail_->listing();
   const mailbox::MailboxInfo* info = listing->find(name);
   if (info == nullptr) co_return fail(imap::kNonExistent, "There is no such mailbox");
@@ -199,6 +219,7 @@ io::Task<Result<std::shared_ptr<imap::Mailbox>>> ImapAccount::select(std::string
 }
 
 io::Task<Result<std::unique_ptr<imap::Append>>> ImapAccount::append(std::string name) {
+  CO_TRY(co_await renew());
   const mailbox::ListingPtr listing = mail_->listing();
   const mailbox::MailboxInfo* info = listing->find(name);
   if (info == nullptr || !info->selectable) co_return fail(imap::kTryCreate, "There is no such mailbox");

@@ -33,6 +33,9 @@ class ImapAccount final : public protocol::imap::Account {
   io::Task<Result<std::unique_ptr<protocol::imap::Append>>> append(std::string name) override;
 
  private:
+  io::ValueOrTask<Result<void>> renew();
+  io::Task<Result<void>> load();
+
   Services& services_;
   Budget& budget_;
   std::string address_;

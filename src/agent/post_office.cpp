@@ -13,6 +13,7 @@
 
 #include "agent/imap_login.h"
 #include "agent/settings.h"
+#include "agent/sweeper.h"
 #include "base/log.h"
 #include "protocol/http/metrics.h"
 #include "protocol/imap/server.h"
@@ -119,6 +120,8 @@ struct PostOffice::Body {
         budget(budget_octets(c.limits.memory_percent)),
         rate(static_cast<std::uint64_t>(c.smtp.messages_per_minute)),
         administrator(*services),
+        sweeper([this](const store::SweepOptions& options) { return services->tablet().sweep(options); },
+                services->tablet().stats().swept, {.hour = static_cast<int>(c.store.sweep_hour)}),
         mx{*services, budget, rate, smtp_policy(c, smtp::Role::mx, offered(tls))},
         submission{*services, budget, rate, smtp_policy(c, smtp::Role::submission, offered(tls))},
         lmtp{*services, budget, rate, smtp_policy(c, smtp::Role::lmtp, offered(tls))},
@@ -161,6 +164,7 @@ struct PostOffice::Body {
   Budget budget;
   Rate rate;
   Administrator administrator;
+  Sweeper sweeper;
   SmtpDesk mx;
   SmtpDesk submission;
   SmtpDesk lmtp;
@@ -366,14 +370,13 @@ std::vector<std::string> keys_for_restart(const configuration::Configuration& us
 
 }  // namespace
 
-Result<std::unique_ptr<PostOffice>> PostOffice::open(const configuration::Configuration& configuration,
-                                                     std::function<void(const Error&)> on_stop) {
+Result<std::unique_ptr<PostOffice>> PostOffice::open(const configuration::Configuration& configuration) {
   std::shared_ptr<wire::tls::ServerContext> tls;
   if (!configuration.tls.certificate.empty()) {
     auto identities = TRY(read_identities(configuration));
     tls = TRY(wire::tls::ServerContext::make(std::move(identities)));
   }
-  auto services = TRY(Services::open(configuration, std::move(on_stop)));
+  auto services = TRY(Services::open(configuration));
   auto loops = TRY(io::Loops::make(static_cast<std::size_t>(configuration.server.loops)));
   return std::unique_ptr<PostOffice>(
       new PostOffice(std::make_unique<Body>(configuration, std::move(services), std::move(loops), std::move(tls))));
@@ -402,6 +405,7 @@ void PostOffice::start() {
     });
   }
   body.loops->at(0).post([&body] { io::Loop::current().spawn(body.keep_tidy(body.desks[0])); });
+  body.loops->at(0).post([&body] { io::Loop::current().spawn(body.sweeper.run()); });
   body.loops->start();
 }
 
@@ -418,6 +422,7 @@ Result<std::vector<std::string>> PostOffice::reload() {
 
 void PostOffice::drain() {
   Body& body = *body_;
+  body.sweeper.stop();
   for (std::size_t i = 0; i < body.loops->size(); ++i) {
     body.loops->at(i).post([&desk = body.desks[i]] {
       desk.draining = true;

@@ -24,9 +24,8 @@ inline constexpr Duration kDrainPatience = std::chrono::seconds(15);
 
 class PostOffice {
  public:
-  /// Opens the store; nothing listens yet. `on_stop` as of Services::open.
-  static Result<std::unique_ptr<PostOffice>> open(const configuration::Configuration& configuration,
-                                                  std::function<void(const Error&)> on_stop);
+  /// Opens the store; nothing listens yet.
+  static Result<std::unique_ptr<PostOffice>> open(const configuration::Configuration& configuration);
   PostOffice(const PostOffice&) = delete;
   PostOffice& operator=(const PostOffice&) = delete;
   ~PostOffice();

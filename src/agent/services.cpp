@@ -15,21 +15,18 @@ std::size_t cores() { return std::max(1U, std::thread::hardware_concurrency()); 
 
 }  // namespace
 
-Result<std::unique_ptr<Services>> Services::open(const configuration::Configuration& configuration,
-                                                 std::function<void(const Error&)> on_stop) {
+Result<std::unique_ptr<Services>> Services::open(const configuration::Configuration& configuration) {
   auto volume = TRY(store::open_local_volume(configuration.resolve(configuration.server.data)));
-  return open_on(std::move(volume), store::StateKind::rocksdb, configuration, std::move(on_stop));
+  return open_on(std::move(volume), store::StateKind::rocksdb, configuration);
 }
 
 Result<std::unique_ptr<Services>> Services::open_on(std::unique_ptr<store::Volume> volume, store::StateKind state,
-                                                    const configuration::Configuration& configuration,
-                                                    std::function<void(const Error&)> on_stop) {
+                                                    const configuration::Configuration& configuration) {
   auto records = std::make_unique<mailbox::Records>();
   store::TabletOptions options;
   options.state = state;
   options.mergers[mailbox::kKeyOctet] = records.get();
   options.body_refs = records.get();
-  options.on_stop = std::move(on_stop);
   options.reserve = static_cast<std::uint64_t>(configuration.store.reserve);
   options.cache_size = static_cast<std::uint64_t>(configuration.store.cache);
   auto tablet = TRY(store::Tablet::open(std::move(volume), std::move(options)));

@@ -1,7 +1,6 @@
 // What all agents of one server share: the store and the domain rooms on top of it.
 #pragma once
 
-#include <functional>
 #include <memory>
 #include <string>
 
@@ -19,14 +18,11 @@ namespace angarium::agent {
 /// loop.
 class Services {
  public:
-  /// Opens the store of this configuration (it waits for recovery). `on_stop` is called once, from a thread of the
-  /// store, when the store stops by itself: nothing can be acknowledged any more and the process should end.
-  static Result<std::unique_ptr<Services>> open(const configuration::Configuration& configuration,
-                                                std::function<void(const Error&)> on_stop);
+  /// Opens the store of this configuration (it waits for recovery).
+  static Result<std::unique_ptr<Services>> open(const configuration::Configuration& configuration);
   /// The same on another volume, with this kind of state: for tests.
   static Result<std::unique_ptr<Services>> open_on(std::unique_ptr<store::Volume> volume, store::StateKind state,
-                                                   const configuration::Configuration& configuration,
-                                                   std::function<void(const Error&)> on_stop);
+                                                   const configuration::Configuration& configuration);
   Services(const Services&) = delete;
   Services& operator=(const Services&) = delete;
   ~Services();

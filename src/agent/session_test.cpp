@@ -47,7 +47,7 @@ class House {
  public:
   House()
       : services_(*Services::open_on(*store::open_memory_volume(std::make_shared<store::MemoryDisk>()),
-                                     store::StateKind::sorted, settings(), [](const Error&) {})),
+                                     store::StateKind::sorted, settings())),
         mx_(desk(smtp::Role::mx)),
         submission_(desk(smtp::Role::submission)),
         lmtp_(desk(smtp::Role::lmtp)),

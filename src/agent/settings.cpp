@@ -19,6 +19,10 @@ smtp::Policy smtp_policy(const configuration::Configuration& c, smtp::Role role,
   policy.limits.recipients = static_cast<std::uint32_t>(c.smtp.recipients_max);
   policy.limits.errors = static_cast<std::uint32_t>(c.smtp.errors_max);
   policy.times.auth_failure = c.auth.failure_delay;
+  if (role == smtp::Role::mx && c.smtp.early_talk == configuration::EarlyTalk::refuse) {
+    policy.early_talk = smtp::EarlyTalk::refuse;
+    policy.greeting_delay = c.smtp.greeting_delay;
+  }
   return policy;
 }
 

@@ -33,7 +33,7 @@ class Site {
   explicit Site(smtp::Role role = smtp::Role::mx) {
     std::string name = (std::filesystem::temp_directory_path() / "angarium-test-XXXXXX").string();
     directory_ = mkdtemp(name.data());
-    auto opened = Services::open(settings(directory_), [](const Error&) {});
+    auto opened = Services::open(settings(directory_));
     if (!opened) throw std::runtime_error(opened.error().text());
     services = *std::move(opened);
     smtp::Policy policy;

@@ -29,6 +29,7 @@ struct Certificate {
 
 enum class PlaintextWithoutTls { never, loopback, always };
 enum class BareLineEnds { refuse, normalise };
+enum class EarlyTalk { allow, refuse };
 
 /// All settings with their defaults. A value object: a reload makes a new one.
 struct Configuration {
@@ -71,6 +72,8 @@ struct Configuration {
     BareLineEnds bare_line_ends = BareLineEnds::refuse;
     std::int64_t errors_max = 20;
     std::int64_t messages_per_minute = 0;
+    EarlyTalk early_talk = EarlyTalk::allow;
+    Duration greeting_delay = std::chrono::seconds(2);
   } smtp;
 
   struct Imap {
@@ -91,6 +94,7 @@ struct Configuration {
   struct Store {
     std::int64_t reserve = 1LL << 30;
     std::int64_t cache = 64LL << 20;
+    std::int64_t sweep_hour = 3;  ///< local time; -1: never by itself
   } store;
 
   /// `path` as the program opens it: relative ones start at the configuration's directory.

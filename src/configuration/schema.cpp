@@ -12,6 +12,7 @@ constexpr std::array<std::string_view, 4> kLevels = {"error", "warning", "info",
 constexpr std::array<std::string_view, 4> kFormats = {"auto", "text", "json", "journal"};
 constexpr std::array<std::string_view, 3> kPlaintext = {"never", "loopback", "always"};
 constexpr std::array<std::string_view, 2> kLineEnds = {"refuse", "normalise"};
+constexpr std::array<std::string_view, 2> kEarlyTalk = {"allow", "refuse"};
 constexpr std::array<std::string_view, 9> kProtocols = {"lmtp",  "smtp", "submission", "submissions", "pop3",
                                                         "pop3s", "imap", "imaps",      "metrics"};
 
@@ -76,6 +77,13 @@ const auto kKeys = std::to_array<Key>({
     {"smtp", "messages_per_minute",
      NumberField{[](C& c) -> std::int64_t& { return c.smtp.messages_per_minute; }, 0, 1'000'000},
      "Messages one address may send in a minute on the smtp listener; 0: no limit. This host itself is not counted."},
+    {"smtp", "early_talk",
+     ChoiceField{kEarlyTalk, [](C& c, std::size_t i) { c.smtp.early_talk = static_cast<EarlyTalk>(i); },
+                 [](const C& c) { return static_cast<std::size_t>(c.smtp.early_talk); }},
+     "What a client on the smtp listener gets that speaks before it is greeted, as only malware does: allow or refuse "
+     "(554)."},
+    {"smtp", "greeting_delay", DurationField([](C& c) -> Duration& { return c.smtp.greeting_delay; }),
+     "Where smtp.early_talk is \"refuse\": how long the greeting waits."},
     {"imap", "append_size_max",
      SizeField{[](C& c) -> std::int64_t& { return c.imap.append_size_max; }, 64 << 10, 1LL << 40},
      "The largest message that APPEND takes."},
@@ -96,6 +104,9 @@ const auto kKeys = std::to_array<Key>({
      "Free space on the store's disk below which mail is refused for now."},
     {"store", "cache", SizeField{[](C& c) -> std::int64_t& { return c.store.cache; }, 1 << 20, 1LL << 40},
      "Memory for the store's block cache."},
+    {"store", "sweep_hour", NumberField{[](C& c) -> std::int64_t& { return c.store.sweep_hour; }, -1, 23},
+     "The hour of the day, local time, from which on the disk gets back what deleted mail took; choose a quiet one. "
+     "-1: only when `angarium sweep` is called."},
 });
 
 constexpr std::array<RepeatedKey, 4> kRepeated = {{

@@ -27,6 +27,8 @@ class SimulatedLoop final : public Loop {
   void settle();
   /// Lets time pass, with all that happens meanwhile.
   void advance(Duration by);
+  /// The civil clock jumps; no time passes.
+  void jump(Duration by) { clock_.jump(by); }
 
   Result<void> watch(Watch& watch) override;
   void unwatch(Watch& watch) noexcept override;

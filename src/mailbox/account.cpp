@@ -290,7 +290,7 @@ bool Account::settle(Moment before) {
   return pending_.empty();
 }
 
-void Account::tell_removed() {
+void Account::tell_replaced() {
   CommitPart part;
   part.listing_changed = true;
   wake(part);

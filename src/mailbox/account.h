@@ -96,9 +96,9 @@ class Account final : public AccountMail, public std::enable_shared_from_this<Ac
   /// From now on everything is refused with kNoMailbox. The lock is held.
   void refuse() { removed_ = true; }
   /// Wakes all watches. The lock is not held.
-  void tell_removed();
+  void tell_replaced();
   /// Must not be used for new work: it may differ from what is durable.
-  [[nodiscard]] bool stale() const;
+  [[nodiscard]] bool stale() const override;
 
  private:
   friend class WatchBody;

@@ -180,6 +180,9 @@ class AccountMail {
  public:
   virtual ~AccountMail() = default;
   [[nodiscard]] virtual AccountId id() const = 0;
+  /// The account was removed, or a batch of it failed with the outcome unknown (kStopped): this object refuses changes
+  /// and learns nothing new. Ask MailboxStore::account again. Watches are woken when another object takes its place.
+  [[nodiscard]] virtual bool stale() const = 0;
 
   // --- what there is: at once, from memory -------------------------------------------------------------------------
   [[nodiscard]] virtual ListingPtr listing() const = 0;

@@ -54,6 +54,7 @@ std::shared_ptr<Account> Store::loaded(AccountId account) {
   if (!at->second->stale()) return at->second;
   // Only when nothing of it is on its way any more is what is durable all there is.
   if (at->second->settle(Moment{INT64_MIN})) {
+    at->second->tell_replaced();
     accounts_.erase(at);
     ++dropped_;
     return nullptr;
@@ -105,7 +106,7 @@ io::Task<Result<>> Store::remove_account(AccountId id) {
     account->refuse();
   }
   CO_TRY(co_await answer);
-  account->tell_removed();
+  account->tell_replaced();
   const std::lock_guard lock(mutex_);
   accounts_.erase(id);
   ++dropped_;
@@ -176,8 +177,9 @@ void Store::drop_idle() {
   const std::lock_guard lock(mutex_);
   for (auto at = accounts_.begin(); at != accounts_.end();) {
     const bool settled = at->second->settle(before);
-    if (settled && at->second.use_count() == 1 &&
-        (accounts_.size() > options_.idle_accounts_max || at->second->stale())) {
+    const bool stale = at->second->stale() && around_.tablet.running();
+    if (settled && stale) at->second->tell_replaced();
+    if (settled && (stale || (at->second.use_count() == 1 && accounts_.size() > options_.idle_accounts_max))) {
       at = accounts_.erase(at);
       ++dropped_;
     } else {

@@ -30,7 +30,7 @@ Result<control::Reply> do_it_here(const Context& context, const control::Request
     return fail(configuration::kUnreadable, "the server is not running, and only root and the owner of " +
                                                 context.directory + " may open its store");
   auto loop = TRY(io::make_loop());
-  auto services = TRY(agent::Services::open(configuration, {}));
+  auto services = TRY(agent::Services::open(configuration));
   agent::Administrator administrator(*services);
   std::optional<control::Reply> reply;
   const auto work = [](agent::Administrator& who, control::Request what,

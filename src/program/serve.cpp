@@ -2,7 +2,6 @@
 #include <fmt/core.h>
 #include <unistd.h>
 
-#include <atomic>
 #include <cstdio>
 
 #include "agent/post_office.h"
@@ -38,12 +37,7 @@ int serve(const Context& context) {
   raise_descriptor_limit();
   return_large_blocks();
 
-  std::atomic<bool> store_stopped{false};
-  auto office = agent::PostOffice::open(*configuration, [&](const Error& error) {
-    log::error("serve", "the store stopped; ending so that it can recover", {{"error", error.text()}});
-    store_stopped = true;
-    ask_to_end();
-  });
+  auto office = agent::PostOffice::open(*configuration);
   if (!office) return report(office.error());
   if (auto bound = (*office)->listen(passed_sockets()); !bound) return report(bound.error());
   if (!configuration->server.user.empty() && geteuid() == 0) {
@@ -72,7 +66,7 @@ int serve(const Context& context) {
   log::notice("serve", "ending");
   (*office)->drain();
   office->reset();
-  return store_stopped ? control::kTemporary : control::kDone;
+  return control::kDone;
 }
 
 }  // namespace angarium::program

@@ -30,6 +30,4 @@ Signal next_signal() {
   return number == SIGHUP ? Signal::reload : Signal::end;
 }
 
-void ask_to_end() { kill(getpid(), SIGTERM); }
-
 }  // namespace angarium::program

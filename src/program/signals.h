@@ -9,7 +9,5 @@ enum class Signal { end, reload };
 void block_signals();
 /// Waits for the next of them.
 Signal next_signal();
-/// Makes next_signal() give Signal::end; from any thread.
-void ask_to_end();
 
 }  // namespace angarium::program

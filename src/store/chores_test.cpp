@@ -1,5 +1,7 @@
 // Damage is reported and never served; sweeping, images, rebuilding and snapshots keep what lives.
+#include <algorithm>
 #include <atomic>
+#include <stop_token>
 #include <thread>
 #include <utility>
 
@@ -319,6 +321,74 @@ TEST_CASE("on a full disk changes without bodies go on, and with room again mail
   REQUIRE(change(1).has_value());
   CHECK(deliver().has_value());
   CHECK(f.tablet->verify()->damage.empty());
+}
+
+TEST_CASE("with a sweep a day, nothing deleted is in a segment 30 days later, however quiet the server is") {
+  for (int deleted : {0, 1, 12, 24, 26, 40}) {
+    Fixture f;
+    f.options.grace = std::chrono::hours(1);
+    f.options.segment_size = 64u << 20;  // nothing is ever full
+    f.options.body_segment_size = 256u << 20;
+    f.open();
+    auto stored = [&](std::string_view what) {
+      return std::ranges::any_of(f.disk->files(), [&](const FileEntry& file) {
+        return file.name.starts_with("segment.") && f.disk->content(file.name).find(what) != std::string::npos;
+      });
+    };
+    auto put = [&](const std::string& key, const std::string& name) {
+      auto writer = f.tablet->open_body().value();
+      REQUIRE(writer->append("large body of " + name + std::string(300'000, 'x')).has_value());
+      const auto ref = writer->seal().value().encode();
+      writer.reset();
+      Batch batch;
+      batch.put("e" + key + "1", std::string("subject of ") + name + std::string(ref.data(), ref.size()));
+      const std::size_t body = batch.body("small body of " + name);
+      batch.put_with_body("e" + key + "2", std::string(BodyRef::kSize, '.'), body, 0);
+      REQUIRE(f.tablet->commit_and_wait(std::move(batch)).has_value());
+    };
+    put("k", "kept");
+    put("d", "deleted");
+    for (int day = 0; day <= deleted + 30; ++day) {
+      if (day == deleted) {
+        Batch batch;
+        batch.erase_range("ed", "ee");
+        REQUIRE(f.tablet->commit_and_wait(std::move(batch)).has_value());
+      }
+      f.clock.advance(std::chrono::hours(24));
+      auto report = f.tablet->sweep({});
+      if (!report) FAIL(report.error().text());
+      f.clock.advance(std::chrono::minutes(61));
+      f.tablet->commit_waiting();
+    }
+    CAPTURE(deleted);
+    CHECK(!stored("of deleted"));
+    CHECK(stored("large body of kept"));
+    CHECK(stored("small body of kept"));
+    CHECK(stored("subject of kept"));
+    CHECK(f.tablet->verify()->damage.empty());
+    REQUIRE(f.tablet->stats().swept.has_value());
+    CHECK(f.clock.wall().microseconds - f.tablet->stats().swept->microseconds == 61 * 60'000'000LL);
+  }
+}
+
+TEST_CASE("a sweep that is asked to stop ends, and leaves a store that the next one finishes") {
+  Fixture f;
+  f.options.grace = Duration(0);
+  f.open();
+  f.work(200);
+  f.clock.advance(std::chrono::seconds(1));
+  std::stop_source stop;
+  SweepOptions options{.dead_share = 0.01, .stop = stop.get_token()};
+  options.progress = [&](std::uint64_t done, std::uint64_t) {
+    if (done == 2) stop.request_stop();
+  };
+  CHECK(f.tablet->sweep(options).error().is(kStopped));
+  CHECK(!f.tablet->stats().swept.has_value());
+  f.check();
+  CHECK(f.tablet->verify()->damage.empty());
+  f.open();
+  CHECK(f.tablet->sweep({.dead_share = 0.01})->segments_swept > 0);
+  f.check();
 }
 
 TEST_CASE("a snapshot is a store of its own, as of one moment, taken while batches go on") {

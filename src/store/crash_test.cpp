@@ -60,6 +60,7 @@ class Schedule {
     return wrong_.empty() ? "" : "seed " + std::to_string(seed_) + ": " + wrong_;
   }
   [[nodiscard]] std::uint64_t acknowledged() const { return acknowledged_; }
+  [[nodiscard]] std::uint64_t recovered() const { return recovered_; }
 
  private:
   void blame(std::string what) {
@@ -70,7 +71,10 @@ class Schedule {
     FaultyDisk::Faults faults;
     std::uint64_t within = 1 + random_.below(random_.below(2) == 0 ? 20 : 200);
     switch (random_.below(6)) {
-      case 0: faults.fail_sync_at = 1 + random_.below(30); break;
+      case 0:
+        faults.fail_sync_at = 1 + random_.below(30);
+        faults.syncs_failing = 1 + random_.below(6);
+        break;
       case 1: faults.short_write_at = 1 + random_.below(60); break;
       case 2: break;
       default: faults.crash_at = within;
@@ -139,7 +143,8 @@ class Schedule {
   void live() {
     arm();
     for (std::uint64_t steps = 3 + random_.below(25); steps > 0 && wrong_.empty(); --steps) {
-      if (disk_->crashed() || !tablet_->running()) return;
+      if (disk_->crashed()) return;
+      if (!tablet_->running() && !recover()) return;
       clock_.advance(std::chrono::milliseconds(random_.below(2000)));
       if (random_.below(30) == 0) clock_.jump(std::chrono::hours(random_.below(2) * 48) - std::chrono::hours(24));
       switch (random_.below(16)) {
@@ -152,6 +157,19 @@ class Schedule {
         default: commit();
       }
     }
+  }
+
+  /// Most of the time the tablet gets the time to mend itself; what it then holds is judged as after an opening.
+  bool recover() {
+    if (random_.below(4) == 0) return false;
+    for (int i = 0; i < 10 && !tablet_->running() && !disk_->crashed(); ++i) {
+      clock_.advance(std::chrono::minutes(1));
+      tablet_->commit_waiting();
+    }
+    if (!tablet_->running()) return false;
+    check_contents();
+    ++recovered_;
+    return wrong_.empty();
   }
 
   template <class T>
@@ -243,11 +261,13 @@ class Schedule {
   std::vector<Plan> unsure_;   // what failed with the outcome unknown
   bool refused_for_room_ = false;
   std::uint64_t acknowledged_ = 0;
+  std::uint64_t recovered_ = 0;  // how often it stopped and ran again
   std::string wrong_;
 };
 
 void run_schedules(std::uint64_t count, StateKind state) {
   std::uint64_t acknowledged = 0;
+  std::uint64_t recovered = 0;
   const char* only = std::getenv("ANGARIUM_SEED");
   std::uint64_t first = only == nullptr ? 1 : std::strtoull(only, nullptr, 10);
   if (only != nullptr) count = 1;
@@ -256,8 +276,10 @@ void run_schedules(std::uint64_t count, StateKind state) {
     std::string wrong = schedule.run();
     if (!wrong.empty()) FAIL(wrong);
     acknowledged += schedule.acknowledged();
+    recovered += schedule.recovered();
   }
-  MESSAGE(count, " schedules, ", acknowledged, " batches acknowledged, none lost");
+  MESSAGE(count, " schedules, ", acknowledged, " batches acknowledged, none lost; stopped and ran again ", recovered,
+          " times");
   CHECK(acknowledged > 0);
 }
 

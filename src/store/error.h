@@ -10,8 +10,8 @@ namespace angarium::store {
 inline constexpr ErrorKind kStoreFull{"store.full", Fault::dependency, Lasting::temporary};
 /// Stored octets do not match their checksum, or something the table names is missing. Never served; see `verify`.
 inline constexpr ErrorKind kDamaged{"store.damaged", Fault::dependency, Lasting::permanent};
-/// The tablet stopped after a failed write or sync, or is closing. What was not acknowledged may or may not be there
-/// after the tablet is opened again; what was acknowledged is.
+/// The tablet stopped after a failed write or sync and tries to run again, or is closing. What was not acknowledged may
+/// or may not be there afterwards; what was acknowledged is. A read of a state that is being opened again.
 inline constexpr ErrorKind kStopped{"store.stopped", Fault::dependency, Lasting::temporary};
 /// Batch::expect did not hold: nothing of the batch was written. Read again and decide again.
 inline constexpr ErrorKind kExpectation{"store.expectation", Fault::user, Lasting::temporary};

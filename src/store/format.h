@@ -146,6 +146,7 @@ class OperationReader {
 
 /// The state's own keys. The application's begin with kFirstApplicationByte or higher.
 inline constexpr std::string_view kAppliedKey{"\0Z", 2};  ///< the position in the log the state has applied
+inline constexpr std::string_view kSweptKey{"\0S", 2};    ///< when the last sweep ended: WallTime, 8 octets
 inline constexpr std::string_view kRelocationPrefix{"\0R",
                                                     2};  ///< segment, offset (big-endian) → where sweeping put the body
 std::string relocation_key(std::uint32_t segment, std::uint64_t offset);

@@ -21,6 +21,8 @@ class Replay {
 
   /// Where the next group goes. If the segment is not an open one, the log goes on in a new segment.
   [[nodiscard]] const LogPosition& end() const { return end_; }
+  /// What the state had before.
+  [[nodiscard]] const LogPosition& start() const { return from_; }
   [[nodiscard]] std::uint64_t batches() const { return batches_; }
   [[nodiscard]] std::uint64_t metadata() const { return metadata_; }
 

@@ -10,6 +10,7 @@
 #include <rocksdb/write_batch.h>
 
 #include <array>
+#include <chrono>
 #include <cstdio>
 #include <mutex>
 
@@ -207,7 +208,7 @@ class RocksState final : public State {
     options.allow_write_stall = true;
     rocksdb::Status status = database_->Flush(options);
     // A failed flush leaves RocksDB read-only. DB::Resume() would mend that in place, but waits for ever when its own
-    // flush fails too. The next write stops the tablet instead, and opening it again replays the log.
+    // flush fails too. The committer opens the database again instead and replays the log.
     if (!status.ok()) return state_error(status);
     return {};
   }
@@ -260,6 +261,8 @@ rocksdb::Options database_options(const StateOptions& options) {
   // Never memtable_insert_with_hint_prefix_extractor: RocksDB 7.8 shares its hints between a memtable's keys and its
   // range deletions, two lists, so that a range erased after a put of the same prefix corrupts both.
   database.avoid_flush_during_shutdown = true;  // the tablet has flushed, or must not
+  // What was erased or replaced leaves the tables with a compaction; where nothing changes, age brings one.
+  database.periodic_compaction_seconds = std::chrono::seconds(std::chrono::days(20)).count();
   database.info_log = std::make_shared<Reporter>();
   database.max_bgerror_resume_count = 0;  // see flush()
   database.stats_dump_period_sec = 0;

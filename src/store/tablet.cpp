@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "store/batch_access.h"
+#include "store/keys.h"
 #include "store/tablet_engine.h"
 
 namespace angarium::store {
@@ -68,31 +69,14 @@ Engine::Engine(std::unique_ptr<Volume> volume, TabletOptions options)
 
 Result<> Engine::start() {
   TRY(segments_.load());
-  Result<std::unique_ptr<State>> opened = open_state(*volume_, options_);
-  if (!opened && opened.error().is(kDamaged)) {
-    // The state is only an index of the log: a crash that left it torn costs a longer replay and nothing else.
-    log::warning("store", "the state is damaged and is made anew from the log", {{"error", opened.error().text()}});
-    TRY(remove_state(*volume_));
-    opened = open_state(*volume_, options_);
-  }
-  if (!opened && opened.error().is(kStoreFull)) {
-    // Without room nothing could be read: what is kept for the last moment serves for this.
-    TRY(volume_->remove(std::string(kBallastName)));
-    opened = open_state(*volume_, options_);
-  }
-  state_ = TRY(std::move(opened));
-  if (state_->applied().sequence == 0) TRY(load_state_from_image());
-  flushed_sequence_ = state_->applied().sequence;
+  state_ = TRY(make_state());
   Replay replay(segments_, *state_);
   TRY(replay.run());
   TRY(replay.finish());
   TRY(segments_.remove_leftovers());
   end_ = replay.end();
   sequence_ = end_.sequence;
-  replayed_ = replay.batches();
-  unflushed_batches_ = replay.batches();
-  unflushed_metadata_ = replay.metadata();
-  flushed_at_ = options_.clock->now();
+  replayed(replay);
   for (const Segment& segment : segments_.all()) {
     if (segment.phase != Phase::open) continue;
     std::shared_ptr<File> file = TRY(segments_.file(segment.number));
@@ -124,14 +108,39 @@ Result<> Engine::start() {
   return {};
 }
 
-/// An empty state, or one whose making was interrupted, begins with the newest image in the log.
-Result<> Engine::load_state_from_image() {
+Result<std::unique_ptr<State>> Engine::make_state() {
+  Result<std::unique_ptr<State>> opened = open_state(*volume_, options_);
+  if (!opened && opened.error().is(kDamaged)) {
+    // The state is only an index of the log: a crash that left it torn costs a longer replay and nothing else.
+    log::warning("store", "the state is damaged and is made anew from the log", {{"error", opened.error().text()}});
+    TRY(remove_state(*volume_));
+    opened = open_state(*volume_, options_);
+  }
+  if (!opened && opened.error().is(kStoreFull)) {
+    // Without room nothing could be read: what is kept for the last moment serves for this.
+    TRY(volume_->remove(std::string(kBallastName)));
+    opened = open_state(*volume_, options_);
+  }
+  if (!opened || (*opened)->applied().sequence > 0) return opened;
+  // An empty state, or one whose making was interrupted, begins with the newest image in the log.
   std::optional<Segment> image = newest_image(segments_);
-  if (!image) return {};
-  state_.reset();
+  if (!image) return opened;
+  opened->reset();
   TRY(remove_state(*volume_));
-  state_ = TRY(open_state(*volume_, options_));
-  return load_image(segments_, *image, *state_);
+  std::unique_ptr<State> state = TRY(open_state(*volume_, options_));
+  TRY(load_image(segments_, *image, *state));
+  return state;
+}
+
+/// The state has all of the log; what a flush would write is what was replayed.
+void Engine::replayed(const Replay& replay) {
+  std::lock_guard lock(keeper_mutex_);
+  replayed_ = replay.batches();
+  flushed_sequence_ = replay.start().sequence;
+  unflushed_batches_ = replay.batches();
+  unflushed_metadata_ = replay.metadata();
+  unflushed_log_ = 0;
+  flushed_at_ = options_.clock->now();
 }
 
 Engine::~Engine() {
@@ -145,19 +154,12 @@ Engine::~Engine() {
   }
   keeper_wake_.notify_all();
   if (keeper_.joinable()) keeper_.join();
-  if (!running()) return;
+  if (!running() || !state()) return;
   if (Result<> sealed = seal_rolled(); !sealed)
     log::warning("store", "seal at closing failed", {{"error", sealed.error().text()}});
   // Nothing is lost if this fails: the next opening replays.
   if (Result<> flushed = flush(); !flushed)
     log::warning("store", "flush at closing failed", {{"error", flushed.error().text()}});
-}
-
-void Engine::stop(const Error& error) {
-  if (!running_.exchange(false)) return;
-  log::error("store", "stopped", {{"error", error.text()}});
-  spare_made_.notify_all();
-  if (options_.on_stop) options_.on_stop(error);
 }
 
 Stats Engine::stats() {
@@ -174,6 +176,10 @@ Stats Engine::stats() {
                                                          : 0;
   }
   stats.dead = dead_;
+  Result<std::optional<std::string>> swept = get(kSweptKey, {});
+  KeyReader moment(swept && *swept ? std::string_view(**swept) : std::string_view());
+  WallTime when{static_cast<std::int64_t>(moment.u64())};
+  if (moment.done()) stats.swept = when;
   if (Result<Space> space = volume_->space()) stats.space = *space;
   stats.accepting = accepting();
   return stats;

@@ -8,6 +8,7 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <stop_token>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -149,8 +150,8 @@ struct TabletOptions {
   std::array<const Merger*, 256> mergers{};
   /// Needed for sweeping; null: bodies are never swept.
   const BodyRefs* body_refs = nullptr;
-  /// Called once from a thread of the tablet when it stops by itself (a failed sync): open it again, or end the
-  /// process.
+  /// Called from a thread of the tablet each time it stops by itself (a sync failed twice). It goes on trying to run
+  /// again.
   std::function<void(const Error&)> on_stop;
 
   std::uint64_t segment_size = 64u << 20;        ///< octets of a log segment; preallocated
@@ -176,8 +177,9 @@ struct Stats {
   std::uint64_t replayed = 0;          ///< batches that were applied again when it was opened
   std::size_t waiting = 0;             ///< batches in the queue
   std::uint64_t segments = 0;
-  std::uint64_t log_size = 0;  ///< octets of all segments
-  std::uint64_t dead = 0;      ///< octets of bodies nobody refers to, as the last mark found
+  std::uint64_t log_size = 0;     ///< octets of all segments
+  std::uint64_t dead = 0;         ///< octets of bodies nobody refers to, as the last mark found
+  std::optional<WallTime> swept;  ///< when the last sweep ended well
   Space space;
   bool accepting = true;
 };
@@ -195,7 +197,9 @@ struct VerifyReport {
 
 struct SweepOptions {
   double dead_share = 0.5;                        ///< segments with more dead octets than this are swept
-  Duration dead_age_max = std::chrono::days(25);  ///< and all older ones with any
+  Duration dead_age_max = std::chrono::days(25);  ///< and all older ones with any; an open segment so old is closed
+  std::uint64_t octets_per_second = 0;            ///< of copying, so that others get at the disk; 0: no limit
+  std::stop_token stop;                           ///< asked to stop, it ends with kStopped; what is done stays done
   Progress progress;
 };
 
@@ -248,7 +252,7 @@ class Tablet {
 
   /// False: bodies are refused with kStoreFull; ask before accepting mail. Cheap.
   [[nodiscard]] virtual bool accepting() const = 0;
-  /// False after a failed write or sync: everything is refused with kStopped.
+  /// False after failed writes or syncs: everything is refused with kStopped until the tablet has mended itself.
   [[nodiscard]] virtual bool running() const = 0;
   virtual Stats stats() = 0;
 

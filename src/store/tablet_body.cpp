@@ -1,6 +1,8 @@
 // Large bodies: streamed to a segment beside the log, which one writer has to itself while it writes.
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "store/tablet_engine.h"
 
 namespace angarium::store {
@@ -83,6 +85,19 @@ Result<std::unique_ptr<BodyWriter>> Engine::open_body() {
   }
   Segments::Created made = TRY(segments_.create(SegmentKind::bodies, Phase::open, {}));
   return std::make_unique<StreamedBody>(*this, BodySegment{std::move(made), SegmentHeader::kSize});
+}
+
+/// Open segments made before `moment` take no more, unless a writer has them now.
+Result<> Engine::close_bodies_before(std::int64_t moment) {
+  {
+    std::lock_guard lock(bodies_mutex_);
+    auto old = std::ranges::partition(body_segments_, [&](const BodySegment& segment) {
+      return segment.created.segment.created >= moment || segment.end == SegmentHeader::kSize;
+    });
+    full_body_segments_.insert(full_body_segments_.end(), old.begin(), old.end());
+    body_segments_.erase(old.begin(), old.end());
+  }
+  return seal_full_bodies();
 }
 
 /// Those that take no more become sealed, so that sweeping may look at them.

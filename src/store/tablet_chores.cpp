@@ -14,8 +14,10 @@ Result<> Engine::write_image() {
 }
 
 Result<> Engine::write_image_locked() {
+  std::shared_ptr<State> state = TRY(this->state());
   Segments::Created made = TRY(segments_.create(SegmentKind::image, Phase::filling, {}));
-  Result<Segment> image = store::write_image(*state_, state_->view(), *made.file, made.segment);
+  Result<Segment> image = store::write_image(*state, state->view(), *made.file, made.segment);
+  state.reset();
   if (!image) {
     TRY(segments_.remove(made.segment.number));
     return std::unexpected(image.error());
@@ -36,8 +38,10 @@ Result<> Engine::snapshot(const std::string& directory) {
   // First the state, then the log: the log may have more than the state, never less. Nothing after `end` is copied, and
   // nothing before it changes while no sweep runs.
   TRY(flush());
-  TRY(state_->copy_to(*target));
-  LogPosition end = state_->applied();
+  std::shared_ptr<State> state = TRY(this->state());
+  TRY(state->copy_to(*target));
+  LogPosition end = state->applied();
+  state.reset();
   Table table = segments_.table();
   std::erase_if(table.segments, [&](const auto& entry) {
     const Segment& s = entry.second;
@@ -107,7 +111,7 @@ std::uint64_t Engine::log_end(const Segment& segment, const LogPosition& end) {
 }
 
 Result<> Engine::verify_log(const Segment& segment, VerifyReport& report) {
-  LogPosition end = state_->applied();
+  LogPosition end = TRY(state())->applied();
   const std::uint64_t until = log_end(segment, end);
   std::shared_ptr<File> file = TRY(segments_.file(segment.number));
   GroupReader reader(*file, segment.salt, SegmentHeader::kSize);

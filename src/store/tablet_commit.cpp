@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "store/batch_access.h"
 #include "store/tablet_engine.h"
@@ -24,11 +25,15 @@ void Engine::enqueue(Batch batch, Completion& completion) {
 }
 
 void Engine::commit_loop() {
-  while (queue_.wait()) commit_group();
+  while (queue_.wait(until_mending())) {
+    mend_if_due();
+    commit_group();
+  }
 }
 
 bool Engine::commit_waiting() {
   if (options_.threads == Threads::own) return false;
+  mend_if_due();
   bool worked = commit_group();
   if (running()) keep();
   return worked;
@@ -117,8 +122,12 @@ Result<> Engine::write_group() {
   TRY(put_group(header));
   end_ = {header.last_sequence(), active_.segment.number, end_.offset + header.length(), header.chain()};
   if (Result<> applied = state_->apply(builder_.operations(), end_); !applied) {
-    stop(applied.error());  // it is in the log: the next opening applies it
-    return fail(kStopped, "the state could not take the batch: " + applied.error().text());
+    // It is in the log: opening the state again applies it.
+    state_suspect_ = true;
+    if (Result<> mended = mend(); !mended) {
+      stop(mended.error());
+      return fail(kStopped, "the state could not take the batch: " + applied.error().text());
+    }
   }
   active_bodies_ += header.bodies_length;
   ++active_groups_;
@@ -161,27 +170,36 @@ void Engine::want_spare() {
   }
 }
 
-/// Writes and syncs. A full disk refuses the group and leaves the place as it was; any other error stops the tablet.
+/// Writes and syncs. A full disk refuses the group and leaves the place as it was; after any other error the tail of
+/// the log is mended and the group written once more; if that fails, too, the tablet stops.
 Result<> Engine::put_group(const GroupHeader& header) {
-  Result<> written = active_.file->write(end_.offset, builder_.parts());
-  if (!written && written.error().is(kStoreFull)) {
-    // A later group may go to another segment: what looks like the beginning of this one must not stay.
-    Result<> wiped = active_.file->write(end_.offset, std::string(GroupHeader::kSize, '\0'));
-    if (!wiped) stop(wiped.error());
-    return written;
+  for (bool again : {false, true}) {
+    Result<> written = active_.file->write(end_.offset, builder_.parts());
+    if (!written && written.error().is(kStoreFull)) {
+      // A later group may go to another segment: what looks like the beginning of this one must not stay.
+      Result<> wiped = active_.file->write(end_.offset, std::string(GroupHeader::kSize, '\0'));
+      if (wiped) return written;
+      written = wiped;
+    }
+    if (written) written = active_.file->sync();
+    if (written) return {};
+    tail_suspect_ = true;
+    Result<> mended = again ? Result<>(std::unexpected(written.error())) : mend();
+    if (mended) continue;
+    stop(mended.error());
+    return fail(kStopped, fmt::format("writing batch {} failed: {}", header.sequence, written.error().text()));
   }
-  if (written) written = active_.file->sync();
-  if (written) return {};
-  stop(written.error());
-  return fail(kStopped, fmt::format("writing batch {} failed: {}", header.sequence, written.error().text()));
+  std::unreachable();
 }
 
 /// Goes on to the spare segment if the group does not fit or syncs faster there.
 Result<> Engine::make_room(std::uint64_t length) {
-  bool fits = end_.offset + length <= active_.room.reserved || end_.offset == SegmentHeader::kSize;
-  if (fits && !leave_early_) return {};
+  const bool empty = end_.offset == SegmentHeader::kSize;
+  const bool fits = empty || end_.offset + length <= active_.room.reserved;
+  const bool roll = roll_wanted_ && !empty;
+  if (fits && !leave_early_ && !roll) return {};
   std::unique_lock lock(keeper_mutex_);
-  if (fits && !spare_) return {};
+  if (fits && !roll && !spare_) return {};
   if (!spare_)
     last_resort_ = std::ranges::none_of(
         taken_, [](const Taken& taken) { return !taken.refused && taken.completion->batch().body_count() > 0; });
@@ -198,6 +216,7 @@ Result<> Engine::make_room(std::uint64_t length) {
     spare_made_.wait(lock, [this] { return spare_ || spare_failed_ || !running(); });
     if (!spare_) return spare_failed_ ? std::unexpected(*spare_failed_) : fail(kStopped, "the store has stopped");
   }
+  roll_wanted_ = false;
   rolled_.push_back({active_.segment, end_, std::exchange(active_bodies_, 0)});
   active_groups_ = 0;
   leave_early_ = false;

@@ -73,13 +73,25 @@ class Engine final : public Tablet {
   Result<> write_without_bodies(bool expectations);
   void stop(const Error& error);
 
-  Result<> load_state_from_image();
+  // Mending (tablet_mend.cpp), by the committer.
+  void mend_if_due();
+  Result<> mend();
+  Result<> cut_tail();
+  Result<> reopen_state();
+  void hide_state();
+  Result<> let_go_of_state();
+  [[nodiscard]] std::optional<Duration> until_mending() const;
+
+  /// Opens the state, made anew from an image if it is damaged or empty.
+  Result<std::unique_ptr<State>> make_state();
+  void replayed(const Replay& replay);
 
   // The keeper: one thread, or whoever calls commit_waiting().
   void keep_loop();
   void keep();
   Result<> seal_rolled();
   Result<> seal_full_bodies();
+  Result<> close_bodies_before(std::int64_t moment);
   Result<> make_spare();
   Result<Segments::Created> create_spare(const Segments::Room& room, bool last_resort);
   void keep_ballast();
@@ -109,7 +121,14 @@ class Engine final : public Tablet {
   std::unique_ptr<Volume> volume_;
   TabletOptions options_;
   Segments segments_;
-  std::unique_ptr<State> state_;
+  /// The state as it is now; kStopped while it is opened again.
+  Result<std::shared_ptr<State>> state() const;
+  /// The same for a reader, whose view must be one of this state; `reading` then has the state's own view.
+  Result<std::shared_ptr<State>> state_for(Reading& reading, ReadView& inner) const;
+
+  std::shared_ptr<State> closing_state_;  // the committer's own: waits for its last readers
+  std::shared_ptr<State> state_;          // changed by the committer only, with the mutex held
+  mutable std::mutex state_mutex_;        // never held over I/O
 
   CommitQueue queue_;
   std::atomic<bool> running_{false};
@@ -118,7 +137,13 @@ class Engine final : public Tablet {
   std::atomic<std::uint64_t> groups_{0};
   std::atomic<std::uint64_t> flushed_sequence_{0};
   std::atomic<std::uint64_t> dead_{0};
-  std::uint64_t replayed_ = 0;
+  std::atomic<std::uint64_t> replayed_{0};
+
+  // What the committer has to mend before it goes on.
+  bool tail_suspect_ = false;               // a write or sync of the log failed
+  std::atomic<bool> state_suspect_{false};  // the state could not be written; the keeper may find it, too
+  Moment mend_at_{INT64_MIN};
+  Duration mend_pause_{0};
 
   // The committer's own.
   std::vector<Completion*> waiting_;
@@ -148,6 +173,7 @@ class Engine final : public Tablet {
   };
   std::vector<Rolled> rolled_;
   bool last_resort_ = false;  // the spare is for changes without bodies, which a full disk must not stop
+  std::atomic<bool> roll_wanted_{false};  // the next group goes to a new segment
   bool keeper_nudged_ = false;
   bool closing_ = false;
   std::uint64_t unflushed_metadata_ = 0;

@@ -131,6 +131,7 @@ Result<> Engine::flush_if_due() {
 
 Result<> Engine::flush() {
   std::lock_guard flushing(flushing_);
+  std::shared_ptr<State> state = TRY(this->state());
   {
     // RocksDB takes no more writes after a flush that found no room; as long as it keeps all in memory, it does.
     std::lock_guard lock(keeper_mutex_);
@@ -143,10 +144,16 @@ Result<> Engine::flush() {
     unflushed_metadata_ = unflushed_batches_ = unflushed_log_ = 0;
     flushed_at_ = options_.clock->now();
   }
-  std::uint64_t applied = state_->applied().sequence;
-  TRY(state_->flush());
-  flushed_sequence_ = applied;
-  return {};
+  std::uint64_t applied = state->applied().sequence;
+  Result<> flushed = state->flush();
+  if (flushed) {
+    flushed_sequence_ = applied;
+  } else {
+    // It may take no more writes (RocksDB does not, after this): the committer opens it again before it needs it.
+    state_suspect_ = true;
+    queue_.nudge();
+  }
+  return flushed;
 }
 
 Result<> Engine::remove_retired() {

@@ -12,7 +12,7 @@ namespace angarium::store {
 
 class Overlay {
  public:
-  Overlay(const std::unique_ptr<State>& state, const Mergers& mergers) : state_(state), mergers_(mergers) {}
+  Overlay(const std::shared_ptr<State>& state, const Mergers& mergers) : state_(state), mergers_(mergers) {}
   void clear();
   /// The operations must live until clear().
   void add(std::string_view operations);
@@ -30,7 +30,7 @@ class Overlay {
     std::string_view from;
     std::string_view to;
   };
-  const std::unique_ptr<State>& state_;
+  const std::shared_ptr<State>& state_;  // of the committer, which alone exchanges it
   Mergers mergers_;
   std::size_t order_ = 0;
   std::unordered_map<std::string_view, std::vector<Change>> changes_;

@@ -36,14 +36,25 @@ void CommitQueue::take(std::uint64_t octets_max, std::vector<Completion*>& into)
   if (first_ == nullptr) last_ = nullptr;
 }
 
-bool CommitQueue::wait() {
+bool CommitQueue::wait(std::optional<Duration> at_most) {
   std::unique_lock lock(mutex_);
-  while (first_ == nullptr && !closed_) {
+  bool late = false;
+  while (first_ == nullptr && !closed_ && !nudged_ && !late) {
     sleeping_ = true;
-    filled_.wait(lock);
+    if (at_most) {
+      late = filled_.wait_for(lock, *at_most) == std::cv_status::timeout;
+    } else {
+      filled_.wait(lock);
+    }
   }
-  sleeping_ = false;
-  return first_ != nullptr;
+  sleeping_ = nudged_ = false;
+  return first_ != nullptr || !closed_;
+}
+
+void CommitQueue::nudge() {
+  std::lock_guard lock(mutex_);
+  nudged_ = true;
+  filled_.notify_all();
 }
 
 void CommitQueue::close() {

@@ -3,6 +3,7 @@
 
 #include <condition_variable>
 #include <mutex>
+#include <optional>
 #include <vector>
 
 #include "store/tablet.h"
@@ -24,8 +25,9 @@ class CommitQueue {
   bool push(Batch batch, Completion& completion);
   /// Takes completions from the front until their batches hold `octets_max` (at least one, if there is one).
   void take(std::uint64_t octets_max, std::vector<Completion*>& into);
-  /// Waits for something to take; false when the queue is closed and empty.
-  bool wait();
+  /// Waits for something to take, for nudge(), or so long; false when the queue is closed and empty.
+  bool wait(std::optional<Duration> at_most);
+  void nudge();
   void close();
   [[nodiscard]] std::size_t size() const;
 
@@ -39,6 +41,7 @@ class CommitQueue {
   std::size_t size_ = 0;
   bool sleeping_ = false;
   bool closed_ = false;
+  bool nudged_ = false;
 };
 
 }  // namespace angarium::store

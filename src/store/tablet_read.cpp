@@ -8,24 +8,57 @@ namespace {
 
 constexpr char kFirst = static_cast<char>(kFirstApplicationByte);
 
+/// A view and the state it is of, which lives as long.
+class HeldView final : public ReadView::Body {
+ public:
+  HeldView(std::shared_ptr<State> state, ReadView view) : of(std::move(state)), inner(std::move(view)) {}
+  std::shared_ptr<State> of;
+  ReadView inner;  // goes first
+};
+
 }  // namespace
 
+Result<std::shared_ptr<State>> Engine::state() const {
+  std::lock_guard lock(state_mutex_);
+  if (!state_) return fail(kStopped, "the store is being opened again");
+  return state_;
+}
+
+Result<std::shared_ptr<State>> Engine::state_for(Reading& reading, ReadView& inner) const {
+  std::shared_ptr<State> state = TRY(this->state());
+  if (reading.view == nullptr || reading.view->body() == nullptr) return state;
+  const auto& held = static_cast<const HeldView&>(*reading.view->body());
+  if (held.of != state) return fail(kStopped, "the store was opened again since this view was taken");
+  inner = held.inner;
+  reading.view = &inner;
+  return state;
+}
+
 Result<std::optional<std::string>> Engine::get(std::string_view key, Reading reading) {
-  return state_->get(key, reading);
+  ReadView inner;
+  return TRY(state_for(reading, inner))->get(key, reading);
 }
 
 Result<std::vector<std::optional<std::string>>> Engine::multi_get(std::span<const std::string_view> keys,
                                                                   Reading reading) {
-  return state_->multi_get(keys, reading);
+  ReadView inner;
+  return TRY(state_for(reading, inner))->multi_get(keys, reading);
 }
 
 Result<> Engine::scan(std::string_view from, std::string_view to, const ScanOptions& options, const Visitor& visitor,
                       Reading reading) {
-  std::string_view first(&kFirst, 1);
-  return state_->scan(std::max(from, first), to, options, visitor, reading);  // the store's own keys come before
+  std::string_view first(&kFirst, 1);  // the store's own keys come before
+  ReadView inner;
+  return TRY(state_for(reading, inner))->scan(std::max(from, first), to, options, visitor, reading);
 }
 
-ReadView Engine::view() { return state_->view(); }
+/// While the store is opened again there is none: the empty view reads what is durable now, and says kStopped.
+ReadView Engine::view() {
+  Result<std::shared_ptr<State>> now = state();
+  if (!now) return {};
+  ReadView inner = (*now)->view();
+  return ReadView(std::make_shared<HeldView>(*std::move(now), std::move(inner)));
+}
 
 Result<Engine::Location> Engine::locate(const BodyRef& ref, Tier tier) {
   constexpr int kMovesMax = 64;  // sweeping shortens the chains, so they stay far below
@@ -33,7 +66,7 @@ Result<Engine::Location> Engine::locate(const BodyRef& ref, Tier tier) {
   for (int moves = 0; moves < kMovesMax; ++moves) {
     std::optional<Segment> segment = segments_.find(at.segment);
     if (segment && segment->phase != Phase::retired) return at;
-    std::optional<std::string> moved = TRY(state_->get(relocation_key(at.segment, at.offset), {nullptr, tier}));
+    std::optional<std::string> moved = TRY(get(relocation_key(at.segment, at.offset), {nullptr, tier}));
     std::optional<Location> next = moved ? Location::decode(*moved) : std::nullopt;
     if (!next && segment) return at;  // dead, within its grace
     if (!next) return fail(kMissing, "the body was swept away");

@@ -3,7 +3,10 @@
 #include "store/tablet_sweep.h"
 
 #include <algorithm>
+#include <chrono>
+#include <condition_variable>
 #include <limits>
+#include <mutex>
 
 #include "base/crc32c.h"
 #include "store/batch_access.h"
@@ -13,6 +16,7 @@ namespace angarium::store {
 namespace {
 
 constexpr std::size_t kBatchOctets = 1u << 20;       ///< relocations committed at once
+constexpr std::uint64_t kPauseOctets = 256u << 10;   ///< copied between two pauses: short enough that nobody waits long
 constexpr std::uint64_t kImageMetadata = 64u << 20;  ///< so much metadata since the last image is not worth a new one
 
 }  // namespace
@@ -24,6 +28,10 @@ Result<SweepReport> Engine::sweep(const SweepOptions& options) {
 }
 
 Result<SweepReport> Sweep::run() {
+  // What a chore left that ended with an error; opening the store removes it, too.
+  for (const Segment& segment : engine_.segments_.all())
+    if (segment.phase == Phase::filling) TRY(engine_.segments_.remove(segment.number));
+  TRY(close_old());
   TRY(engine_.seal_rolled());
   TRY(renew_image());
   TRY(engine_.flush());  // what an image covers may go only when the state has it, too
@@ -32,15 +40,54 @@ Result<SweepReport> Sweep::run() {
   std::vector<Segment> victims = choose();
   std::uint64_t done = 0;
   for (const Segment& victim : victims) {
+    TRY(go_on());
     if (options_.progress) options_.progress(done++, victims.size());
     TRY(rewrite(victim));
   }
   if (options_.progress) options_.progress(done, victims.size());
   TRY(engine_.remove_retired());
+  Batch batch;
+  const std::int64_t end = engine_.options_.clock->wall().microseconds;
+  BatchAccess::put_own(batch, kSweptKey, KeyWriter().u64(static_cast<std::uint64_t>(end)).key());
+  TRY(commit(batch));
   for (const Segment& segment : engine_.segments_.all())
     if (segment.phase == Phase::retired) report_.octets_waiting += segment.size;
   report_.octets_freed = retired_octets_ > report_.octets_copied ? retired_octets_ - report_.octets_copied : 0;
   return report_;
+}
+
+/// Only closed segments can be swept; on a quiet server one would stay open for years. The next sweep looks at them.
+Result<> Sweep::close_old() {
+  const std::int64_t before = now_ - options_.dead_age_max.count();
+  TRY(engine_.close_bodies_before(before));
+  std::optional<Segment> active = engine_.segments_.find(TRY(engine_.state())->applied().segment);
+  if (!active || active->kind != SegmentKind::log || active->phase != Phase::open || active->created >= before)
+    return {};
+  engine_.roll_wanted_ = true;
+  Batch nothing;
+  BatchAccess::erase_own(nothing, relocation_key(0, 0));  // there is no segment 0
+  return commit(nothing);
+}
+
+Result<> Sweep::go_on() const {
+  if (options_.stop.stop_requested()) return fail(kStopped, "sweeping was asked to end");
+  return {};
+}
+
+/// After octets were copied: has the disk begin with them, so that no sync finds much at once, and pauses.
+Result<> Sweep::wrote(File& file, std::uint64_t offset, std::uint64_t length) {
+  since_pause_ += length;
+  file.start_writing(offset, length);
+  if (since_pause_ < kPauseOctets) return {};
+  const std::uint64_t octets = std::exchange(since_pause_, 0);
+  if (options_.octets_per_second > 0) {
+    std::mutex mutex;
+    std::condition_variable_any pause;
+    std::unique_lock lock(mutex);
+    const auto seconds = static_cast<double>(octets) / static_cast<double>(options_.octets_per_second);
+    pause.wait_for(lock, options_.stop, std::chrono::duration<double>(seconds), [] { return false; });
+  }
+  return go_on();
 }
 
 /// A new image when the metadata behind the last one outweighs it, or has lain there too long.
@@ -94,14 +141,16 @@ Result<> Sweep::mark() {
 Result<> Sweep::tidy_relocations() {
   std::vector<std::pair<Engine::Location, Engine::Location>> known;
   Result<> malformed;
-  TRY(engine_.state_->scan(kRelocationPrefix, after_prefix(kRelocationPrefix), {},
-                           [&](std::string_view key, std::string_view value) {
-                             auto from = Engine::Location::decode(key.substr(kRelocationPrefix.size()));
-                             auto to = Engine::Location::decode(value);
-                             if (from && to) known.emplace_back(*from, *to);
-                             return Step::next;
-                           },
-                           {}));
+  std::shared_ptr<State> state = TRY(engine_.state());
+  TRY(state->scan(kRelocationPrefix, after_prefix(kRelocationPrefix), {},
+                  [&](std::string_view key, std::string_view value) {
+                    auto from = Engine::Location::decode(key.substr(kRelocationPrefix.size()));
+                    auto to = Engine::Location::decode(value);
+                    if (from && to) known.emplace_back(*from, *to);
+                    return Step::next;
+                  },
+                  {}));
+  state.reset();
   Batch batch;
   for (const auto& [from, to] : known) {
     auto wanted = moved_.find(from);
@@ -187,7 +236,7 @@ Result<std::uint64_t> Sweep::copy_body(File& from, std::uint64_t record, const B
     sums.add(octets);
     TRY(to.file->write(at, octets));
     at += octets.size();
-    return {};
+    return wrote(*to.file, at - octets.size(), octets.size());
   }));
   std::vector<std::uint32_t> chunks = sums.finish();
   std::string rest(reinterpret_cast<const char*>(chunks.data()), chunk_list_size(ref.length));
@@ -253,6 +302,7 @@ Result<Segment> Sweep::finish(const Segment& victim, const Segments::Created& to
   segment.bodies = bodies;
   segment.since = now_;
   if (segment.kind != SegmentKind::log) return segment;
+  segment.created = victim.created;  // the age of its metadata, which goes by age, too
   segment.first = victim.first;
   segment.last = victim.last;
   segment.before = victim.before;

@@ -21,6 +21,7 @@ class Sweep {
     Engine::Location at;
     BodyRef ref;
   };
+  Result<> close_old();
   Result<> renew_image();
   Result<> mark();
   Result<> tidy_relocations();
@@ -29,8 +30,10 @@ class Sweep {
   Result<> rewrite(const Segment& victim);
   Result<Segment> copy_bodies(const Segment& victim, const std::vector<Living>& living, const Segments::Created& to);
   Result<Segment> copy_groups(const Segment& victim, const std::vector<Living>& living, const Segments::Created& to);
-  static Result<std::uint64_t> copy_body(File& from, std::uint64_t record, const BodyRef& ref,
-                                         const Segments::Created& to, std::uint64_t offset, std::uint32_t& headers_crc);
+  Result<std::uint64_t> copy_body(File& from, std::uint64_t record, const BodyRef& ref, const Segments::Created& to,
+                                  std::uint64_t offset, std::uint32_t& headers_crc);
+  [[nodiscard]] Result<> go_on() const;
+  Result<> wrote(File& file, std::uint64_t offset, std::uint64_t length);
   Result<Segment> finish(const Segment& victim, const Segments::Created& to, std::uint64_t size, std::uint64_t bodies);
 
   Engine& engine_;
@@ -42,6 +45,7 @@ class Sweep {
   std::map<Engine::Location, Engine::Location> moved_;
   std::vector<std::pair<Engine::Location, Engine::Location>> moves_;  ///< of the rewrite under way
   std::uint64_t retired_octets_ = 0;
+  std::uint64_t since_pause_ = 0;  ///< octets copied
   SweepReport report_;
 };
 

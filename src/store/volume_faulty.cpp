@@ -142,6 +142,7 @@ Result<> FaultyDisk::sync(std::uint64_t generation, Content& content) {
     return power_gone();
   }
   if (due(faults_.fail_sync_at)) {
+    if (--faults_.syncs_failing > 0) faults_.fail_sync_at = 1;
     content.lost.insert(content.lost.end(), content.dirty.begin(), content.dirty.end());
     content.dirty.clear();
     return fail(kInputOutput, "the sync failed");

@@ -25,6 +25,7 @@ class FaultyDisk {
     std::uint64_t crash_at = 0;  ///< the power goes in the middle of the n-th call of any kind that changes something
     std::uint64_t fail_sync_at =
         0;  ///< the n-th sync fails, and what it should have made durable never will be, unless written again
+    std::uint64_t syncs_failing = 1;   ///< so many syncs in a row, from that one on
     std::uint64_t short_write_at = 0;  ///< the n-th write writes a part and fails
     std::uint64_t fail_read_at = 0;    ///< the n-th read fails
   };

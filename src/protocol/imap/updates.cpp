@@ -89,8 +89,8 @@ void Session::tell_news(CommandRow::Expunges expunges, Addressing addressing, co
   bool alive = true;
   auto news = selected->adopt(alive);
   if (!alive) {
-    // RFC 2180 §3: what is deleted under a session ends it.
-    bye("The selected mailbox was deleted");
+    // RFC 2180 §3: what is deleted under a session ends it; so does a store that had to be opened again.
+    bye("The selected mailbox was deleted or replaced");
     after = After::end;
     leave();
     return;

@@ -74,6 +74,9 @@ struct Times {
   Duration auth_failure = Duration::zero();
 };
 
+/// What a client gets that speaks before the greeting (RFC 5321 §3.1 makes it wait).
+enum class EarlyTalk : std::uint8_t { allow, refuse };
+
 struct Policy {
   Role role = Role::mx;
   std::string hostname;  ///< in greeting and replies; an ASCII domain or address literal (RFC 6531 §3.7.1)
@@ -89,6 +92,10 @@ struct Policy {
   /// RFC 3461. Parameters are taken and handed on in any case where this is yes; where it is no they are unknown (555).
   Announce dsn = Announce::no;
   Announce expn = Announce::no;
+
+  EarlyTalk early_talk = EarlyTalk::allow;
+  /// Where early talk is refused: how long the greeting waits for it.
+  Duration greeting_delay{0};
 
   Limits limits;
   Times times;

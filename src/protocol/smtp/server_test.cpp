@@ -363,6 +363,58 @@ TEST_CASE("a 554 greeting leaves QUIT only (RFC 5321 §3.1), a 421 closes") {
   CHECK(busy.ended());
 }
 
+TEST_CASE("whoever speaks before the greeting is refused where policy says so; who waits is greeted after the delay") {
+  Policy policy;
+  policy.early_talk = EarlyTalk::refuse;
+  policy.greeting_delay = std::chrono::seconds(2);
+  Raw early(policy);
+  early.begin();
+  early.advance(std::chrono::milliseconds(1900));
+  CHECK(early.codes("EHLO c.example\r\nMAIL FROM:<>\r\nQUIT\r\n") == "554 503 503 221");
+  CHECK(early.ended());
+  CHECK(offended(early.house, Offence::early_talk));
+  Raw patient(policy);
+  patient.begin();
+  patient.advance(std::chrono::milliseconds(1900));
+  CHECK(patient.hear().empty());
+  patient.advance(std::chrono::milliseconds(200));
+  CHECK(patient.codes("EHLO c.example\r\nQUIT\r\n") == "220 250 221");
+  CHECK(patient.house.offences.empty());
+  Raw allowed;
+  allowed.write("HELO c.example\r\n");
+  allowed.begin();
+  CHECK(allowed.codes("QUIT\r\n") == "220 250 221");
+}
+
+TEST_CASE("the reply to wrong credentials is held back, whatever the mechanism; the one to right ones is not") {
+  Policy policy;
+  policy.role = Role::submission;
+  policy.auth = AuthUse::offered;
+  policy.plaintext = PlaintextAuth::always;
+  policy.mechanisms = {"PLAIN", "SCRAM-SHA-256"};
+  policy.times.auth_failure = std::chrono::seconds(2);
+  Raw raw(policy);
+  raw.house.users = {{"alice", "wonder"}};
+  raw.begin();
+  raw.say("EHLO c.example\r\n");
+  CHECK(raw.say("AUTH PLAIN AGFsaWNlAHdyb25n\r\n").empty());
+  raw.advance(std::chrono::milliseconds(1900));
+  CHECK(raw.hear().empty());
+  raw.advance(std::chrono::milliseconds(200));
+  CHECK(raw.hear().starts_with("535 5.7.8"));
+  // n,,n=alice,r=x and a proof that is none
+  const std::string challenge = raw.say("AUTH SCRAM-SHA-256 " + to_base64("n,,n=alice,r=xyz") + "\r\n");
+  REQUIRE(challenge.starts_with("334 "));
+  const std::string first = from_base64(std::string_view(challenge).substr(4, challenge.size() - 6)).value_or("");
+  const std::string nonce = first.substr(0, first.find(','));
+  const std::string proof = to_base64(std::string(32, 'x'));
+  CHECK(raw.say(to_base64("c=biws," + nonce + ",p=" + proof) + "\r\n") == "");
+  raw.advance(std::chrono::milliseconds(2100));
+  CHECK(raw.hear().starts_with("535 5.7.8"));
+  CHECK(std::ranges::count(raw.house.offences, Offence::failed_auth) == 2);
+  CHECK(raw.say("AUTH PLAIN AGFsaWNlAHdvbmRlcg==\r\n").starts_with("235"));
+}
+
 TEST_CASE("whoever speaks before the greeting is reported") {
   Raw raw;
   raw.write("HELO c.example\r\n");
