@@ -92,8 +92,8 @@ ImapMailbox::ImapMailbox(io::Pool& pool, mailbox::AccountMailPtr mail, mailbox::
 std::shared_ptr<const imap::View> ImapMailbox::view() const {
   // The bit first, then the view: a change in between sets it anew. Left set, it would never wake us again.
   if (const auto watch = watch_.lock()) (void)watch->take();
-  // What we hold learns nothing new: the client has to come again, as soon as that is of use.
-  if (mail_->stale() && services_.tablet().running()) return nullptr;
+  // What we hold learns nothing new: the client has to come again.
+  if (mail_->stale()) return nullptr;
   mailbox::ViewPtr latest = mail_->view_now(info_.id);
   if (!latest) {
     // What is watched stays in memory: the mailbox is gone, or only its name is left.

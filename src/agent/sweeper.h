@@ -28,6 +28,10 @@ class Sweeper {
 
   /// `swept` is when the last sweep ended, if there was one.
   Sweeper(Sweep sweep, std::optional<WallTime> swept, SweeperOptions options);
+  Sweeper(const Sweeper&) = delete;
+  Sweeper& operator=(const Sweeper&) = delete;
+  /// A sweep under way ends first.
+  ~Sweeper() { stop(); }
 
   /// Until stop(); at most a second after it, and after a sweep under way has noticed.
   io::Task<> run();
