@@ -150,6 +150,8 @@ io::Task<Result<>> Session::login_failed(const Error& error) {
   // not locked out for longer because of it.
   if (error.is(sasl::kBadCredentials) || error.is(sasl::kChannelBinding)) {
     authenticator.offence(Offence::failed_login);
+  }
+  if (error.is(sasl::kBadCredentials) || error.is(sasl::kChannelBinding) || error.is(sasl::kNotAuthorized)) {
     ++failures_;
     CO_TRY(co_await output.flush(connection));
     io::Loop& loop = io::Loop::current();
