@@ -5,6 +5,7 @@
 #include "base/text.h"
 #include "envelope/path.h"
 #include "message/domain.h"
+#include "message/lexical.h"
 #include "store/keys.h"
 #include "store/octets.h"
 
@@ -72,6 +73,10 @@ Result<std::string> canonical_address(std::string_view text) {
   if (!mailbox || mailbox->domain.empty() || mailbox->has_literal()) {
     return fail(kInvalid, "'" + escape_controls(text) + "' is not an address; write it as name@domain");
   }
+  // Addresses here are written without quotes, so a local part that cannot do without them names nobody.
+  if (!message::is_dot_atom(mailbox->local_part))
+    return fail(kInvalid,
+                "'" + escape_controls(text) + "' needs quotes before its @; choose a name without blanks or brackets");
   return join(to_lower(mailbox->local_part), TRY(canonical_domain(mailbox->domain)));
 }
 

@@ -36,8 +36,8 @@ TEST_CASE("addresses have one canonical form") {
   CHECK(canonical_address("x@B\xC3\xBC"
                           "cher.example")
             .value() == "x@xn--bcher-kva.example");
-  for (std::string_view bad :
-       {"", "alice", "@example.test", "alice@", "a b@example.test", "alice@[192.0.2.1]", "alice@exa mple", "a@b@c"})
+  for (std::string_view bad : {"", "alice", "@example.test", "alice@", "a b@example.test", "\"a b\"@example.test",
+                               "\"\"@example.test", "alice@[192.0.2.1]", "alice@exa mple", "a@b@c"})
     CHECK_MESSAGE(!canonical_address(bad), bad);
   CHECK(canonical_address(std::string(64, 'x') + "@example.test"));
   CHECK(!canonical_address(std::string(65, 'x') + "@example.test"));

@@ -28,11 +28,8 @@ void check_entry(const Entry& entry) {
 void check_names(std::string_view text) {
   if (const auto domain = canonical_domain(text))
     require(all_ascii(*domain) && canonical_domain(*domain).value_or("") == *domain);
-  if (const auto address = canonical_address(text)) {
-    // The local part stands without its quotes, so the whole need not be an address; its domain is canonical.
-    const std::string_view domain = std::string_view(*address).substr(address->rfind('@') + 1);
-    require(address->size() <= kAddressMax && canonical_domain(domain).value_or("") == domain);
-  }
+  if (const auto address = canonical_address(text))
+    require(address->size() <= kAddressMax && canonical_address(*address).value_or("") == *address);
 }
 
 }  // namespace

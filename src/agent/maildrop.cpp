@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "base/text.h"
+#include "message/downgrade.h"
 #include "message/structure.h"
 
 namespace angarium::agent {
@@ -14,20 +15,47 @@ namespace pop3 = protocol::pop3;
 /// Octets of a message read at a time: what is in flight for one slow reader.
 constexpr std::size_t kPieceOctets = 256 * 1024;
 
+/// A header in whose place another is shown.
+struct Surrogate {
+  std::uint64_t begin;
+  std::uint64_t end;
+  std::string header;
+};
+
 class Source final : public pop3::MessageSource {
  public:
-  Source(mailbox::AccountMailPtr mail, mailbox::EmailPtr email, std::string_view line_end)
-      : mail_(std::move(mail)), email_(std::move(email)), line_end_(line_end) {}
+  Source(mailbox::AccountMailPtr mail, mailbox::EmailPtr email, std::string_view line_end,
+         std::vector<Surrogate> surrogates = {})
+      : mail_(std::move(mail)),
+        email_(std::move(email)),
+        line_end_(line_end),
+        surrogates_(std::move(surrogates)),
+        next_surrogate_(surrogates_.begin()) {}
 
   io::ValueOrTask<Result<pop3::Piece>> next() override {
     if (offset_ >= (*email_)->size) return Result<pop3::Piece>(pop3::Piece{std::exchange(line_end_, {}), nullptr});
-    auto octets = mail_->read_now(*email_, offset_, kPieceOctets);
+    if (next_surrogate_ != surrogates_.end() && next_surrogate_->begin == offset_) {
+      offset_ = next_surrogate_->end;
+      return Result<pop3::Piece>(pop3::Piece{(next_surrogate_++)->header, nullptr});
+    }
+    auto octets = mail_->read_now(*email_, offset_, up_to());
     if (octets) return piece(*std::move(octets));
     if (octets.error().is(mailbox::kWouldBlock)) return wait();
     return Result<pop3::Piece>(std::unexpected(std::move(octets).error()));
   }
 
+  [[nodiscard]] std::optional<std::uint64_t> octets() const override {
+    if (surrogates_.empty()) return std::nullopt;
+    std::uint64_t octets = (*email_)->size + line_end_.size();
+    for (const Surrogate& each : surrogates_) octets += each.header.size() - (each.end - each.begin);
+    return octets;
+  }
+
  private:
+  [[nodiscard]] std::size_t up_to() const {
+    if (next_surrogate_ == surrogates_.end()) return kPieceOctets;
+    return static_cast<std::size_t>(std::min<std::uint64_t>(kPieceOctets, next_surrogate_->begin - offset_));
+  }
   Result<pop3::Piece> piece(std::string octets) {
     if (octets.empty()) return fail(mailbox::kDamaged, "an email is shorter than its record says");
     offset_ += octets.size();
@@ -35,12 +63,14 @@ class Source final : public pop3::MessageSource {
     const std::string_view view = *owner;
     return pop3::Piece{view, std::move(owner)};
   }
-  io::Task<Result<pop3::Piece>> wait() { co_return piece(CO_TRY(co_await mail_->read(email_, offset_, kPieceOctets))); }
+  io::Task<Result<pop3::Piece>> wait() { co_return piece(CO_TRY(co_await mail_->read(email_, offset_, up_to()))); }
 
   mailbox::AccountMailPtr mail_;
   mailbox::EmailPtr email_;
   std::uint64_t offset_ = 0;
   std::string_view line_end_;
+  std::vector<Surrogate> surrogates_;  // in their order
+  std::vector<Surrogate>::const_iterator next_surrogate_;
 };
 
 class Inbox final : public pop3::Maildrop {
@@ -65,7 +95,7 @@ class Inbox final : public pop3::Maildrop {
   io::ValueOrTask<Result<std::unique_ptr<pop3::MessageSource>>> read(std::size_t index,
                                                                      [[maybe_unused]] pop3::Purpose purpose) override {
     auto email = mail_->email_now(entry(index).email);
-    if (email && may_need_utf8(**email)) return checked(index, *std::move(email));
+    if (email && may_need_utf8(**email)) return surrogate(index, *std::move(email));
     if (email) return source(index, *std::move(email));
     if (email.error().is(mailbox::kWouldBlock)) return wait(index);
     return Result<std::unique_ptr<pop3::MessageSource>>(std::unexpected(std::move(email).error()));
@@ -88,7 +118,9 @@ class Inbox final : public pop3::Maildrop {
     return std::make_unique<Source>(mail_, std::move(email), line_end(index));
   }
   io::Task<Result<std::unique_ptr<pop3::MessageSource>>> wait(std::size_t index) {
-    co_return co_await checked(index, CO_TRY(co_await mail_->email(entry(index).email)));
+    mailbox::EmailPtr email = CO_TRY(co_await mail_->email(entry(index).email));
+    if (may_need_utf8(*email)) co_return co_await surrogate(index, std::move(email));
+    co_return source(index, std::move(email));
   }
 
   /// Whether a header has octets above 127.
@@ -98,22 +130,22 @@ class Inbox final : public pop3::Maildrop {
     const auto structure = message::deserialize(email->structure);
     return structure && std::ranges::any_of(structure->parts, &message::Part::eight_bit_header);
   }
-  /// RFC 6856 §2.1, §4: a message with UTF-8 in its headers is not for a client without UTF8. Headers in some other
-  /// charset, which no standard knows, are no worse with UTF8 than without and are sent as they are.
-  io::Task<Result<std::unique_ptr<pop3::MessageSource>>> checked(std::size_t index, mailbox::EmailPtr email) {
-    if (may_need_utf8(*email)) {
-      bool utf8 = !all_ascii((*email)->prepended);
-      const auto structure = message::deserialize((*email)->structure);
-      for (std::size_t i = 0; !utf8 && structure && i < structure->parts.size(); ++i) {
-        const message::Part& part = structure->parts[i];
-        if (!part.eight_bit_header) continue;
-        const std::uint64_t begin = (*email)->prepended.size() + part.header_begin;
-        const auto size = static_cast<std::size_t>(part.header().size);
-        utf8 = valid_utf8(CO_TRY(co_await mail_->read(email, begin, size)));
-      }
-      if (utf8) co_return fail(pop3::kNeedsUtf8, "this message has UTF-8 in its header: send UTF8 before you log in");
+  /// RFC 6856 §2.1: a client without UTF8 gets headers without UTF-8 in a surrogate. Headers in some other charset,
+  /// which no standard knows, are sent as they are.
+  io::Task<Result<std::unique_ptr<pop3::MessageSource>>> surrogate(std::size_t index, mailbox::EmailPtr email) {
+    std::vector<Surrogate> surrogates;
+    const std::string_view prepended = (*email)->prepended;
+    if (!all_ascii(prepended)) surrogates.push_back({0, prepended.size(), message::ascii_header(prepended)});
+    const auto structure = message::deserialize((*email)->structure);
+    for (std::size_t i = 0; structure && i < structure->parts.size(); ++i) {
+      const message::Part& part = structure->parts[i];
+      if (!part.eight_bit_header) continue;
+      const std::uint64_t begin = prepended.size() + part.header_begin;
+      const auto size = static_cast<std::size_t>(part.header().size);
+      const std::string header = CO_TRY(co_await mail_->read(email, begin, size));
+      if (valid_utf8(header)) surrogates.push_back({begin, begin + size, message::ascii_header(header)});
     }
-    co_return source(index, std::move(email));
+    co_return std::make_unique<Source>(mail_, std::move(email), line_end(index), std::move(surrogates));
   }
 
   MaildropLocks::Lock lock_;

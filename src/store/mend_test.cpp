@@ -124,12 +124,18 @@ TEST_CASE("what was enqueued behind a batch that failed is refused as well, also
 TEST_CASE("a flush of the state that fails costs nobody anything: the state is opened again and replayed") {
   for (StateKind kind : {StateKind::sorted, StateKind::rocksdb}) {
     Fixture f(kind);
+    REQUIRE(f.put("large", std::string(5000, 'x')).has_value());
     for (int i = 0; i < 20; ++i) REQUIRE(f.put("k" + std::to_string(i), std::to_string(i)).has_value());
     REQUIRE(f.tablet->flush().has_value());
     for (int i = 20; i < 40; ++i) REQUIRE(f.put("k" + std::to_string(i), std::to_string(i)).has_value());
     FaultyDisk::Faults faults;
     if (kind == StateKind::rocksdb) faults.fail_sync_at = 1;
-    if (kind == StateKind::sorted) f.disk->set_capacity(0);
+    if (kind == StateKind::sorted) {
+      // Room for what changed, so that the flush begins, and not for all that is written then.
+      std::uint64_t used = 0;
+      for (const FileEntry& file : f.disk->files()) used += file.size;
+      f.disk->set_capacity(used + 2000);
+    }
     f.disk->arm(faults);
     CHECK(!f.tablet->flush().has_value());
     f.disk->set_capacity(UINT64_MAX);

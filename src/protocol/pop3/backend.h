@@ -35,6 +35,8 @@ class MessageSource {
   /// The next piece, of at most some hundred KiB; empty at the end. An error ends the connection, for the client can't
   /// be told.
   virtual io::ValueOrTask<Result<Piece>> next() = 0;
+  /// All its octets, when they are not those of the listing: a surrogate (RFC 6856 §2.1) has a size of its own.
+  [[nodiscard]] virtual std::optional<std::uint64_t> octets() const { return std::nullopt; }
 };
 
 /// Whether the client takes the message (which may then count as seen) or looks at its beginning.
