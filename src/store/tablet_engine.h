@@ -172,7 +172,7 @@ class Engine final : public Tablet {
     std::uint64_t bodies;
   };
   std::vector<Rolled> rolled_;
-  bool last_resort_ = false;  // the spare is for changes without bodies, which a full disk must not stop
+  bool last_resort_ = false;              // the spare is for changes without bodies, which a full disk must not stop
   std::atomic<bool> roll_wanted_{false};  // the next group goes to a new segment
   bool keeper_nudged_ = false;
   bool closing_ = false;
