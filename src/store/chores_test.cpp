@@ -211,6 +211,7 @@ TEST_CASE("what is acknowledged while a sweep marks stays, however much of the l
 TEST_CASE("deliveries beside one sweep after the other lose nothing") {
   Fixture f(StateKind::rocksdb);
   f.options.threads = Threads::own;
+  f.options.random = &system_random();  // the fixture's is one thread's
   f.open();
   std::atomic<bool> done = false;
   std::string wrong;
@@ -223,6 +224,9 @@ TEST_CASE("deliveries beside one sweep after the other lose nothing") {
   sweeper.join();
   CHECK(wrong == "");
   f.check();
+  f.options.threads = Threads::none;  // so is its clock, which is moved from here on
+  f.options.random = &f.random;
+  f.open();
   f.clock.advance(std::chrono::hours(2));
   REQUIRE(f.tablet->sweep({.dead_share = 0.2}).has_value());
   f.clock.advance(std::chrono::hours(2));

@@ -44,12 +44,12 @@ class SortedState final : public State {
   }
 
   [[nodiscard]] LogPosition applied() const override {
-    std::shared_lock lock(mutex_);
+    std::shared_lock lock(*mutex_);
     return applied_;
   }
 
   Result<> apply(std::span<const std::string_view> batches, const LogPosition& position) override {
-    std::unique_lock lock(mutex_);
+    std::unique_lock lock(*mutex_);
     if (map_.use_count() > 1) map_ = std::make_shared<Map>(*map_);  // somebody looks at it
     for (std::string_view batch : batches) {
       OperationReader reader(batch);
@@ -62,7 +62,7 @@ class SortedState final : public State {
   }
 
   Result<std::optional<std::string>> get(std::string_view key, const Reading& reading) override {
-    std::shared_lock lock(mutex_);
+    std::shared_lock lock(*mutex_);
     const Map& map = seen(reading);
     auto found = map.find(key);
     if (found == map.end()) return std::nullopt;
@@ -71,7 +71,7 @@ class SortedState final : public State {
 
   Result<std::vector<std::optional<std::string>>> multi_get(std::span<const std::string_view> keys,
                                                             const Reading& reading) override {
-    std::shared_lock lock(mutex_);
+    std::shared_lock lock(*mutex_);
     const Map& map = seen(reading);
     std::vector<std::optional<std::string>> values;
     for (std::string_view key : keys) {
@@ -155,13 +155,17 @@ class SortedState final : public State {
   std::shared_ptr<const Map> kept(const Reading& reading) const {
     if (reading.view != nullptr && reading.view->body() != nullptr)
       return static_cast<const SortedView*>(reading.view->body())->map;
-    std::shared_lock lock(mutex_);
-    return map_;
+    std::shared_lock lock(*mutex_);
+    // Let go of under the mutex, so that all reading comes before the change that finds nobody looking any more.
+    return {map_.get(), [map = map_, mutex = mutex_](const Map*) mutable {
+              std::shared_lock releasing(*mutex);
+              map.reset();
+            }};
   }
 
   Volume& volume_;
   Mergers mergers_;
-  mutable std::shared_mutex mutex_;
+  std::shared_ptr<std::shared_mutex> mutex_ = std::make_shared<std::shared_mutex>();
   std::shared_ptr<Map> map_ = std::make_shared<Map>();
   LogPosition applied_;
 };
