@@ -220,13 +220,15 @@ Result<> Account::copy_messages(Mailbox& from, const UidSet& uids, Mailbox& to, 
   std::vector<NewEntry> entries;
   std::vector<EmailId> emails;
   Tally tally;
+  Tally later;  // what further batches will bring: a COPY is all or nothing
   std::optional<Draft> pending;
   if (has_pending(from.info.id)) pending = head_of(from);
   const Draft& head = pending ? *pending : from.draft;
   head.for_each(uids, [&](const Entry& entry) {
-    if (entry.uid >= from.shown.uid_next || outcome.more) return;
+    if (entry.uid >= from.shown.uid_next) return;
     if (entries.size() >= kBatchMessagesMax) {
       outcome.more = true;
+      later.count(entry);
       return;
     }
     entries.push_back({entry, head.keywords_of(entry)});
@@ -236,8 +238,9 @@ Result<> Account::copy_messages(Mailbox& from, const UidSet& uids, Mailbox& to, 
   });
   if (entries.empty()) return {};
   if (copying == Copying::copy) {
-    if (outcome.more) return fail(kTooMany, "too many messages to copy at once");
-    TRY(check_room(static_cast<std::uint64_t>(tally.octets), entries.size(), OverQuota::refuse));
+    TRY(check_room(static_cast<std::uint64_t>(tally.octets + later.octets),
+                   entries.size() + static_cast<std::size_t>(later.messages), OverQuota::refuse));
+    TRY(check_space(to, entries.size() + static_cast<std::size_t>(later.messages)));
   }
   std::vector<std::optional<KeywordSet>> meaning(from.keywords->size());
   std::shared_ptr<const KeywordTable> table = to.keywords;
@@ -304,13 +307,20 @@ io::Task<Result<CopyResult>> Account::copy_or_move(MailboxId from, UidSet uids, 
     begin_copy(from, uids, to, copying, answer.completion());
     auto outcome = co_await answer;
     if (!outcome && outcome.error().is(kWouldBlock)) continue;
+    if (!outcome && copying == Copying::copy && !all.target.empty()) {
+      // RFC 9051 §6.4.7: a COPY that fails leaves the target as it was. What came before is taken back; but after
+      // a failure of the store, which makes the account stale, it stays.
+      (void)co_await expunge(to, all.target, ExpungeOnly::any);
+    }
     auto [result, more] = CO_TRY(std::move(outcome));
     for (const UidRange range : result.source.ranges()) all.source.add(range);
     for (const UidRange range : result.target.ranges()) all.target.add(range);
     all.uid_validity = result.uid_validity;
     if (result.modseq != 0) all.modseq = result.modseq;
     if (!more) break;
-    // Into the mailbox they come from, the moved ones are behind what was asked for.
+    // What was copied stays where it was, and into the mailbox they come from, the new ones are behind what was asked
+    // for.
+    if (copying == Copying::copy) uids = difference(uids, result.source);
     if (from == to) uids = difference(uids, all.target);
   }
   co_return all;

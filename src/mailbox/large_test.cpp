@@ -51,6 +51,27 @@ TEST_CASE("MOVE of more messages than a batch takes moves all of them, whatever 
   CHECK(world.view("Archive")->size() == kCount + kBatchMessagesMax + 4'999);
 }
 
+TEST_CASE("RFC 9051 6.4.7: COPY of more messages than a batch takes copies each once, or none at all") {
+  Large world;
+  constexpr std::uint32_t kCount = kBatchMessagesMax + 10'000;
+  world.fill("INBOX", kCount);
+  const CopyResult copied = world.must(world.mail->copy(world.id("INBOX"), UidSet::all(), world.id("Archive")));
+  CHECK(copied.source == UidSet{{1, kCount}});
+  CHECK(copied.target == UidSet{{1, kCount}});
+  CHECK(world.view("INBOX")->size() == kCount);
+  // Into the mailbox they are in: each once.
+  const CopyResult again = world.must(world.mail->copy(world.id("INBOX"), UidSet::all(), world.id("INBOX")));
+  CHECK(again.target == UidSet{{kCount + 1, 2 * kCount}});
+  CHECK(world.view("INBOX")->size() == 2 * kCount);
+  // Room for the first batch, but not for all.
+  world.must(world.mail->set_quota({.octets = 0, .messages = 3 * kCount + kBatchMessagesMax}));
+  CHECK(world.run(world.mail->copy(world.id("Archive"), UidSet::all(), world.id("Trash"))).error().is(kOverQuota));
+  CHECK(world.view("Trash")->empty());
+  world.check_same_after_restart();
+  CHECK(world.view("Archive")->size() == kCount);
+  CHECK(world.mail->quota().messages == 3 * kCount);
+}
+
 TEST_CASE("STORE and EXPUNGE of more messages than a batch takes leave none out and touch no other") {
   Large world;
   constexpr std::uint32_t kCount = 2 * kBatchMessagesMax + 2'000;

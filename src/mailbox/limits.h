@@ -39,8 +39,8 @@ inline constexpr std::uint64_t kChangesMax = 100'000;
 /// They are trimmed when the MODSEQ passes a multiple of this.
 inline constexpr std::uint64_t kChangesTrimEvery = 4096;
 /// Messages one batch changes one by one: keeps it within store::kBatchMetadataMax and its change record within
-/// store::kValueMax. EXPUNGE, MOVE and STORE of more go on in further batches; COPY, which is all or nothing, is
-/// refused.
+/// store::kValueMax. EXPUNGE, MOVE, STORE and COPY of more go on in further batches; a COPY refused in one of them
+/// takes the others back.
 inline constexpr std::size_t kBatchMessagesMax = 80'000;
 /// Emails of one grave record.
 inline constexpr std::size_t kGraveEmailsMax = 50'000;
