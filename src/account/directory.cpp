@@ -177,7 +177,7 @@ Result<AccountId> Directory::next_id(std::string& before) {
   return id;
 }
 
-Result<Account> Directory::add_account(const NewAccount& wanted) {
+Result<Account> Directory::add_account(const NewAccount& wanted, const Also& also) {
   if (wanted.name.size() > kNameMax || !valid_utf8(wanted.name))
     return fail(kInvalid, "the name is longer than 256 octets or no UTF-8");
   Account account;
@@ -208,6 +208,7 @@ Result<Account> Directory::add_account(const NewAccount& wanted) {
       home.postmaster = account.address;
       batch.put(domain_key(domain), encode(home));
     }
+    if (also) also(account, batch);
     TRY(commit(std::move(batch)));
     return account;
   });
@@ -229,17 +230,25 @@ Result<Account> Directory::change_account(std::string_view address, const std::f
   });
 }
 
-Result<Account> Directory::remove_account(std::string_view address) {
+Result<Account> Directory::prepare_removal(std::string_view address, store::Batch& batch) {
   const std::string canonical = TRY(canonical_address(address));
+  auto stored = TRY(tablet_.get(address_key(canonical)));
+  if (!stored) return fail(kUnknown, "there is no account " + canonical);
+  Entry entry = TRY(decode_entry(*stored));
+  auto* account = std::get_if<Account>(&entry);
+  if (account == nullptr)
+    return fail(kUnknown, canonical + " is an alias; remove it with: angarium alias remove " + canonical);
+  batch.expect(address_key(canonical), *stored);
+  batch.erase(address_key(canonical));
+  return std::move(*account);
+}
+
+Result<Account> Directory::remove_account(std::string_view address) {
   return retried([&]() -> Result<Account> {
-    auto stored = TRY(tablet_.get(address_key(canonical)));
-    if (!stored) return fail(kUnknown, "there is no account " + canonical);
-    Entry entry = TRY(decode_entry(*stored));
-    auto* account = std::get_if<Account>(&entry);
-    if (account == nullptr)
-      return fail(kUnknown, canonical + " is an alias; remove it with: angarium alias remove " + canonical);
-    TRY(replace(address_key(canonical), *stored, std::nullopt));
-    return std::move(*account);
+    store::Batch batch;
+    Account account = TRY(prepare_removal(address, batch));
+    TRY(commit(std::move(batch)));
+    return account;
   });
 }
 

@@ -22,6 +22,9 @@ using control::Request;
 constexpr ErrorKind kUsageError{"agent.usage", Fault::syntax, Lasting::permanent};
 constexpr ErrorKind kRefused{"agent.refused", Fault::user, Lasting::permanent};
 
+/// An account that is changed while it is being removed is read again, at most so often.
+constexpr int kRemovalAttempts = 20;
+
 /// What verbs work with.
 struct Work {
   Services& services;
@@ -114,10 +117,11 @@ io::Task<Answer> account_add(Work work) {
       CO_TRY(co_await on_pool(work, [&services, wanted, text = password.text]() mutable -> Result<Account> {
         wanted.credentials = TRY(account::make_credentials(text, services.password_cost()));
         wipe(text);
-        return services.directory().add_account(wanted);
+        // One batch: there is never an address without mailboxes.
+        return services.directory().add_account(wanted, [&services](const Account& account, store::Batch& batch) {
+          services.mail().create_account(account.id, limits_of(account.quota), batch);
+        });
       }));
-  // Mail can be delivered only once the mailboxes are there; until then SMTP answers 450.
-  CO_TRY(co_await services.mail().create_account(added.id, limits_of(added.quota)));
   json::object shown = show(added);
   if (password.generated) shown["password"] = password.text;
   co_return shown;
@@ -192,12 +196,26 @@ io::Task<Answer> account_password(Work work) {
 
 // account.remove address
 io::Task<Answer> account_remove(Work work) {
-  const Account removed =
-      CO_TRY(co_await on_pool(work, [&services = work.services, address = std::string(work.request.get("address"))] {
-        return services.directory().remove_account(address);
-      }));
-  CO_TRY(co_await work.services.mail().remove_account(removed.id));
-  co_return show(removed);
+  struct Removal {
+    Account account;
+    store::Batch batch;
+  };
+  Services& services = work.services;
+  for (int attempt = 1;; ++attempt) {
+    Removal removal = CO_TRY(
+        co_await on_pool(work, [&services, address = std::string(work.request.get("address"))]() -> Result<Removal> {
+          Removal prepared;
+          prepared.account = TRY(services.directory().prepare_removal(address, prepared.batch));
+          return prepared;
+        }));
+    // One batch: there is never mail without an address.
+    auto removed = co_await services.mail().remove_account(removal.account.id, std::move(removal.batch));
+    services.directory().forget();
+    if (removed) co_return show(removal.account);
+    // Somebody changed the account meanwhile.
+    if (!removed.error().is(store::kExpectation) || attempt == kRemovalAttempts)
+      co_return std::unexpected(std::move(removed).error());
+  }
 }
 
 // domain.add domain

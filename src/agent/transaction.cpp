@@ -181,9 +181,20 @@ io::Task<Result<Reply>> SmtpSession::take(const envelope::Recipient& recipient,
   // RFC 5321 §4.2.5: with the final 250 every copy is owed, so that an address is taken for all its accounts or not.
   for (const account::Destination& account : resolution->accounts) {
     auto mail = desk_.services.mail().account_now(account.id);
-    if (!mail) mail = CO_TRY(co_await desk_.services.mail().account(account.id));
-    const auto room = mail->may_accept(size);
+    Result<> room;
+    if (!mail) {
+      auto loaded = co_await desk_.services.mail().account(account.id);
+      if (loaded) {
+        mail = *std::move(loaded);
+      } else {
+        room = std::unexpected(std::move(loaded).error());
+      }
+    }
+    if (room) room = mail->may_accept(size);
     if (room) continue;
+    // The address was resolved a moment before its account went.
+    if (room.error().is(mailbox::kNoMailbox))
+      co_return Reply(450, {4, 2, 1}, with_id("<" + taken.address + "> has no mailbox now, try again later"));
     if (room.error().is(mailbox::kOverQuota))
       co_return Reply(452, {4, 2, 2}, with_id("<" + taken.address + "> is over quota"));
     co_return std::unexpected(room.error());

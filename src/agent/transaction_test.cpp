@@ -315,3 +315,12 @@ TEST_CASE("RFC 4954: a wrong password counts once against the address it comes f
   CHECK(again.say(wrong).starts_with("535 5.7.8 "));
   CHECK(again.say(right).starts_with("454 4.7.0 "));
 }
+
+TEST_CASE("RFC 5321 4.2.1: an address whose mailboxes are not there is refused for now, not for good") {
+  Site site;
+  REQUIRE(test::sync_wait(site.loop, site.services->mail().remove_account(site.ids["bob"])));
+  Client client(site);
+  client.say("MAIL FROM:<s@far.example>");
+  CHECK(client.say("RCPT TO:<bob@example.test>").starts_with("450 4.2.1 "));
+  CHECK(client.say("RCPT TO:<alice@example.test>").starts_with("250 "));
+}

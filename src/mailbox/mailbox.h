@@ -284,8 +284,12 @@ class MailboxStore {
   virtual AccountMailPtr account_now(AccountId account) = 0;
   /// Makes INBOX and the special mailboxes, and subscribes to them. Making it again changes nothing.
   virtual io::Task<Result<>> create_account(AccountId account, QuotaLimits limits) = 0;
-  /// All its mail is gone; sessions that hold it get kNoMailbox.
-  virtual io::Task<Result<>> remove_account(AccountId account) = 0;
+  /// The same for one who commits it together with what else makes the account. The batch is refused
+  /// (store::kExpectation) when its mailboxes are there already.
+  virtual void create_account(AccountId account, QuotaLimits limits, store::Batch& batch) = 0;
+  /// All its mail is gone, and what else the batch carries is done with it or not at all; sessions that hold it get
+  /// kNoMailbox. An account without mail has the rest done.
+  virtual io::Task<Result<>> remove_account(AccountId account, store::Batch also = {}) = 0;
 
   /// One accept: one batch for all recipients that are taken and what else the delivery carries. The vector has a
   /// result for each recipient (kOverQuota, kNoMailbox for an unknown account); an error of the whole means nobody has

@@ -544,3 +544,40 @@ TEST_CASE("an APPEND that was refused leaves no thread behind that later message
   CHECK(reply.thread == first.thread);
   CHECK(verify_mail(*world.tablet)->damage.empty());
 }
+
+TEST_CASE("an account is made and removed together with what else its batch carries, or neither is") {
+  World world;
+  constexpr AccountId kCarol = 77;
+  store::Batch refused;
+  refused.expect("other", "not so");
+  world.store->create_account(kCarol, {}, refused);
+  CHECK(world.tablet->commit_and_wait(std::move(refused)).error().is(store::kExpectation));
+  CHECK(world.run(world.store->account(kCarol)).error().is(kNoMailbox));
+  store::Batch made;
+  made.put("other", "carol");
+  world.store->create_account(kCarol, {.octets = 0, .messages = 5}, made);
+  REQUIRE(world.tablet->commit_and_wait(std::move(made)));
+  world.crash();
+  REQUIRE(world.account(kCarol)->listing()->find("INBOX"));
+  CHECK(world.tablet->get("other", {})->value() == "carol");
+  // Refused, the account is as before.
+  store::Batch late;
+  late.expect("other", "somebody else's");
+  late.erase("other");
+  CHECK(world.run(world.store->remove_account(kCarol, std::move(late))).error().is(store::kExpectation));
+  REQUIRE(world.account(kCarol)->listing()->find("INBOX"));
+  world.deliver(kCarol, text(1));
+  store::Batch gone;
+  gone.expect("other", "carol");
+  gone.erase("other");
+  world.must(world.store->remove_account(kCarol, std::move(gone)));
+  world.crash();
+  CHECK(world.run(world.store->account(kCarol)).error().is(kNoMailbox));
+  CHECK(!world.tablet->get("other", {})->has_value());
+  // What an earlier version left half made: the entry goes without mail.
+  store::Batch half;
+  half.put("other", "x");
+  world.must(world.store->remove_account(kCarol, std::move(half)));
+  CHECK(world.tablet->get("other", {})->value() == "x");
+  CHECK(world.run(world.store->remove_account(kCarol)).error().is(kNoMailbox));
+}

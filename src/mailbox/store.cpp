@@ -19,7 +19,8 @@ class Store final : public MailboxStore {
   }
   AccountMailPtr account_now(AccountId account) override { return loaded(account); }
   io::Task<Result<>> create_account(AccountId account, QuotaLimits limits) override;
-  io::Task<Result<>> remove_account(AccountId account) override;
+  void create_account(AccountId account, QuotaLimits limits, store::Batch& batch) override;
+  io::Task<Result<>> remove_account(AccountId account, store::Batch also) override;
   io::Task<Result<std::vector<Result<Delivered>>>> deliver(Delivery delivery) override;
   std::unique_ptr<Intake> intake(Arrival arrival) override {
     return std::make_unique<Intake>(around_.tablet, around_.pool, arrival);
@@ -87,16 +88,22 @@ io::Task<Result<>> Store::commit(store::Batch batch) {
 
 io::Task<Result<>> Store::create_account(AccountId account, QuotaLimits limits) {
   store::Batch batch;
-  batch.expect(account_key(account), std::nullopt);
-  Account::create(account, limits, around_.clock.wall(), batch);
+  create_account(account, limits, batch);
   auto outcome = co_await commit(std::move(batch));
   if (!outcome && outcome.error().is(store::kExpectation)) co_return Result<>();
   co_return outcome;
 }
 
-io::Task<Result<>> Store::remove_account(AccountId id) {
-  auto account = CO_TRY(co_await load(id));
-  store::Batch batch;
+void Store::create_account(AccountId account, QuotaLimits limits, store::Batch& batch) {
+  batch.expect(account_key(account), std::nullopt);
+  Account::create(account, limits, around_.clock.wall(), batch);
+}
+
+io::Task<Result<>> Store::remove_account(AccountId id, store::Batch also) {
+  auto found = co_await load(id);
+  if (!found && found.error().is(kNoMailbox) && !also.empty()) co_return co_await commit(std::move(also));
+  const auto account = CO_TRY(std::move(found));
+  store::Batch batch = std::move(also);
   Account::erase(id, batch);
   io::CrossThread<store::CommitInfo> answer;
   {
