@@ -38,7 +38,7 @@ class Appending final : public imap::Append {
 
   io::Task<Result<void>> begin(imap::AppendMessage message) override {
     CO_TRY(co_await finish_message());
-    if (!services_.tablet().accepting()) co_return fail(imap::kUnavailable, "There is no room for mail at this moment");
+    if (!services_.tablet().accepting()) co_return fail(imap::kBusy, "There is no room for mail at this moment");
     if (auto room = mail_->may_accept(octets_ + message.size, items_.size() + 1); !room)
       co_return std::unexpected(imap_error(std::move(room).error()));
     const mailbox::FlagNames flags{.system = message.flags.system, .keywords = message.flags.keywords};
@@ -47,7 +47,7 @@ class Appending final : public imap::Append {
     octets_ += message.size;
     hold_ = budget_.take(std::to_string(mail_->id()),
                          std::min<std::uint64_t>(message.size + 4096, mailbox::Intake::kIntakeBufferMax));
-    if (!hold_) co_return fail(imap::kUnavailable, "Too busy, try again later");
+    if (!hold_) co_return fail(imap::kBusy, "Too busy, try again later");
     message_ = std::move(message);
     intake_ = services_.mail().intake(message_.form == imap::AppendMessage::Form::plain ? mailbox::Arrival::ordinary
                                                                                         : mailbox::Arrival::binary);
@@ -104,7 +104,7 @@ Error imap_error(Error error) {
     const ErrorKind* from;
     const ErrorKind* to;
   };
-  static constexpr std::array<Pair, 11> kPairs = {{{&mailbox::kNoMailbox, &imap::kNonExistent},
+  static constexpr std::array<Pair, 13> kPairs = {{{&mailbox::kNoMailbox, &imap::kNonExistent},
                                                    {&mailbox::kNotSelectable, &imap::kNonExistent},
                                                    {&mailbox::kMailboxExists, &imap::kAlreadyExists},
                                                    {&mailbox::kUseTaken, &imap::kUseAttr},
@@ -114,7 +114,9 @@ Error imap_error(Error error) {
                                                    {&mailbox::kOverQuota, &imap::kOverQuota},
                                                    {&mailbox::kExpunged, &imap::kExpungeIssued},
                                                    {&store::kTooLarge, &imap::kTooBig},
-                                                   {&store::kStoreFull, &imap::kUnavailable}}};
+                                                   {&store::kStoreFull, &imap::kUnavailable},
+                                                   {&store::kDamaged, &imap::kCorruption},
+                                                   {&mailbox::kDamaged, &imap::kCorruption}}};
   for (const Pair& pair : kPairs)
     if (error.is(*pair.from)) return {*pair.to, error.text()};
   return error;

@@ -103,7 +103,7 @@ io::Task<Error> ImapAuthenticator::refuse(Error error) {
     co_return Error(imap::kAuthenticationFailed, "Authentication failed");
   }
   if (error.is(sasl::kNotAuthorized)) co_return Error(imap::kAuthorizationFailed, error.text());
-  if (error.is(account::kLockedOut) || error.is(account::kBusy)) co_return Error(imap::kUnavailable, error.text());
+  if (error.is(account::kLockedOut) || error.is(account::kBusy)) co_return Error(imap::kBusy, error.text());
   co_return error;
 }
 

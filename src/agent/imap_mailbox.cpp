@@ -5,6 +5,7 @@
 #include "agent/imap_account.h"
 #include "agent/imap_search.h"
 #include "agent/imap_texts.h"
+#include "base/log.h"
 #include "mailbox/limits.h"
 #include "protocol/imap/error.h"
 #include "protocol/imap/limits.h"
@@ -48,6 +49,8 @@ imap::Octets owned(std::string octets) {
   const std::string_view view = *owner;
   return {view, std::move(owner)};
 }
+
+bool damaged(const Error& error) { return error.is(store::kDamaged) || error.is(mailbox::kDamaged); }
 
 }  // namespace
 
@@ -185,10 +188,22 @@ io::Task<Result<imap::TextBatch>> ImapMailbox::read_texts(std::span<const imap::
   // Texts too large to be kept ready are made anew from the message.
   for (const std::size_t index : collector.unready()) {
     auto email = co_await mail_->email(ids[index]);
-    if (!email) continue;
-    auto octets = co_await mail_->read(*email, 0, (**email)->size);
-    if (!octets) continue;
-    collector.make(index, (*email)->view(), *octets);
+    Error error(mailbox::kDamaged, "the structure of an email is damaged");
+    if (!email) {
+      error = email.error();
+    } else if (auto octets = co_await mail_->read(*email, 0, (**email)->size); !octets) {
+      error = octets.error();
+    } else if (collector.make(index, (*email)->view(), *octets)) {
+      continue;
+    }
+    if (damaged(error)) {
+      log_damage(messages[index], error);
+      collector.lose(index);
+    } else if (error.is(mailbox::kExpunged)) {
+      collector.forget(index);
+    } else {
+      co_return std::unexpected(imap_error(error));
+    }
   }
   co_return collector.finish();
 }
@@ -242,21 +257,42 @@ io::Task<Result<std::shared_ptr<const message::Structure>>> ImapMailbox::structu
   co_return structure_of(*found);
 }
 
+void ImapMailbox::log_damage(const imap::Entry& message, const Error& error) const {
+  log::error("imap", "a message is damaged",
+             {{"account", mail_->id()},
+              {"mailbox", info_.name},
+              {"uid", std::uint64_t{message.uid}},
+              {"kind", error.kind().name},
+              {"error", error.text()}});
+}
+
+io::Task<Result<>> ImapMailbox::read_whole(mailbox::EmailPtr email, std::uint64_t wanted, std::string& octets) {
+  while (octets.size() < wanted) {
+    const std::string piece = CO_TRY(
+        co_await mail_->read(email, octets.size(), std::min<std::uint64_t>(wanted - octets.size(), kMatchPiece)));
+    if (piece.empty()) break;
+    octets += piece;
+  }
+  co_return Result<>();
+}
+
 io::Task<Result<std::vector<char>>> ImapMailbox::match(std::span<const imap::Entry> messages, imap::TextKey key) {
   // Shared, because the pool goes on with what it began though this session may have ended.
   const auto matcher = std::make_shared<const TextMatcher>(key);
   std::vector<char> matches(messages.size());
   for (std::size_t i = 0; i < messages.size(); ++i) {
     auto found = co_await mail_->email(messages[i].email);
-    if (!found) continue;  // expunged meanwhile: it matches nothing
+    if (!found) {  // expunged meanwhile, or damaged: it matches nothing
+      if (damaged(found.error())) log_damage(messages[i], found.error());
+      continue;
+    }
     const std::uint64_t wanted = matcher->needs_body() ? (**found)->size : header_octets((*found)->view());
     std::string octets;
-    while (octets.size() < wanted) {
-      auto piece =
-          co_await mail_->read(*found, octets.size(), std::min<std::uint64_t>(wanted - octets.size(), kMatchPiece));
-      if (!piece) co_return std::unexpected(imap_error(std::move(piece).error()));
-      if (piece->empty()) break;
-      octets += *piece;
+    if (auto read = co_await read_whole(*found, wanted, octets); !read) {
+      if (!damaged(read.error())) co_return std::unexpected(imap_error(std::move(read).error()));
+      // One damaged message must not make the others unfindable.
+      log_damage(messages[i], read.error());
+      continue;
     }
     auto structure = matcher->needs_body() ? message_structure((*found)->view()) : std::nullopt;
     if (octets.size() <= kMatchHere) {

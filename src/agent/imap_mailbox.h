@@ -65,6 +65,9 @@ class ImapMailbox final : public protocol::imap::Mailbox {
   io::Task<Result<std::shared_ptr<const message::Structure>>> structure_waiting(std::uint64_t email);
   Result<std::shared_ptr<const message::Structure>> structure_of(const mailbox::Email& email);
   io::Task<Result<mailbox::EmailPtr>> email(std::uint64_t id);
+  /// The first `wanted` octets, or all there are.
+  io::Task<Result<>> read_whole(mailbox::EmailPtr email, std::uint64_t wanted, std::string& octets);
+  void log_damage(const protocol::imap::Entry& message, const Error& error) const;
 
   io::Pool& pool_;
   mailbox::AccountMailPtr mail_;

@@ -4,6 +4,7 @@
 #include "agent/imap_search.h"
 #include "mailbox/limits.h"
 #include "mailbox/test_world.h"
+#include "protocol/imap/error.h"
 #include "support/test.h"
 
 using namespace angarium;
@@ -119,4 +120,31 @@ TEST_CASE("RFC 9051 6.4.4: TEXT looks at the MIME header fields of parts, BODY d
 
 TEST_CASE("RFC 6154 3: a special use that is taken has its response code") {
   CHECK(imap_error(Error{mailbox::kUseTaken, "taken"}).is(imap::kUseAttr));
+}
+
+TEST_CASE("a damaged body is corruption to FETCH, and SEARCH finds the other messages") {
+  House house;
+  house.deliver(kAlice, "Subject: one\r\n\r\nwanted, whole\r\n");
+  house.deliver(kAlice, "Subject: two\r\n\r\nwanted, but broken\r\n");
+  house.deliver(kAlice, "Subject: three\r\n\r\nwanted, whole too\r\n");
+  REQUIRE(house.damage("but broken") == 1);
+  const auto selected = house.select("INBOX");
+  std::vector<imap::Entry> entries(3);
+  REQUIRE(selected->view()->read(0, entries) == 3);
+  const auto found = house.must(selected->match(entries, {.key = imap::SearchNode::Key::body, .value = "wanted"}));
+  CHECK(found == std::vector<char>{1, 0, 1});
+  auto read = [&](std::size_t index) -> io::Task<Result<imap::Octets>> {
+    co_return co_await selected->read(entries[index], 0, 1000);
+  };
+  CHECK(house.run(read(1)).error().is(imap::kCorruption));
+  CHECK(house.must(read(2)).octets.ends_with("wanted, whole too\r\n"));
+}
+
+TEST_CASE("what the store says of itself is told in fixed words") {
+  const Error inner(store::kStoreFull, "preallocate /var/lib/mail: no space");
+  CHECK(imap::reply_to(imap_error(inner)).code == "UNAVAILABLE");
+  CHECK(imap::reply_to(imap_error(inner)).text == "Temporarily not possible, try again later");
+  const Error damage(store::kDamaged, "/var/lib/mail: a body is damaged");
+  CHECK(imap::reply_to(imap_error(damage)).code == "CORRUPTION");
+  CHECK(imap::reply_to(imap_error(damage)).text.find("/var") == std::string::npos);
 }

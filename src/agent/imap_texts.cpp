@@ -51,9 +51,14 @@ void TextCollector::add(std::size_t index, const mailbox::EmailView& email) {
   if ((wanted_ & kStored) != 0 && !email.ready) unready_.push_back(index);
 }
 
-void TextCollector::make(std::size_t index, const mailbox::EmailView& email, std::string_view octets) {
+void TextCollector::lose(std::size_t index) {
+  damaged_.resize(rows_.size());
+  damaged_[index] = 1;
+}
+
+bool TextCollector::make(std::size_t index, const mailbox::EmailView& email, std::string_view octets) {
   const auto structure = message_structure(email);
-  if (!structure) return;
+  if (!structure) return false;
   using message::BodyForm;
   Row& row = rows_[index];
   if ((wanted_ & imap::kFetchEnvelope) != 0 && row.envelope.size == 0)
@@ -62,6 +67,7 @@ void TextCollector::make(std::size_t index, const mailbox::EmailView& email, std
     row.body = keep(message::body_text(*structure, octets, BodyForm::body, form_));
   if ((wanted_ & imap::kFetchBodyStructure) != 0 && row.body_structure.size == 0)
     row.body_structure = keep(message::body_text(*structure, octets, BodyForm::structure, form_));
+  return true;
 }
 
 imap::TextBatch TextCollector::finish() {
@@ -78,6 +84,7 @@ imap::TextBatch TextCollector::finish() {
     batch.missing.resize(rows_.size());
     batch.missing[i] = 1;
   }
+  batch.damaged = std::move(damaged_);
   batch.owner = owner;
   return batch;
 }

@@ -27,8 +27,12 @@ class TextCollector {
   void add(std::size_t index, const mailbox::EmailView& email);
   /// Those added whose texts were too large to be stored.
   [[nodiscard]] const std::vector<std::size_t>& unready() const { return unready_; }
-  /// Makes the texts from the email's octets.
-  void make(std::size_t index, const mailbox::EmailView& email, std::string_view octets);
+  /// Makes the texts from the email's octets; false when its stored structure is damaged.
+  bool make(std::size_t index, const mailbox::EmailView& email, std::string_view octets);
+  /// The email can't be read: its texts stay empty and are told as damaged.
+  void lose(std::size_t index);
+  /// The email went after it was added.
+  void forget(std::size_t index) { rows_[index].present = false; }
   /// What was never added is missing. The collector is used up.
   protocol::imap::TextBatch finish();
 
@@ -51,6 +55,7 @@ class TextCollector {
   message::ImapForm form_;
   std::vector<Row> rows_;
   std::vector<std::size_t> unready_;
+  std::vector<char> damaged_;  ///< empty: none is
   std::string buffer_;
 };
 

@@ -71,6 +71,16 @@ class World {
     if (all.size() != (*email)->size) throw std::runtime_error("a message has another size than it says");
     return all;
   }
+  /// Flips a bit wherever these octets stand on the disk; how often they did.
+  std::size_t damage(std::string_view octets) {
+    std::size_t count = 0;
+    const std::lock_guard lock(disk_->mutex);
+    for (const auto& [name, content] : disk_->files)
+      for (std::size_t at = content->octets.find(octets); at != std::string::npos;
+           at = content->octets.find(octets, at + octets.size()), ++count)
+        content->octets[at] ^= 1;
+    return count;
+  }
   void close() {
     store.reset();
     tablet.reset();

@@ -103,6 +103,7 @@ struct MessageTexts {
 struct TextBatch {
   std::vector<MessageTexts> messages;  ///< as they were asked for; only the wanted texts are set
   std::vector<char> missing;           ///< 1: the message is gone from the store; empty: none is
+  std::vector<char> damaged;           ///< 1: its texts can't be made, for it can't be read; empty: none is
   std::shared_ptr<const void> owner;   ///< keeps the texts
 };
 
@@ -154,11 +155,11 @@ class Mailbox {
   virtual io::ValueOrTask<Result<TextBatch>> texts(std::span<const Entry> messages, std::uint32_t wanted,
                                                    message::ImapForm form) = 0;
   /// Of the message as presented, whose size is entry.size: from `offset` at least one octet where there is one, at
-  /// most `count`. kExpungeIssued when the message is gone.
+  /// most `count`. kExpungeIssued when the message is gone, kCorruption when it is damaged.
   virtual io::ValueOrTask<Result<Octets>> read(const Entry& message, std::uint64_t offset, std::uint64_t count) = 0;
   /// Offsets are those of read().
   virtual io::ValueOrTask<Result<std::shared_ptr<const message::Structure>>> structure(const Entry& message) = 0;
-  /// One octet a message: 1 where the key matches.
+  /// One octet a message: 1 where the key matches. A message that is gone or damaged matches nothing.
   virtual io::Task<Result<std::vector<char>>> match(std::span<const Entry> messages, TextKey key) = 0;
 };
 

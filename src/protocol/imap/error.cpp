@@ -33,9 +33,7 @@ constexpr Code kCodes[] = {
     {&kExpungeIssued, "EXPUNGEISSUED"},
     {&kInUse, "INUSE"},
     {&kNotSaved, "NOTSAVED"},
-    {&kUnavailable, "UNAVAILABLE"},
-    {&kCorruption, "CORRUPTION"},
-    {&kServerBug, "SERVERBUG"},
+    {&kBusy, "UNAVAILABLE"},
 };
 
 std::string printable(const Error& error) {
@@ -57,6 +55,7 @@ Reply reply_to(const Error& error) {
     if (error.is(*kind)) return {Status::no, std::string(code), printable(error)};
   }
   if (error.fault() == Fault::user) return {Status::no, {}, printable(error)};
+  if (error.is(kCorruption)) return {Status::no, "CORRUPTION", "What is stored is damaged, it has been logged"};
   if (error.fault() == Fault::dependency)
     return {Status::no, "UNAVAILABLE", "Temporarily not possible, try again later"};
   return {Status::no, "SERVERBUG", "Internal error, it has been logged"};

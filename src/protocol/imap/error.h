@@ -37,6 +37,8 @@ inline constexpr ErrorKind kInUse{"imap.in-use", Fault::user, Lasting::temporary
 inline constexpr ErrorKind kNotSaved{"imap.not-saved", Fault::user, Lasting::permanent};
 // Not the client's fault: NO.
 inline constexpr ErrorKind kUnavailable{"imap.unavailable", Fault::dependency, Lasting::temporary};
+/// As kUnavailable, with a text that was written for the client.
+inline constexpr ErrorKind kBusy{"imap.busy", Fault::dependency, Lasting::temporary};
 inline constexpr ErrorKind kCorruption{"imap.corruption", Fault::dependency, Lasting::permanent};
 inline constexpr ErrorKind kServerBug{"imap.server-bug", Fault::ours, Lasting::permanent};
 
@@ -52,8 +54,9 @@ struct Reply {
 /// OK with a text.
 inline Reply done(std::string text, std::string code = {}) { return {Status::ok, std::move(code), std::move(text)}; }
 
-/// Syntax → BAD; user → NO with its code; dependency → NO [UNAVAILABLE]; ours → NO [SERVERBUG]. Errors of foreign
-/// rooms are judged by their fault; what is ours or a dependency's is worded so that nothing inner is shown.
+/// Syntax → BAD; user → NO with its code; dependency → NO [UNAVAILABLE]; ours → NO [SERVERBUG]; kCorruption →
+/// NO [CORRUPTION]. Errors of foreign rooms are judged by their fault; what is ours or a dependency's has fixed words,
+/// so that nothing inner is shown: its text is for the log (Session::note).
 Reply reply_to(const Error& error);
 
 }  // namespace angarium::protocol::imap

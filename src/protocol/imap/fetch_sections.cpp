@@ -143,7 +143,11 @@ io::Task<Result<void>> Fetcher::tell_sections(const Target& target) {
       unknown_encoding_ = true;
       continue;
     }
-    if (!told.error().is(kExpungeIssued)) session_.note(told.error());
+    if (!told.error().is(kExpungeIssued)) {
+      // NIL would say that the message has no such text: the item is left out.
+      failed(std::move(told).error());
+      continue;
+    }
     // RFC 2180 §4.1.3: NIL for what is no longer there; the tagged NO says why.
     gone_ = true;
     tell_nothing(label_of(section));
@@ -262,7 +266,10 @@ io::Task<Result<void>> Fetcher::tell_binary(const Entry& entry, const SectionIte
   DecodedPart second(mailbox, entry, range, encoding);
   while (!second.at_end() && position < stretch.end()) {
     const auto piece = co_await second.next();
-    if (!piece) co_return fail(kSessionOver, "a message broke off within its literal");
+    if (!piece) {
+      session_.note(piece.error());
+      co_return fail(kSessionOver, "a message broke off within its literal");
+    }
     // The overlap of what is here with what was asked for.
     const auto begin = std::max(position, stretch.begin);
     const auto end = std::min(position + piece->size(), stretch.end());

@@ -40,6 +40,7 @@ io::Task<Result<void>> Fetcher::run(Selected::Resolved resolved) {
     CO_TRY(co_await tell_batch(batch));
     CO_TRY(co_await session_.room());
   }
+  if (failure_) co_return std::unexpected(*std::move(failure_));
   if (unknown_encoding_) co_return fail(kUnknownCte, "The transfer encoding of some parts is not known");
   if (gone_) co_return fail(kExpungeIssued, "Some of the messages are gone");
   co_return Result<void>{};
@@ -48,7 +49,8 @@ io::Task<Result<void>> Fetcher::run(Selected::Resolved resolved) {
 io::Task<Result<void>> Fetcher::mark_seen(std::span<const Target> batch) {
   just_seen_.clear();
   for (const auto& target : batch) {
-    if (!target.ghost && (target.entry.flags & kSeen) == 0) just_seen_.add(target.entry.uid);
+    if (target.ghost || (target.entry.flags & kSeen) != 0) continue;
+    if (co_await readable(target.entry)) just_seen_.add(target.entry.uid);
   }
   if (just_seen_.empty()) co_return Result<void>{};
   StoreRequest request{.uids = just_seen_, .change = FlagChange::add, .durability = StoreRequest::Durability::relaxed};
@@ -57,6 +59,20 @@ io::Task<Result<void>> Fetcher::mark_seen(std::span<const Target> batch) {
   if (!co_await session_.selected->mailbox().store(std::move(request))) just_seen_.clear();
   session_.tell_news(CommandRow::Expunges::withheld, Addressing::sequence, &just_seen_);
   co_return Result<void>{};
+}
+
+io::Task<bool> Fetcher::readable(const Entry& entry) {
+  if (entry.size == 0) co_return true;
+  const auto piece =
+      co_await session_.selected->mailbox().read(entry, 0, std::min<std::uint64_t>(entry.size, kBodyChunk));
+  // What is gone was there to be read when the mailbox was last looked at: nothing is hidden by the flag.
+  co_return piece || piece.error().is(kExpungeIssued);
+}
+
+void Fetcher::failed(Error error) {
+  // The first is logged with the tagged reply.
+  if (failure_) return session_.note(error);
+  failure_ = std::move(error);
 }
 
 io::Task<Result<void>> Fetcher::tell_batch(std::span<const Target> batch) {
@@ -73,7 +89,9 @@ io::Task<Result<void>> Fetcher::tell_batch(std::span<const Target> batch) {
       continue;
     }
     open(batch[i]);
-    if (texts_wanted_ != 0) append_texts(texts.messages[i]);
+    const bool broken = !texts.damaged.empty() && texts.damaged[i] != 0;
+    if (broken) failed(Error(kCorruption, "the texts of a message can't be made from it"));
+    if (texts_wanted_ != 0 && !broken) append_texts(texts.messages[i]);
     if (!program_.sections.empty()) CO_TRY(co_await tell_sections(batch[i]));
     // msg-att has at least one item (RFC 9051 §9).
     if (first_item_) {

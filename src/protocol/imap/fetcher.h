@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 
@@ -15,11 +16,16 @@ class Fetcher {
   Fetcher(Session& session, FetchProgram program, Addressing addressing);
 
   /// Writes the responses for all messages of the set. kExpungeIssued when the content of some was gone; the others
-  /// are told. kUnknownCte when parts could not be decoded; only those items are left out.
+  /// are told. kUnknownCte when parts could not be decoded, the store's error (kCorruption, …) when some could not be
+  /// read; only those items are left out.
   io::Task<Result<void>> run(Selected::Resolved resolved);
 
  private:
   io::Task<Result<void>> mark_seen(std::span<const Target> batch);
+  /// Whether the message can be read as far as the first piece: what can't is not \Seen.
+  io::Task<bool> readable(const Entry& entry);
+  /// Of an item that could not be told: the log has it, and the tagged reply says so.
+  void failed(Error error);
   io::Task<Result<void>> tell_batch(std::span<const Target> batch);
   void open(const Target& target);
   void append_texts(const MessageTexts& texts);
@@ -42,6 +48,7 @@ class Fetcher {
   bool sets_seen_ = false;
   bool gone_ = false;              ///< some content was no longer there
   bool unknown_encoding_ = false;  ///< some part could not be decoded
+  std::optional<Error> failure_;   ///< why some content could not be read, the first time
   NumberSet just_seen_;            ///< of the batch: FLAGS are told unasked
   std::shared_ptr<const message::Structure> structure_;
   std::uint32_t structure_of_ = 0;  ///< UID

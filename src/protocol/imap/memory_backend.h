@@ -59,6 +59,7 @@ class MemoryAccountState {
   std::map<std::string, std::shared_ptr<MemoryMailboxState>, std::less<>> mailboxes;
   std::set<std::string, std::less<>> subscriptions;
   std::map<std::uint64_t, std::shared_ptr<const MemoryEmail>> emails;
+  std::set<std::uint64_t> damaged;  ///< emails that can't be read
   std::uint64_t modseq = 1;
   std::uint64_t octets = 0;
   std::uint64_t quota = UINT64_MAX;  ///< octets

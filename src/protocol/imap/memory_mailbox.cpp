@@ -188,6 +188,7 @@ io::ValueOrTask<Result<TextBatch>> MemoryMailbox::texts(std::span<const Entry> m
 io::ValueOrTask<Result<Octets>> MemoryMailbox::read(const Entry& message, std::uint64_t offset, std::uint64_t count) {
   auto found = email(message);
   if (found == nullptr) return Result<Octets>(fail(kExpungeIssued, "The message is gone"));
+  if (account_->damaged.contains(found->id)) return Result<Octets>(fail(kCorruption, "/secret: a body is damaged"));
   const std::string_view octets = found->octets;
   const auto piece = offset < octets.size() ? octets.substr(offset, count) : std::string_view();
   return Result<Octets>(Octets{piece, std::move(found)});

@@ -91,7 +91,7 @@ TEST_CASE("DESIGN: a store that fails is told as NO, and the session goes on") {
   line.take();
   line.fred->trouble.emplace(kUnavailable, "disk is full");
   line.send("c STORE 1 FLAGS (\\Seen)\r\n");
-  CHECK(line.take() == "c NO [UNAVAILABLE] disk is full\r\n");
+  CHECK(line.take() == "c NO [UNAVAILABLE] Temporarily not possible, try again later\r\n");
   line.fred->trouble.emplace(kBroken, "inner secret");
   line.send("d APPEND INBOX {3+}\r\nabc\r\n");
   CHECK(line.take() == "d NO [SERVERBUG] Internal error, it has been logged\r\n");
@@ -103,4 +103,24 @@ TEST_CASE("DESIGN: a store that fails is told as NO, and the session goes on") {
   line.fred->emails.clear();
   line.send("f FETCH 1 (UID BODY.PEEK[])\r\n");
   CHECK(line.take() == "* 1 FETCH (UID 1 BODY[] NIL)\r\nf NO [EXPUNGEISSUED] Some of the messages are gone\r\n");
+}
+
+TEST_CASE(
+    "RFC 5530 3: a damaged message is NO [CORRUPTION], neither NIL nor gone nor \\Seen, and the others are told") {
+  Line line;
+  line.send("a LOGIN fred secret\r\nb SELECT INBOX\r\n");
+  line.take();
+  line.fred->damaged.insert(line.fred->mailboxes["INBOX"]->entries()[0].email);
+  const std::string refused = " NO [CORRUPTION] What is stored is damaged, it has been logged\r\n";
+  line.send("c FETCH 1,3 (BODY[TEXT]<0.5>)\r\n");
+  const std::string told = line.take();
+  CHECK(told.starts_with("* 1 FETCH (UID 1)\r\n* 3 FETCH (FLAGS ("));
+  CHECK(told.ends_with("BODY[TEXT]<0> {5}\r\nHello)\r\nc" + refused));
+  for (const std::string item : {"BODY[]", "BODY[HEADER.FIELDS (Subject)]", "RFC822", "RFC822.HEADER", "BINARY[1]"}) {
+    CAPTURE(item);
+    line.send("d FETCH 1 (UID " + item + ")\r\n");
+    CHECK(line.take() == "* 1 FETCH (UID 1)\r\nd" + refused);
+  }
+  line.send("e FETCH 1 FLAGS\r\n");
+  CHECK(line.take().find("\\Seen") == std::string::npos);
 }

@@ -32,8 +32,8 @@ struct Piece {
 class MessageSource {
  public:
   virtual ~MessageSource() = default;
-  /// The next piece, of at most some hundred KiB; empty at the end. An error ends the connection, for the client can't
-  /// be told.
+  /// The next piece, of at most some hundred KiB; empty at the end. The first call's error is told to the client;
+  /// a later one ends the connection, for +OK can't be taken back.
   virtual io::ValueOrTask<Result<Piece>> next() = 0;
   /// All its octets, when they are not those of the listing: a surrogate (RFC 6856 §2.1) has a size of its own.
   [[nodiscard]] virtual std::optional<std::uint64_t> octets() const { return std::nullopt; }

@@ -28,6 +28,12 @@ io::Task<Result<>> Session::send_message(std::size_t index, Purpose purpose, std
     refuse(source.error());
     co_return Result<>();
   }
+  // The first piece is in hand before +OK: what follows it can't be taken back (RFC 3206 §4, SYS/PERM).
+  auto piece = co_await (*source)->next();
+  if (!piece) {
+    refuse(piece.error());
+    co_return Result<>();
+  }
   const std::uint64_t announced = (*source)->octets().value_or(maildrop->body().octets(index));
   std::string& status = output.text();
   status += "+OK ";
@@ -41,13 +47,17 @@ io::Task<Result<>> Session::send_message(std::size_t index, Purpose purpose, std
   message::DotWriter dots;
   TopCutter cutter(lines.value_or(0));
   std::uint64_t sent = 0;
-  while (!lines || !cutter.ended()) {
-    const Piece piece = CO_TRY(co_await (*source)->next());
-    if (piece.octets.empty()) break;
-    const std::string_view octets = lines ? cutter.take(piece.octets) : piece.octets;
+  while (!piece->octets.empty()) {
+    const std::string_view octets = lines ? cutter.take(piece->octets) : piece->octets;
     sent += octets.size();
-    stuff(output, dots, octets, piece.owner);
+    stuff(output, dots, octets, piece->owner);
     CO_TRY(co_await room());
+    if (lines && cutter.ended()) break;
+    piece = co_await (*source)->next();
+    if (piece) continue;
+    log::error("pop3", "a message broke off, the connection is cut",
+               {{"kind", piece.error().kind().name}, {"error", piece.error().text()}});
+    co_return std::unexpected(std::move(piece).error());
   }
   output.append(dots.finish());
   // The client has the message; that the size was announced wrongly is for us to mend.

@@ -138,6 +138,16 @@ TEST_CASE("a message that breaks off ends the connection, without the final dot"
   CHECK(bench.house.users["ann"].messages.size() == 2);
 }
 
+TEST_CASE("RFC 3206 section 4: a message that can't be read is -ERR [SYS/PERM], and the session goes on") {
+  Bench bench;
+  bench.house.fail_read_after = 0;
+  bench.log_in();
+  CHECK(bench.exchange("RETR 1\r\nTOP 1 0\r\nNOOP\r\n") ==
+        "-ERR [SYS/PERM] the server failed; the incident has been logged\r\n"
+        "-ERR [SYS/PERM] the server failed; the incident has been logged\r\n+OK\r\n");
+  CHECK(!bench.closed);
+}
+
 TEST_CASE("what was sent in plain behind STLS is dropped") {
   Bench bench;
   bench.start();
