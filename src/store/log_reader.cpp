@@ -124,6 +124,12 @@ Result<> verify_body_record(File& file, std::uint64_t record, const BodyRef& ref
   return {};
 }
 
+Result<bool> written_at(File& file, std::uint64_t offset) {
+  std::string header(GroupHeader::kSize, '\0');
+  header.resize(TRY(file.read(offset, header)));
+  return header.find_first_not_of('\0') != header.npos;
+}
+
 Result<bool> later_group_exists(File& file, std::uint32_t salt, std::uint64_t offset, std::uint64_t sequence) {
   constexpr std::uint64_t kStep = 1u << 20;
   std::uint64_t size = TRY(file.size());

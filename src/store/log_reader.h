@@ -56,6 +56,9 @@ Result<> read_body_record(File& file, std::uint64_t record, const BodyRef& ref, 
 Result<> verify_body_record(File& file, std::uint64_t record, const BodyRef& ref,
                             const std::function<Result<>(std::string_view)>& visitor = {});
 
+/// Whether anything but zeros stands where the header of a group would.
+Result<bool> written_at(File& file, std::uint64_t offset);
+
 /// Whether a valid header of a group later than `sequence` stands anywhere from `offset` on.
 Result<bool> later_group_exists(File& file, std::uint32_t salt, std::uint64_t offset, std::uint64_t sequence);
 

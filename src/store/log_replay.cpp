@@ -117,7 +117,7 @@ Result<> Replay::judge_last() {
     end_ = before_last_;
     if (end_.segment != last_->segment) end_ = {end_.sequence, last_->segment, last_->offset, end_.chain};
     last_.reset();
-    return {};
+    return judge_tail(open_);  // its lengths may have hidden what follows it
   }
   rewritten_ = *last_;
   rewrite_last_ = true;
@@ -174,10 +174,10 @@ Result<> Replay::finish() {
     TRY(file->write(rewritten_.offset, octets));
     TRY(file->sync());
   }
+  const std::vector<Segment> ended = TRY(describe_ended());
   for (const Segment& segment : open_) {
     if (segment.number < end_.segment) {
-      // Its end is the beginning of what follows; only the active segment's position is known, so it is read.
-      Segment sealed = TRY(describe_sealed(segments_, segment, {}));
+      const Segment sealed = *std::ranges::find(ended, segment.number, &Segment::number);
       TRY(segments_.change([&](auto& all) {
         if (sealed.first == 0) {
           all.erase(segment.number);
@@ -189,13 +189,42 @@ Result<> Replay::finish() {
     }
     std::uint64_t at = segment.number == end_.segment ? end_.offset : SegmentHeader::kSize;
     std::shared_ptr<File> file = TRY(segments_.file(segment.number));
-    std::string header(GroupHeader::kSize, '\0');
-    header.resize(TRY(file->read(at, header)));
-    if (header.find_first_not_of('\0') == header.npos) continue;
+    if (!TRY(written_at(*file, at))) continue;
     TRY(file->write(at, std::string(GroupHeader::kSize, '\0')));
     TRY(file->sync());
   }
   return {};
+}
+
+/// The open segments before the active one, as they are to be sealed. Their ends are found by reading, so each must end
+/// where the next begins: what damage has cut off is never taken for the end.
+Result<std::vector<Segment>> Replay::describe_ended() {
+  std::vector<Segment> ended;
+  for (const Segment& segment : open_)
+    if (segment.number < end_.segment) ended.push_back(TRY(describe_sealed(segments_, segment, {})));
+  if (ended.empty()) return ended;
+  std::uint64_t next = end_.sequence + 1;
+  std::uint32_t chain = end_.chain;
+  if (end_.offset > SegmentHeader::kSize) {
+    const Segment active = *segments_.find(end_.segment);
+    std::shared_ptr<File> file = TRY(segments_.file(active.number));
+    GroupReader reader(*file, active.salt, SegmentHeader::kSize);
+    std::optional<GroupReader::Group> first = TRY(reader.next());
+    if (!first) return damage(active, SegmentHeader::kSize, "a group that was synced is broken");
+    next = first->header.sequence;
+    chain = first->header.previous_chain;
+  }
+  for (std::size_t i = ended.size(); i-- > 0;) {
+    const Segment& segment = ended[i];
+    std::shared_ptr<File> file = TRY(segments_.file(segment.number));
+    const bool follows = segment.last + 1 == next && segment.chain == chain;
+    const bool empty = segment.first == 0 && !TRY(written_at(*file, SegmentHeader::kSize));
+    if (!empty && !follows) return damage(segment, segment.size, "a group that was synced is broken");
+    if (empty) continue;
+    next = segment.first;
+    chain = segment.before;
+  }
+  return ended;
 }
 
 Result<Segment> describe_sealed(Segments& segments, Segment segment, const LogPosition& end) {

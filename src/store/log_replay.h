@@ -32,6 +32,7 @@ class Replay {
   Result<bool> walk_group(GroupReader& reader, const Segment& segment);
   Result<> judge_tail(const std::vector<Segment>& open);
   Result<> judge_last();
+  Result<std::vector<Segment>> describe_ended();
   Result<> settle_last();
   Result<> apply(const GroupReader::Group& group, const LogPosition& after);
   Result<> apply_collected();

@@ -9,6 +9,7 @@ namespace angarium::store {
 namespace {
 
 const std::string kTable(kTableName);
+const std::string kFormerTable(kFormerTableName);
 constexpr std::uint64_t kZeroStep = 2u << 20;
 
 }  // namespace
@@ -17,11 +18,16 @@ Result<> Segments::load() {
   Result<std::string> text = volume_.read_whole(kTable);
   if (text) {
     Table table = TRY(Table::decode(*text));
-    std::set<std::string> files;
-    for (const FileEntry& file : TRY(volume_.list())) files.insert(file.name);
-    for (const auto& [number, segment] : table.segments)
-      if (segment.phase != Phase::filling && segment.phase != Phase::retired && !files.contains(segment_name(number)))
-        return fail(kDamaged, fmt::format("segment {} is missing", number));
+    std::map<std::string, std::uint64_t> files;
+    for (const FileEntry& file : TRY(volume_.list())) files[file.name] = file.size;
+    for (const auto& [number, segment] : table.segments) {
+      if (segment.phase == Phase::filling || segment.phase == Phase::retired) continue;
+      auto file = files.find(segment_name(number));
+      if (file == files.end()) return fail(kDamaged, fmt::format("segment {} is missing", number));
+      if (segment.phase == Phase::open && file->second < segment.reserved)
+        return fail(kDamaged,
+                    fmt::format("segment {} was cut short: {} octets of {}", number, file->second, segment.reserved));
+    }
     std::lock_guard lock(mutex_);
     table_ = std::move(table);
     return {};
@@ -48,7 +54,8 @@ Result<> Segments::remove_leftovers() {
   for (const Segment& segment : all()) known.insert(segment_name(segment.number));
   for (const FileEntry& file : TRY(volume_.list())) {
     bool segment = file.name.starts_with("segment.") && !known.contains(file.name);
-    if (segment || file.name.ends_with(".new")) TRY(volume_.remove(file.name));
+    bool unfinished_state = file.name.starts_with(std::string(kNewStateFolder) + "/");
+    if (segment || unfinished_state || file.name.ends_with(".new")) TRY(volume_.remove(file.name));
   }
   return {};
 }
@@ -82,6 +89,7 @@ Result<Segments::Created> Segments::create(SegmentKind kind, Phase phase, const 
   segment.phase = phase;
   segment.salt = header.salt;
   segment.created = segment.since = header.created;
+  segment.reserved = phase == Phase::open ? room.reserved : 0;
   Result<> made = prepare();
   if (made) made = change([&](auto& segments) { segments[segment.number] = segment; });
   if (!made) {
@@ -98,6 +106,7 @@ Result<> Segments::change(const std::function<void(std::map<std::uint32_t, Segme
   std::lock_guard saving(saving_);
   Table next = table();
   how(next.segments);
+  TRY(volume_.replace(kFormerTable, table().encode()));
   TRY(volume_.replace(kTable, next.encode()));
   std::lock_guard lock(mutex_);
   std::erase_if(came_, [&](const auto& entry) { return !next.segments.contains(entry.first); });

@@ -49,7 +49,8 @@ std::vector<std::string_view> words_of(std::string_view line) {
 }
 
 bool decode_segment(const std::vector<std::string_view>& words, Segment& segment) {
-  return words.size() == 13 && number(words[1], segment.number) && value_of(kKinds, words[2], segment.kind) &&
+  return (words.size() == 13 || (words.size() == 14 && number(words[13], segment.reserved))) &&
+         number(words[1], segment.number) && value_of(kKinds, words[2], segment.kind) &&
          value_of(kPhases, words[3], segment.phase) && number(words[4], segment.salt) &&
          number(words[5], segment.first) && number(words[6], segment.last) && number(words[7], segment.before) &&
          number(words[8], segment.chain) && number(words[9], segment.size) && number(words[10], segment.bodies) &&
@@ -63,9 +64,9 @@ constexpr std::string_view kFirstLine = "angarium-store 1";
 std::string Table::encode() const {
   std::string text = fmt::format("{}\ntablet {} {}\n", kFirstLine, tablet, next);
   for (const auto& [number, s] : segments)
-    text += fmt::format("segment {} {} {} {} {} {} {} {} {} {} {} {}\n", number, name_of(kKinds, s.kind),
+    text += fmt::format("segment {} {} {} {} {} {} {} {} {} {} {} {} {}\n", number, name_of(kKinds, s.kind),
                         name_of(kPhases, s.phase), s.salt, s.first, s.last, s.before, s.chain, s.size, s.bodies,
-                        s.created, s.since);
+                        s.created, s.since, s.reserved);
   return text + fmt::format("crc {:08x}\n", crc32c(text));
 }
 

@@ -28,12 +28,13 @@ struct Segment {
   std::uint64_t first =
       0;  ///< log, sealed: sequences of its first and last batch; image: `last` is its position in history
   std::uint64_t last = 0;
-  std::uint32_t before = 0;  ///< log, sealed: the chain before its first group
-  std::uint32_t chain = 0;   ///< log, sealed: after its last group; image: at its sequence
-  std::uint64_t size = 0;    ///< sealed: octets
-  std::uint64_t bodies = 0;  ///< sealed: octets of the body records among them
-  std::int64_t created = 0;  ///< microseconds since 1970
-  std::int64_t since = 0;    ///< when it came into this phase
+  std::uint32_t before = 0;    ///< log, sealed: the chain before its first group
+  std::uint32_t chain = 0;     ///< log, sealed: after its last group; image: at its sequence
+  std::uint64_t size = 0;      ///< sealed: octets
+  std::uint64_t bodies = 0;    ///< sealed: octets of the body records among them
+  std::int64_t created = 0;    ///< microseconds since 1970
+  std::int64_t since = 0;      ///< when it came into this phase
+  std::uint64_t reserved = 0;  ///< open: octets the file has at least; 0: not known
   friend bool operator==(const Segment&, const Segment&) = default;
 };
 

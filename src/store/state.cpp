@@ -1,5 +1,7 @@
 #include "store/state.h"
 
+#include <algorithm>
+
 namespace angarium::store {
 
 std::string merged(const Mergers& mergers, std::string_view key, std::optional<std::string_view> before,
@@ -9,9 +11,21 @@ std::string merged(const Mergers& mergers, std::string_view key, std::optional<s
   return merger->merge(key, before, operands);
 }
 
-Result<> remove_state(Volume& volume) {
+Result<> remove_state(Volume& volume, std::string_view folder) {
   for (const FileEntry& file : TRY(volume.list()))
-    if (file.name.starts_with(std::string(kStateFolder) + "/")) TRY(volume.remove(file.name));
+    if (file.name.starts_with(std::string(folder) + "/")) TRY(volume.remove(file.name));
+  return {};
+}
+
+Result<> put_state_in_place(Volume& volume) {
+  TRY(remove_state(volume));
+  const std::string from = std::string(kNewStateFolder) + "/";
+  std::vector<std::string> names;
+  for (const FileEntry& file : TRY(volume.list()))
+    if (file.name.starts_with(from)) names.push_back(file.name.substr(from.size()));
+  // Last the one by which RocksDB finds the others: without it, it begins with an empty state.
+  std::ranges::partition(names, [](const std::string& name) { return name != "CURRENT"; });
+  for (const std::string& name : names) TRY(volume.rename(from + name, std::string(kStateFolder) + "/" + name));
   return {};
 }
 

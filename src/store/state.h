@@ -50,13 +50,17 @@ struct StateOptions {
   Mergers mergers{};
   std::uint64_t cache_size = 64u << 20;
   Threads threads = Threads::own;
+  std::string_view folder = kStateFolder;
 };
 
-/// Opens the state in the volume's folder kStateFolder or makes an empty one. The volume outlives it.
+/// Opens the state in the volume's folder or makes an empty one. The volume outlives it.
 Result<std::unique_ptr<State>> open_rocksdb_state(Volume& volume, const StateOptions& options);
 Result<std::unique_ptr<State>> open_sorted_state(Volume& volume, const StateOptions& options);
 /// Removes whatever state of either kind there is.
-Result<> remove_state(Volume& volume);
+Result<> remove_state(Volume& volume, std::string_view folder = kStateFolder);
+/// Puts what stands in kNewStateFolder, closed and flushed, where the state was. Broken off, it leaves a state that is
+/// made anew from the log, so the log must have proved readable.
+Result<> put_state_in_place(Volume& volume);
 
 /// `merge` by the merger of the key's first octet; without one the newest operand is the value.
 std::string merged(const Mergers& mergers, std::string_view key, std::optional<std::string_view> before,

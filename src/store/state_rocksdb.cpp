@@ -277,9 +277,9 @@ Result<std::unique_ptr<State>> open_rocksdb_state(Volume& volume, const StateOpt
   std::unique_ptr<rocksdb::Env> env;
   std::string path;
   if (std::optional<std::string> directory = volume.directory()) {
-    path = *directory + "/" + std::string(kStateFolder);
+    path = *directory + "/" + std::string(options.folder);
   } else {
-    path = "/" + std::string(kStateFolder);
+    path = "/" + std::string(options.folder);
     env = make_volume_env(volume);
     database.env = env.get();
   }

@@ -12,8 +12,6 @@ namespace {
 
 using Map = std::map<std::string, std::string, std::less<>>;
 
-const std::string kFileName = std::string(kStateFolder) + "/sorted";
-
 class SortedView final : public ReadView::Body {
  public:
   explicit SortedView(std::shared_ptr<const Map> kept) : map(std::move(kept)) {}
@@ -22,10 +20,11 @@ class SortedView final : public ReadView::Body {
 
 class SortedState final : public State {
  public:
-  SortedState(Volume& volume, const Mergers& mergers) : volume_(volume), mergers_(mergers) {}
+  SortedState(Volume& volume, const StateOptions& options)
+      : volume_(volume), file_name_(std::string(options.folder) + "/sorted"), mergers_(options.mergers) {}
 
   Result<> load() {
-    Result<std::string> file = volume_.read_whole(kFileName, UINT64_MAX);
+    Result<std::string> file = volume_.read_whole(file_name_, UINT64_MAX);
     if (!file && file.error().is(kMissing)) return {};
     if (!file) return std::unexpected(file.error());
     std::string_view rest = *file;
@@ -113,14 +112,14 @@ class SortedState final : public State {
       file.append(value);
     }
     store_u32(file.data(), crc32c(std::string_view(file).substr(4)));
-    return volume_.replace(kFileName, file);
+    return volume_.replace(file_name_, file);
   }
 
   Result<> copy_to(Volume& target) override {
-    Result<std::string> file = volume_.read_whole(kFileName, UINT64_MAX);
+    Result<std::string> file = volume_.read_whole(file_name_, UINT64_MAX);
     if (!file && file.error().is(kMissing)) return {};
     if (!file) return std::unexpected(file.error());
-    return target.replace(kFileName, *file);
+    return target.replace(file_name_, *file);
   }
 
  private:
@@ -164,6 +163,7 @@ class SortedState final : public State {
   }
 
   Volume& volume_;
+  std::string file_name_;
   Mergers mergers_;
   std::shared_ptr<std::shared_mutex> mutex_ = std::make_shared<std::shared_mutex>();
   std::shared_ptr<Map> map_ = std::make_shared<Map>();
@@ -173,7 +173,7 @@ class SortedState final : public State {
 }  // namespace
 
 Result<std::unique_ptr<State>> open_sorted_state(Volume& volume, const StateOptions& options) {
-  auto state = std::make_unique<SortedState>(volume, options.mergers);
+  auto state = std::make_unique<SortedState>(volume, options);
   TRY(state->load());
   return state;
 }

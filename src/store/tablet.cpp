@@ -36,8 +36,8 @@ class Waiting final : public Completion {
 
 }  // namespace
 
-Result<std::unique_ptr<State>> open_state(Volume& volume, const TabletOptions& options) {
-  StateOptions how{options.mergers, options.cache_size, options.threads};
+Result<std::unique_ptr<State>> open_state(Volume& volume, const TabletOptions& options, std::string_view folder) {
+  StateOptions how{options.mergers, options.cache_size, options.threads, folder};
   return options.state == StateKind::rocksdb ? open_rocksdb_state(volume, how) : open_sorted_state(volume, how);
 }
 
@@ -45,12 +45,6 @@ Result<std::unique_ptr<Tablet>> Tablet::open(std::unique_ptr<Volume> volume, Tab
   auto engine = std::make_unique<Engine>(std::move(volume), std::move(options));
   TRY(engine->start());
   return engine;
-}
-
-Result<> rebuild(std::unique_ptr<Volume> volume, const TabletOptions& options) {
-  TRY(remove_state(*volume));
-  std::unique_ptr<Tablet> tablet = TRY(Tablet::open(std::move(volume), options));
-  return tablet->flush();
 }
 
 Result<CommitInfo> Tablet::commit_and_wait(Batch batch) {

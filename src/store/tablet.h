@@ -164,8 +164,11 @@ struct TabletOptions {
   std::uint64_t flush_log = 1u << 30;                  ///< so many octets of log,
   Duration flush_interval = std::chrono::minutes(10);  ///< or so long, whichever comes first
 
-  std::uint64_t reserve = 1u << 30;        ///< below so many free octets, or
-  double reserve_share = 0.02;             ///< this share of the volume (the smaller of both), mail is refused
+  static constexpr std::uint64_t kReserve = 1u << 30;
+  /// Below so many free octets mail is refused. Unless another number was asked for, this share of a small volume will
+  /// do.
+  std::uint64_t reserve = kReserve;
+  double reserve_share = 0.02;
   std::uint64_t cache_size = 64u << 20;    ///< memory for the state's blocks
   Duration grace = std::chrono::hours(1);  ///< nothing younger is swept; swept octets stay readable so long
 };

@@ -49,7 +49,7 @@ Result<> Engine::snapshot(const std::string& directory) {
         s.kind == SegmentKind::log && s.number > end.segment && (s.phase == Phase::open || s.first > end.sequence);
     return later || s.phase == Phase::filling || s.phase == Phase::retired;
   });
-  for (const auto& [number, segment] : table.segments) {
+  for (auto& [number, segment] : table.segments) {
     std::string name = segment_name(number);
     if (segment.phase == Phase::sealed) {
       TRY(volume_->copy_to(name, segment.size, Volume::Sharing::link, *target));
@@ -58,6 +58,7 @@ Result<> Engine::snapshot(const std::string& directory) {
     std::shared_ptr<File> file = TRY(segments_.file(number));
     std::uint64_t length = number == end.segment ? end.offset : TRY(file->size());
     TRY(volume_->copy_to(name, length, Volume::Sharing::copy, *target));
+    segment.reserved = 0;  // what is copied ends where the log does
   }
   return target->replace(std::string(kTableName), table.encode());
 }

@@ -178,6 +178,7 @@ Result<> Engine::put_group(const GroupHeader& header) {
     if (!written && written.error().is(kStoreFull)) {
       // A later group may go to another segment: what looks like the beginning of this one must not stay.
       Result<> wiped = active_.file->write(end_.offset, std::string(GroupHeader::kSize, '\0'));
+      if (wiped) wiped = active_.file->sync();
       if (wiped) return written;
       written = wiped;
     }

@@ -202,6 +202,7 @@ class Engine final : public Tablet {
 };
 
 /// Opens the state of the kind asked for.
-Result<std::unique_ptr<State>> open_state(Volume& volume, const TabletOptions& options);
+Result<std::unique_ptr<State>> open_state(Volume& volume, const TabletOptions& options,
+                                          std::string_view folder = kStateFolder);
 
 }  // namespace angarium::store

@@ -110,11 +110,14 @@ Result<> Engine::seal_rolled() {
     sealed.bodies = rolled.bodies;
     sealed.since = options_.clock->wall().microseconds;
     std::shared_ptr<File> file = TRY(segments_.file(sealed.number));
+    TRY(segments_.change([&](auto& all) { all[sealed.number] = sealed; }));
+    {
+      std::lock_guard lock(keeper_mutex_);
+      rolled_.erase(rolled_.begin());
+    }
+    // Not before: an open segment that is shorter than what was reserved for it is damage.
     TRY(file->truncate(sealed.size));
     TRY(file->sync());
-    TRY(segments_.change([&](auto& all) { all[sealed.number] = sealed; }));
-    std::lock_guard lock(keeper_mutex_);
-    rolled_.erase(rolled_.begin());
   }
 }
 
@@ -169,7 +172,8 @@ void Engine::look_at_space() {
   if (!space) return;
   free_octets.set(static_cast<std::int64_t>(space->free));
   auto share = static_cast<std::uint64_t>(static_cast<double>(space->total) * options_.reserve_share);
-  bool enough = space->free >= std::min(options_.reserve, share);
+  const bool by_default = options_.reserve == TabletOptions::kReserve;
+  bool enough = space->free >= (by_default ? std::min(options_.reserve, share) : options_.reserve);
   accepting_mail.set(enough ? 1 : 0);
   if (accepting_.exchange(enough, std::memory_order_relaxed) != enough)
     log::warning("store", enough ? "accepting mail again" : "refusing mail: the volume is nearly full",
