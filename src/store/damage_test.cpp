@@ -25,7 +25,8 @@ class Fixture {
   }
   Result<> try_open() {
     tablet.reset();
-    tablet = TRY(Tablet::open(TRY(open_faulty_volume(disk)), options));
+    std::unique_ptr<Volume> volume = TRY(open_faulty_volume(disk));
+    tablet = TRY(Tablet::open(std::move(volume), options));
     return {};
   }
   void open() {
@@ -35,7 +36,7 @@ class Fixture {
     tablet.reset();
     return store::rebuild(TRY(open_faulty_volume(disk)), options);
   }
-  /// `count` batches with a body and a value of 10 KB each, one group a batch.
+  /// `count` batches with a value of 10 KB each, one group a batch.
   void fill(int count) {
     for (int i = 0; i < count; ++i) {
       Batch batch;
