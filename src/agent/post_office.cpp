@@ -1,16 +1,13 @@
 #include "agent/post_office.h"
 
-#include <sys/socket.h>
 #include <sys/stat.h>
 
 #include <algorithm>
-#include <array>
 #include <condition_variable>
-#include <fstream>
-#include <iterator>
 #include <set>
 #include <thread>
 
+#include "agent/doors.h"
 #include "agent/imap_login.h"
 #include "agent/settings.h"
 #include "agent/sweeper.h"
@@ -20,7 +17,6 @@
 #include "protocol/pop3/server.h"
 #include "protocol/smtp/server.h"
 #include "wire/connection/connection.h"
-#include "wire/tls/certificate.h"
 #include "wire/tls/connection.h"
 #include "wire/tls/context.h"
 
@@ -31,43 +27,7 @@ namespace smtp = protocol::smtp;
 namespace pop3 = protocol::pop3;
 namespace imap = protocol::imap;
 
-enum class Tls { none, starttls, implicit };
-
-/// What a protocol name of the configuration stands for.
-struct Service {
-  std::string_view name;
-  enum class Kind { smtp, submission, lmtp, pop3, imap, metrics } kind;
-  Tls tls;
-  std::string_view alpn;      // RFC 7301; empty: none is registered
-  std::string_view too_many;  // said to who is turned away at the door
-};
-constexpr std::string_view kSmtpTooMany = "421 4.3.2 ";  // RFC 5321 §4.2.3: the host's name follows
-constexpr std::string_view kPop3TooMany = "-ERR [SYS/TEMP] Too many connections, try again later\r\n";
-constexpr std::string_view kImapTooMany = "* BYE [UNAVAILABLE] Too many connections, try again later\r\n";
-constexpr std::array<Service, 9> kServices = {{
-    {"smtp", Service::Kind::smtp, Tls::starttls, "", kSmtpTooMany},
-    {"submission", Service::Kind::submission, Tls::starttls, "", kSmtpTooMany},
-    {"submissions", Service::Kind::submission, Tls::implicit, "", ""},
-    {"lmtp", Service::Kind::lmtp, Tls::starttls, "", kSmtpTooMany},
-    {"pop3", Service::Kind::pop3, Tls::starttls, "pop3", kPop3TooMany},
-    {"pop3s", Service::Kind::pop3, Tls::implicit, "pop3", ""},
-    {"imap", Service::Kind::imap, Tls::starttls, "imap", kImapTooMany},
-    {"imaps", Service::Kind::imap, Tls::implicit, "imap", ""},
-    {"metrics", Service::Kind::metrics, Tls::none, "", ""},
-}};
-
-const Service& service_of(const std::string& name) {
-  return *std::ranges::find_if(kServices, [&](const Service& service) { return service.name == name; });
-}
-
 constexpr Duration kTidyInterval = std::chrono::minutes(1);
-
-/// What is said to who is one too many.
-std::string too_many(const Service& service, const std::string& hostname) {
-  std::string text(service.too_many);
-  if (service.too_many == kSmtpTooMany) text += hostname + " Too many connections, try again later\r\n";
-  return text;
-}
 
 /// How one session is asked to end.
 using StopHook = std::function<void()>;
@@ -109,12 +69,11 @@ smtp::TlsUse offered(const std::shared_ptr<wire::tls::ServerContext>& tls) {
 }  // namespace
 
 struct PostOffice::Body {
-  Body(const configuration::Configuration& c, std::unique_ptr<Services> opened, std::unique_ptr<io::Loops> made,
-       std::shared_ptr<wire::tls::ServerContext> tls_context)
+  Body(const configuration::Configuration& c, std::unique_ptr<Services> opened, Doors doors)
       : configuration(c),
-        loops(std::move(made)),
+        loops(std::move(doors.loops)),
         services(std::move(opened)),
-        tls(std::move(tls_context)),
+        tls(std::move(doors.tls)),
         gate({.connections_max = static_cast<std::uint64_t>(c.limits.connections_max),
               .per_address_max = per_address(c)}),
         budget(budget_octets(c.limits.memory_percent)),
@@ -127,8 +86,10 @@ struct PostOffice::Body {
         lmtp{*services, budget, rate, smtp_policy(c, smtp::Role::lmtp, offered(tls))},
         pop3_settings(pop3_options(c)),
         imap_settings(imap_options(c)),
-        desks(loops->size()) {
-    for (const Service& service : kServices) {
+        desks(loops->size()),
+        bound(std::move(doors.listeners)),
+        lines(std::move(doors.lines)) {
+    for (const Service& service : all_services()) {
       wire::tls::ServerOptions options{.context = tls, .protocols = {}, .listener = std::string(service.name)};
       if (!service.alpn.empty()) options.protocols.emplace_back(service.alpn);
       tls_options.push_back(std::make_shared<const wire::tls::ServerOptions>(std::move(options)));
@@ -152,14 +113,13 @@ struct PostOffice::Body {
   io::Task<> speak_pop3(Desk& desk, wire::Connection& connection);
   io::Task<> speak_imap(Desk& desk, wire::Connection& connection);
   io::Task<> keep_tidy(Desk& desk);
-  Result<> bind(const configuration::Listener& listener, const std::vector<int>& passed);
   Result<> bind_control();
 
   configuration::Configuration configuration;
   std::unique_ptr<io::Loops> loops;  // outlives the services, whose threads answer it
   std::unique_ptr<Services> services;
   std::shared_ptr<wire::tls::ServerContext> tls;
-  std::vector<std::shared_ptr<const wire::tls::ServerOptions>> tls_options;  // as kServices
+  std::vector<std::shared_ptr<const wire::tls::ServerOptions>> tls_options;  // as all_services()
   Gate gate;
   Budget budget;
   Rate rate;
@@ -172,12 +132,7 @@ struct PostOffice::Body {
   pop3::ServerOptions pop3_settings;
   imap::ServerOptions imap_settings;
   std::vector<Desk> desks;
-  struct Bound {
-    std::size_t loop;
-    std::shared_ptr<io::Listener> listener;
-    const Service* service;  // null: the control socket
-  };
-  std::vector<Bound> bound;
+  std::vector<Doors::Bound> bound;
   std::vector<std::string> lines;
 };
 
@@ -198,7 +153,7 @@ io::Task<> PostOffice::Body::accept(std::size_t loop, std::shared_ptr<io::Listen
 io::Task<> PostOffice::Body::serve(std::size_t loop, std::unique_ptr<io::Stream> stream, const Service& service,
                                    Gate::Pass pass) {
   const Gate::Pass held = std::move(pass);
-  const auto& options = tls_options[static_cast<std::size_t>(&service - kServices.data())];
+  const auto& options = tls_options[static_cast<std::size_t>(&service - all_services().data())];
   std::unique_ptr<wire::Connection> connection;
   if (tls == nullptr || service.tls == Tls::none) {
     connection = wire::plain_connection(std::move(stream), std::string(service.name));
@@ -265,50 +220,6 @@ io::Task<> PostOffice::Body::keep_tidy(Desk& desk) {
   }
 }
 
-namespace {
-
-/// The passed socket that is bound to this endpoint, or -1.
-int find_passed(const std::vector<int>& passed, const io::Endpoint& wanted) {
-  for (const int descriptor : passed) {
-    auto listener = io::adopt_listener(dup(descriptor));
-    if (listener && (*listener)->local() == wanted) return descriptor;
-  }
-  return -1;
-}
-
-}  // namespace
-
-Result<> PostOffice::Body::bind(const configuration::Listener& wanted, const std::vector<int>& passed) {
-  const Service& service = service_of(wanted.protocol);
-  if (service.tls == Tls::implicit && tls == nullptr)
-    return fail(configuration::kInvalid, wanted.protocol + " needs tls.certificate and tls.key");
-  io::Endpoint endpoint;
-  if (wanted.address.starts_with("unix:")) {
-    endpoint = io::Endpoint::unix_path(configuration.resolve(std::string_view(wanted.address).substr(5)));
-  } else {
-    endpoint = TRY(io::Endpoint::parse(wanted.address));
-  }
-  io::ListenOptions options;
-  options.when_exhausted = [text = too_many(service, configuration.server.hostname)](io::Stream& stream) {
-    (void)stream.try_write(text);
-  };
-  if (const int descriptor = find_passed(passed, endpoint); descriptor >= 0) {
-    bound.push_back({0, TRY(io::adopt_listener(descriptor, options)), &service});
-  } else if (!endpoint.is_ip()) {
-    bound.push_back({0, TRY(io::listen(endpoint, options)), &service});
-  } else {
-    // A listener a loop on the same port: the kernel spreads connections, and each stays where it was accepted. The
-    // first binds alone, so that a port somebody else has is an error.
-    {
-      auto probe = TRY(io::listen(endpoint, options));
-    }
-    options.reuse_port = true;
-    for (std::size_t i = 0; i < loops->size(); ++i) bound.push_back({i, TRY(io::listen(endpoint, options)), &service});
-  }
-  lines.push_back(wanted.protocol + " " + endpoint.text());
-  return {};
-}
-
 Result<> PostOffice::Body::bind_control() {
   const std::string run = configuration.resolve("run");
   mkdir(run.c_str(), 0755);  // usually there; binding says what is wrong otherwise
@@ -320,29 +231,6 @@ Result<> PostOffice::Body::bind_control() {
 
 PostOffice::PostOffice(std::unique_ptr<Body> body) : body_(std::move(body)) {}
 PostOffice::~PostOffice() = default;
-
-namespace {
-
-Result<std::string> read_file(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file) return fail(configuration::kUnreadable, "cannot read " + path);
-  return std::string((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
-}
-
-/// The certificates of the configuration, the host's own first.
-Result<std::vector<wire::tls::Identity>> read_identities(const configuration::Configuration& configuration) {
-  std::vector<configuration::Certificate> files = {{configuration.tls.certificate, configuration.tls.key}};
-  files.insert(files.end(), configuration.certificates.begin(), configuration.certificates.end());
-  std::vector<wire::tls::Identity> identities;
-  for (const configuration::Certificate& pair : files) {
-    std::string chain = TRY(read_file(configuration.resolve(pair.certificate)));
-    std::string key = TRY(read_file(configuration.resolve(pair.key)));
-    identities.push_back({std::move(chain), std::move(key)});
-  }
-  return identities;
-}
-
-}  // namespace
 
 namespace {
 
@@ -370,29 +258,19 @@ std::vector<std::string> keys_for_restart(const configuration::Configuration& us
 
 }  // namespace
 
-Result<std::unique_ptr<PostOffice>> PostOffice::open(const configuration::Configuration& configuration) {
-  std::shared_ptr<wire::tls::ServerContext> tls;
-  if (!configuration.tls.certificate.empty()) {
-    auto identities = TRY(read_identities(configuration));
-    tls = TRY(wire::tls::ServerContext::make(std::move(identities)));
-  }
+Result<std::unique_ptr<PostOffice>> PostOffice::open(const configuration::Configuration& configuration, Doors doors) {
   auto services = TRY(Services::open(configuration));
-  auto loops = TRY(io::Loops::make(static_cast<std::size_t>(configuration.server.loops)));
-  return std::unique_ptr<PostOffice>(
-      new PostOffice(std::make_unique<Body>(configuration, std::move(services), std::move(loops), std::move(tls))));
-}
-
-Result<> PostOffice::listen(const std::vector<int>& passed_sockets) {
-  for (const configuration::Listener& listener : body_->configuration.listeners)
-    TRY(body_->bind(listener, passed_sockets));
-  return body_->bind_control();
+  std::unique_ptr<PostOffice> office(
+      new PostOffice(std::make_unique<Body>(configuration, std::move(services), std::move(doors))));
+  TRY(office->body_->bind_control());
+  return office;
 }
 
 std::vector<std::string> PostOffice::listening() const { return body_->lines; }
 
 void PostOffice::start() {
   Body& body = *body_;
-  for (Body::Bound& bound : body.bound) {
+  for (Doors::Bound& bound : body.bound) {
     body.desks[bound.loop].listeners.push_back(bound.listener);
     io::Loop& loop = body.loops->at(bound.loop);
     loop.post([&body, &bound] {

@@ -8,6 +8,7 @@
 
 #include "agent/administrator.h"
 #include "agent/budget.h"
+#include "agent/doors.h"
 #include "agent/gate.h"
 #include "agent/maildrop.h"
 #include "agent/rate.h"
@@ -24,15 +25,13 @@ inline constexpr Duration kDrainPatience = std::chrono::seconds(15);
 
 class PostOffice {
  public:
-  /// Opens the store; nothing listens yet.
-  static Result<std::unique_ptr<PostOffice>> open(const configuration::Configuration& configuration);
+  /// Opens the store behind these doors and binds the control socket; nothing is accepted yet. Starts threads: call as
+  /// the user that is to own the store's files.
+  static Result<std::unique_ptr<PostOffice>> open(const configuration::Configuration& configuration, Doors doors);
   PostOffice(const PostOffice&) = delete;
   PostOffice& operator=(const PostOffice&) = delete;
   ~PostOffice();
 
-  /// Binds all listeners of the configuration, or adopts passed sockets that are bound to their addresses, and the
-  /// control socket. Before privileges are given up.
-  Result<> listen(const std::vector<int>& passed_sockets);
   /// A line for each listener: "smtp 127.0.0.1:10025".
   [[nodiscard]] std::vector<std::string> listening() const;
 

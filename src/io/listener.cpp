@@ -140,7 +140,9 @@ Result<Descriptor> bind_to(const Endpoint& at, const ListenOptions& options) {
   }
   if (::bind(descriptor.get(), &address.any, address.size) != 0)
     return std::unexpected(system_error(errno, "bind " + at.text()));
-  if (!at.is_ip()) ::chmod(at.path().c_str(), options.unix_mode);  // before listen: nobody can connect yet
+  // Before listen: nobody can connect yet. Not through a link that took the path's place: the directory may be
+  // another's.
+  if (!at.is_ip()) ::fchmodat(AT_FDCWD, at.path().c_str(), options.unix_mode, AT_SYMLINK_NOFOLLOW);
   return descriptor;
 }
 

@@ -11,6 +11,7 @@
 #include "io/loop.h"
 #include "program/commands.h"
 #include "program/system.h"
+#include "program/user.h"
 
 namespace angarium::program {
 namespace {
@@ -26,7 +27,8 @@ void show_progress(const control::Progress& progress) {
 /// With the server down: opens the store, does the work on a loop of its own, closes.
 Result<control::Reply> do_it_here(const Context& context, const control::Request& request) {
   const auto configuration = TRY(configuration::load(context.directory));
-  if (geteuid() != 0 && !owns(context.directory))
+  TRY(become_server_user(configuration));
+  if (geteuid() != 0 && !owns(context.directory) && !owns(configuration.resolve(configuration.server.data)))
     return fail(configuration::kUnreadable, "the server is not running, and only root and the owner of " +
                                                 context.directory + " may open its store");
   auto loop = TRY(io::make_loop());
@@ -139,6 +141,7 @@ int config_explain(const Context& context, const std::string& key) {
 int rebuild(const Context& context) {
   const auto configuration = configuration::load(context.directory);
   if (!configuration) return report(configuration.error());
+  if (auto became = become_server_user(*configuration); !became) return report(became.error());
   auto volume = store::open_local_volume(configuration->resolve(configuration->server.data));
   if (!volume) return report(volume.error());
   const mailbox::Records records;

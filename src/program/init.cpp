@@ -8,6 +8,7 @@
 #include "message/domain.h"
 #include "program/commands.h"
 #include "program/system.h"
+#include "program/user.h"
 #include "wire/tls/certificate.h"
 
 namespace angarium::program {
@@ -49,7 +50,7 @@ Result<> make_files(const Context& context, const InitOptions& options) {
     TRY(write_new_file(file, configuration::initial_file({hostname, options.address, options.port_offset}), 0644));
   const configuration::Configuration configuration = TRY(configuration::load(context.directory));
   if (!configuration.tls.certificate.empty()) TRY(make_certificate(configuration));
-  return {};
+  return hand_over(configuration);
 }
 
 }  // namespace

@@ -4,11 +4,13 @@
 
 #include <cstdio>
 
+#include "agent/doors.h"
 #include "agent/post_office.h"
 #include "base/log.h"
 #include "program/commands.h"
 #include "program/signals.h"
 #include "program/system.h"
+#include "program/user.h"
 
 namespace angarium::program {
 namespace {
@@ -37,12 +39,13 @@ int serve(const Context& context) {
   raise_descriptor_limit();
   return_large_blocks();
 
-  auto office = agent::PostOffice::open(*configuration);
+  // What takes root first; then the user's rights alone, with which the store is opened and every thread begins.
+  auto doors = agent::Doors::open(*configuration, passed_sockets());
+  if (!doors) return report(doors.error());
+  if (auto became = become_server_user(*configuration); !became) return report(became.error());
+  if (auto readable = check_readable(*configuration); !readable) return report(readable.error());
+  auto office = agent::PostOffice::open(*configuration, *std::move(doors));
   if (!office) return report(office.error());
-  if (auto bound = (*office)->listen(passed_sockets()); !bound) return report(bound.error());
-  if (!configuration->server.user.empty() && geteuid() == 0) {
-    if (auto became = become(configuration->server.user); !became) return report(became.error());
-  }
   (*office)->start();
   for (const std::string& line : (*office)->listening()) fmt::print("{}\n", line);
   fmt::print("ready\n");

@@ -73,7 +73,8 @@ Result<> become(const std::string& user) {
   if (initgroups(user.c_str(), gid) != 0 || setresgid(gid, gid, gid) != 0 || setresuid(uid, uid, uid) != 0)
     return std::unexpected(failed("cannot become " + user, errno));
   if (uid != 0 && setuid(0) == 0) return fail(kSystem, "root could be regained after becoming " + user);
-  prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+  if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
+    return std::unexpected(failed("cannot set no_new_privs as " + user, errno));
   return {};
 }
 

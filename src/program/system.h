@@ -19,7 +19,8 @@ bool owns(const std::string& path);
 /// Writes a new file with this mode, whole and synced; fails when it is there.
 Result<> write_new_file(const std::string& path, std::string_view content, unsigned mode);
 
-/// Becomes the user for good: groups, gid, uid. Call as root, before threads start.
+/// Becomes the user for good: groups, gid, uid, and no_new_privs, which each thread has of its own. Call as root,
+/// before threads start.
 Result<> become(const std::string& user);
 /// As many descriptors as the hard limit gives.
 void raise_descriptor_limit();

@@ -82,11 +82,11 @@ class Server:
     def add_account(self, name, password):
         self.command("account", "add", f"{name}@{self.domain}", "--password-stdin", stdin=password + "\n")
 
-    def spawn(self):
-        """Starts the process and does not wait for it."""
+    def spawn(self, before=(), pass_fds=()):
+        """Starts the process and does not wait for it; `before` is a command that starts it, which gets the descriptors."""
         with open(self.log_path, "ab") as log:
-            self.process = subprocess.Popen([self.binary, "serve", "--dir", self.directory], stdin=subprocess.DEVNULL,
-                                            stdout=subprocess.PIPE, stderr=log)
+            self.process = subprocess.Popen([*before, self.binary, "serve", "--dir", self.directory], stdin=subprocess.DEVNULL,
+                                            stdout=subprocess.PIPE, stderr=log, pass_fds=pass_fds)
 
     def wait_ready(self, seconds=START_SECONDS):
         """Waits for the line `ready`; returns the lines before it."""

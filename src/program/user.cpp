@@ -1,0 +1,180 @@
+#include "program/user.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <pwd.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/text.h"
+#include "program/system.h"
+
+namespace angarium::program {
+namespace {
+
+struct Owner {
+  std::string name;
+  uid_t uid;
+  gid_t gid;
+};
+
+Error failed(const std::string& what, int number) {
+  return {kSystem, "server.user: " + what + ": " + strerrordesc_np(number)};
+}
+
+bool wanted(const configuration::Configuration& configuration) {
+  return !configuration.server.user.empty() && geteuid() == 0;
+}
+
+Result<Owner> find_owner(const std::string& user) {
+  const passwd* entry = getpwnam(user.c_str());
+  if (entry == nullptr)
+    return fail(kSystem, "server.user: there is no user '" + escape_controls(user) + "' on this host");
+  return Owner{user, entry->pw_uid, entry->pw_gid};
+}
+
+class Descriptor {
+ public:
+  explicit Descriptor(int descriptor) : descriptor_(descriptor) {}
+  Descriptor(const Descriptor&) = delete;
+  Descriptor& operator=(const Descriptor&) = delete;
+  ~Descriptor() {
+    if (descriptor_ >= 0) close(descriptor_);
+  }
+  [[nodiscard]] int get() const { return descriptor_; }
+
+ private:
+  int descriptor_;
+};
+
+/// Who may have put entries into the directory that is looked at.
+enum class Maker { root, user };
+
+/// Everything goes by descriptors that no symbolic link is followed for: the directory may be the user's already, who
+/// is not trusted with root's rights.
+class HandOver {
+ public:
+  explicit HandOver(const Owner& owner) : owner_(owner) {}
+
+  /// The entry `name` of the open directory; one that has gone meanwhile is no error.
+  Result<> give(int directory, const std::string& name, const std::string& path, Maker maker, unsigned depth) {
+    const Descriptor entry(openat(directory, name.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC));
+    struct stat status{};
+    if (entry.get() < 0 || fstat(entry.get(), &status) != 0) {
+      if (errno == ENOENT) return {};
+      return std::unexpected(failed("cannot look at " + path, errno));
+    }
+    if (S_ISLNK(status.st_mode))
+      return fail(kSystem, "server.user: " + path + " is a symbolic link; put what it stands for there, or name that");
+    if (!S_ISREG(status.st_mode) && !S_ISDIR(status.st_mode) && !S_ISSOCK(status.st_mode))
+      return fail(kSystem, "server.user: " + path + " is neither a file nor a directory");
+    if (status.st_uid != 0 && status.st_uid != owner_.uid)
+      return fail(kSystem, "server.user: " + path + " belongs to user " + std::to_string(status.st_uid) +
+                               ", neither to root nor to " + owner_.name + "; give it to one of them");
+    if (S_ISDIR(status.st_mode))
+      TRY(give_entries(directory, name, path, status.st_uid == 0 ? maker : Maker::user, depth));
+    if (status.st_uid == owner_.uid) return {};
+    if (S_ISREG(status.st_mode) && status.st_nlink > 1 && maker == Maker::user)
+      return fail(kSystem, "server.user: " + path + " is root's and has further names; it is not given away");
+    if (fchownat(entry.get(), "", owner_.uid, owner_.gid, AT_EMPTY_PATH) != 0)
+      return std::unexpected(failed("cannot give " + path + " to " + owner_.name, errno));
+    return {};
+  }
+
+ private:
+  /// The entries first: as long as the directory is root's, the user cannot change it under us.
+  Result<> give_entries(int parent, const std::string& name, const std::string& path, Maker maker, unsigned depth) {
+    if (depth == kStoreDepthMax) return fail(kSystem, "server.user: " + path + " lies too deep for a store");
+    const int descriptor = openat(parent, name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (descriptor < 0 && errno == ENOENT) return {};
+    DIR* const listing = descriptor < 0 ? nullptr : fdopendir(descriptor);
+    if (listing == nullptr) return std::unexpected(failed("cannot list " + path, errno));
+    std::vector<std::string> names;
+    while (const dirent* entry = readdir(listing)) {
+      const std::string_view found = entry->d_name;
+      if (found != "." && found != "..") names.emplace_back(found);
+    }
+    Result<> result;
+    for (const std::string& entry : names) {
+      result = give(dirfd(listing), entry, path + "/" + entry, maker, depth + 1);
+      if (!result) break;
+    }
+    closedir(listing);
+    return result;
+  }
+
+  const Owner& owner_;
+};
+
+std::string without_end_slashes(std::string path) {
+  while (path.size() > 1 && path.ends_with('/')) path.pop_back();
+  return path;
+}
+
+/// The keys that lie in the server's own directory: others are their keeper's.
+std::vector<std::string> own_keys(const configuration::Configuration& configuration) {
+  std::vector<std::string> keys;
+  const auto add = [&](const std::string& key) {
+    const bool inside = !key.starts_with('/') || key.starts_with(configuration.directory + "/");
+    const bool leaves = ("/" + key + "/").find("/../") != std::string::npos;
+    if (!key.empty() && inside && !leaves) keys.push_back(configuration.resolve(key));
+  };
+  add(configuration.tls.key);
+  for (const configuration::Certificate& pair : configuration.certificates) add(pair.key);
+  return keys;
+}
+
+/// Of a file that the directory's owner alone could have put there; a link stays as it is, to be judged by reading.
+Result<> give_key(HandOver& hand_over, const std::string& path) {
+  struct stat status{};
+  if (lstat(path.c_str(), &status) != 0 || !S_ISREG(status.st_mode)) return {};
+  return hand_over.give(AT_FDCWD, path, path, Maker::user, 0);
+}
+
+Result<> make_own(HandOver& hand_over, const std::string& path, unsigned mode) {
+  TRY(make_directory(path, mode));
+  return hand_over.give(AT_FDCWD, path, path, Maker::root, 0);
+}
+
+}  // namespace
+
+Result<> check_readable(const configuration::Configuration& configuration) {
+  if (configuration.server.user.empty()) return {};
+  std::vector<std::string> files = {"angarium.toml", configuration.tls.certificate, configuration.tls.key};
+  for (const configuration::Certificate& pair : configuration.certificates) {
+    files.push_back(pair.certificate);
+    files.push_back(pair.key);
+  }
+  for (const std::string& file : files) {
+    const std::string path = configuration.resolve(file);
+    if (!file.empty() && access(path.c_str(), R_OK) != 0)
+      return std::unexpected(failed(configuration.server.user + " cannot read " + path, errno));
+  }
+  return {};
+}
+
+Result<> hand_over(const configuration::Configuration& configuration) {
+  if (!wanted(configuration)) return {};
+  const Owner owner = TRY(find_owner(configuration.server.user));
+  if (owner.uid == 0) return {};
+  HandOver hand_over(owner);
+  TRY(make_own(hand_over, without_end_slashes(configuration.resolve(configuration.server.data)), 0700));
+  TRY(make_own(hand_over, without_end_slashes(configuration.resolve("run")), 0755));
+  for (const std::string& key : own_keys(configuration)) TRY(give_key(hand_over, key));
+  return {};
+}
+
+Result<> become_server_user(const configuration::Configuration& configuration) {
+  if (!wanted(configuration)) return {};
+  TRY(hand_over(configuration));
+  return become(configuration.server.user);
+}
+
+}  // namespace angarium::program

@@ -1,0 +1,24 @@
+// The user that the server's files belong to and that it runs as: server.user.
+#pragma once
+
+#include "base/result.h"
+#include "configuration/configuration.h"
+
+namespace angarium::program {
+
+/// Deeper than this no directory of the store goes; it holds `state` and the segments.
+inline constexpr unsigned kStoreDepthMax = 8;
+
+/// As root and with server.user set: makes the data directory and run/ if they are missing, gives them, all that the
+/// data directory holds, and the keys in the server's own directory to the user. Only what is root's changes hands:
+/// what belongs to a third user, and symbolic links and files with further names where the user could have made them,
+/// are errors. Else it does nothing.
+Result<> hand_over(const configuration::Configuration& configuration);
+
+/// The same, then becomes the user for good (as become()). Call before threads start and before the store is opened.
+Result<> become_server_user(const configuration::Configuration& configuration);
+
+/// With server.user set: an error that names the first file which a reload would read and this process now cannot.
+Result<> check_readable(const configuration::Configuration& configuration);
+
+}  // namespace angarium::program

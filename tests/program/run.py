@@ -1,0 +1,285 @@
+#!/usr/bin/env python3
+"""run.py BINARY [WORD...]: the program and the system it runs on: the user it becomes, sockets that are passed to it.
+
+WORDs choose the cases whose names contain one of them. Cases that take root are skipped, with a message, for others.
+Exit 0: none failed; 1: some did.
+"""
+import os
+import pwd
+import shutil
+import signal
+import smtplib
+import socket
+import ssl
+import sys
+import tempfile
+import time
+import traceback
+
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+from harness.server import Failure, Server, free_offset  # noqa: E402
+from harness.wire import Imap, Line  # noqa: E402
+
+USER = "nobody"
+PASSWORD = "korrekt.Pferd~9"
+SETTINGS = [("auth", "argon2_memory_kib", "8192"), ("auth", "argon2_passes", "1"), ("store", "reserve", '"16 MiB"')]
+LAUNCHER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "launch.py")
+LETTER = (b"From: a@example.test\r\nTo: alice@example.test\r\nSubject: one of many\r\n\r\n" + (b"x" * 76 + b"\r\n") * 13000)  # about 1 MiB
+ROLLS = 9  # letters that fill more than two segments of 4 MiB
+CASES = []
+
+
+def case(name, root=False):
+    def add(function):
+        CASES.append((name, root, function))
+        return function
+    return add
+
+
+def expect(holds, what):
+    if not holds:
+        raise Failure(what)
+
+
+def owned_by_others(directory, uid):
+    """Every path in the directory, and itself, that is not the user's."""
+    paths = [directory]
+    for base, directories, files in os.walk(directory):
+        paths += [os.path.join(base, name) for name in directories + files]
+    return [path for path in paths if os.lstat(path).st_uid != uid]
+
+
+def expect_owner(server, uid, when):
+    for name in ("store", "run", "tls/key.pem"):
+        others = owned_by_others(os.path.join(server.directory, name), uid)
+        expect(not others, f"{when}: not of user {uid}: {others[:5]}")
+
+
+def expect_dropped(process, user):
+    """Every thread has the user's ids alone, no capabilities and no way to more."""
+    entry = pwd.getpwnam(user)
+    for thread in os.listdir(f"/proc/{process.pid}/task"):
+        with open(f"/proc/{process.pid}/task/{thread}/status", encoding="ascii") as f:
+            status = dict(line.rstrip("\n").split(":\t", 1) for line in f if ":\t" in line)
+        expect(status["Uid"].split() == [str(entry.pw_uid)] * 4, f"thread {thread}: Uid {status['Uid']}")
+        expect(status["Gid"].split() == [str(entry.pw_gid)] * 4, f"thread {thread}: Gid {status['Gid']}")
+        expect("0" not in status["Groups"].split(), f"thread {thread}: still in root's group: {status['Groups']}")
+        expect(status["NoNewPrivs"].strip() == "1", f"thread {thread}: NoNewPrivs is not set")
+        expect(int(status["CapEff"], 16) == 0 and int(status["CapPrm"], 16) == 0, f"thread {thread}: has capabilities")
+
+
+def deliver(server, count):
+    with smtplib.LMTP("127.0.0.1", server.port("lmtp"), timeout=60) as session:
+        for _ in range(count):
+            session.sendmail("", [f"alice@{server.domain}"], LETTER)
+
+
+def expect_letters(server, count):
+    session = Imap(server.port("imap"), f"alice@{server.domain}", PASSWORD)
+    try:
+        session.send(b"s SELECT INBOX\r\n")
+        lines = []
+        while not lines or not lines[-1].startswith(b"s "):
+            lines.append(session.line())
+        expect(b"* %d EXISTS" % count in lines, f"wanted {count} messages: {lines}")
+    finally:
+        session.close()
+
+
+def shown_certificate(server):
+    return ssl.get_server_certificate(("127.0.0.1", server.port("imaps")))
+
+
+def wait_for_log(server, text, after):
+    """Until the log has this text beyond octet `after`; the server writes it for each SIGHUP."""
+    end = time.monotonic() + 30
+    while time.monotonic() < end:
+        with open(server.log_path, "rb") as f:
+            f.seek(after)
+            if text in f.read():
+                return
+        time.sleep(0.05)
+    raise Failure(f"the log has no {text!r}: {server.log_tail()}")
+
+
+def made(binary, directory, user=None):
+    server = Server(binary, os.path.join(directory, "server"), free_offset(28500))
+    server.init(SETTINGS + ([("server", "user", f'"{user}"')] if user else []))
+    server.add_account("alice", PASSWORD)
+    return server
+
+
+@case("what root made is the user's, from the first start on", root=True)
+def user_drop(binary, directory):
+    uid = pwd.getpwnam(USER).pw_uid
+    server = made(binary, directory)
+    expect(os.stat(os.path.join(server.directory, "store")).st_uid == 0, "init by root made a store that isn't root's")
+    path = os.path.join(server.directory, "angarium.toml")
+    with open(path, encoding="utf-8") as f:
+        text = f.read()
+    with open(path, "w", encoding="utf-8") as f:
+        f.write(text.replace("[server]\n", f'[server]\nuser = "{USER}"\n', 1))
+    try:
+        server.start()
+        expect_dropped(server.process, USER)
+        expect_owner(server, uid, "after the first start")
+        deliver(server, ROLLS)
+        expect_letters(server, ROLLS)
+        expect_owner(server, uid, "after segments rolled")
+
+        other = os.path.join(directory, "other")
+        made_elsewhere = Server(binary, other, server.offset)
+        made_elsewhere.command("init", "--domain", "example.test", "--host", "localhost")
+        before, logged = shown_certificate(server), os.path.getsize(server.log_path)
+        for name in ("cert.pem", "key.pem"):
+            with open(os.path.join(other, "tls", name), "rb") as f, open(os.path.join(server.directory, "tls", name), "wb") as into:
+                into.write(f.read())
+        server.process.send_signal(signal.SIGHUP)
+        wait_for_log(server, b"certificates reloaded", logged)
+        expect(shown_certificate(server) != before, "the certificate is the old one after SIGHUP")
+
+        expect(server.end() == 0, "serve did not end well")
+        server.start()
+        expect_letters(server, ROLLS)
+        expect(server.end() == 0, "serve did not end well after its second start")
+
+        server.add_account("bob", PASSWORD)
+        expect_owner(server, uid, "after account add by root with the server down")
+        server.command("verify")
+        server.command("rebuild")
+        expect_owner(server, uid, "after verify and rebuild by root")
+        server.command("init", "--domain", "second.test")
+        expect_owner(server, uid, "after a second init by root")
+        server.start()
+        deliver(server, 1)
+        expect_letters(server, ROLLS + 1)
+        Imap(server.port("imap"), f"bob@{server.domain}", PASSWORD).close()
+        server.command("account", "list")
+    finally:
+        server.end()
+
+
+def expect_refusal(server, *words):
+    done = server.command("serve", check=False)
+    expect(done.returncode == 1, f"serve ended with {done.returncode}, wanted 1: {done.stderr}")
+    expect(done.stderr.count("\n") == 1 and all(word in done.stderr for word in words), f"wanted a line with {words}: {done.stderr!r}")
+
+
+@case("an unknown user is an error and changes nothing", root=True)
+def unknown_user(binary, directory):
+    server = made(binary, directory)
+    path = os.path.join(server.directory, "angarium.toml")
+    with open(path, encoding="utf-8") as f:
+        text = f.read()
+    with open(path, "w", encoding="utf-8") as f:
+        f.write(text.replace("[server]\n", '[server]\nuser = "no-such-user"\n', 1))
+    expect_refusal(server, "server.user", "no-such-user")
+    expect(not owned_by_others(os.path.join(server.directory, "store"), 0), "files changed hands")
+
+
+@case("no link leads root to give away what lies elsewhere", root=True)
+def links(binary, directory):
+    server = made(binary, directory, USER)
+    treasure = os.path.join(directory, "treasure")
+    with open(treasure, "w", encoding="utf-8") as f:
+        f.write("root's\n")
+    planted = os.path.join(server.directory, "store", "planted")
+    for plant in (os.symlink, os.link):
+        plant(treasure, planted)
+        expect_refusal(server, "server.user", planted)
+        os.unlink(planted)
+        expect(os.stat(treasure).st_uid == 0, f"{plant.__name__}: the file elsewhere was given away")
+    store, moved = os.path.join(server.directory, "store"), os.path.join(directory, "moved")
+    os.rename(store, moved)
+    os.symlink(moved, store)
+    expect_refusal(server, store, "symbolic link")
+
+
+@case("a key that the user cannot read is an error at the start, not at the reload", root=True)
+def foreign_key(binary, directory):
+    server = made(binary, directory, USER)
+    key, elsewhere = os.path.join(server.directory, "tls", "key.pem"), os.path.join(directory, "elsewhere.pem")
+    os.rename(key, elsewhere)
+    os.chown(elsewhere, 0, 0)
+    os.symlink(elsewhere, key)
+    expect_refusal(server, USER, "cannot read", key)
+    expect(os.stat(elsewhere).st_uid == 0, "a key elsewhere was given away")
+
+
+def passed_sockets(server):
+    """Listens for the server; without SO_REUSEPORT, so that it cannot bind the same ports itself."""
+    sockets = []
+    for protocol in ("smtp", "imap"):
+        s = socket.socket()
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        s.bind(("127.0.0.1", server.port(protocol)))
+        s.listen(64)
+        sockets.append(s)
+    return sockets
+
+
+def socket_activation(binary, directory, user):
+    server = made(binary, directory, user)
+    sockets = passed_sockets(server)
+    numbers = [s.fileno() for s in sockets]
+    try:
+        for _ in range(2):  # the sockets outlive the server
+            early = [Line(server.port("smtp")), Line(server.port("imap"))]
+            server.spawn(before=[sys.executable, LAUNCHER, ",".join(map(str, numbers))], pass_fds=numbers)
+            lines = server.wait_ready()
+            for protocol in ("smtp", "imap", "lmtp"):
+                expect(f"{protocol} 127.0.0.1:{server.port(protocol)}" in lines, f"{protocol} is not among {lines}")
+            expect(early[0].line().startswith(b"220 "), "no greeting for who connected to SMTP before the start")
+            expect(early[1].line().startswith(b"* OK"), "no greeting for who connected to IMAP before the start")
+            for line in early:
+                line.close()
+            if user:
+                expect_dropped(server.process, user)
+            deliver(server, 1)
+            expect(server.end() == 0, "serve did not end well")
+    finally:
+        server.end()
+        for s in sockets:
+            s.close()
+
+
+@case("socket activation")
+def activation(binary, directory):
+    socket_activation(binary, directory, None)
+
+
+@case("socket activation, then another user", root=True)
+def activation_and_user(binary, directory):
+    socket_activation(binary, directory, USER)
+
+
+def run_case(binary, name, root, function):
+    if root and os.geteuid() != 0:
+        print(f"skip   {name}: takes root", flush=True)
+        return True
+    directory = tempfile.mkdtemp(prefix="angarium-program-")
+    os.chmod(directory, 0o755)  # the user has to get through
+    try:
+        function(binary, directory)
+    except Exception as error:
+        print(f"FAILED {name}\n{error if isinstance(error, Failure) else traceback.format_exc()}", flush=True)
+        return False
+    finally:
+        shutil.rmtree(directory, ignore_errors=True)
+    print(f"ok     {name}", flush=True)
+    return True
+
+
+def main():
+    if len(sys.argv) < 2:
+        print(__doc__, file=sys.stderr)
+        return 2
+    words = sys.argv[2:]
+    chosen = [c for c in CASES if not words or any(word in c[0] for word in words)]
+    failed = [c for c in chosen if not run_case(os.path.abspath(sys.argv[1]), *c)]
+    print(f"{len(chosen) - len(failed)} passed or skipped, {len(failed)} failed")
+    return 1 if failed or not chosen else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
