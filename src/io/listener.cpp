@@ -142,7 +142,8 @@ Result<Descriptor> bind_to(const Endpoint& at, const ListenOptions& options) {
     return std::unexpected(system_error(errno, "bind " + at.text()));
   // Before listen: nobody can connect yet. Not through a link that took the path's place: the directory may be
   // another's.
-  if (!at.is_ip()) ::fchmodat(AT_FDCWD, at.path().c_str(), options.unix_mode, AT_SYMLINK_NOFOLLOW);
+  if (!at.is_ip() && ::fchmodat(AT_FDCWD, at.path().c_str(), options.unix_mode, AT_SYMLINK_NOFOLLOW) != 0)
+    return std::unexpected(system_error(errno, "give its mode to " + at.text()));
   return descriptor;
 }
 
