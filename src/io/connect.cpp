@@ -49,7 +49,7 @@ Task<Result<std::unique_ptr<Stream>>> connect(Endpoint to, ConnectOptions option
     if (loop.now() >= deadline) co_return fail(kTimedOut, "connect " + to.text());
     co_await loop.sleep_for(kAgain);
   }
-  co_return std::make_unique<SocketStream>(std::move(descriptor), to);
+  co_return std::make_unique<SocketStream>(std::move(descriptor), to, SocketStream::State::connected);
 }
 
 }  // namespace angarium::io

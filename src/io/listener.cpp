@@ -22,7 +22,9 @@ class SocketListener final : public Listener, Watch {
       : descriptor_(std::move(descriptor)),
         reserve_(open_reserve()),
         options_(std::move(options)),
-        local_(local_name(descriptor_.get())) {}
+        local_(local_name(descriptor_.get())) {
+    if (local_.is_ip()) send_without_delay(descriptor_.get());
+  }
 
   ~SocketListener() override {
     SocketListener::close();
@@ -37,7 +39,7 @@ class SocketListener final : public Listener, Watch {
     while (!closed_) {
       SocketAddress peer;
       Descriptor accepted(::accept4(descriptor_.get(), &peer.any, &peer.size, SOCK_NONBLOCK | SOCK_CLOEXEC));
-      if (accepted) co_return std::make_unique<SocketStream>(std::move(accepted), peer.endpoint());
+      if (accepted) co_return take(std::move(accepted), peer);
       switch (errno) {
         case EAGAIN: co_await acceptable_->wait(); break;
         case EMFILE:
@@ -66,6 +68,13 @@ class SocketListener final : public Listener, Watch {
   [[nodiscard]] int descriptor() const override { return descriptor_.get(); }
 
  private:
+  /// The kernel is asked for the near end's name only where a listener takes connections to any address.
+  std::unique_ptr<SocketStream> take(Descriptor accepted, const SocketAddress& peer) const {
+    const bool any_address = local_.is_ip() && local_.address().is_unspecified();
+    Endpoint local = any_address ? local_name(accepted.get()) : local_;
+    return std::make_unique<SocketStream>(std::move(accepted), peer.endpoint(), std::move(local));
+  }
+
   static Descriptor open_reserve() { return Descriptor(::open("/dev/null", O_RDONLY | O_CLOEXEC)); }
 
   void ready([[maybe_unused]] Readiness readiness) override { acceptable_->set(); }
@@ -92,8 +101,8 @@ class SocketListener final : public Listener, Watch {
     SocketAddress peer;
     Descriptor accepted(::accept4(descriptor_.get(), &peer.any, &peer.size, SOCK_NONBLOCK | SOCK_CLOEXEC));
     if (accepted) {
-      SocketStream refused(std::move(accepted), peer.endpoint());
-      if (options_.when_exhausted) options_.when_exhausted(refused);
+      auto refused = take(std::move(accepted), peer);
+      if (options_.when_exhausted) options_.when_exhausted(*refused);
     }
     reserve_ = open_reserve();
     co_await loop_->yield();

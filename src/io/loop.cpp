@@ -42,7 +42,12 @@ WakeOnce::WakeOnce() : outer_(std::exchange(current_wake_once, this)) {}
 
 WakeOnce::~WakeOnce() {
   current_wake_once = outer_;
-  for (Loop* loop : loops_) loop->wake();
+  for (std::size_t i = 0; i < count_; ++i) loops_[i]->wake();
+}
+
+void WakeOnce::add(Loop& loop) {
+  if (count_ == kLoops) return loop.wake();
+  loops_[count_++] = &loop;
 }
 
 /// A spawned task: the frame that awaits it, in the loop's list until it ends.
@@ -140,7 +145,7 @@ void Loop::post(Posted& posted) {
   if (newest || current_loop == this)
     return;  // whoever posted the first wakes the loop; a running loop looks by itself
   if (current_wake_once)
-    current_wake_once->loops_.push_back(this);
+    current_wake_once->add(*this);
   else
     wake();
 }

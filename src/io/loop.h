@@ -1,13 +1,13 @@
 // The event loop: one thread, many coroutines. Everything that waits, waits on a loop.
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <coroutine>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <vector>
 
 #include "base/random.h"
 #include "base/result.h"
@@ -68,8 +68,12 @@ class WakeOnce {
 
  private:
   friend Loop;
+  void add(Loop& loop);
+
+  static constexpr std::size_t kLoops = 16;  ///< so many wait for the end; any further is woken at once
   WakeOnce* outer_;
-  std::vector<Loop*> loops_;
+  std::array<Loop*, kLoops> loops_{};
+  std::size_t count_ = 0;
 };
 
 /// A loop belongs to the thread that runs it. Only post(), stop(), drain() and wake() may be called from other threads;

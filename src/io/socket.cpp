@@ -55,15 +55,21 @@ Endpoint local_name(int descriptor) {
   return name.endpoint();
 }
 
+void send_without_delay(int descriptor) {
+  int on = 1;
+  ::setsockopt(descriptor, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+}
+
 SocketStream::SocketStream(Descriptor descriptor, Endpoint peer, State state)
     : descriptor_(std::move(descriptor)),
       writable_(state == State::connected),
       peer_(std::move(peer)),
       local_(local_name(descriptor_.get())) {
-  if (!local_.is_ip()) return;
-  int on = 1;
-  ::setsockopt(descriptor_.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  if (local_.is_ip()) send_without_delay(descriptor_.get());
 }
+
+SocketStream::SocketStream(Descriptor accepted, Endpoint peer, Endpoint local)
+    : descriptor_(std::move(accepted)), writable_(true), peer_(std::move(peer)), local_(std::move(local)) {}
 
 SocketStream::~SocketStream() { SocketStream::close(); }
 

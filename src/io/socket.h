@@ -52,11 +52,16 @@ struct SocketAddress {
 /// The name of the socket's own end.
 Endpoint local_name(int descriptor);
 
+/// What is written goes out at once (TCP_NODELAY). Accepted sockets have it from their listener (Linux, tcp(7)).
+void send_without_delay(int descriptor);
+
 /// A connected, non-blocking socket.
 class SocketStream final : public Stream, Watch {
  public:
   enum class State { connected, connecting };
-  SocketStream(Descriptor descriptor, Endpoint peer, State state = State::connected);
+  SocketStream(Descriptor descriptor, Endpoint peer, State state);
+  /// Accepted: it has its listener's options.
+  SocketStream(Descriptor accepted, Endpoint peer, Endpoint local);
   ~SocketStream() override;
 
   Result<std::size_t> try_read(std::span<char> room) override;

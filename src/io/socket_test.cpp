@@ -1,4 +1,5 @@
 #include <fcntl.h>
+#include <netinet/tcp.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -8,6 +9,7 @@
 
 #include "io/connect.h"
 #include "io/listener.h"
+#include "io/socket.h"
 #include "support/run.h"
 #include "support/test.h"
 
@@ -119,6 +121,39 @@ TEST_CASE("connections are handed to other loops, and many go on at once") {
   accepting->stop();
   acceptor.join();
   accepting->destroy_tasks();
+}
+
+int no_delay(const Stream& stream) {
+  int value = -1;
+  socklen_t size = sizeof value;
+  ::getsockopt(dynamic_cast<const SocketStream&>(stream).descriptor(), IPPROTO_TCP, TCP_NODELAY, &value, &size);
+  return value;
+}
+
+TEST_CASE("what is written to either end of a connection goes out without delay, also by an adopted listener") {
+  auto loop = make_loop().value();
+  auto listener = listen(loopback()).value();
+  auto pair = test::sync_wait(*loop, open_pair(*listener)).value();
+  CHECK(no_delay(*pair.client) == 1);
+  CHECK(no_delay(*pair.server) == 1);
+  auto descriptor = ::socket(AF_INET, SOCK_STREAM, 0);
+  REQUIRE(::listen(descriptor, 1) == 0);
+  auto adopted = adopt_listener(descriptor, {}).value();
+  auto other =
+      test::sync_wait(*loop, connect(Endpoint(*IpAddress::parse("127.0.0.1"), adopted->local().port()))).value();
+  auto accepted = test::sync_wait(*loop, adopted->accept()).value();
+  CHECK(no_delay(*accepted) == 1);
+}
+
+TEST_CASE("a connection to a listener on all addresses knows the one it came to") {
+  auto loop = make_loop().value();
+  auto listener = listen(Endpoint(IpAddress(), 0)).value();
+  for (const char* address : {"127.0.0.1", "127.0.0.7"}) {
+    auto client =
+        test::sync_wait(*loop, connect(Endpoint(*IpAddress::parse(address), listener->local().port()))).value();
+    auto server = test::sync_wait(*loop, listener->accept()).value();
+    CHECK(server->local() == client->peer());
+  }
 }
 
 TEST_CASE("the ends of a socket know each other") {

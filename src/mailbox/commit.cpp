@@ -1,5 +1,6 @@
 #include "mailbox/commit.h"
 
+#include "io/loop.h"
 #include "mailbox/account.h"
 
 namespace angarium::mailbox {
@@ -12,6 +13,7 @@ void Commit::enqueue(store::Tablet& tablet, store::Batch batch, std::vector<std:
 }
 
 void Commit::completed(Result<store::CommitInfo> result) noexcept {
+  const io::WakeOnce once;  // a loop that is told while locks are held only comes to wait for them
   for (const auto& part : parts_) part->account->completed(*part, result);
   // The one who waits is told after the change is visible.
   for (const auto& part : parts_)
