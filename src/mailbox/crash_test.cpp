@@ -3,13 +3,12 @@
 // half done, no UID with two messages, no MODSEQ or UIDNEXT that goes back, the same UIDVALIDITY.
 #include <algorithm>
 #include <array>
-#include <cstdlib>
 #include <map>
 #include <set>
 
 #include "base/random.h"
 #include "mailbox/test_world.h"
-#include "store/volume_faulty.h"
+#include "store/schedule.h"
 #include "support/test.h"
 
 using namespace angarium;
@@ -112,44 +111,20 @@ void do_in(Model& model, const Operation& operation) {
   }
 }
 
-class Schedule {
+class MailSchedule final : public store::testing::Schedule {
  public:
-  Schedule(std::uint64_t seed, store::StateKind state)
-      : seed_(seed), random_(seed), disk_(std::make_shared<store::FaultyDisk>(seed)) {
-    options_.state = state;
-    options_.threads = store::Threads::none;
+  MailSchedule(std::uint64_t seed, store::StateKind state) : Schedule(seed, state) {
     options_.clock = &loop_.clock();
-    options_.random = &store_random_;
     options_.mergers[kKeyOctet] = &records_;
     options_.body_refs = &records_;
     options_.segment_size = 4096 + random_.below(60'000);
     options_.body_segment_size = 20'000;
     options_.flush_batches = 1 + random_.below(60);
-    options_.reserve = 0;
-    options_.cache_size = 1u << 20;
   }
-
-  /// Empty, or what went wrong.
-  std::string run() {
-    begin();
-    for (std::uint64_t lives = 2 + random_.below(4); lives > 0 && wrong_.empty(); --lives) {
-      if (open()) check_all();
-      if (wrong_.empty()) live();
-      end_life();
-    }
-    if (wrong_.empty() && open()) check_all();
-    close();
-    return wrong_.empty() ? "" : "seed " + std::to_string(seed_) + ": " + wrong_;
-  }
-  [[nodiscard]] std::uint64_t acknowledged() const { return acknowledged_; }
 
  private:
   using Kind = Operation::Kind;
   static constexpr std::array kWords = {"$Work", "later", "a", "b"};
-
-  void blame(std::string what) {
-    if (wrong_.empty()) wrong_ = std::move(what);
-  }
 
   /// Runs a task while this thread also commits. Nothing when the task can't end.
   template <class T>
@@ -164,7 +139,7 @@ class Schedule {
   }
   template <class Done>
   void drive(Done done) {
-    loop_.spawn([](Schedule& self, Done ended) -> io::Task<> {
+    loop_.spawn([](MailSchedule& self, Done ended) -> io::Task<> {
       while (!ended()) {
         self.tablet_->commit_waiting();
         co_await io::Loop::current().yield();
@@ -174,7 +149,7 @@ class Schedule {
   }
 
   /// An account on a disk that is well.
-  void begin() {
+  void begin() override {
     if (!open()) return;
     auto created = finish(mail_store_->create_account(kAlice, {}));
     if (!created || !*created) return blame("no account");
@@ -185,42 +160,11 @@ class Schedule {
     close();
   }
 
-  void arm() {
-    store::FaultyDisk::Faults faults;
-    switch (random_.below(6)) {
-      case 0: faults.fail_sync_at = 1 + random_.below(30); break;
-      case 1: faults.short_write_at = 1 + random_.below(60); break;
-      case 2: break;
-      default: faults.crash_at = 1 + random_.below(random_.below(2) == 0 ? 20 : 150);
-    }
-    disk_->arm(faults);
-  }
-
-  bool open() {
-    for (int attempt = 0; attempt < 4; ++attempt) {
-      auto volume = store::open_faulty_volume(disk_);
-      if (!volume) {
-        blame("open: " + volume.error().text());
-        return false;
-      }
-      // Now and then the power goes again while it opens.
-      if (!model_.empty() && attempt < 3 && random_.below(4) == 0) arm();
-      auto opened = store::Tablet::open(*std::move(volume), options_);
-      if (opened) {
-        tablet_ = *std::move(opened);
-        mail_store_ = MailboxStore::make(*tablet_, pool_, {.clock = &loop_.clock()});
-        if (!model_.empty()) take_account();
-        if (mail_ || model_.empty()) return wrong_.empty();
-        close();
-      } else if (opened.error().is(store::kDamaged) || opened.error().is(store::kFormat)) {
-        blame("opening after a crash: " + opened.error().text());
-        return false;
-      }
-      disk_->set_capacity(UINT64_MAX);
-      disk_->crash();
-    }
-    blame("it does not open");
-    return false;
+  [[nodiscard]] bool begun() const override { return !model_.empty(); }
+  bool begin_life() override {
+    mail_store_ = MailboxStore::make(*tablet_, pool_, {.clock = &loop_.clock()});
+    if (begun()) take_account();
+    return mail_ || !begun();
   }
   void take_account() {
     auto mail = finish(mail_store_->account(kAlice));
@@ -229,18 +173,9 @@ class Schedule {
     else if (!disk_->crashed())
       blame("the account does not load");
   }
-  void close() {
+  void leave_life() override {
     mail_.reset();
     mail_store_.reset();
-    tablet_.reset();
-  }
-  void end_life() {
-    const std::uint64_t end = random_.below(3);
-    if (end == 0 && !disk_->crashed()) disk_->crash();  // a kill; else it closes in order
-    close();
-    if (!disk_->crashed() && end == 1) disk_->crash();
-    disk_->arm({});
-    disk_->set_capacity(UINT64_MAX);
   }
 
   /// Whether the disk has failed, so that an answer that is missing is nobody's fault.
@@ -315,7 +250,7 @@ class Schedule {
   }
 
   /// After an opening: the octets, too, and everything that is kept twice.
-  void check_all() {
+  void check() override {
     settle();
     for (const auto& [name, box] : model_) {
       for (const Message& message : box.messages) {
@@ -332,8 +267,7 @@ class Schedule {
     if (!report->damage.empty()) blame("verify: " + report->damage.front());
   }
 
-  void live() {
-    arm();
+  void live() override {
     for (std::uint64_t steps = 4 + random_.below(20); steps > 0 && wrong_.empty() && !failed(); --steps) {
       loop_.advance(std::chrono::milliseconds(random_.below(2000)));
       switch (random_.below(12)) {
@@ -466,7 +400,7 @@ class Schedule {
         return blame("an operation failed: " + outcome.error().text());
       do_in(model, plans[i]);
       if (outcome) {
-        ++acknowledged_;
+        ++counts_.acknowledged;
         candidates_ = {model};
       } else {
         candidates_.push_back(model);
@@ -479,15 +413,9 @@ class Schedule {
     if (wrong_.empty() && !failed()) settle();
   }
 
-  std::uint64_t seed_;
-  SeededRandom random_;
-  SeededRandom store_random_{seed_ ^ 0x5eed};
   io::SimulatedLoop loop_;
   io::Pool pool_{{.name = "test"}};
   Records records_;
-  std::shared_ptr<store::FaultyDisk> disk_;
-  store::TabletOptions options_;
-  std::unique_ptr<store::Tablet> tablet_;
   std::unique_ptr<MailboxStore> mail_store_;
   AccountMailPtr mail_;
 
@@ -496,40 +424,18 @@ class Schedule {
   std::set<std::uint32_t> validities_;
   Modseq modseq_ = 0;
   std::uint64_t texts_ = 0;
-  std::uint64_t acknowledged_ = 0;
-  std::string wrong_;
 };
 
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-constexpr std::uint64_t kShare = 10;
-#else
-constexpr std::uint64_t kShare = 1;
-#endif
-#endif
-
-/// More by ANGARIUM_SCHEDULES, one alone by ANGARIUM_SEED.
-void run_schedules(std::uint64_t by_default, store::StateKind state) {
-  const char* const asked = std::getenv("ANGARIUM_SCHEDULES");
-  const char* const only = std::getenv("ANGARIUM_SEED");
-  const std::uint64_t count = only ? 1 : asked ? std::strtoull(asked, nullptr, 10) : by_default / kShare;
-  const std::uint64_t first = only ? std::strtoull(only, nullptr, 10) : 1;
-  std::uint64_t acknowledged = 0;
-  for (std::uint64_t seed = first; seed < first + count; ++seed) {
-    Schedule schedule(seed, state);
-    if (const std::string wrong = schedule.run(); !wrong.empty()) FAIL(wrong);
-    acknowledged += schedule.acknowledged();
-  }
-  MESSAGE(count, " schedules, ", acknowledged, " operations acknowledged, none lost");
-  CHECK(acknowledged > 0);
-}
+constexpr std::uint64_t kSanitizerShare = 10;
 
 }  // namespace
 
-TEST_CASE("crashes, torn writes, failed syncs and full disks lose no mail that was acknowledged: sorted state") {
-  run_schedules(150, store::StateKind::sorted);
+TEST_CASE("crashes, torn writes, failed syncs, full disks and lost tables lose no mail: sorted state") {
+  store::testing::run_schedules<MailSchedule>(store::testing::schedules(150, kSanitizerShare),
+                                              store::StateKind::sorted);
 }
 
-TEST_CASE("crashes, torn writes, failed syncs and full disks lose no mail that was acknowledged: RocksDB") {
-  run_schedules(20, store::StateKind::rocksdb);
+TEST_CASE("crashes, torn writes, failed syncs, full disks and lost tables lose no mail: RocksDB") {
+  store::testing::run_schedules<MailSchedule>(store::testing::schedules(20, kSanitizerShare),
+                                              store::StateKind::rocksdb);
 }

@@ -1,4 +1,6 @@
 // Commands on more messages than one batch takes (limits.h: kBatchMessagesMax).
+#include <latch>
+
 #include "mailbox/limits.h"
 #include "mailbox/test_world.h"
 #include "support/test.h"
@@ -29,6 +31,16 @@ struct Large : Ready {
     CHECK(verify_mail(*tablet)->damage.empty());
     again();
   }
+};
+
+/// Holds the store's committer from its batch on.
+struct Gate : store::Completion {
+  void completed(Result<store::CommitInfo> result) noexcept override {
+    good = result.has_value();
+    opened.wait();
+  }
+  bool good = false;
+  std::latch opened{1};
 };
 
 }  // namespace
@@ -70,6 +82,41 @@ TEST_CASE("RFC 9051 6.4.7: COPY of more messages than a batch takes copies each 
   world.check_same_after_restart();
   CHECK(world.view("Archive")->size() == kCount);
   CHECK(world.mail->quota().messages == 3 * kCount);
+}
+
+TEST_CASE("RFC 9051 6.4.7: a COPY that is refused in a later batch leaves the target as it was") {
+  Large world;
+  constexpr std::uint32_t kCount = kBatchMessagesMax + 10'000;
+  world.fill("INBOX", kCount);
+  std::optional<Result<CopyResult>> copied;
+  // When the first batch has been judged, and before the second is, the quota becomes smaller.
+  Gate gate;
+  store::Batch batch;
+  batch.put("zz", "");
+  world.tablet->enqueue(std::move(batch), gate);
+  world.loop.spawn([](Large& self) -> io::Task<> {
+    (void)co_await self.mail->set_quota({.octets = 0, .messages = kCount + kBatchMessagesMax});
+  }(world));
+  world.loop.spawn([](Large& self, std::optional<Result<CopyResult>>& outcome) -> io::Task<> {
+    outcome.emplace(co_await self.mail->copy(self.id("INBOX"), UidSet::all(), self.id("Trash")));
+  }(world, copied));
+  world.loop.spawn([](Gate& open) -> io::Task<> {
+    open.opened.count_down();
+    co_return;
+  }(gate));
+  world.loop.settle();
+  CHECK(gate.good);
+  REQUIRE(copied);
+  REQUIRE_FALSE(copied->has_value());
+  CHECK(copied->error().is(kOverQuota));
+  CHECK(world.view("Trash")->empty());
+  CHECK(world.view("INBOX")->size() == kCount);
+  CHECK(world.mail->quota().messages == kCount);
+  // Its UIDs are spent (RFC 9051 §2.3.1.1).
+  CHECK(world.must(world.mail->copy(world.id("INBOX"), {{1, 1}}, world.id("Trash"))).target ==
+        UidSet{{kBatchMessagesMax + 1, kBatchMessagesMax + 1}});
+  world.check_same_after_restart();
+  CHECK(world.view("Trash")->size() == 1);
 }
 
 TEST_CASE("STORE and EXPUNGE of more messages than a batch takes leave none out and touch no other") {

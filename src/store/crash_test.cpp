@@ -1,10 +1,8 @@
 // Seeded schedules: random work on a disk that loses what was not synced, tears, fails and runs full. After each
 // opening every acknowledged batch is there octet for octet, the others are whole or absent, and what is there is a
 // prefix.
-#include <cstdlib>
-
 #include "store/model.h"
-#include "store/volume_faulty.h"
+#include "store/schedule.h"
 #include "support/test.h"
 
 namespace angarium::store {
@@ -12,113 +10,24 @@ namespace {
 
 using namespace angarium::store::testing;
 
-/// A count from the environment, for long runs and for slow builds.
-std::uint64_t schedules(std::uint64_t by_default) {
-  const char* text = std::getenv("ANGARIUM_SCHEDULES");
-  return text == nullptr ? by_default : std::strtoull(text, nullptr, 10);
-}
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-constexpr std::uint64_t kShare = 20;
-#else
-constexpr std::uint64_t kShare = 1;
-#endif
-#endif
+constexpr std::uint64_t kSanitizerShare = 20;
 
-class Schedule {
+class StoreSchedule final : public Schedule {
  public:
-  Schedule(std::uint64_t seed, StateKind state)
-      : seed_(seed), random_(seed), author_(random_, 3000), disk_(std::make_shared<FaultyDisk>(seed)) {
-    options_.state = state;
-    options_.threads = Threads::none;
+  StoreSchedule(std::uint64_t seed, StateKind state) : Schedule(seed, state), author_(random_, 3000) {
     options_.clock = &clock_;
-    options_.random = &store_random_;
     options_.mergers['m'] = &merger_;
     options_.body_refs = &refs_;
     options_.segment_size = 2048 + random_.below(30'000);
     options_.body_segment_size = 10'000;
     options_.group_size_max = 1 + random_.below(5000);
     options_.flush_batches = 1 + random_.below(60);
-    options_.reserve = 0;
     options_.grace = std::chrono::microseconds(random_.below(2) * 3'000'000);
-    options_.cache_size = 1u << 20;
   }
-
-  /// An empty string, or what went wrong.
-  std::string run() {
-    std::uint64_t lives = 2 + random_.below(4);
-    for (std::uint64_t life = 0; life < lives && wrong_.empty(); ++life) {
-      bool opened = open();
-      if (opened) check_contents();
-      if (opened && wrong_.empty()) live();
-      end_life();
-    }
-    if (wrong_.empty() && open()) {
-      check_contents();
-      check_verify();
-    }
-    return wrong_.empty() ? "" : "seed " + std::to_string(seed_) + ": " + wrong_;
-  }
-  [[nodiscard]] std::uint64_t acknowledged() const { return acknowledged_; }
-  [[nodiscard]] std::uint64_t recovered() const { return recovered_; }
 
  private:
-  void blame(std::string what) {
-    if (wrong_.empty()) wrong_ = std::move(what);
-  }
-
-  void arm() {
-    FaultyDisk::Faults faults;
-    std::uint64_t within = 1 + random_.below(random_.below(2) == 0 ? 20 : 200);
-    switch (random_.below(6)) {
-      case 0:
-        faults.fail_sync_at = 1 + random_.below(30);
-        faults.syncs_failing = 1 + random_.below(6);
-        break;
-      case 1: faults.short_write_at = 1 + random_.below(60); break;
-      case 2: break;
-      default: faults.crash_at = within;
-    }
-    disk_->arm(faults);
-  }
-
-  /// Opens, now and then while the power goes again.
-  bool open() {
-    for (int attempt = 0; attempt < 4; ++attempt) {
-      auto volume = open_faulty_volume(disk_);
-      if (!volume) {
-        blame("open: " + volume.error().text());
-        return false;
-      }
-      if (attempt < 3 && random_.below(4) == 0) arm();
-      auto opened = Tablet::open(std::move(*volume), options_);
-      bool was_whole = opened.has_value();
-      if (!was_whole && (opened.error().is(kDamaged) || opened.error().is(kFormat))) {
-        blame("opening after a crash: " + opened.error().text());
-        return false;
-      }
-      if (was_whole) {
-        tablet_ = std::move(*opened);
-        return true;
-      }
-      disk_->set_capacity(UINT64_MAX);
-      disk_->crash();
-    }
-    blame("it does not open");
-    return false;
-  }
-
-  void end_life() {
-    std::uint64_t end = random_.below(3);
-    if (end == 0 && !disk_->crashed()) disk_->crash();  // kill; else close in order
-    tablet_.reset();
-    if (!disk_->crashed() && end == 1) disk_->crash();
-    disk_->arm({});
-    disk_->set_capacity(UINT64_MAX);
-  }
-
   /// What was in flight when the last life ended is whole or absent: some prefix of it.
-  void check_contents() {
+  void check() override {
     std::uint64_t sequence = tablet_->sequence();
     if (sequence < history_)
       return blame("acknowledged batches are lost: " + std::to_string(sequence) + " of " + std::to_string(history_));
@@ -133,15 +42,14 @@ class Schedule {
     if (is && *is != contents_) blame("the contents differ");
   }
 
-  void check_verify() {
+  void check_end() override {
     auto report = tablet_->verify();
     if (disk_->crashed()) return;
     if (!report) return blame("verify: " + report.error().text());
     if (!report->damage.empty()) blame("verify: " + report->damage.front());
   }
 
-  void live() {
-    arm();
+  void live() override {
     for (std::uint64_t steps = 3 + random_.below(25); steps > 0 && wrong_.empty(); --steps) {
       if (disk_->crashed()) return;
       if (!tablet_->running() && !recover()) return;
@@ -167,8 +75,8 @@ class Schedule {
       tablet_->commit_waiting();
     }
     if (!tablet_->running()) return false;
-    check_contents();
-    ++recovered_;
+    check();
+    ++counts_.recovered;
     return wrong_.empty();
   }
 
@@ -229,7 +137,7 @@ class Schedule {
       if (result->sequence != ++history_) return blame("a sequence is out of order");
       if (!plan.holds(contents_)) return blame("a batch was taken against its expectation");
       plan.apply(contents_);
-      ++acknowledged_;
+      ++counts_.acknowledged;
       return;
     }
     const Error& error = result.error();
@@ -246,62 +154,39 @@ class Schedule {
     }
   }
 
-  std::uint64_t seed_;
-  SeededRandom random_;
-  SeededRandom store_random_{seed_ ^ 0x5eed};
   ManualClock clock_;
   AppendMerger merger_;
   TailRefs refs_;
   Author author_;
-  std::shared_ptr<FaultyDisk> disk_;
-  TabletOptions options_;
-  std::unique_ptr<Tablet> tablet_;
   Contents contents_;          // of all that was acknowledged
   std::uint64_t history_ = 0;  // batches in contents_
   std::vector<Plan> unsure_;   // what failed with the outcome unknown
   bool refused_for_room_ = false;
-  std::uint64_t acknowledged_ = 0;
-  std::uint64_t recovered_ = 0;  // how often it stopped and ran again
-  std::string wrong_;
 };
-
-void run_schedules(std::uint64_t count, StateKind state) {
-  std::uint64_t acknowledged = 0;
-  std::uint64_t recovered = 0;
-  const char* only = std::getenv("ANGARIUM_SEED");
-  std::uint64_t first = only == nullptr ? 1 : std::strtoull(only, nullptr, 10);
-  if (only != nullptr) count = 1;
-  for (std::uint64_t seed = first; seed < first + count; ++seed) {
-    Schedule schedule(seed, state);
-    std::string wrong = schedule.run();
-    if (!wrong.empty()) FAIL(wrong);
-    acknowledged += schedule.acknowledged();
-    recovered += schedule.recovered();
-  }
-  MESSAGE(count, " schedules, ", acknowledged, " batches acknowledged, none lost; stopped and ran again ", recovered,
-          " times");
-  CHECK(acknowledged > 0);
-}
 
 }  // namespace
 
-TEST_CASE(
-    "schedules of crashes, torn writes, failed syncs and full disks lose nothing that was acknowledged: sorted state") {
-  run_schedules(schedules(10'000) / kShare, StateKind::sorted);
+TEST_CASE("schedules of crashes, torn writes, failed syncs, full disks and lost tables lose nothing: sorted state") {
+  const auto counts = run_schedules<StoreSchedule>(schedules(10'000, kSanitizerShare), StateKind::sorted);
+  if (counts.acknowledged > 10'000) {
+    CHECK(counts.recovered > 0);
+    CHECK(counts.rebuilt > counts.remade);
+    CHECK(counts.remade > 0);
+    CHECK(counts.broken_off > 0);
+  }
 }
 
-TEST_CASE(
-    "schedules of crashes, torn writes, failed syncs and full disks lose nothing that was acknowledged: RocksDB") {
-  run_schedules(schedules(10'000) * 3 / 100 / kShare, StateKind::rocksdb);
+TEST_CASE("schedules of crashes, torn writes, failed syncs, full disks and lost tables lose nothing: RocksDB") {
+  run_schedules<StoreSchedule>(schedules(300, kSanitizerShare), StateKind::rocksdb);
 }
 
 TEST_CASE("a schedule repeats itself from its seed") {
   for (std::uint64_t seed : {7u, 8u, 9u}) {
-    Schedule first(seed, StateKind::sorted);
-    Schedule second(seed, StateKind::sorted);
+    StoreSchedule first(seed, StateKind::sorted);
+    StoreSchedule second(seed, StateKind::sorted);
     CHECK(first.run().empty());
     CHECK(second.run().empty());
-    CHECK(first.acknowledged() == second.acknowledged());
+    CHECK(first.counts().acknowledged == second.counts().acknowledged);
   }
 }
 

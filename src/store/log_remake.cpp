@@ -21,9 +21,9 @@ std::unexpected<Error> damage(std::uint32_t number, std::string_view what) {
   return fail(kDamaged, fmt::format("the table is lost, and segment {} {}", number, what));
 }
 
-Result<bool> all_zeros(File& file) {
+Result<bool> zeros_from(File& file, std::uint64_t at) {
   std::string octets(1u << 20, '\0');
-  for (std::uint64_t at = 0;; at += octets.size()) {
+  for (;; at += octets.size()) {
     const std::size_t got = TRY(file.read(at, octets));
     if (std::string_view(octets).substr(0, got).find_first_not_of('\0') != std::string_view::npos) return false;
     if (got < octets.size()) return true;
@@ -41,11 +41,10 @@ class Remake {
     table_.tablet = former_.tablet;
     table_.next = former_.next;
     TRY(list());
-    if (files_.empty()) return {};
+    if (files_.empty() && former_.tablet == 0) return {};
     for (const auto& [number, size] : files_) TRY(take(number, size));
     for (const auto& [number, segment] : former_.segments)
-      if (segment.phase != Phase::filling && segment.phase != Phase::retired && !files_.contains(number))
-        return damage(number, "is missing");
+      if (!files_.contains(number) && !may_be_gone(segment)) return damage(number, "is missing");
     TRY(join_logs());
     log::warning("store", "the table was made anew", {{"segments", table_.segments.size()}});
     return volume_.replace(std::string(kTableName), table_.encode());
@@ -78,8 +77,8 @@ class Remake {
     std::string octets(SegmentHeader::kSize, '\0');
     octets.resize(TRY(file->read(0, octets)));
     const std::optional<SegmentHeader> header = SegmentHeader::decode(octets);
-    // The newest may have been in the making.
-    if (!header && number == files_.rbegin()->first && TRY(all_zeros(*file))) return {};
+    // It may have been in the making: nothing is written behind a header that is not synced.
+    if (!header && TRY(zeros_from(*file, SegmentHeader::kSize))) return {};
     if (!header || header->number != number) return damage(number, "has a broken header");
     if (table_.tablet == 0) table_.tablet = header->tablet;
     if (header->tablet != table_.tablet) return damage(number, "is of another store");
@@ -92,6 +91,19 @@ class Remake {
     segment.bodies = size - SegmentHeader::kSize;
     table_.segments[number] = segment;
     return {};
+  }
+
+  /// Whether the table that is lost may have let go of what the former one knew, and the file went: a copy or image
+  /// that was not finished, what was swept, an image that a newer one replaced, an open log segment left empty by those
+  /// after it. That no batch is missing shows when the log is joined.
+  [[nodiscard]] bool may_be_gone(const Segment& segment) const {
+    if (segment.phase == Phase::filling || segment.phase == Phase::retired) return true;
+    if (segment.kind == SegmentKind::image) return true;
+    if (segment.kind != SegmentKind::log || segment.phase != Phase::open) return false;
+    return std::ranges::any_of(logs_, [&](const Segment& later) {
+      const auto known = former_.segments.find(later.number);
+      return later.number > segment.number && known != former_.segments.end() && known->second.phase == Phase::open;
+    });
   }
 
   /// Finds the end of a log segment by reading.
@@ -110,12 +122,7 @@ class Remake {
       segment.bodies += group->header.bodies_length;
     }
     segment.size = reader.offset();
-    if (segment.first == 0) {
-      if (TRY(goes_on(segment))) return damage(segment.number, "has a broken group");
-      empty_.push_back(segment);
-    } else {
-      logs_.push_back(segment);
-    }
+    (segment.first == 0 ? empty_ : logs_).push_back(segment);
     return {};
   }
 
@@ -132,7 +139,12 @@ class Remake {
     std::optional<std::uint32_t> chain = 0;
     Segment* last = nullptr;
     for (Segment& segment : logs_) {
-      if (last != nullptr && segment.last <= reached) continue;  // a copy that sweeping made
+      if (last != nullptr && segment.last <= reached) {
+        // A copy that sweeping was making: the former table knows that it does not count yet.
+        if (!former_.segments.contains(last->number))
+          return damage(segment.number, "was swept, of which the former table is needed to know more");
+        continue;
+      }
       if (segment.first > reached + 1 && segment.first > image_ + 1)
         return damage(segment.number, "has a gap before it");
       if (segment.first == reached + 1 && segment.before != chain)
@@ -143,11 +155,23 @@ class Remake {
       chain = segment.chain;
     }
     if (last != nullptr && last->phase == Phase::open) enter_open(*last);
-    for (const Segment& segment : empty_) {
-      if (last != nullptr && segment.number < last->number) continue;
-      enter_open(segment);  // the lowest, by the order of the numbers
-      break;
+    for (const Segment& segment : empty_) TRY(judge_empty(segment, reached));
+    return {};
+  }
+
+  /// A log segment that begins with no whole group. One that the former table has as open behind the log's end stays;
+  /// how it goes on is for recovery to say. What only its header is known of was the next one, or a copy in the making.
+  Result<> judge_empty(const Segment& segment, std::uint64_t reached) {
+    if (former_.segments.contains(segment.number)) {
+      if (!may_be_gone(segment))
+        enter_open(segment);
+      else if (TRY(goes_on(segment)))
+        return damage(segment.number, "has a broken group");
+      return {};
     }
+    std::shared_ptr<File> file = TRY(volume_.open(segment_name(segment.number), Opening::existing));
+    if (TRY(later_group_exists(*file, segment.salt, segment.size, reached + 1)))
+      return damage(segment.number, "has a broken group");
     return {};
   }
 

@@ -34,8 +34,19 @@ std::uint64_t Replay::start_in(const Segment& segment) const {
   return segment.number == from_.segment ? from_.offset : SegmentHeader::kSize;
 }
 
+/// Whether the log, or the newest image, reaches as far as the state.
+bool Replay::reaches_state() const {
+  return from_.sequence == 0 || std::ranges::any_of(segments_.all(), [&](const Segment& segment) {
+           if (segment.kind == SegmentKind::bodies) return false;
+           if (segment.phase == Phase::sealed) return segment.last >= from_.sequence;
+           return segment.phase == Phase::open && segment.number == from_.segment;
+         });
+}
+
 Result<> Replay::run() {
   from_ = end_ = state_.applied();
+  if (!reaches_state())
+    return fail(kDamaged, fmt::format("the state has batch {}, the log ends before it", from_.sequence));
   for (const Segment& segment : log_in_order(segments_)) {
     if (segment.phase == Phase::open) {
       open_.push_back(segment);

@@ -27,6 +27,7 @@ class Replay {
   [[nodiscard]] std::uint64_t metadata() const { return metadata_; }
 
  private:
+  [[nodiscard]] bool reaches_state() const;
   Result<> walk_sealed(const Segment& segment);
   Result<> walk_open(const std::vector<Segment>& open);
   Result<bool> walk_group(GroupReader& reader, const Segment& segment);

@@ -3,7 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <set>
+#include <map>
 
 namespace angarium::store {
 namespace {
@@ -34,7 +34,8 @@ Result<> Segments::load() {
   }
   if (!text.error().is(kMissing)) return std::unexpected(text.error());
   for (const FileEntry& file : TRY(volume_.list()))
-    if (file.name.starts_with("segment.")) return fail(kDamaged, "there are segments, but the table is missing");
+    if (file.name.starts_with("segment.") || file.name == kFormerTable)
+      return fail(kDamaged, "there was a store, but its table is missing");
   Table fresh;
   fresh.tablet = random_.number();
   TRY(volume_.replace(kTable, fresh.encode()));
@@ -50,12 +51,16 @@ Result<> Segments::remove_leftovers() {
     TRY(change([](auto& segments) {
       std::erase_if(segments, [](const auto& entry) { return entry.second.phase == Phase::filling; });
     }));
-  std::set<std::string> known;
-  for (const Segment& segment : all()) known.insert(segment_name(segment.number));
-  for (const FileEntry& file : TRY(volume_.list())) {
-    bool segment = file.name.starts_with("segment.") && !known.contains(file.name);
-    bool unfinished_state = file.name.starts_with(std::string(kNewStateFolder) + "/");
-    if (segment || unfinished_state || file.name.ends_with(".new")) TRY(volume_.remove(file.name));
+  std::map<std::string, Segment> known;
+  for (const Segment& segment : all()) known[segment_name(segment.number)] = segment;
+  for (const FileEntry& entry : TRY(volume_.list())) {
+    const auto found = known.find(entry.name);
+    const bool segment = entry.name.starts_with("segment.") && found == known.end();
+    const bool unfinished_state = entry.name.starts_with(std::string(kNewStateFolder) + "/");
+    if (segment || unfinished_state || entry.name.ends_with(".new")) TRY(volume_.remove(entry.name));
+    if (found == known.end() || found->second.phase != Phase::sealed || entry.size <= found->second.size) continue;
+    std::shared_ptr<File> sealed = TRY(file(found->second.number));
+    TRY(sealed->truncate(found->second.size));
   }
   return {};
 }

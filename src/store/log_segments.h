@@ -21,7 +21,8 @@ class Segments {
   /// Reads the table; makes an empty one in an empty volume. kDamaged if there are segments without a table, or a
   /// segment is missing.
   Result<> load();
-  /// Removes files the table does not know and segments in phase `filling`: what a crash left behind.
+  /// Removes files the table does not know, segments in phase `filling` and octets behind the size of sealed ones: what
+  /// a crash left behind.
   Result<> remove_leftovers();
 
   /// Octets of a new segment: reserved so that appending never runs out of room, and zeroed so that a sync need not

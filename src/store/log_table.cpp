@@ -71,14 +71,14 @@ std::string Table::encode() const {
 }
 
 Result<Table> Table::decode(std::string_view text) {
-  std::string_view first = text.substr(0, text.find('\n'));
-  if (first.size() < text.size() && first.starts_with("angarium-store ") && first != kFirstLine)
-    return fail(kFormat, "the store is of another format: " + escape_controls(first, 64));
   constexpr std::size_t kLastLine = 13;  // "crc " and eight digits and a line feed
   if (text.size() < kLastLine) return fail(kDamaged, "the table is cut short");
   std::string_view body = text.substr(0, text.size() - kLastLine);
   if (text.substr(body.size()) != fmt::format("crc {:08x}\n", crc32c(body)))
     return fail(kDamaged, "the table's checksum is wrong");
+  // After the checksum, which every version has: a damaged version is no other format.
+  const std::string_view first = body.substr(0, body.find('\n'));
+  if (first != kFirstLine) return fail(kFormat, "the store is of another format: " + escape_controls(first, 64));
   Table table;
   bool seen_tablet = false;
   take_until(body, '\n');

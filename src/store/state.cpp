@@ -11,9 +11,21 @@ std::string merged(const Mergers& mergers, std::string_view key, std::optional<s
   return merger->merge(key, before, operands);
 }
 
+namespace {
+
+/// By which RocksDB finds the other files: without it, it begins with an empty state.
+constexpr std::string_view kCurrent = "CURRENT";
+
+}  // namespace
+
 Result<> remove_state(Volume& volume, std::string_view folder) {
+  const std::string prefix = std::string(folder) + "/";
+  std::vector<std::string> names;
   for (const FileEntry& file : TRY(volume.list()))
-    if (file.name.starts_with(std::string(folder) + "/")) TRY(volume.remove(file.name));
+    if (file.name.starts_with(prefix)) names.push_back(file.name);
+  // First, so that nothing broken off is taken for a state.
+  std::ranges::partition(names, [](const std::string& name) { return name.ends_with(kCurrent); });
+  for (const std::string& name : names) TRY(volume.remove(name));
   return {};
 }
 
@@ -23,8 +35,7 @@ Result<> put_state_in_place(Volume& volume) {
   std::vector<std::string> names;
   for (const FileEntry& file : TRY(volume.list()))
     if (file.name.starts_with(from)) names.push_back(file.name.substr(from.size()));
-  // Last the one by which RocksDB finds the others: without it, it begins with an empty state.
-  std::ranges::partition(names, [](const std::string& name) { return name != "CURRENT"; });
+  std::ranges::partition(names, [](const std::string& name) { return name != kCurrent; });  // last
   for (const std::string& name : names) TRY(volume.rename(from + name, std::string(kStateFolder) + "/" + name));
   return {};
 }

@@ -12,7 +12,8 @@ std::uint64_t reached(Volume& volume, const TabletOptions& options) {
   return state ? (*state)->applied().sequence : 0;
 }
 
-/// Walks all of the log into a new state. Nothing else on the volume is changed.
+/// Walks all of the log into a new state. Of the rest of the volume only the end of the log is made certain, as at
+/// every opening.
 Result<> make_beside(Volume& volume, const TabletOptions& options) {
   Segments segments(volume, *options.clock, *options.random);
   TRY(segments.load());
@@ -25,6 +26,8 @@ Result<> make_beside(Volume& volume, const TabletOptions& options) {
   // What the old state has was synced: without it, the last group would look like one that was never finished.
   if (replay.end().sequence < before)
     return fail(kDamaged, "the log ends before the state that there is; that state was left as it is");
+  // Before the new state has it: the last group may have been read from a cache that the disk never got.
+  TRY(replay.finish());
   return state->flush();
 }
 
