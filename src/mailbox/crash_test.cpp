@@ -374,7 +374,10 @@ class MailSchedule final : public store::testing::Schedule {
   /// One operation, or several that arrive at the same time and so share a group of the log.
   void work() {
     std::vector<Operation> plans = {plan()};
-    const bool arrives = plans[0].kind == Kind::deliver || plans[0].kind == Kind::append;
+    // What RocksDB has not in memory is read by the pool: then who came first may be second, which the model can't
+    // know.
+    const bool arrives =
+        options_.state == store::StateKind::sorted && (plans[0].kind == Kind::deliver || plans[0].kind == Kind::append);
     for (std::uint64_t more = arrives ? random_.below(6) : 0; more > 0;) {
       Operation another = plan();
       if (another.kind != Kind::deliver && another.kind != Kind::append) continue;
