@@ -30,7 +30,11 @@ const auto kKeys = std::to_array<Key>({
     {"server", "data", TextField([](C& c) -> std::string& { return c.server.data; }),
      "The directory of the store, relative to this file."},
     {"server", "user", TextField([](C& c) -> std::string& { return c.server.user; }),
-     "When started as root: the user to become once the ports are open. Empty: stay as started."},
+     "When started as root: the user to become once the ports are open and before the store is. The data directory "
+     "with "
+     "all it holds, run/, and tls keys inside this file's directory are given to the user; the rest must be readable "
+     "by "
+     "it. Empty: stay as started."},
     {"server", "loops", NumberField{[](C& c) -> std::int64_t& { return c.server.loops; }, 0, 256},
      "Event loops, each a thread. 0: one a processor."},
     {"log", "level",
@@ -101,7 +105,8 @@ const auto kKeys = std::to_array<Key>({
     {"limits", "memory_percent", NumberField{[](C& c) -> std::int64_t& { return c.limits.memory_percent; }, 1, 90},
      "Share of this host's memory that buffers and messages in flight may take."},
     {"store", "reserve", SizeField{[](C& c) -> std::int64_t& { return c.store.reserve; }, 1 << 20, 1LL << 50},
-     "Free space on the store's disk below which mail is refused for now."},
+     "Free space on the store's disk below which mail is refused for now. Left at 1 GiB, 2 % of the disk will do "
+     "where that is less; any other size counts as it is."},
     {"store", "cache", SizeField{[](C& c) -> std::int64_t& { return c.store.cache; }, 1 << 20, 1LL << 40},
      "Memory for the store's block cache."},
     {"store", "sweep_hour", NumberField{[](C& c) -> std::int64_t& { return c.store.sweep_hour; }, -1, 23},

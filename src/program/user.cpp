@@ -15,6 +15,7 @@
 
 #include "base/text.h"
 #include "program/system.h"
+#include "store/format.h"
 
 namespace angarium::program {
 namespace {
@@ -57,6 +58,13 @@ class Descriptor {
 /// Who may have put entries into the directory that is looked at.
 enum class Maker { root, user };
 
+/// What may be in the directory that is given: a store is made by us, and whoever names another directory by mistake
+/// must not lose what is there.
+enum class Holds { store, anything };
+
+/// The root of a file system has it; it is root's.
+constexpr std::string_view kLostAndFound = "lost+found";
+
 /// Everything goes by descriptors that no symbolic link is followed for: the directory may be the user's already, who
 /// is not trusted with root's rights.
 class HandOver {
@@ -64,7 +72,8 @@ class HandOver {
   explicit HandOver(const Owner& owner) : owner_(owner) {}
 
   /// The entry `name` of the open directory; one that has gone meanwhile is no error.
-  Result<> give(int directory, const std::string& name, const std::string& path, Maker maker, unsigned depth) {
+  Result<> give(int directory, const std::string& name, const std::string& path, Maker maker,
+                Holds holds = Holds::anything, unsigned depth = 0) {
     const Descriptor entry(openat(directory, name.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC));
     struct stat status{};
     if (entry.get() < 0 || fstat(entry.get(), &status) != 0) {
@@ -79,7 +88,7 @@ class HandOver {
       return fail(kSystem, "server.user: " + path + " belongs to user " + std::to_string(status.st_uid) +
                                ", neither to root nor to " + owner_.name + "; give it to one of them");
     if (S_ISDIR(status.st_mode))
-      TRY(give_entries(directory, name, path, status.st_uid == 0 ? maker : Maker::user, depth));
+      TRY(give_entries(entry.get(), path, status.st_uid == 0 ? maker : Maker::user, holds, depth));
     if (status.st_uid == owner_.uid) return {};
     if (S_ISREG(status.st_mode) && status.st_nlink > 1 && maker == Maker::user)
       return fail(kSystem, "server.user: " + path + " is root's and has further names; it is not given away");
@@ -90,24 +99,39 @@ class HandOver {
 
  private:
   /// The entries first: as long as the directory is root's, the user cannot change it under us.
-  Result<> give_entries(int parent, const std::string& name, const std::string& path, Maker maker, unsigned depth) {
+  Result<> give_entries(int directory, const std::string& path, Maker maker, Holds holds, unsigned depth) {
     if (depth == kStoreDepthMax) return fail(kSystem, "server.user: " + path + " lies too deep for a store");
-    const int descriptor = openat(parent, name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    if (descriptor < 0 && errno == ENOENT) return {};
+    // Of the very directory that was looked at.
+    const int descriptor = openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     DIR* const listing = descriptor < 0 ? nullptr : fdopendir(descriptor);
     if (listing == nullptr) return std::unexpected(failed("cannot list " + path, errno));
     std::vector<std::string> names;
     while (const dirent* entry = readdir(listing)) {
       const std::string_view found = entry->d_name;
-      if (found != "." && found != "..") names.emplace_back(found);
+      if (found == "." || found == ".." || (holds == Holds::store && found == kLostAndFound)) continue;
+      names.emplace_back(found);
     }
-    Result<> result;
+    Result<> result = holds == Holds::store ? check_names(descriptor, path, names) : Result<>();
     for (const std::string& entry : names) {
-      result = give(dirfd(listing), entry, path + "/" + entry, maker, depth + 1);
       if (!result) break;
+      result = give(descriptor, entry, path + "/" + entry, maker, Holds::anything, depth + 1);
     }
     closedir(listing);
     return result;
+  }
+
+  /// Before anything changes hands: what is not the user's yet is a store's.
+  [[nodiscard]] Result<> check_names(int directory, const std::string& path,
+                                     const std::vector<std::string>& names) const {
+    for (const std::string& name : names) {
+      struct stat status{};
+      if (store::is_name_of_store(name) || fstatat(directory, name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0 ||
+          status.st_uid == owner_.uid)
+        continue;
+      return fail(kSystem, "server.user: " + path + "/" + escape_controls(name) +
+                               " is no part of a store; nothing is given away. Is server.data right?");
+    }
+    return {};
   }
 
   const Owner& owner_;
@@ -135,12 +159,12 @@ std::vector<std::string> own_keys(const configuration::Configuration& configurat
 Result<> give_key(HandOver& hand_over, const std::string& path) {
   struct stat status{};
   if (lstat(path.c_str(), &status) != 0 || !S_ISREG(status.st_mode)) return {};
-  return hand_over.give(AT_FDCWD, path, path, Maker::user, 0);
+  return hand_over.give(AT_FDCWD, path, path, Maker::user);
 }
 
-Result<> make_own(HandOver& hand_over, const std::string& path, unsigned mode) {
+Result<> make_own(HandOver& hand_over, const std::string& path, unsigned mode, Holds holds) {
   TRY(make_directory(path, mode));
-  return hand_over.give(AT_FDCWD, path, path, Maker::root, 0);
+  return hand_over.give(AT_FDCWD, path, path, Maker::root, holds);
 }
 
 }  // namespace
@@ -165,8 +189,8 @@ Result<> hand_over(const configuration::Configuration& configuration) {
   const Owner owner = TRY(find_owner(configuration.server.user));
   if (owner.uid == 0) return {};
   HandOver hand_over(owner);
-  TRY(make_own(hand_over, without_end_slashes(configuration.resolve(configuration.server.data)), 0700));
-  TRY(make_own(hand_over, without_end_slashes(configuration.resolve("run")), 0755));
+  TRY(make_own(hand_over, without_end_slashes(configuration.resolve(configuration.server.data)), 0700, Holds::store));
+  TRY(make_own(hand_over, without_end_slashes(configuration.resolve("run")), 0755, Holds::anything));
   for (const std::string& key : own_keys(configuration)) TRY(give_key(hand_over, key));
   return {};
 }

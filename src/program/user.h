@@ -11,8 +11,8 @@ inline constexpr unsigned kStoreDepthMax = 8;
 
 /// As root and with server.user set: makes the data directory and run/ if they are missing, gives them, all that the
 /// data directory holds, and the keys in the server's own directory to the user. Only what is root's changes hands:
-/// what belongs to a third user, and symbolic links and files with further names where the user could have made them,
-/// are errors. Else it does nothing.
+/// what belongs to a third user, what is no part of a store in the data directory, and symbolic links and files with
+/// further names where the user could have made them, are errors. Else it does nothing.
 Result<> hand_over(const configuration::Configuration& configuration);
 
 /// The same, then becomes the user for good (as become()). Call before threads start and before the store is opened.

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "base/crc32c.h"
+#include "base/text.h"
 #include "store/keys.h"
 #include "store/octets.h"
 
@@ -199,5 +200,17 @@ std::optional<LogPosition> LogPosition::decode(std::string_view octets) {
 }
 
 std::string segment_name(std::uint32_t number) { return fmt::format("segment.{:08}", number); }
+
+bool is_name_of_store(std::string_view name) {
+  constexpr std::string_view kNew = ".new";  // what replaces a file, before it does
+  if (name != kNewStateFolder && name.ends_with(kNew)) name.remove_suffix(kNew.size());
+  for (const std::string_view known :
+       {kLockName, kTableName, kFormerTableName, kBallastName, kStateFolder, kNewStateFolder})
+    if (name == known) return true;
+  constexpr std::string_view kSegment = "segment.";
+  if (!name.starts_with(kSegment)) return false;
+  const auto number = parse_number<std::uint32_t>(name.substr(kSegment.size()));
+  return number && segment_name(*number) == name;
+}
 
 }  // namespace angarium::store

@@ -163,10 +163,13 @@ struct LogPosition {
 
 /// The names of files.
 inline constexpr std::string_view kTableName = "table";
+inline constexpr std::string_view kLockName = "lock";
 inline constexpr std::string_view kBallastName = "ballast";           ///< nothing but reserved room
 inline constexpr std::string_view kFormerTableName = "table.former";  ///< the table before its last change
 inline constexpr std::string_view kStateFolder = "state";
 inline constexpr std::string_view kNewStateFolder = "state.new";  ///< being made by rebuild
 std::string segment_name(std::uint32_t number);
+/// Whether a file or folder of this name may lie in a store's directory (FORMAT.md).
+bool is_name_of_store(std::string_view name);
 
 }  // namespace angarium::store

@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <filesystem>
+#include <fstream>
 #include <thread>
 
 #include "store/format.h"
@@ -359,6 +360,23 @@ TEST_CASE("two cannot open one store") {
   CHECK(open_memory_volume(disk).error().is(kLocked));
   first->reset();
   CHECK(open_memory_volume(disk).has_value());
+}
+
+TEST_CASE("a local volume may be the root of a file system: what has no name of its own is not the store's") {
+  Directory directory;
+  std::filesystem::create_directory(directory.path() + "/lost+found");
+  std::ofstream(directory.path() + "/lost+found/segment.1") << "x";
+  auto volume = open_local_volume(directory.path()).value();
+  CHECK(volume->list().value().empty());
+}
+
+TEST_CASE("the names that a store's directory may hold") {
+  for (const char* name : {"lock", "table", "table.new", "table.former", "table.former.new", "ballast", "state",
+                           "state.new", "segment.00000001", "segment.123456789"})
+    CHECK(is_name_of_store(name));
+  for (const char* name : {"", "x", "log", "segment.", "segment.1", "segment.0000000x", "state.new.new.new",
+                           "lost+found", "tables", "segment.00000001.bak"})
+    CHECK_FALSE(is_name_of_store(name));
 }
 
 TEST_CASE("many threads commit through one committer; each completion comes once, wakes are grouped") {

@@ -14,6 +14,7 @@
 #include <cstring>
 #include <system_error>
 
+#include "store/format.h"
 #include "store/volume.h"
 
 namespace angarium::store {
@@ -52,6 +53,14 @@ Result<> sync_directory(const std::string& path) {
   Descriptor directory(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!directory.open() || ::fsync(directory.get()) != 0) return system_error("sync", path);
   return {};
+}
+
+/// Others are not the volume's: `lost+found` of a file system's root, which not everyone may look into.
+bool is_name(std::string_view name) {
+  return std::ranges::all_of(name, [](char c) {
+    return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '.' || c == '_' ||
+           c == '-';
+  });
 }
 
 /// At most this many parts a call; longer lists go in several.
@@ -245,7 +254,7 @@ class LocalVolume final : public Volume {
     if (stream == nullptr) return system_error("list", where);
     while (const dirent* entry = ::readdir(stream)) {
       std::string name = entry->d_name;
-      if (name == "." || name == ".." || (folder.empty() && name == "lock")) continue;
+      if (name == "." || name == ".." || !is_name(name) || (folder.empty() && name == kLockName)) continue;
       std::string whole = folder.empty() ? name : folder + "/" + name;
       struct stat status{};
       if (::stat(path(whole).c_str(), &status) != 0) continue;
@@ -269,7 +278,7 @@ class LocalVolume final : public Volume {
 
 Result<std::unique_ptr<Volume>> open_local_volume(const std::string& directory) {
   if (::mkdir(directory.c_str(), 0700) != 0 && errno != EEXIST) return system_error("make", directory);
-  std::string path = directory + "/lock";
+  std::string path = directory + "/" + std::string(kLockName);
   Descriptor lock(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
   if (!lock.open()) return system_error("open", path);
   if (::flock(lock.get(), LOCK_EX | LOCK_NB) != 0) {

@@ -6,6 +6,7 @@ Exit 0: none failed; 1: some did.
 """
 import os
 import pwd
+import re
 import shutil
 import signal
 import smtplib
@@ -183,7 +184,7 @@ def links(binary, directory):
     treasure = os.path.join(directory, "treasure")
     with open(treasure, "w", encoding="utf-8") as f:
         f.write("root's\n")
-    planted = os.path.join(server.directory, "store", "planted")
+    planted = os.path.join(server.directory, "store", "segment.00009999")
     for plant in (os.symlink, os.link):
         plant(treasure, planted)
         expect_refusal(server, "server.user", planted)
@@ -193,6 +194,32 @@ def links(binary, directory):
     os.rename(store, moved)
     os.symlink(moved, store)
     expect_refusal(server, store, "symbolic link")
+
+
+@case("a data directory that holds something else is not given away, and lost+found stays root's", root=True)
+def other_data(binary, directory):
+    server = made(binary, directory, USER)
+    path = os.path.join(server.directory, "angarium.toml")
+    with open(path, encoding="utf-8") as f:
+        text = f.read()
+    precious = os.path.join(directory, "precious")
+    os.makedirs(os.path.join(precious, "state"))
+    with open(os.path.join(precious, "letters"), "w", encoding="utf-8"):
+        pass
+    with open(path, "w", encoding="utf-8") as f:
+        f.write(re.sub('(?m)^data = .*$', f'data = "{precious}"', text))
+    expect_refusal(server, "server.user", "letters")
+    expect(not owned_by_others(precious, 0), "what lies in another directory was given away")
+    with open(path, "w", encoding="utf-8") as f:
+        f.write(text)
+    lost = os.path.join(server.directory, "store", "lost+found")
+    os.mkdir(lost, 0o700)
+    try:
+        server.start()
+        expect(os.stat(lost).st_uid == 0, "lost+found was given away")
+        deliver(server, 1)
+    finally:
+        server.end()
 
 
 @case("a key that the user cannot read is an error at the start, not at the reload", root=True)
