@@ -1,5 +1,7 @@
 #include "agent/gate.h"
 
+#include <algorithm>
+
 #include "account/attempts.h"
 #include "base/counters.h"
 
@@ -10,6 +12,10 @@ Counter open_connections("angarium_connections", "Connections open now.", Counte
 Counter refused("angarium_connections_refused_total", "Connections turned away for being too many.");
 
 }  // namespace
+
+std::uint64_t connections_for(std::uint64_t descriptors) {
+  return descriptors - std::min(descriptors / 2, kOwnDescriptors);
+}
 
 Gate::Pass Gate::enter(const io::Endpoint& peer) {
   if (connections_.fetch_add(1) >= limits_.connections_max) {

@@ -17,6 +17,12 @@ struct GateLimits {
   std::uint64_t per_address_max = 2'000;  ///< not for this host itself
 };
 
+/// Descriptors that are not for connections: files of the store, listeners, and what is open for a moment.
+inline constexpr std::uint64_t kOwnDescriptors = 1024;
+/// How many connections a limit of descriptors allows: the store must never lack one because of them. Half of a limit
+/// that is small.
+std::uint64_t connections_for(std::uint64_t descriptors);
+
 /// Shared by all loops.
 class Gate {
  public:

@@ -48,3 +48,10 @@ TEST_CASE("a pass that moved gives its place back once") {
   CHECK(gate.connections() == 0);
   CHECK(gate.enter(peer("192.0.2.1:1")));
 }
+
+TEST_CASE("connections leave the store its descriptors, or half of a small limit") {
+  CHECK(connections_for(192) == 96);
+  CHECK(connections_for(2 * kOwnDescriptors) == kOwnDescriptors);
+  CHECK(connections_for(2 * kOwnDescriptors + 1) == kOwnDescriptors + 1);
+  CHECK(connections_for(1'048'576) == 1'047'552);
+}

@@ -35,15 +35,6 @@ static_assert(imap::kSeen == mailbox::kSeen && imap::kAnswered == mailbox::kAnsw
 
 static_assert(imap::kKeywordMax == mailbox::kKeywordMax, "a keyword that the one takes the other must keep");
 
-/// Keeps a watch for as long as its session wants to be told.
-class Watching final : public imap::Watcher {
- public:
-  explicit Watching(std::shared_ptr<mailbox::Watch> watch) : watch_(std::move(watch)) {}
-
- private:
-  std::shared_ptr<mailbox::Watch> watch_;
-};
-
 imap::Octets owned(std::string octets) {
   auto owner = std::make_shared<const std::string>(std::move(octets));
   const std::string_view view = *owner;
@@ -84,20 +75,66 @@ std::vector<std::uint16_t> ImapView::spilled_keywords(const imap::Entry& entry) 
   return found == nullptr ? std::vector<std::uint16_t>() : view_->keywords_of(*found).high;
 }
 
-ImapMailbox::ImapMailbox(io::Pool& pool, mailbox::AccountMailPtr mail, mailbox::MailboxInfo info, mailbox::ViewPtr view,
-                         imap::Access access)
-    : pool_(pool), mail_(std::move(mail)), info_(std::move(info)), view_(std::make_shared<ImapView>(std::move(view))) {
+/// What a session watches, for as long as it wants to be told.
+struct ImapMailbox::Watched {
+  void begin(mailbox::AccountMail& mail, mailbox::MailboxId mailbox) {
+    watch = mail.watch(mailbox, [told = &event] { told->set_from_any_thread(); });
+  }
+
+  io::Event& event;
+  std::unique_ptr<mailbox::Watch> watch;
+};
+
+class ImapMailbox::Watching final : public imap::Watcher {
+ public:
+  explicit Watching(std::shared_ptr<Watched> watched) : watched_(std::move(watched)) {}
+
+ private:
+  std::shared_ptr<Watched> watched_;
+};
+
+ImapMailbox::ImapMailbox(io::Pool& pool, mailbox::MailboxStore& store, mailbox::AccountMailPtr mail,
+                         mailbox::MailboxInfo info, mailbox::ViewPtr view, imap::Access access)
+    : pool_(pool),
+      store_(store),
+      mail_(std::move(mail)),
+      info_(std::move(info)),
+      view_(std::make_shared<ImapView>(std::move(view))) {
   facts_.uid_validity = info_.uid_validity;
   facts_.id = mailbox::mailbox_id_text(info_.id);
   facts_.access = access;
 }
 
+/// After a failure of the store the account is another object; its views go on where those of the old one ended.
+io::ValueOrTask<Result<void>> ImapMailbox::renew() {
+  if (gone_ || !mail_->stale()) return Result<void>();
+  return load();
+}
+
+io::Task<Result<void>> ImapMailbox::load() {
+  auto loaded = co_await store_.account(mail_->id());
+  if (!loaded && loaded.error().is(mailbox::kNoMailbox)) gone_ = true;
+  // Not possible yet: the store is not whole, or something of the old object is still on its way.
+  if (!loaded || (*loaded)->stale()) co_return Result<void>();
+  const mailbox::AccountMailPtr mail = *std::move(loaded);
+  auto view = co_await mail->view(info_.id);
+  if (!view) {
+    gone_ = view.error().is(mailbox::kNoMailbox) || view.error().is(mailbox::kNotSelectable);
+    co_return Result<void>();
+  }
+  mail_ = mail;
+  last_.reset();
+  if (const auto watched = watched_.lock()) watched->begin(*mail_, info_.id);
+  co_return Result<void>();
+}
+
 std::shared_ptr<const imap::View> ImapMailbox::view() const {
   // The bit first, then the view: a change in between sets it anew. Left set, it would never wake us again.
-  if (const auto watch = watch_.lock()) (void)watch->take();
-  // What we hold learns nothing new: the client has to come again.
-  if (mail_->stale()) return nullptr;
+  if (const auto watched = watched_.lock()) (void)watched->watch->take();
+  if (gone_) return nullptr;
   mailbox::ViewPtr latest = mail_->view_now(info_.id);
+  // A stale account learns nothing new; what it shows was durable.
+  if (!latest && mail_->stale()) return view_;
   if (!latest) {
     // What is watched stays in memory: the mailbox is gone, or only its name is left.
     const mailbox::ListingPtr listing = mail_->listing();
@@ -126,9 +163,10 @@ std::uint32_t ImapMailbox::recent_above([[maybe_unused]] std::uint32_t uid) {
 }
 
 std::unique_ptr<imap::Watcher> ImapMailbox::watch(io::Event& event) {
-  const std::shared_ptr<mailbox::Watch> watch = mail_->watch(info_.id, [&event] { event.set_from_any_thread(); });
-  watch_ = watch;
-  return std::make_unique<Watching>(watch);
+  const auto watched = std::make_shared<Watched>(event, nullptr);
+  watched->begin(*mail_, info_.id);
+  watched_ = watched;
+  return std::make_unique<Watching>(watched);
 }
 
 io::Task<Result<imap::StoreOutcome>> ImapMailbox::store(imap::StoreRequest request) {

@@ -35,10 +35,11 @@ class ImapView final : public protocol::imap::View {
 /// Of one session; on its loop.
 class ImapMailbox final : public protocol::imap::Mailbox {
  public:
-  ImapMailbox(io::Pool& pool, mailbox::AccountMailPtr mail, mailbox::MailboxInfo info, mailbox::ViewPtr view,
-              protocol::imap::Access access);
+  ImapMailbox(io::Pool& pool, mailbox::MailboxStore& store, mailbox::AccountMailPtr mail, mailbox::MailboxInfo info,
+              mailbox::ViewPtr view, protocol::imap::Access access);
 
   [[nodiscard]] const protocol::imap::MailboxFacts& facts() const override { return facts_; }
+  io::ValueOrTask<Result<void>> renew() override;
   [[nodiscard]] std::shared_ptr<const protocol::imap::View> view() const override;
   [[nodiscard]] protocol::imap::Delta delta(const protocol::imap::View& from,
                                             const protocol::imap::View& to) const override;
@@ -59,6 +60,10 @@ class ImapMailbox final : public protocol::imap::Mailbox {
                                             protocol::imap::TextKey key) override;
 
  private:
+  struct Watched;
+  class Watching;
+
+  io::Task<Result<void>> load();
   io::Task<Result<protocol::imap::TextBatch>> read_texts(std::span<const protocol::imap::Entry> messages,
                                                          std::uint32_t wanted, message::ImapForm form);
   io::Task<Result<protocol::imap::Octets>> read_waiting(std::uint64_t email, std::uint64_t offset, std::uint64_t count);
@@ -70,13 +75,15 @@ class ImapMailbox final : public protocol::imap::Mailbox {
   void log_damage(const protocol::imap::Entry& message, const Error& error) const;
 
   io::Pool& pool_;
-  mailbox::AccountMailPtr mail_;
+  mailbox::MailboxStore& store_;
+  mailbox::AccountMailPtr mail_;  ///< another object after a failure of the store
   mailbox::MailboxInfo info_;
   protocol::imap::MailboxFacts facts_;
   mutable std::shared_ptr<const ImapView> view_;
-  std::weak_ptr<mailbox::Watch> watch_;  ///< owned by the Watcher the session holds
-  std::size_t matched_ = 0;              ///< octets since others of the loop had their turn
-  mailbox::EmailPtr last_;               ///< the email read last: FETCH asks for pieces of one after another
+  std::weak_ptr<Watched> watched_;  ///< owned by the Watcher the session holds
+  bool gone_ = false;
+  std::size_t matched_ = 0;  ///< octets since others of the loop had their turn
+  mailbox::EmailPtr last_;   ///< the email read last: FETCH asks for pieces of one after another
 };
 
 }  // namespace angarium::agent

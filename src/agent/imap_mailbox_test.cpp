@@ -3,6 +3,7 @@
 #include "agent/imap_account.h"
 #include "agent/imap_search.h"
 #include "mailbox/limits.h"
+#include "mailbox/test_tablet.h"
 #include "mailbox/test_world.h"
 #include "protocol/imap/error.h"
 #include "support/test.h"
@@ -19,7 +20,7 @@ namespace imap = protocol::imap;
 struct House : mailbox::test::Ready {
   std::unique_ptr<ImapMailbox> select(std::string_view name) {
     const mailbox::MailboxInfo info = *mail->listing()->find(name);
-    return std::make_unique<ImapMailbox>(pool, mail, info, view(info.id), imap::Access::read_write);
+    return std::make_unique<ImapMailbox>(pool, *store, mail, info, view(info.id), imap::Access::read_write);
   }
 };
 
@@ -59,6 +60,52 @@ TEST_CASE("RFC 9051 5.2: a session that was silent for hours sees what came mean
   CHECK(selected->view()->size() == 2);
   house.deliver(kAlice, mailbox::test::text(3));
   CHECK(selected->view()->size() == 3);
+}
+
+TEST_CASE("a session outlives a failure of the store: it reads on, is refused, and then sees what others do") {
+  House house;
+  mailbox::test::RefusingTablet tablet(*house.tablet);
+  house.mail.reset();
+  house.store = mailbox::MailboxStore::make(tablet, house.pool, {.clock = &house.loop.clock()});
+  house.mail = house.account(kAlice);
+  house.deliver(kAlice, mailbox::test::text(1));
+  const auto selected = house.select("INBOX");
+  io::Event news;
+  const auto watcher = selected->watch(news);
+  const auto before = selected->view();
+  REQUIRE(before->size() == 1);
+  auto store = [&] {
+    imap::NumberSet all;
+    all.add(imap::Range{1, 1});
+    return house.run(selected->store({.uids = all, .flags = {.system = imap::kFlagged, .keywords = {}}}));
+  };
+  auto renew = [&]() -> io::Task<Result<void>> { co_return co_await selected->renew(); };
+
+  tablet.refuses = true;
+  tablet.kind = &store::kStopped;
+  CHECK(store().error().is(store::kStopped));
+  CHECK(house.mail->stale());
+  CHECK(selected->view() == before);
+  CHECK(store().error().is(store::kStopped));
+  house.must(renew());
+  CHECK(selected->view()->size() == 1);
+  CHECK(selected->delta(*before, *selected->view()).changed.empty());
+
+  tablet.refuses = false;
+  house.must(renew());
+  CHECK(store());
+  CHECK(selected->delta(*before, *selected->view()).changed == std::vector<std::uint32_t>{1});
+  (void)news.take();
+  house.deliver(kAlice, mailbox::test::text(2));
+  house.loop.settle();
+  CHECK(news.is_set());
+  CHECK(selected->view()->size() == 2);
+
+  // An account that was removed does not come again.
+  house.must(house.store->remove_account(kAlice, {}));
+  house.must(renew());
+  CHECK(!selected->view());
+  house.store.reset();
 }
 
 TEST_CASE("RFC 9051 7.1: PERMANENTFLAGS has \\* for as long as there is room for a keyword") {

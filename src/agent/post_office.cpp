@@ -1,5 +1,6 @@
 #include "agent/post_office.h"
 
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include <algorithm>
@@ -55,6 +56,18 @@ class Registered {
   StopHook hook_;
 };
 
+/// As configured, or what the descriptors of this process allow.
+std::uint64_t connections_max(const configuration::Configuration& configuration) {
+  const auto wanted = static_cast<std::uint64_t>(configuration.limits.connections_max);
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return wanted;
+  const std::uint64_t possible = connections_for(limit.rlim_cur);
+  if (possible < wanted)
+    log::warning("agent", "the limit of descriptors allows fewer connections than limits.connections_max",
+                 {{"descriptors", std::uint64_t{limit.rlim_cur}}, {"connections", possible}});
+  return std::min(wanted, possible);
+}
+
 std::uint64_t per_address(const configuration::Configuration& configuration) {
   const auto all = static_cast<std::uint64_t>(configuration.limits.connections_max);
   return configuration.limits.connections_per_address == 0
@@ -74,8 +87,7 @@ struct PostOffice::Body {
         loops(std::move(doors.loops)),
         services(std::move(opened)),
         tls(std::move(doors.tls)),
-        gate({.connections_max = static_cast<std::uint64_t>(c.limits.connections_max),
-              .per_address_max = per_address(c)}),
+        gate({.connections_max = connections_max(c), .per_address_max = per_address(c)}),
         budget(budget_octets(c.limits.memory_percent)),
         rate(static_cast<std::uint64_t>(c.smtp.messages_per_minute)),
         administrator(*services),

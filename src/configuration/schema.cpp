@@ -97,7 +97,9 @@ const auto kKeys = std::to_array<Key>({
      "How long a session may be silent; at least 10m (RFC 1939 section 3)."},
     {"limits", "connections_max",
      NumberField{[](C& c) -> std::int64_t& { return c.limits.connections_max; }, 10, 10'000'000},
-     "Connections at one time over all listeners; more are told to come back."},
+     "Connections at one time over all listeners; more are told to come back. Fewer where the limit of descriptors "
+     "(ulimit "
+     "-n) leaves less than 1024 of them for the store."},
     {"limits", "connections_per_address",
      NumberField{[](C& c) -> std::int64_t& { return c.limits.connections_per_address; }, 0, 10'000'000},
      "Connections at one time from one address; 0: a tenth of limits.connections_max. This host itself is not "

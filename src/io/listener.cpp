@@ -39,7 +39,10 @@ class SocketListener final : public Listener, Watch {
     while (!closed_) {
       SocketAddress peer;
       Descriptor accepted(::accept4(descriptor_.get(), &peer.any, &peer.size, SOCK_NONBLOCK | SOCK_CLOEXEC));
-      if (accepted) co_return take(std::move(accepted), peer);
+      if (accepted) {
+        if (!reserve_) reserve_ = open_reserve();
+        co_return take(std::move(accepted), peer);
+      }
       switch (errno) {
         case EAGAIN: co_await acceptable_->wait(); break;
         case EMFILE:
@@ -104,8 +107,14 @@ class SocketListener final : public Listener, Watch {
       auto refused = take(std::move(accepted), peer);
       if (options_.when_exhausted) options_.when_exhausted(*refused);
     }
+    const bool nobody = !accepted && (errno == EAGAIN || errno == EWOULDBLOCK);
     reserve_ = open_reserve();
-    co_await loop_->yield();
+    // Without descriptors accept(2) fails before it looks whether anybody is there: asking again would never rest.
+    if (nobody) {
+      co_await acceptable_->wait();
+    } else {
+      co_await loop_->yield();
+    }
   }
 
   Descriptor descriptor_;

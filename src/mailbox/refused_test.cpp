@@ -1,7 +1,6 @@
 // A change that the store refuses leaves nothing behind: what comes later sees what is durable.
-#include <thread>
-
 #include "mailbox/limits.h"
+#include "mailbox/test_tablet.h"
 #include "mailbox/test_world.h"
 #include "support/test.h"
 
@@ -10,49 +9,6 @@ using namespace angarium::mailbox;
 using namespace angarium::mailbox::test;
 
 namespace {
-
-/// Passes all on, but for batches as long as the disk is full.
-class FullTablet final : public store::Tablet {
- public:
-  explicit FullTablet(store::Tablet& inner) : inner_(inner) {}
-  void enqueue(store::Batch batch, store::Completion& completion) override {
-    if (!full) return inner_.enqueue(std::move(batch), completion);
-    // Who enqueues holds the account's mutex: the answer comes from another thread, as a committer's does.
-    refusing_ = std::jthread([&completion] { completion.completed(fail(store::kStoreFull, "the disk is full")); });
-  }
-  bool commit_waiting() override { return inner_.commit_waiting(); }
-  Result<std::optional<std::string>> get(std::string_view key, store::Reading reading) override {
-    return inner_.get(key, reading);
-  }
-  Result<std::vector<std::optional<std::string>>> multi_get(std::span<const std::string_view> keys,
-                                                            store::Reading reading) override {
-    return inner_.multi_get(keys, reading);
-  }
-  Result<> scan(std::string_view from, std::string_view to, const store::ScanOptions& options,
-                const store::Visitor& visitor, store::Reading reading) override {
-    return inner_.scan(from, to, options, visitor, reading);
-  }
-  store::ReadView view() override { return inner_.view(); }
-  [[nodiscard]] std::uint64_t sequence() const override { return inner_.sequence(); }
-  Result<> read_body(const store::BodyRef& ref, std::uint64_t offset, std::span<char> into, store::Tier tier) override {
-    return inner_.read_body(ref, offset, into, tier);
-  }
-  Result<std::unique_ptr<store::BodyWriter>> open_body() override { return inner_.open_body(); }
-  [[nodiscard]] bool accepting() const override { return inner_.accepting(); }
-  [[nodiscard]] bool running() const override { return inner_.running(); }
-  store::Stats stats() override { return inner_.stats(); }
-  Result<> flush() override { return inner_.flush(); }
-  Result<> snapshot(const std::string& directory) override { return inner_.snapshot(directory); }
-  Result<store::VerifyReport> verify(const store::Progress& progress) override { return inner_.verify(progress); }
-  Result<store::SweepReport> sweep(const store::SweepOptions& options) override { return inner_.sweep(options); }
-  Result<> write_image() override { return inner_.write_image(); }
-
-  bool full = false;
-
- private:
-  store::Tablet& inner_;
-  std::jthread refusing_;
-};
 
 struct Refusals : Ready {
   Refusals() {
@@ -69,15 +25,15 @@ struct Refusals : Ready {
   }
   template <class T>
   void refused(io::Task<Result<T>> task) {
-    full.full = true;
+    full.refuses = true;
     Result<T> result = run(std::move(task));
-    full.full = false;
+    full.refuses = false;
     REQUIRE(!result.has_value());
     CHECK(result.error().is(store::kStoreFull));
     again_loaded();
   }
 
-  FullTablet full{*tablet};
+  RefusingTablet full{*tablet};
 };
 
 }  // namespace
@@ -126,12 +82,12 @@ TEST_CASE("CREATE, RENAME and DELETE refused on a full disk can be given again")
 TEST_CASE("a delivery refused on a full disk leaves the account in use") {
   Refusals world;
   const AccountMailPtr same = world.mail;
-  world.full.full = true;
+  world.full.refuses = true;
   Delivery delivery;
   delivery.content = make_content(text(1));
   delivery.recipients.push_back({.account = kAlice, .prepended = {}, .targets = {DeliveryTarget{}}});
   CHECK(world.run(world.store->deliver(std::move(delivery))).error().is(store::kStoreFull));
-  world.full.full = false;
+  world.full.refuses = false;
   CHECK(world.account(kAlice) == same);
   world.deliver(kAlice, text(2));
   CHECK(world.view(world.inbox)->size() == 1);

@@ -133,6 +133,9 @@ class Mailbox {
  public:
   virtual ~Mailbox() = default;
   [[nodiscard]] virtual const MailboxFacts& facts() const = 0;
+  /// Called before a command and before its news are told: makes good what a failure of the store left behind. Where
+  /// that is not possible yet view() stays the last one, and changes are refused.
+  virtual io::ValueOrTask<Result<void>> renew() { return Result<void>(); }
   /// The newest durable state; includes whatever this session's finished calls did. Cheap. Null when the mailbox was
   /// deleted.
   [[nodiscard]] virtual std::shared_ptr<const View> view() const = 0;

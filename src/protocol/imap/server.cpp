@@ -119,6 +119,7 @@ io::Task<Result<void>> Server::dispatch() {
     co_return co_await finish("*", fail(kSyntax, "Tag and command expected"));
   }
   command.tag = *tag;
+  if (session.selected) CO_TRY(co_await session.selected->mailbox().renew());
   auto result = co_await perform(command);
   session.reader.next();
   co_return co_await finish(command.tag, std::move(result));
@@ -172,6 +173,7 @@ io::Task<Result<void>> Server::finish(std::string_view tag, Result<Reply> result
     reply = reply_to(result.error());
     session.note(result.error());
   }
+  if (session.selected) CO_TRY(co_await session.selected->mailbox().renew());
   session.tell_news(expunges_, addressing_);
   append_reply(session.text(), tag, reply);
   if (reply.status == Status::bad) {

@@ -89,7 +89,7 @@ void Session::tell_news(CommandRow::Expunges expunges, Addressing addressing, co
   bool alive = true;
   auto news = selected->adopt(alive);
   if (!alive) {
-    // RFC 2180 §3: what is deleted under a session ends it; so does a store that had to be opened again.
+    // RFC 2180 §3: what is deleted under a session ends it.
     bye("The selected mailbox was deleted or replaced");
     after = After::end;
     leave();
