@@ -103,6 +103,7 @@ struct PostOffice::Body {
         lines(std::move(doors.lines)) {
     for (const Service& service : all_services()) {
       wire::tls::ServerOptions options{.context = tls, .protocols = {}, .listener = std::string(service.name)};
+      options.handshake_timeout = c.limits.handshake_timeout;
       if (!service.alpn.empty()) options.protocols.emplace_back(service.alpn);
       tls_options.push_back(std::make_shared<const wire::tls::ServerOptions>(std::move(options)));
     }

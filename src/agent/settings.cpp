@@ -18,6 +18,9 @@ smtp::Policy smtp_policy(const configuration::Configuration& c, smtp::Role role,
   policy.limits.message_octets = static_cast<std::uint64_t>(c.smtp.message_size_max);
   policy.limits.recipients = static_cast<std::uint32_t>(c.smtp.recipients_max);
   policy.limits.errors = static_cast<std::uint32_t>(c.smtp.errors_max);
+  policy.times.command = c.smtp.command_timeout;
+  policy.times.data_block = c.smtp.data_timeout;
+  policy.times.data_grace = c.smtp.data_grace;
   policy.times.auth_failure = c.auth.failure_delay;
   if (role == smtp::Role::mx && c.smtp.early_talk == configuration::EarlyTalk::refuse) {
     policy.early_talk = smtp::EarlyTalk::refuse;
@@ -31,6 +34,8 @@ protocol::pop3::ServerOptions pop3_options(const configuration::Configuration& c
   options.hostname = c.server.hostname;
   options.mechanisms.assign(c.auth.mechanisms.begin(), c.auth.mechanisms.end());
   options.idle_timeout = c.pop3.idle_timeout;
+  options.login_timeout = c.limits.login_timeout;
+  options.send_timeout = c.limits.send_timeout;
   options.failure_delay = c.auth.failure_delay;
   return options;
 }
@@ -39,6 +44,8 @@ protocol::imap::ServerOptions imap_options(const configuration::Configuration& c
   protocol::imap::ServerOptions options;
   options.append_limit = static_cast<std::uint64_t>(c.imap.append_size_max);
   options.idle_timeout = c.imap.idle_timeout;
+  options.login_timeout = c.limits.login_timeout;
+  options.send_timeout = c.limits.send_timeout;
   return options;
 }
 

@@ -74,6 +74,9 @@ struct Configuration {
     std::int64_t messages_per_minute = 0;
     EarlyTalk early_talk = EarlyTalk::allow;
     Duration greeting_delay = std::chrono::seconds(2);
+    Duration command_timeout = std::chrono::minutes(5);
+    Duration data_timeout = std::chrono::minutes(3);
+    Duration data_grace = std::chrono::minutes(10);
   } smtp;
 
   struct Imap {
@@ -89,6 +92,9 @@ struct Configuration {
     std::int64_t connections_max = 20000;
     std::int64_t connections_per_address = 0;
     std::int64_t memory_percent = 25;
+    Duration handshake_timeout = std::chrono::seconds(30);
+    Duration login_timeout = std::chrono::minutes(1);
+    Duration send_timeout = std::chrono::minutes(5);
   } limits;
 
   struct Store {

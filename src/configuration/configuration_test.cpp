@@ -106,6 +106,8 @@ TEST_CASE("listener addresses") {
 TEST_CASE("what two keys say together is told at the line of one of them") {
   CHECK(error_of("[server]\nhostname = \"has space\"\n").starts_with("angarium.toml:2: server.hostname"));
   CHECK(error_of("[imap]\n\nidle_timeout = \"29m\"\n").starts_with("angarium.toml:3: imap.idle_timeout"));
+  CHECK(error_of("[limits]\nsend_timeout = \"999ms\"\n").starts_with("angarium.toml:2: limits.send_timeout"));
+  CHECK(parse("[limits]\nsend_timeout = \"1s\"\n", "/d")->limits.send_timeout == std::chrono::seconds(1));
   CHECK(error_of("\n[tls]\nkey = \"k\"\n").starts_with("angarium.toml:3: tls"));
   CHECK(error_of("[auth]\nmechanisms = [\"PLAIN\", \"PLAYN\"]\n") ==
         "angarium.toml:2: unknown mechanism 'PLAYN'; did you mean 'PLAIN'?");

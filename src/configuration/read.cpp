@@ -252,6 +252,15 @@ class Reader {
           (listener.protocol == "submissions" || listener.protocol == "pop3s" || listener.protocol == "imaps"))
         found_at(line_of(listener.protocol),
                  "a listener for " + listener.protocol + " needs tls.certificate and tls.key");
+    const auto no_time = [&](Duration duration, const std::string& key) {
+      if (duration < std::chrono::seconds(1)) found_at(line_of(key), key + " is at least 1s");
+    };
+    no_time(configuration_.smtp.command_timeout, "smtp.command_timeout");
+    no_time(configuration_.smtp.data_timeout, "smtp.data_timeout");
+    no_time(configuration_.smtp.data_grace, "smtp.data_grace");
+    no_time(configuration_.limits.handshake_timeout, "limits.handshake_timeout");
+    no_time(configuration_.limits.login_timeout, "limits.login_timeout");
+    no_time(configuration_.limits.send_timeout, "limits.send_timeout");
     if (configuration_.imap.idle_timeout < std::chrono::minutes(30))
       found_at(line_of("imap.idle_timeout"), "imap.idle_timeout is at least 30m (RFC 9051 section 5.4)");
     if (configuration_.pop3.idle_timeout < std::chrono::minutes(10))

@@ -28,6 +28,7 @@ struct ServerOptions {
   std::optional<std::uint64_t> append_limit = 64 * 1024 * 1024;
   Duration idle_timeout = kIdleTimeout;
   Duration login_timeout = kLoginTimeout;
+  Duration send_timeout = kSendTimeout;
 };
 
 /// Serves one connection. On its loop only.

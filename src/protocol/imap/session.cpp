@@ -32,7 +32,7 @@ Moment Session::patience() const {
 
 io::Task<Result<void>> Session::flush() {
   if (output.empty()) co_return Result<void>{};
-  connection.set_deadline(io::Loop::current().now() + kSendTimeout);
+  connection.set_deadline(io::Loop::current().now() + options.send_timeout);
   const auto sent = co_await output.flush(connection);
   if (!sent) co_return fail(kSessionOver, sent.error().text());
   co_return Result<void>{};
@@ -40,7 +40,7 @@ io::Task<Result<void>> Session::flush() {
 
 io::Task<Result<void>> Session::room() {
   if (output.size() <= wire::Output::kHighWater) co_return Result<void>{};
-  connection.set_deadline(io::Loop::current().now() + kSendTimeout);
+  connection.set_deadline(io::Loop::current().now() + options.send_timeout);
   const auto sent = co_await output.room(connection);
   if (!sent) co_return fail(kSessionOver, sent.error().text());
   // A client that takes everything at once still lets the others go first.
@@ -56,7 +56,7 @@ io::Task<Result<io::Ready>> Session::more(Moment deadline) {
   if (ready.error().is(kTimedOut)) {
     // RFC 9051 §5.4: autologout.
     bye(account == nullptr ? "Login took too long" : "Idle for too long");
-    connection.set_deadline(io::Loop::current().now() + kLoginTimeout);
+    connection.set_deadline(io::Loop::current().now() + options.login_timeout);
     co_await output.flush(connection);
   }
   co_return fail(kSessionOver, ready.error().text());

@@ -32,6 +32,8 @@ struct ServerOptions {
   Duration idle_timeout = std::chrono::minutes(10);
   /// The same before login, where waiting clients are worth less.
   Duration login_timeout = std::chrono::minutes(1);
+  /// What is sent must be taken within this time.
+  Duration send_timeout = std::chrono::minutes(5);
   /// A failed login is answered so much later, and each further one of the connection twice as late.
   Duration failure_delay = std::chrono::seconds(2);
   /// Failed logins before the server hangs up.

@@ -104,7 +104,7 @@ io::Task<Result<std::string_view>> Session::next_line(std::size_t limit) {
 
 io::ValueOrTask<Result<>> Session::room() {
   if (output.size() <= wire::Output::kHighWater) return Result<>();
-  connection.set_deadline(io::Loop::current().now() + options.idle_timeout);
+  connection.set_deadline(io::Loop::current().now() + options.send_timeout);
   return output.room(connection);
 }
 

@@ -110,11 +110,11 @@ class Appending {
   /// Hands the literal to the store as it comes; after a failure the octets are only counted.
   io::Task<Result<void>> stream(Append& append, const AppendMessage& message) {
     Result<void> outcome;
-    const auto by =
-        io::Loop::current().now() + kSendTimeout + std::chrono::seconds(message.size / kAppendOctetsPerSecond);
+    const auto by = io::Loop::current().now() + session_.options.send_timeout +
+                    std::chrono::seconds(message.size / kAppendOctetsPerSecond);
     for (auto left = message.size; left > 0;) {
       if (session_.input.empty()) {
-        CO_TRY(co_await session_.more(std::min(by, io::Loop::current().now() + kSendTimeout)));
+        CO_TRY(co_await session_.more(std::min(by, io::Loop::current().now() + session_.options.send_timeout)));
         if (session_.stopping && session_.input.empty()) co_return fail(kSessionOver, "stopping");
         continue;
       }
