@@ -12,7 +12,7 @@ import traceback
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 from harness.server import Failure  # noqa: E402
-from trials import descriptors, disk, slow  # noqa: E402, F401
+from trials import descriptors, disk, drain, slow  # noqa: E402, F401
 from trials.case import CASES  # noqa: E402
 
 
