@@ -80,7 +80,7 @@ class EpollLoop final : public Loop {
 
   void dispatch(const epoll_event& event) {
     if (event.data.ptr == this) return;  // withdrawn meanwhile
-    if (!event.data.ptr) return;  // the wakener: each write is an edge, its count need not be read (eventfd(2))
+    if (!event.data.ptr) return;         // the wakener: each write is an edge, its count need not be read (eventfd(2))
     bool broken = event.events & (EPOLLERR | EPOLLHUP);
     bool ended = event.events & EPOLLRDHUP;
     static_cast<Watch*>(event.data.ptr)
