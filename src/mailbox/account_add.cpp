@@ -74,7 +74,9 @@ std::pair<NewEntry, ThreadId> Account::put_email(const NewEmail& email, std::opt
   view.id = id;
   view.thread = resolve_thread(id, email.hits, thread_keys, batch, part);
   view.received = email.received;
-  view.size = static_cast<std::uint32_t>(email.prepended.size() + email.content.size());
+  const CopySizes sizes = copy_sizes(email.content, email.prepended);
+  view.size = static_cast<std::uint32_t>(sizes.original);
+  if (sizes.ascii) view.ascii_size = static_cast<std::uint32_t>(*sizes.ascii);
   view.prepended = email.prepended;
   if (facts.ready && batch.metadata_size() < kReadyTextsInBatch) {
     view.ready = true;
@@ -97,7 +99,11 @@ std::pair<NewEntry, ThreadId> Account::put_email(const NewEmail& email, std::opt
   NewEntry entry;
   entry.entry.email = id;
   entry.entry.date = email.received;
-  entry.entry.size = view.size;
+  entry.entry.size = static_cast<std::uint32_t>(sizes.counted());
+  if (sizes.ascii) {
+    entry.entry.ascii_form = -1;
+    entry.growth = static_cast<std::int64_t>(*sizes.ascii - sizes.original);
+  }
   entry.entry.open_end = facts.open_end ? -1 : 0;
   return {std::move(entry), view.thread};
 }
@@ -146,7 +152,7 @@ void Account::begin_append(MailboxId id, const std::vector<AppendItem>& items, c
   auto outcome = [&]() -> Result<AppendResult> {
     Mailbox& mailbox = *TRY(writable(id));
     std::uint64_t octets = 0;
-    for (const AppendItem& item : items) octets += item.content->size();
+    for (const AppendItem& item : items) octets += copy_sizes(*item.content, {}).counted();
     TRY(check_room(octets, items.size(), OverQuota::refuse));
     TRY(check_space(mailbox, items.size()));
     std::vector<NewEntry> entries;
@@ -231,7 +237,7 @@ Result<> Account::copy_messages(Mailbox& from, const UidSet& uids, Mailbox& to, 
       later.count(entry);
       return;
     }
-    entries.push_back({entry, head.keywords_of(entry)});
+    entries.push_back(head.whole(entry));
     emails.push_back(entry.email);
     outcome.result.source.add(entry.uid);
     tally.count(entry);
@@ -336,7 +342,8 @@ io::Task<Result<CopyResult>> Account::move(MailboxId from, UidSet uids, MailboxI
 
 Result<Account::Targets> Account::delivery_targets(const DeliveryRecipient& recipient, const Content& content) {
   TRY(usable());
-  if (recipient.prepended.size() > kPrependedMax || recipient.prepended.size() + content.size() > kMessageSizeMax)
+  const std::uint64_t counted = copy_sizes(content, recipient.prepended).counted();
+  if (recipient.prepended.size() > kPrependedMax || counted > kMessageSizeMax)
     return fail(store::kTooLarge, "the message is too large");
   // INBOX for what is not there.
   Targets targets;
@@ -350,7 +357,7 @@ Result<Account::Targets> Account::delivery_targets(const DeliveryRecipient& reci
       targets.emplace_back(chosen, &target);
   }
   if (targets.empty()) return fail(kNoMailbox, "a delivery without a mailbox");
-  const std::uint64_t octets = (recipient.prepended.size() + content.size()) * targets.size();
+  const std::uint64_t octets = counted * targets.size();
   TRY(check_room(octets, targets.size(), recipient.over_quota));
   return targets;
 }

@@ -15,9 +15,10 @@ constexpr char kAdd = 'A';       // count, entries
 constexpr char kChange = 'F';    // mode, system flags, keywords, MODSEQ, ranges
 constexpr char kRemove = 'R';    // ranges
 
-// Entry::open_end, among the flags of a stored entry.
+// Entry::open_end and Entry::ascii_form, among the flags of a stored entry.
 constexpr std::uint64_t kOpenEnd = 1U << 7;
-static_assert(kOpenEnd > kSystemFlagsAll);
+constexpr std::uint64_t kAsciiForm = 1U << 6;
+static_assert(kAsciiForm > kSystemFlagsAll);
 
 // Changes beyond this and beyond the snapshot's own size are folded into a new snapshot: decoding stays within a
 // small factor of the least, and a merge rewrites each octet a bounded number of times.
@@ -54,19 +55,21 @@ struct Before {
   std::int64_t date = 0;
 };
 
-void put_entry(std::string& out, const Entry& entry, std::span<const std::uint16_t> high, Before& before) {
+void put_entry(std::string& out, const Entry& entry, std::span<const std::uint16_t> high, std::int64_t growth,
+               Before& before) {
   out.push_back(static_cast<char>(entry.uid & 0xFF));
   // One number holds the zone, mostly 0, the usual flags and whether any keyword follows.
   static_assert(kSystemFlagsAll <= 0xFF);
   const bool keywords = entry.keywords != 0 || !high.empty();
   const auto zone = static_cast<std::uint64_t>(entry.zone) & 0x7F;
-  const std::uint64_t flags = entry.flags() | (entry.open_end ? kOpenEnd : 0);
+  const std::uint64_t flags = entry.flags() | (entry.open_end ? kOpenEnd : 0) | (entry.ascii_form ? kAsciiForm : 0);
   put_number(out, zone << 9 | flags << 1 | (keywords ? 1 : 0));
   if (keywords) put_keywords(out, entry.keywords, high);
   put_signed(out, static_cast<std::int64_t>(entry.email - before.email));
   put_signed(out, static_cast<std::int64_t>(entry.modseq - before.modseq));
   put_signed(out, entry.date - before.date);
   put_number(out, entry.size);
+  if (entry.ascii_form) put_signed(out, growth);
   before = {entry.uid, entry.email, entry.modseq, entry.date};
 }
 
@@ -75,8 +78,9 @@ NewEntry read_entry(RecordReader& reader, std::uint32_t number, Before& before) 
   Entry& entry = result.entry;
   entry.uid = number << 8 | reader.octet();
   const std::uint64_t flags = reader.number_up_to(2 * 0xFFFF + 1);
-  entry.flag_bits = static_cast<SystemFlags>(flags >> 1 & 0xFF & ~kOpenEnd);
+  entry.flag_bits = static_cast<SystemFlags>(flags >> 1 & 0xFF & ~(kOpenEnd | kAsciiForm));
   entry.open_end = (flags >> 1 & kOpenEnd) != 0 ? -1 : 0;
+  entry.ascii_form = (flags >> 1 & kAsciiForm) != 0 ? -1 : 0;
   entry.zone = static_cast<std::int64_t>(flags << 48) >> 57;
   if (flags & 1) result.keywords = read_keywords(reader);
   entry.email = before.email + static_cast<std::uint64_t>(reader.signed_number());
@@ -85,7 +89,9 @@ NewEntry read_entry(RecordReader& reader, std::uint32_t number, Before& before) 
   const auto date = static_cast<std::uint64_t>(before.date) + static_cast<std::uint64_t>(reader.signed_number());
   entry.date = static_cast<std::int64_t>(date << 25) >> 25;
   entry.size = static_cast<std::uint32_t>(reader.number_up_to(UINT32_MAX));
-  if (entry.uid == 0) reader.broken();
+  if (entry.ascii_form) result.growth = reader.signed_number();
+  if (entry.uid == 0 || result.growth > std::int64_t{entry.size} || result.growth < -std::int64_t{entry.size})
+    reader.broken();
   before = {entry.uid, entry.email, entry.modseq, entry.date};
   return result;
 }
@@ -163,6 +169,19 @@ KeywordSet Block::keywords(const Entry& entry) const {
   return set;
 }
 
+std::int64_t Block::growth(const Entry& entry) const {
+  if (!entry.ascii_form) return 0;
+  const auto at = std::ranges::lower_bound(growth_, entry.uid, {}, &std::pair<Uid, std::int64_t>::first);
+  return at != growth_.end() && at->first == entry.uid ? at->second : 0;
+}
+
+Sizes Block::sizes(const Entry& entry) const {
+  const std::int64_t more = growth(entry);
+  // An entry has the larger size.
+  return {.original = static_cast<std::uint32_t>(entry.size - std::max<std::int64_t>(more, 0)),
+          .ascii = static_cast<std::uint32_t>(entry.size + std::min<std::int64_t>(more, 0))};
+}
+
 void Block::set_keywords(Entry& entry, const KeywordSet& keywords) {
   entry.keywords = keywords.low;
   const auto at = std::lower_bound(spill_.begin(), spill_.end(), entry.uid,
@@ -186,6 +205,10 @@ Tally Block::add(const NewEntry& added) {
   if (at < entries_.size() && entries_[at].uid == added.entry.uid) return tally;
   auto entry = entries_.insert(entries_.begin() + static_cast<std::ptrdiff_t>(at), added.entry);
   set_keywords(*entry, added.keywords);
+  if (entry->ascii_form) {
+    const auto after = std::ranges::lower_bound(growth_, entry->uid, {}, &std::pair<Uid, std::int64_t>::first);
+    growth_.emplace(after, entry->uid, added.growth);
+  }
   modseq_max_ = std::max(modseq_max_, entry->modseq);
   tally.count(*entry);
   tally_ += tally;
@@ -238,7 +261,9 @@ Tally Block::remove(UidRange uids) {
   for (; end < entries_.size() && entries_[end].uid <= uids.last; ++end) tally.count(entries_[end], -1);
   entries_.erase(entries_.begin() + static_cast<std::ptrdiff_t>(first),
                  entries_.begin() + static_cast<std::ptrdiff_t>(end));
-  std::erase_if(spill_, [&](const auto& spill) { return spill.first >= uids.first && spill.first <= uids.last; });
+  const auto removed = [&](const auto& of) { return of.first >= uids.first && of.first <= uids.last; };
+  std::erase_if(spill_, removed);
+  std::erase_if(growth_, removed);
   tally_ += tally;
   return tally;
 }
@@ -251,7 +276,7 @@ std::string Block::encode() const {
   Before before;
   for (const Entry& entry : entries_) {
     const KeywordSet spilled = entry.spilled ? keywords(entry) : KeywordSet{};
-    put_entry(entries, entry, spilled.high, before);
+    put_entry(entries, entry, spilled.high, growth(entry), before);
   }
   std::string result(1, kSnapshot);
   put_octets(result, entries);
@@ -316,7 +341,7 @@ std::string add_operand(std::span<const NewEntry> added) {
   for (const NewEntry& item : added) {
     Entry entry = item.entry;
     entry.keywords = item.keywords.low;
-    put_entry(out, entry, item.keywords.high, before);
+    put_entry(out, entry, item.keywords.high, item.growth, before);
   }
   return out;
 }

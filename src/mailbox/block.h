@@ -27,10 +27,11 @@ struct Entry {
   std::uint64_t keywords = 0;  ///< the first 64; the rest by Block::keywords
   std::int64_t date : 39 = 0;  ///< INTERNALDATE, seconds since 1970: beyond the years 0-9999
   std::int64_t zone : 7 = 0;   ///< the zone it was given in, quarters of an hour east of Greenwich (zone_quarters())
-  std::int64_t flag_bits : 16 = 0;
+  std::int64_t flag_bits : 15 = 0;
+  std::int64_t ascii_form : 1 = 0;  ///< not 0: readers without UTF-8 get another form, of a size of its own: sizes_of()
   std::int64_t open_end : 1 = 0;  ///< not 0: the last octets are no CRLF, which POP3 adds and counts (RFC 1939 §3, §11)
   std::int64_t spilled : 1 = 0;   ///< it has keywords beyond the first 64
-  std::uint32_t size = 0;         ///< presented octets: RFC822.SIZE
+  std::uint32_t size = 0;         ///< presented octets, of the larger form: what counters and quota count
   Uid uid = 0;
 
   [[nodiscard]] SystemFlags flags() const { return static_cast<SystemFlags>(flag_bits); }
@@ -48,7 +49,15 @@ constexpr std::int8_t zone_quarters(int minutes) {
 /// A message to be added to a block.
 struct NewEntry {
   Entry entry;
-  KeywordSet keywords;  ///< all of them
+  KeywordSet keywords;      ///< all of them
+  std::int64_t growth = 0;  ///< with ascii_form: octets that the ASCII form has more than the original
+};
+
+/// The octets of a message as its readers get it: RFC822.SIZE, BODY[], LIST and RETR.
+struct Sizes {
+  std::uint32_t original = 0;
+  std::uint32_t ascii = 0;  ///< for readers without UTF-8; the original's where there is no ASCII form
+  friend bool operator==(const Sizes&, const Sizes&) = default;
 };
 
 /// What a mailbox's counters say of a set of messages.
@@ -81,6 +90,8 @@ class Block {
   [[nodiscard]] std::size_t lower_bound(Uid uid) const;
   [[nodiscard]] const Entry* find(Uid uid) const;
   [[nodiscard]] KeywordSet keywords(const Entry& entry) const;
+  [[nodiscard]] std::int64_t growth(const Entry& entry) const;
+  [[nodiscard]] Sizes sizes(const Entry& entry) const;
 
   /// Each says what it did to the counters. A UID that is there already is not added again; the flags of one that is
   /// not there are not changed; where nothing changes, the MODSEQ does not either.
@@ -101,6 +112,7 @@ class Block {
   std::uint32_t number_;
   std::vector<Entry> entries_;
   std::vector<std::pair<Uid, std::vector<std::uint16_t>>> spill_;  // ascending by UID
+  std::vector<std::pair<Uid, std::int64_t>> growth_;               // likewise, of entries with an ASCII form
   Tally tally_;
   Modseq modseq_max_ = 0;
 };

@@ -3,9 +3,11 @@
 #include <algorithm>
 #include <optional>
 
+#include "base/text.h"
 #include "mailbox/facts.h"
 #include "mailbox/limits.h"
 #include "mailbox/types.h"
+#include "message/ascii_form.h"
 
 namespace angarium::mailbox {
 
@@ -16,6 +18,15 @@ ContentPtr make_content(std::string octets) {
   content->facts = reader.finish(octets);
   content->octets = std::make_shared<const std::string>(std::move(octets));
   return content;
+}
+
+CopySizes copy_sizes(const Content& content, std::string_view prepended) {
+  CopySizes sizes{.original = prepended.size() + content.size(), .ascii = {}};
+  message::AsciiForm form;
+  if (!all_ascii(prepended)) form.add({0, prepended.size()}, prepended);
+  if (!form.identity() || content.facts.ascii_growth)
+    sizes.ascii = sizes.original + static_cast<std::uint64_t>(form.growth() + content.facts.ascii_growth.value_or(0));
+  return sizes;
 }
 
 struct Intake::Body {
@@ -97,7 +108,7 @@ io::Task<Result<ContentPtr>> Intake::finish() {
     content->stored = TRY(body->writer->seal());
     content->facts = TRY(body->facts.finish(body->tablet, content->stored));
     // The size a view can hold is that of the shown octets.
-    if (content->size() > kMessageSizeMax) return fail(store::kTooLarge, "the message is too large");
+    if (copy_sizes(*content, {}).counted() > kMessageSizeMax) return fail(store::kTooLarge, "the message is too large");
     return ContentPtr(std::move(content));
   });
 }

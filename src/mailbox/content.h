@@ -1,8 +1,10 @@
 // What comes into a mailbox: the octets of a message and what was learnt from them while they arrived.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -25,6 +27,8 @@ struct Facts {
   Presentation presentation;  ///< how the stored octets are shown; fixes the size
   bool open_end = false;      ///< the presented body has octets and does not end with CRLF
   std::string structure;      ///< message::serialize() of the presented body
+  /// Octets that the body has more for readers without UTF-8, where it has such a form (message/ascii_form.h).
+  std::optional<std::int64_t> ascii_growth;
   /// ENVELOPE, BODY and BODYSTRUCTURE, ready to be sent.
   struct Texts {
     std::string envelope;
@@ -45,9 +49,17 @@ struct Content {
   std::shared_ptr<const std::string> octets;  ///< null: the body is `stored`
   store::BodyRef stored;
   Facts facts;
-  /// Presented octets: what quota and SIZE count, without prepended fields.
+  /// Presented octets, without prepended fields.
   [[nodiscard]] std::uint64_t size() const { return facts.presentation.size(); }
 };
+/// What one copy of a content is to its readers, with those fields.
+struct CopySizes {
+  std::uint64_t original = 0;
+  std::optional<std::uint64_t> ascii;  ///< where the form for readers without UTF-8 differs
+  /// What quota and counters count: the larger one.
+  [[nodiscard]] std::uint64_t counted() const { return std::max(original, ascii.value_or(0)); }
+};
+CopySizes copy_sizes(const Content& content, std::string_view prepended);
 using ContentPtr = std::shared_ptr<const Content>;
 
 /// The content of a message that is whole in memory; at most store::kGroupBodyMax octets.

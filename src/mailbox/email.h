@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -29,6 +30,8 @@ struct EmailView {
   ThreadId thread = 0;
   std::int64_t received = 0;  ///< seconds since 1970
   std::uint32_t size = 0;     ///< prepended octets + presented body: RFC822.SIZE, BODY[] and RETR
+  /// The same for readers without UTF-8, where their form differs (message/ascii_form.h).
+  std::optional<std::uint32_t> ascii_size;
   store::BodyRef body;
   std::string_view prepended;     ///< trace fields in front of the body, with CRLF
   bool ready = false;             ///< the texts are there; false: too large to keep, make them from the structure

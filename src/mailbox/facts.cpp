@@ -8,6 +8,7 @@
 #include "mailbox/body_reader.h"
 #include "mailbox/limits.h"
 #include "mailbox/thread.h"
+#include "message/ascii_form.h"
 #include "message/imap_text.h"
 
 namespace angarium::mailbox {
@@ -56,6 +57,7 @@ bool forms_differ(const message::Structure& structure, std::string_view message)
 }
 
 void make_texts(const message::Structure& structure, std::string_view message, Facts& facts) {
+  if (const message::AsciiForm form(structure, message); !form.identity()) facts.ascii_growth = form.growth();
   facts.threads = thread_keys(structure.root().header().of(message));
   facts.ascii = texts_of(structure, message, message::ImapForm::ascii);
   if (forms_differ(structure, message)) facts.utf8 = texts_of(structure, message, message::ImapForm::utf8);
@@ -104,16 +106,26 @@ Result<Facts> FactsReader::finish(store::Tablet& tablet, const store::BodyRef& r
   const message::Structure structure = end(facts);
   SparseMessage message(facts.presentation.size());
   if (!message.valid()) return fail(kOutOfMemory, "no address space for a large message");
-  std::uint64_t headers = 0;
   std::string header;
-  for (const message::Part& part : structure.parts) {
-    const message::Range range = part.header();
-    headers += range.size;
-    if (headers > kHeadersMax) return facts;
+  const auto read = [&](const message::Range& range) -> Result<> {
     header.clear();
-    TRY(read_shown(tablet, ref, facts.presentation, range.begin, static_cast<std::size_t>(range.size), store::Tier::any,
-                   header));
-    message.fill(range.begin, header);
+    return read_shown(tablet, ref, facts.presentation, range.begin, static_cast<std::size_t>(range.size),
+                      store::Tier::any, header);
+  };
+  std::uint64_t headers = 0;
+  for (const message::Part& part : structure.parts) headers += part.header().size;
+  if (headers > kHeadersMax) {
+    message::AsciiForm form;
+    for (const std::uint32_t index : message::headers_for_ascii(structure)) {
+      TRY(read(structure.parts[index].header()));
+      form.add(structure.parts[index].header(), header);
+    }
+    if (!form.identity()) facts.ascii_growth = form.growth();
+    return facts;
+  }
+  for (const message::Part& part : structure.parts) {
+    TRY(read(part.header()));
+    message.fill(part.header_begin, header);
   }
   make_texts(structure, message.octets(), facts);
   return facts;

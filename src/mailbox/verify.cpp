@@ -150,8 +150,8 @@ class Verifier {
     });
     changes_->check(id, entry.uid, entry.modseq);
     ++places_[entry.email];
-    const auto [size, first] = sizes_.emplace(entry.email, entry.size);
-    if (!first && size->second != entry.size) wrong("the email has another size elsewhere");
+    const auto [size, first] = sizes_.emplace(entry.email, block.sizes(entry));
+    if (!first && size->second != block.sizes(entry)) wrong("the email has another size elsewhere");
   }
 
   void check_counters() {
@@ -179,7 +179,7 @@ class Verifier {
         return;
       }
       ++found;
-      if (size->second != email->size)
+      if (size->second != Sizes{email->size, email->ascii_size.value_or(email->size)})
         find(fmt::format("account {} email {}: its size is not as listed", account_, id));
     }));
     if (found != sizes_.size()) find(fmt::format("account {}: {} emails are missing", account_, sizes_.size() - found));
@@ -255,7 +255,7 @@ class Verifier {
   AccountCounters highest_;
   std::map<MailboxId, Mailbox> mailboxes_;
   std::unordered_map<EmailId, std::uint64_t> places_;
-  std::unordered_map<EmailId, std::uint32_t> sizes_;
+  std::unordered_map<EmailId, Sizes> sizes_;
   std::optional<ChangeAudit> changes_;
   std::unordered_map<EmailId, ThreadId> thread_of_;                           // as the thread keys say
   std::unordered_map<std::uint64_t, std::pair<ThreadId, bool>> message_ids_;  // and whether an email claimed it

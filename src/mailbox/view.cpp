@@ -54,6 +54,11 @@ KeywordSet View::keywords_of(const Entry& entry) const {
   return blocks_[block_from(block_of(entry.uid))]->keywords(entry);
 }
 
+Sizes View::sizes_of(const Entry& entry) const {
+  if (!entry.ascii_form) return {entry.size, entry.size};
+  return blocks_[block_from(block_of(entry.uid))]->sizes(entry);
+}
+
 std::uint32_t View::first_unseen() const {
   for (std::size_t b = 0; b < blocks_.size(); ++b) {
     if (blocks_[b]->tally().unseen == 0) continue;
@@ -184,6 +189,12 @@ View::Blocks Draft::share() {
 const Entry* Draft::find(Uid uid) const {
   const std::size_t index = index_of(block_of(uid));
   return index == blocks_.size() ? nullptr : blocks_[index].block->find(uid);
+}
+
+NewEntry Draft::whole(const Entry& entry) const {
+  NewEntry whole{.entry = entry, .keywords = keywords_of(entry), .growth = 0};
+  if (entry.ascii_form) whole.growth = blocks_[index_of(block_of(entry.uid))].block->growth(entry);
+  return whole;
 }
 
 KeywordSet Draft::keywords_of(const Entry& entry) const {

@@ -42,6 +42,8 @@ class View {
   [[nodiscard]] std::uint32_t lower_bound(Uid uid) const;
   /// All keywords of a message of this view.
   [[nodiscard]] KeywordSet keywords_of(const Entry& entry) const;
+  /// The sizes of a message of this view.
+  [[nodiscard]] Sizes sizes_of(const Entry& entry) const;
   /// The sequence number of the first message without \Seen; 0 if there is none.
   [[nodiscard]] std::uint32_t first_unseen() const;
   /// The UIDs of all messages.
@@ -135,6 +137,8 @@ class Draft {
   View::Blocks share();
 
   [[nodiscard]] const Entry* find(Uid uid) const;
+  /// An entry with all that is known of it.
+  [[nodiscard]] NewEntry whole(const Entry& entry) const;
   /// All keywords of one of its entries.
   [[nodiscard]] KeywordSet keywords_of(const Entry& entry) const;
   [[nodiscard]] Tally tally() const;

@@ -3,9 +3,11 @@
 
 #include "base/text.h"
 #include "message/address.h"
+#include "message/ascii_form.h"
 #include "message/downgrade.h"
 #include "message/encoded_word.h"
 #include "message/header.h"
+#include "message/lexical.h"
 #include "message/parameters.h"
 
 namespace angarium::message {
@@ -23,7 +25,7 @@ bool is_one_of(const Field& field, std::initializer_list<std::string_view> names
 
 bool has_addresses(const Field& field) {
   return is_one_of(field, {"From", "Sender", "Reply-To", "To", "Cc", "Bcc", "Resent-From", "Resent-Sender", "Resent-To",
-                           "Resent-Cc", "Resent-Bcc", "Return-Path"});
+                           "Resent-Cc", "Resent-Bcc", "Resent-Reply-To", "Return-Path", "Disposition-Notification-To"});
 }
 
 /// Fields of free text; of unknown ones only those that say so by their name.
@@ -35,6 +37,33 @@ bool is_unstructured(const Field& field) {
 /// Fields of message ids: what is not ASCII in them has no other form, and a thread hangs on them.
 bool has_message_ids(const Field& field) {
   return is_one_of(field, {"Message-ID", "Resent-Message-ID", "In-Reply-To", "References"});
+}
+
+/// Fields that mean nothing beyond ASCII but in comments (RFC 6857 §3.2.2, §3.2.4): a body whose coding is not known,
+/// or a message without its date, would be worse than the loss of a comment.
+bool has_comments_only(const Field& field) {
+  return is_one_of(field, {"Date", "Resent-Date", "MIME-Version", "Content-ID", "Content-Transfer-Encoding",
+                           "Content-Language", "Accept-Language", "Auto-Submitted", "Received"});
+}
+
+/// Comments become one blank with those around them; nothing when one never closes.
+std::string without_comments(std::string_view value) {
+  std::string out;
+  bool quoted = false;
+  for (std::size_t at = 0; at < value.size(); ++at) {
+    if (value[at] == '(' && !quoted) {
+      const std::size_t end = comment_end(value, at);
+      if (end == std::string_view::npos) return {};
+      if (!out.ends_with(' ')) out += ' ';
+      at = end - 1;
+      while (at + 1 < value.size() && value[at + 1] == ' ') ++at;
+      continue;
+    }
+    if (value[at] == '"') quoted = !quoted;
+    if (value[at] == '\\' && quoted && at + 1 < value.size()) out += value[at++];
+    out += value[at];
+  }
+  return std::string(trim(out));
 }
 
 std::string ascii_address(const Address& address) {
@@ -106,25 +135,28 @@ std::string ascii_header(std::string_view header) {
       value = ascii_addresses(field->value);
     else if (is_one_of(*field, {"Content-Type", "Content-Disposition"}))
       value = ascii_parameters(*field);
+    else if (has_comments_only(*field))
+      value = without_comments(unfolded(field->value, scratch));
     else if (is_unstructured(*field))
       value = encode_text(unfolded(field->value, scratch), field->name.size() + 2);
     // RFC 6858 §2.4: what cannot be shown is left out.
     if (!value.empty() && all_ascii(value)) (void)append_field(out, field->name, value);
   }
   out += header.substr(reader.position());
+  // The line end that was the delimiter's, or none, is not this header's.
+  if (!header.ends_with('\n') && out.ends_with("\r\n")) out.resize(out.size() - 2);
   return out;
 }
 
 std::string ascii_headers(const Structure& structure, std::string_view message) {
+  const AsciiForm form(structure, message);
+  const std::uint64_t size = form.shown(message.size());
   std::string out;
-  std::uint64_t at = 0;
-  // Parts stand in the order of their headers, and headers do not overlap.
-  for (const Part& part : structure.parts) {
-    out += message.substr(at, part.header_begin - at);
-    out += part.eight_bit_header ? ascii_header(part.header().of(message)) : std::string(part.header().of(message));
-    at = part.body_begin;
+  out.reserve(size);
+  while (out.size() < size) {
+    const AsciiForm::Stretch stretch = form.at(out.size(), size - out.size());
+    out += stretch.octets.empty() ? stretch.original.of(message) : stretch.octets;
   }
-  out += message.substr(at);
   return out;
 }
 

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "base/text.h"
+#include "message/ascii_form.h"
 #include "message/encoded_word.h"
 #include "message/header.h"
 #include "message/imap_text.h"
@@ -45,7 +46,10 @@ std::vector<std::string_view> language_tags(std::string_view value) {
 class BodyWriter {
  public:
   BodyWriter(const Structure& structure, std::string_view message, BodyForm body_form, ImapForm form)
-      : structure_(structure), message_(message), extended_(body_form == BodyForm::structure), form_(form) {}
+      : structure_(structure), message_(message), extended_(body_form == BodyForm::structure), form_(form) {
+    // What BODY[n] of an enclosed message gives has its headers in ASCII.
+    if (form == ImapForm::ascii) ascii_ = AsciiForm(structure, message);
+  }
 
   /// Recurses as deep as the structure, kDepthMax.
   void body(std::uint32_t index) {
@@ -107,14 +111,14 @@ class BodyWriter {
     out_ += ' ';
     encoding(part);
     out_ += ' ';
-    number(part.body().size);
+    number(ascii_.shown(part.body()).size);
     if (enclosed) {
       out_ += ' ';
       enclosed_message(part);
     }
     if (enclosed || text) {
       out_ += ' ';
-      number(part.lines);
+      number(ascii_.shown_lines(part.body(), part.lines));
     }
     if (!extended_) return;
     out_ += ' ';
@@ -248,6 +252,7 @@ class BodyWriter {
   std::string_view message_;
   bool extended_;
   ImapForm form_;
+  AsciiForm ascii_;
   std::string out_;
   bool parameters_open_ = false;  // "(" was written
 };
