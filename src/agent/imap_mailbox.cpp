@@ -18,15 +18,18 @@ namespace imap = protocol::imap;
 /// Octets read at a time: bounds what one slow reader holds.
 constexpr std::size_t kReadOctets = 256 * 1024;
 
-imap::Entry imap_entry(const mailbox::Entry& entry) {
+imap::Entry imap_entry(const mailbox::View& view, const mailbox::Entry& entry) {
+  const mailbox::Sizes sizes = view.sizes_of(entry);
   return {.email = entry.email,
           .modseq = entry.modseq,
           .keywords = entry.keywords,
           .date = {.seconds = entry.date, .zone_minutes = entry.zone_minutes()},
-          .size = entry.size,
+          .size = sizes.original,
+          .ascii_size = sizes.ascii,
           .uid = entry.uid,
           .flags = static_cast<imap::Flags>(entry.flags()),
-          .spilled = entry.spilled != 0};
+          .spilled = entry.spilled != 0,
+          .ascii_form = entry.ascii_form != 0};
 }
 // Both rooms number the system flags alike.
 static_assert(imap::kSeen == mailbox::kSeen && imap::kAnswered == mailbox::kAnswered &&
@@ -61,7 +64,7 @@ std::size_t ImapView::read(std::size_t index, std::span<imap::Entry> into) const
   std::size_t count = 0;
   view_->for_each(static_cast<std::uint32_t>(index + 1),
                   static_cast<std::uint32_t>(std::min<std::size_t>(index + into.size(), view_->size())),
-                  [&](std::uint32_t, const mailbox::Entry& entry) { into[count++] = imap_entry(entry); });
+                  [&](std::uint32_t, const mailbox::Entry& entry) { into[count++] = imap_entry(*view_, entry); });
   return count;
 }
 
@@ -150,8 +153,9 @@ imap::Delta ImapMailbox::delta(const imap::View& from, const imap::View& to) con
   const mailbox::View& newer = *static_cast<const ImapView&>(to).inner();
   const mailbox::ViewDifference difference = mailbox::difference(older, newer);
   imap::Delta delta;
-  older.for_each(difference.expunged,
-                 [&](std::uint32_t, const mailbox::Entry& entry) { delta.expunged.push_back(imap_entry(entry)); });
+  older.for_each(difference.expunged, [&](std::uint32_t, const mailbox::Entry& entry) {
+    delta.expunged.push_back(imap_entry(older, entry));
+  });
   difference.changed.for_each([&](mailbox::Uid uid) { delta.changed.push_back(uid); });
   return delta;
 }
@@ -246,53 +250,72 @@ io::Task<Result<imap::TextBatch>> ImapMailbox::read_texts(std::span<const imap::
   co_return collector.finish();
 }
 
-io::Task<Result<mailbox::EmailPtr>> ImapMailbox::email(std::uint64_t id) {
-  if (!last_ || (*last_)->id != id) {
+io::Task<Result<>> ImapMailbox::hold(std::uint64_t id, Form form) {
+  if (!held(id)) {
     auto found = co_await mail_->email(id);
     if (!found) co_return std::unexpected(imap_error(std::move(found).error()));
-    last_ = *std::move(found);
+    hold(*std::move(found));
   }
-  co_return last_;
+  if (form == Form::original || ascii_) co_return Result<>();
+  auto ascii = co_await mailbox::ascii_form(mail_, last_);
+  if (!ascii) co_return std::unexpected(imap_error(std::move(ascii).error()));
+  ascii_ = *std::move(ascii);
+  co_return Result<>();
 }
 
-io::ValueOrTask<Result<imap::Octets>> ImapMailbox::read(const imap::Entry& message, std::uint64_t offset,
-                                                        std::uint64_t count) {
-  const std::size_t length = std::min<std::uint64_t>(count, kReadOctets);
-  if (!last_ || (*last_)->id != message.email) {
-    auto found = mail_->email_now(message.email);
-    if (!found) return read_waiting(message.email, offset, length);
-    last_ = *std::move(found);
+bool ImapMailbox::hold_now(std::uint64_t id, Form form) {
+  if (!held(id)) {
+    auto found = mail_->email_now(id);
+    if (!found) return false;
+    hold(*std::move(found));
   }
-  auto octets = mail_->read_now(*last_, offset, length);
-  if (!octets) return read_waiting(message.email, offset, length);
+  return form == Form::original || ascii_;
+}
+
+io::ValueOrTask<Result<imap::Octets>> ImapMailbox::read(const imap::Entry& message, message::ImapForm form,
+                                                        std::uint64_t offset, std::uint64_t count) {
+  const message::Range wanted{offset, std::min<std::uint64_t>(count, kReadOctets)};
+  const Form of = form_of(message, form);
+  if (!hold_now(message.email, of)) return read_waiting(message.email, of, wanted);
+  const message::AsciiForm::Stretch stretch = stretch_of(of, wanted);
+  if (!stretch.octets.empty()) return Result<imap::Octets>(imap::Octets{stretch.octets, ascii_});
+  auto octets = mail_->read_now(*last_, stretch.original.begin, static_cast<std::size_t>(stretch.original.size));
+  if (!octets) return read_waiting(message.email, of, wanted);
   return Result<imap::Octets>(owned(*std::move(octets)));
 }
 
-io::Task<Result<imap::Octets>> ImapMailbox::read_waiting(std::uint64_t id, std::uint64_t offset, std::uint64_t count) {
-  const mailbox::EmailPtr found = CO_TRY(co_await email(id));
-  auto octets = co_await mail_->read(found, offset, count);
+io::Task<Result<imap::Octets>> ImapMailbox::read_waiting(std::uint64_t id, Form form, message::Range wanted) {
+  CO_TRY(co_await hold(id, form));
+  const message::AsciiForm::Stretch stretch = stretch_of(form, wanted);
+  if (!stretch.octets.empty()) co_return imap::Octets{stretch.octets, ascii_};
+  auto octets = co_await mail_->read(last_, stretch.original.begin, static_cast<std::size_t>(stretch.original.size));
   if (!octets) co_return std::unexpected(imap_error(std::move(octets).error()));
   co_return owned(*std::move(octets));
 }
 
-Result<std::shared_ptr<const message::Structure>> ImapMailbox::structure_of(const mailbox::Email& email) {
-  auto structure = message_structure(email.view());
+message::AsciiForm::Stretch ImapMailbox::stretch_of(Form form, message::Range wanted) const {
+  if (form == Form::original) return {.octets = {}, .original = wanted};
+  return ascii_->at(wanted.begin, wanted.size);
+}
+
+Result<std::shared_ptr<const message::Structure>> ImapMailbox::structure_of(Form form) const {
+  auto structure = message_structure(last_->view());
   if (!structure) return fail(imap::kCorruption, "The structure of a message is damaged");
+  if (form == Form::ascii) structure = ascii_->structure(*std::move(structure));
   return std::make_shared<const message::Structure>(*std::move(structure));
 }
 
-io::ValueOrTask<Result<std::shared_ptr<const message::Structure>>> ImapMailbox::structure(const imap::Entry& message) {
-  if (!last_ || (*last_)->id != message.email) {
-    auto found = mail_->email_now(message.email);
-    if (!found) return structure_waiting(message.email);
-    last_ = *std::move(found);
-  }
-  return structure_of(*last_);
+io::ValueOrTask<Result<std::shared_ptr<const message::Structure>>> ImapMailbox::structure(const imap::Entry& message,
+                                                                                          message::ImapForm form) {
+  const Form of = form_of(message, form);
+  if (!hold_now(message.email, of)) return structure_waiting(message.email, of);
+  return structure_of(of);
 }
 
-io::Task<Result<std::shared_ptr<const message::Structure>>> ImapMailbox::structure_waiting(std::uint64_t id) {
-  const mailbox::EmailPtr found = CO_TRY(co_await email(id));
-  co_return structure_of(*found);
+io::Task<Result<std::shared_ptr<const message::Structure>>> ImapMailbox::structure_waiting(std::uint64_t id,
+                                                                                           Form form) {
+  CO_TRY(co_await hold(id, form));
+  co_return structure_of(form);
 }
 
 void ImapMailbox::log_damage(const imap::Entry& message, const Error& error) const {

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "io/pool.h"
+#include "mailbox/ascii_email.h"
 #include "mailbox/mailbox.h"
 #include "protocol/imap/backend.h"
 
@@ -52,10 +53,10 @@ class ImapMailbox final : public protocol::imap::Mailbox {
   io::Task<Result<protocol::imap::NumberSet>> vanished(std::uint64_t modseq, protocol::imap::NumberSet known) override;
   io::ValueOrTask<Result<protocol::imap::TextBatch>> texts(std::span<const protocol::imap::Entry> messages,
                                                            std::uint32_t wanted, message::ImapForm form) override;
-  io::ValueOrTask<Result<protocol::imap::Octets>> read(const protocol::imap::Entry& message, std::uint64_t offset,
-                                                       std::uint64_t count) override;
-  io::ValueOrTask<Result<std::shared_ptr<const message::Structure>>> structure(
-      const protocol::imap::Entry& message) override;
+  io::ValueOrTask<Result<protocol::imap::Octets>> read(const protocol::imap::Entry& message, message::ImapForm form,
+                                                       std::uint64_t offset, std::uint64_t count) override;
+  io::ValueOrTask<Result<std::shared_ptr<const message::Structure>>> structure(const protocol::imap::Entry& message,
+                                                                               message::ImapForm form) override;
   io::Task<Result<std::vector<char>>> match(std::span<const protocol::imap::Entry> messages,
                                             protocol::imap::TextKey key) override;
 
@@ -66,10 +67,25 @@ class ImapMailbox final : public protocol::imap::Mailbox {
   io::Task<Result<void>> load();
   io::Task<Result<protocol::imap::TextBatch>> read_texts(std::span<const protocol::imap::Entry> messages,
                                                          std::uint32_t wanted, message::ImapForm form);
-  io::Task<Result<protocol::imap::Octets>> read_waiting(std::uint64_t email, std::uint64_t offset, std::uint64_t count);
-  io::Task<Result<std::shared_ptr<const message::Structure>>> structure_waiting(std::uint64_t email);
-  Result<std::shared_ptr<const message::Structure>> structure_of(const mailbox::Email& email);
-  io::Task<Result<mailbox::EmailPtr>> email(std::uint64_t id);
+  /// What of an email is read: most have no form of their own for readers without UTF-8.
+  enum class Form : std::uint8_t { original, ascii };
+  static Form form_of(const protocol::imap::Entry& message, message::ImapForm form) {
+    return message.ascii_form && form == message::ImapForm::ascii ? Form::ascii : Form::original;
+  }
+  [[nodiscard]] bool held(std::uint64_t email) const { return last_ && (*last_)->id == email; }
+  void hold(mailbox::EmailPtr email) {
+    last_ = std::move(email);
+    ascii_ = nullptr;
+  }
+  /// Makes it the email read last; with its ASCII form, if that is wanted.
+  io::Task<Result<>> hold(std::uint64_t email, Form form);
+  /// The same from memory; false: not there.
+  bool hold_now(std::uint64_t email, Form form);
+  io::Task<Result<protocol::imap::Octets>> read_waiting(std::uint64_t email, Form form, message::Range wanted);
+  io::Task<Result<std::shared_ptr<const message::Structure>>> structure_waiting(std::uint64_t email, Form form);
+  // Of the email read last.
+  [[nodiscard]] message::AsciiForm::Stretch stretch_of(Form form, message::Range wanted) const;
+  [[nodiscard]] Result<std::shared_ptr<const message::Structure>> structure_of(Form form) const;
   /// The first `wanted` octets, or all there are.
   io::Task<Result<>> read_whole(mailbox::EmailPtr email, std::uint64_t wanted, std::string& octets);
   void log_damage(const protocol::imap::Entry& message, const Error& error) const;
@@ -82,8 +98,9 @@ class ImapMailbox final : public protocol::imap::Mailbox {
   mutable std::shared_ptr<const ImapView> view_;
   std::weak_ptr<Watched> watched_;  ///< owned by the Watcher the session holds
   bool gone_ = false;
-  std::size_t matched_ = 0;  ///< octets since others of the loop had their turn
-  mailbox::EmailPtr last_;   ///< the email read last: FETCH asks for pieces of one after another
+  std::size_t matched_ = 0;      ///< octets since others of the loop had their turn
+  mailbox::EmailPtr last_;       ///< the email read last: FETCH asks for pieces of one after another
+  mailbox::AsciiFormPtr ascii_;  ///< of `last_`, once it was wanted
 };
 
 }  // namespace angarium::agent

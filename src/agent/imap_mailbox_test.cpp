@@ -181,7 +181,7 @@ TEST_CASE("a damaged body is corruption to FETCH, and SEARCH finds the other mes
   const auto found = house.must(selected->match(entries, {.key = imap::SearchNode::Key::body, .value = "wanted"}));
   CHECK(found == std::vector<char>{1, 0, 1});
   auto read = [&](std::size_t index) -> io::Task<Result<imap::Octets>> {
-    co_return co_await selected->read(entries[index], 0, 1000);
+    co_return co_await selected->read(entries[index], message::ImapForm::ascii, 0, 1000);
   };
   CHECK(house.run(read(1)).error().is(imap::kCorruption));
   CHECK(house.must(read(2)).octets.ends_with("wanted, whole too\r\n"));

@@ -3,9 +3,7 @@
 #include <algorithm>
 
 #include "base/log.h"
-#include "base/text.h"
-#include "message/downgrade.h"
-#include "message/structure.h"
+#include "mailbox/ascii_email.h"
 
 namespace angarium::agent {
 namespace {
@@ -15,47 +13,34 @@ namespace pop3 = protocol::pop3;
 /// Octets of a message read at a time: what is in flight for one slow reader.
 constexpr std::size_t kPieceOctets = 256 * 1024;
 
-/// A header in whose place another is shown.
-struct Surrogate {
-  std::uint64_t begin;
-  std::uint64_t end;
-  std::string header;
-};
-
 class Source final : public pop3::MessageSource {
  public:
-  Source(mailbox::AccountMailPtr mail, mailbox::EmailPtr email, std::string_view line_end,
-         std::vector<Surrogate> surrogates = {})
+  /// `ascii`: how the form differs that is given; null: none, the email itself.
+  Source(mailbox::AccountMailPtr mail, mailbox::EmailPtr email, mailbox::AsciiFormPtr ascii, std::string_view line_end)
       : mail_(std::move(mail)),
         email_(std::move(email)),
-        line_end_(line_end),
-        surrogates_(std::move(surrogates)),
-        next_surrogate_(surrogates_.begin()) {}
+        ascii_(std::move(ascii)),
+        size_(ascii_ ? ascii_->shown((*email_)->size) : (*email_)->size),
+        line_end_(line_end) {}
 
   io::ValueOrTask<Result<pop3::Piece>> next() override {
-    if (offset_ >= (*email_)->size) return Result<pop3::Piece>(pop3::Piece{std::exchange(line_end_, {}), nullptr});
-    if (next_surrogate_ != surrogates_.end() && next_surrogate_->begin == offset_) {
-      offset_ = next_surrogate_->end;
-      return Result<pop3::Piece>(pop3::Piece{(next_surrogate_++)->header, nullptr});
+    if (offset_ >= size_) return Result<pop3::Piece>(pop3::Piece{std::exchange(line_end_, {}), nullptr});
+    message::Range place{offset_, std::min<std::uint64_t>(kPieceOctets, size_ - offset_)};
+    if (ascii_) {
+      const message::AsciiForm::Stretch stretch = ascii_->at(place.begin, place.size);
+      if (!stretch.octets.empty()) {
+        offset_ += stretch.octets.size();
+        return Result<pop3::Piece>(pop3::Piece{stretch.octets, ascii_});
+      }
+      place = stretch.original;
     }
-    auto octets = mail_->read_now(*email_, offset_, up_to());
+    auto octets = mail_->read_now(*email_, place.begin, static_cast<std::size_t>(place.size));
     if (octets) return piece(*std::move(octets));
-    if (octets.error().is(mailbox::kWouldBlock)) return wait();
+    if (octets.error().is(mailbox::kWouldBlock)) return wait(place);
     return Result<pop3::Piece>(std::unexpected(std::move(octets).error()));
   }
 
-  [[nodiscard]] std::optional<std::uint64_t> octets() const override {
-    if (surrogates_.empty()) return std::nullopt;
-    std::uint64_t octets = (*email_)->size + line_end_.size();
-    for (const Surrogate& each : surrogates_) octets += each.header.size() - (each.end - each.begin);
-    return octets;
-  }
-
  private:
-  [[nodiscard]] std::size_t up_to() const {
-    if (next_surrogate_ == surrogates_.end()) return kPieceOctets;
-    return static_cast<std::size_t>(std::min<std::uint64_t>(kPieceOctets, next_surrogate_->begin - offset_));
-  }
   Result<pop3::Piece> piece(std::string octets) {
     if (octets.empty()) return fail(mailbox::kDamaged, "an email is shorter than its record says");
     offset_ += octets.size();
@@ -63,14 +48,16 @@ class Source final : public pop3::MessageSource {
     const std::string_view view = *owner;
     return pop3::Piece{view, std::move(owner)};
   }
-  io::Task<Result<pop3::Piece>> wait() { co_return piece(CO_TRY(co_await mail_->read(email_, offset_, up_to()))); }
+  io::Task<Result<pop3::Piece>> wait(message::Range place) {
+    co_return piece(CO_TRY(co_await mail_->read(email_, place.begin, static_cast<std::size_t>(place.size))));
+  }
 
   mailbox::AccountMailPtr mail_;
   mailbox::EmailPtr email_;
+  mailbox::AsciiFormPtr ascii_;
+  std::uint64_t size_;
   std::uint64_t offset_ = 0;
   std::string_view line_end_;
-  std::vector<Surrogate> surrogates_;  // in their order
-  std::vector<Surrogate>::const_iterator next_surrogate_;
 };
 
 class Inbox final : public pop3::Maildrop {
@@ -85,7 +72,8 @@ class Inbox final : public pop3::Maildrop {
 
   [[nodiscard]] std::size_t count() const override { return view_->size(); }
   [[nodiscard]] std::uint64_t octets(std::size_t index) const override {
-    return entry(index).size + line_end(index).size();
+    const mailbox::Sizes sizes = view_->sizes_of(entry(index));
+    return (presentation_ == pop3::Presentation::downgraded ? sizes.ascii : sizes.original) + line_end(index).size();
   }
   void append_unique_id(std::size_t index, std::string& to) const override {
     // RFC 1939 §7: never used again; a UID is so only together with UIDVALIDITY.
@@ -94,9 +82,9 @@ class Inbox final : public pop3::Maildrop {
 
   io::ValueOrTask<Result<std::unique_ptr<pop3::MessageSource>>> read(std::size_t index,
                                                                      [[maybe_unused]] pop3::Purpose purpose) override {
+    if (in_ascii(index)) return wait(index);
     auto email = mail_->email_now(entry(index).email);
-    if (email && may_need_utf8(**email)) return surrogate(index, *std::move(email));
-    if (email) return source(index, *std::move(email));
+    if (email) return source(index, *std::move(email), nullptr);
     if (email.error().is(mailbox::kWouldBlock)) return wait(index);
     return Result<std::unique_ptr<pop3::MessageSource>>(std::unexpected(std::move(email).error()));
   }
@@ -114,38 +102,19 @@ class Inbox final : public pop3::Maildrop {
   }
   /// RFC 1939 §3: a response's lines end with CRLF; what the message lacks is counted too (§11).
   [[nodiscard]] std::string_view line_end(std::size_t index) const { return entry(index).open_end ? "\r\n" : ""; }
-  Result<std::unique_ptr<pop3::MessageSource>> source(std::size_t index, mailbox::EmailPtr email) {
-    return std::make_unique<Source>(mail_, std::move(email), line_end(index));
+  /// RFC 6856 §2.1: a client without UTF8 gets headers without UTF-8.
+  [[nodiscard]] bool in_ascii(std::size_t index) const {
+    return presentation_ == pop3::Presentation::downgraded && entry(index).ascii_form != 0;
+  }
+  Result<std::unique_ptr<pop3::MessageSource>> source(std::size_t index, mailbox::EmailPtr email,
+                                                      mailbox::AsciiFormPtr ascii) {
+    return std::make_unique<Source>(mail_, std::move(email), std::move(ascii), line_end(index));
   }
   io::Task<Result<std::unique_ptr<pop3::MessageSource>>> wait(std::size_t index) {
     mailbox::EmailPtr email = CO_TRY(co_await mail_->email(entry(index).email));
-    if (may_need_utf8(*email)) co_return co_await surrogate(index, std::move(email));
-    co_return source(index, std::move(email));
-  }
-
-  /// Whether a header has octets above 127.
-  [[nodiscard]] bool may_need_utf8(const mailbox::Email& email) const {
-    if (presentation_ == pop3::Presentation::utf8) return false;
-    if (!all_ascii(email->prepended)) return true;
-    const auto structure = message::deserialize(email->structure);
-    return structure && std::ranges::any_of(structure->parts, &message::Part::eight_bit_header);
-  }
-  /// RFC 6856 §2.1: a client without UTF8 gets headers without UTF-8 in a surrogate. Headers in some other charset,
-  /// which no standard knows, are sent as they are.
-  io::Task<Result<std::unique_ptr<pop3::MessageSource>>> surrogate(std::size_t index, mailbox::EmailPtr email) {
-    std::vector<Surrogate> surrogates;
-    const std::string_view prepended = (*email)->prepended;
-    if (!all_ascii(prepended)) surrogates.push_back({0, prepended.size(), message::ascii_header(prepended)});
-    const auto structure = message::deserialize((*email)->structure);
-    for (std::size_t i = 0; structure && i < structure->parts.size(); ++i) {
-      const message::Part& part = structure->parts[i];
-      if (!part.eight_bit_header) continue;
-      const std::uint64_t begin = prepended.size() + part.header_begin;
-      const auto size = static_cast<std::size_t>(part.header().size);
-      const std::string header = CO_TRY(co_await mail_->read(email, begin, size));
-      if (valid_utf8(header)) surrogates.push_back({begin, begin + size, message::ascii_header(header)});
-    }
-    co_return std::make_unique<Source>(mail_, std::move(email), line_end(index), std::move(surrogates));
+    mailbox::AsciiFormPtr ascii;
+    if (in_ascii(index)) ascii = CO_TRY(co_await mailbox::ascii_form(mail_, email));
+    co_return source(index, std::move(email), std::move(ascii));
   }
 
   MaildropLocks::Lock lock_;

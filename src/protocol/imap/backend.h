@@ -32,10 +32,16 @@ struct Entry {
   std::uint64_t modseq = 0;  ///< of the last change
   std::uint64_t keywords = 0;  ///< bit i: View::keywords()[i]
   InternalDate date;
-  std::uint32_t size = 0;  ///< RFC822.SIZE
+  std::uint32_t size = 0;        ///< octets
+  std::uint32_t ascii_size = 0;  ///< for who may get no UTF-8; with `ascii_form` only
   std::uint32_t uid = 0;
   Flags flags = 0;
-  bool spilled = false;  ///< has keywords beyond the first 64: View::spilled_keywords()
+  bool spilled = false;     ///< has keywords beyond the first 64: View::spilled_keywords()
+  bool ascii_form = false;  ///< who may get no UTF-8 gets other headers (RFC 6858)
+  /// What a session of that form is told and given: RFC822.SIZE, and what `BODY[]` has.
+  [[nodiscard]] std::uint32_t octets(message::ImapForm form) const {
+    return ascii_form && form == message::ImapForm::ascii ? ascii_size : size;
+  }
 };
 
 /// An immutable state of a mailbox, shared by all sessions that see it. Thread-safe as const.
@@ -157,12 +163,15 @@ class Mailbox {
   /// the client may get in strings (RFC 6855 §3).
   virtual io::ValueOrTask<Result<TextBatch>> texts(std::span<const Entry> messages, std::uint32_t wanted,
                                                    message::ImapForm form) = 0;
-  /// Of the message as presented, whose size is entry.size: from `offset` at least one octet where there is one, at
-  /// most `count`. kExpungeIssued when the message is gone, kCorruption when it is damaged.
-  virtual io::ValueOrTask<Result<Octets>> read(const Entry& message, std::uint64_t offset, std::uint64_t count) = 0;
-  /// Offsets are those of read().
-  virtual io::ValueOrTask<Result<std::shared_ptr<const message::Structure>>> structure(const Entry& message) = 0;
-  /// One octet a message: 1 where the key matches. A message that is gone or damaged matches nothing.
+  /// Of the message as presented in that form, whose size is entry.octets(form): from `offset` at least one octet where
+  /// there is one, at most `count`. kExpungeIssued when the message is gone, kCorruption when it is damaged.
+  virtual io::ValueOrTask<Result<Octets>> read(const Entry& message, message::ImapForm form, std::uint64_t offset,
+                                               std::uint64_t count) = 0;
+  /// Offsets are those of read() in that form. Of headers that are other than the message's, fields are not told.
+  virtual io::ValueOrTask<Result<std::shared_ptr<const message::Structure>>> structure(const Entry& message,
+                                                                                       message::ImapForm form) = 0;
+  /// One octet a message: 1 where the key matches the message itself, whatever the session's form. A message that is
+  /// gone or damaged matches nothing.
   virtual io::Task<Result<std::vector<char>>> match(std::span<const Entry> messages, TextKey key) = 0;
 };
 

@@ -61,10 +61,20 @@ message::Range cut(std::uint64_t size, const std::optional<Partial>& partial) {
 /// A decoded part up to this size is kept from counting to telling.
 constexpr std::size_t kDecodedKept = kBodyChunk;
 
-io::Task<Result<void>> append_octets(Mailbox& mailbox, const Entry& entry, message::Range range, std::string& into) {
+/// Where FETCH reads one message from.
+struct Source {
+  Mailbox& mailbox;
+  const Entry& entry;
+  message::ImapForm form;
+  /// The beginning of the range.
+  [[nodiscard]] io::ValueOrTask<Result<Octets>> read(message::Range range) const {
+    return mailbox.read(entry, form, range.begin, std::min<std::uint64_t>(range.size, kBodyChunk));
+  }
+};
+
+io::Task<Result<void>> append_octets(Source source, message::Range range, std::string& into) {
   while (range.size > 0) {
-    const auto piece =
-        CO_TRY(co_await mailbox.read(entry, range.begin, std::min<std::uint64_t>(range.size, kBodyChunk)));
+    const auto piece = CO_TRY(co_await source.read(range));
     if (piece.octets.empty()) break;
     into += piece.octets;
     range.begin += piece.octets.size();
@@ -76,15 +86,14 @@ io::Task<Result<void>> append_octets(Mailbox& mailbox, const Entry& entry, messa
 /// A part with its transfer encoding undone, piece by piece.
 class DecodedPart {
  public:
-  DecodedPart(Mailbox& mailbox, const Entry& entry, message::Range range, message::Encoding encoding)
-      : mailbox_(mailbox), entry_(entry), left_(range), decoder_(encoding) {}
+  DecodedPart(Source source, message::Range range, message::Encoding encoding)
+      : source_(source), left_(range), decoder_(encoding) {}
   [[nodiscard]] bool at_end() const { return ended_; }
   /// May be empty; valid until the next call.
   io::Task<Result<std::string_view>> next() {
     decoded_.clear();
     if (left_.size > 0) {
-      const auto piece =
-          CO_TRY(co_await mailbox_.read(entry_, left_.begin, std::min<std::uint64_t>(left_.size, kBodyChunk)));
+      const auto piece = CO_TRY(co_await source_.read(left_));
       if (piece.octets.empty()) co_return fail(kExpungeIssued, "The message is shorter than it was");
       decoder_.feed(piece.octets, decoded_);
       left_.begin += piece.octets.size();
@@ -98,8 +107,7 @@ class DecodedPart {
   }
 
  private:
-  Mailbox& mailbox_;
-  const Entry& entry_;
+  Source source_;
   message::Range left_;
   message::TransferDecoder decoder_;
   std::string decoded_;
@@ -124,7 +132,7 @@ void Fetcher::tell_text(std::string_view label, std::string_view text, bool bina
 
 io::Task<Result<const message::Structure*>> Fetcher::structure(const Entry& entry) {
   if (structure_ == nullptr || structure_of_ != entry.uid) {
-    structure_ = CO_TRY(co_await session_.selected->mailbox().structure(entry));
+    structure_ = CO_TRY(co_await session_.selected->mailbox().structure(entry, form_));
     structure_of_ = entry.uid;
   }
   co_return structure_.get();
@@ -161,10 +169,10 @@ io::Task<Result<void>> Fetcher::tell_section(const Target& target, const Section
   if (is_whole(wanted)) {
     if (wanted.form == Form::binary_size) {
       item(label);
-      append_number(session_.text(), entry.size);
+      append_number(session_.text(), entry.octets(form_));
       co_return Result<void>{};
     }
-    co_return co_await tell_range(entry, label, cut(entry.size, wanted.partial));
+    co_return co_await tell_range(entry, label, cut(entry.octets(form_), wanted.partial));
   }
   const auto* known = CO_TRY(co_await structure(entry));
   if (wanted.form == Form::binary || wanted.form == Form::binary_size) {
@@ -191,11 +199,11 @@ io::Task<Result<void>> Fetcher::tell_section(const Target& target, const Section
 }
 
 io::Task<Result<void>> Fetcher::tell_range(const Entry& entry, std::string_view label, message::Range range) {
-  auto& mailbox = session_.selected->mailbox();
+  const Source source{session_.selected->mailbox(), entry, form_};
   // The first octets are in hand before the literal is announced: what follows an announcement can't be taken back.
   Octets piece;
   if (range.size > 0) {
-    piece = CO_TRY(co_await mailbox.read(entry, range.begin, std::min<std::uint64_t>(range.size, kBodyChunk)));
+    piece = CO_TRY(co_await source.read(range));
     if (piece.octets.empty()) co_return fail(kExpungeIssued, "The message is shorter than it was");
   }
   item(label);
@@ -209,7 +217,7 @@ io::Task<Result<void>> Fetcher::tell_range(const Entry& entry, std::string_view 
     session_.output.append(std::move(piece.owner), piece.octets);
     CO_TRY(co_await session_.room());
     if (range.size == 0) break;
-    auto next = co_await mailbox.read(entry, range.begin, std::min<std::uint64_t>(range.size, kBodyChunk));
+    auto next = co_await source.read(range);
     if (!next || next->octets.empty()) {
       if (!next) session_.note(next.error());
       co_return fail(kSessionOver, "a message broke off within its literal");
@@ -224,7 +232,7 @@ io::Task<Result<void>> Fetcher::tell_fields(const Entry& entry, const SectionIte
   std::string octets;
   header.size = std::min(header.size, kHeaderSubsetMax);
   octets.reserve(header.size);
-  CO_TRY(co_await append_octets(session_.selected->mailbox(), entry, header, octets));
+  CO_TRY(co_await append_octets({session_.selected->mailbox(), entry, form_}, header, octets));
   const auto choice =
       wanted.section.text == Text::header_fields ? message::FieldChoice::named : message::FieldChoice::others;
   const auto subset = message::header_subset(octets, wanted.section.fields, choice);
@@ -237,13 +245,13 @@ io::Task<Result<void>> Fetcher::tell_binary(const Entry& entry, const SectionIte
                                             message::Range range, std::string_view label) {
   if (part.encoding == message::Encoding::unknown)
     co_return fail(kUnknownCte, "The part's transfer encoding is not known");
-  auto& mailbox = session_.selected->mailbox();
+  const Source source{session_.selected->mailbox(), entry, form_};
   const auto encoding = part.kind == message::PartKind::leaf ? part.encoding : message::Encoding::binary;
   // Twice over a large part: once for the size that the announcement needs, once for the octets.
   std::uint64_t total = 0;
   std::string kept;
   bool zero_octets = false;
-  DecodedPart first(mailbox, entry, range, encoding);
+  DecodedPart first(source, range, encoding);
   while (!first.at_end()) {
     const auto piece = CO_TRY(co_await first.next());
     zero_octets |= piece.find('\0') != std::string_view::npos;
@@ -263,7 +271,7 @@ io::Task<Result<void>> Fetcher::tell_binary(const Entry& entry, const SectionIte
   item(label);
   session_.text() += (zero_octets ? "~{" : "{") + std::to_string(stretch.size) + "}\r\n";
   std::uint64_t position = 0;
-  DecodedPart second(mailbox, entry, range, encoding);
+  DecodedPart second(source, range, encoding);
   while (!second.at_end() && position < stretch.end()) {
     const auto piece = co_await second.next();
     if (!piece) {

@@ -11,7 +11,7 @@ constexpr std::uint32_t kTexts = kFetchEnvelope | kFetchBody | kFetchBodyStructu
 }  // namespace
 
 Fetcher::Fetcher(Session& session, FetchProgram program, Addressing addressing)
-    : session_(session), program_(std::move(program)) {
+    : session_(session), form_(session.strings()), program_(std::move(program)) {
   // RFC 9051 §6.4.9; RFC 7162 §3.2.4: with QRESYNC every FETCH response has the UID.
   if (addressing == Addressing::uid || session.has(kQresync)) program_.items |= kFetchUid;
   texts_wanted_ = program_.items & kTexts;
@@ -62,9 +62,9 @@ io::Task<Result<void>> Fetcher::mark_seen(std::span<const Target> batch) {
 }
 
 io::Task<bool> Fetcher::readable(const Entry& entry) {
-  if (entry.size == 0) co_return true;
-  const auto piece =
-      co_await session_.selected->mailbox().read(entry, 0, std::min<std::uint64_t>(entry.size, kBodyChunk));
+  const std::uint64_t size = entry.octets(form_);
+  if (size == 0) co_return true;
+  const auto piece = co_await session_.selected->mailbox().read(entry, form_, 0, std::min(size, kBodyChunk));
   // What is gone was there to be read when the mailbox was last looked at: nothing is hidden by the flag.
   co_return piece || piece.error().is(kExpungeIssued);
 }
@@ -80,8 +80,8 @@ io::Task<Result<void>> Fetcher::tell_batch(std::span<const Target> batch) {
   if (texts_wanted_ != 0 && !batch.empty()) {
     std::array<Entry, Cursor::kBatch> entries;
     for (std::size_t i = 0; i < batch.size(); ++i) entries[i] = batch[i].entry;
-    texts = CO_TRY(co_await session_.selected->mailbox().texts(std::span(entries).first(batch.size()), texts_wanted_,
-                                                               session_.strings()));
+    texts = CO_TRY(
+        co_await session_.selected->mailbox().texts(std::span(entries).first(batch.size()), texts_wanted_, form_));
   }
   for (std::size_t i = 0; i < batch.size(); ++i) {
     if (!texts.missing.empty() && texts.missing[i] != 0) {
@@ -141,7 +141,7 @@ void Fetcher::open(const Target& target) {
   }
   if ((items & kFetchSize) != 0) {
     item("RFC822.SIZE ");
-    append_number(out, entry.size);
+    append_number(out, entry.octets(form_));
   }
 }
 

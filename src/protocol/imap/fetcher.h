@@ -43,6 +43,7 @@ class Fetcher {
   void tell_text(std::string_view label, std::string_view text, bool binary);
 
   Session& session_;
+  message::ImapForm form_;  ///< what the client may get; ENABLE does not come in between
   FetchProgram program_;
   std::uint32_t texts_wanted_;
   bool sets_seen_ = false;

@@ -4,7 +4,9 @@
 #include <bit>
 
 #include "base/text.h"
+#include "message/ascii_form.h"
 #include "message/binary_parts.h"
+#include "message/downgrade.h"
 #include "message/imap_text.h"
 #include "protocol/imap/mailbox_name.h"
 #include "protocol/imap/memory_mailbox.h"
@@ -83,6 +85,10 @@ std::shared_ptr<const MemoryEmail> MemoryAccountState::keep(std::string octets_o
   email->id = emails.size() + 1;
   email->octets = std::move(octets_of);
   email->structure = message::parse_structure(email->octets);
+  if (std::string ascii = message::ascii_headers(email->structure, email->octets); ascii != email->octets) {
+    auto structure = message::AsciiForm(email->structure, email->octets).structure(email->structure);
+    email->ascii_form = {std::move(ascii), std::move(structure)};
+  }
   email->ascii = texts_of(*email, message::ImapForm::ascii);
   email->utf8 = texts_of(*email, message::ImapForm::utf8);
   email->email_id = "E" + std::to_string(email->id);
@@ -125,13 +131,16 @@ Result<AppendOutcome> arrive(MemoryAccountState& account, MemoryMailboxState& ma
   AppendOutcome outcome{.uid_validity = mailbox.uid_validity, .uids = {}};
   for (const auto& arrival : arrivals) {
     const auto size = static_cast<std::uint32_t>(arrival.email->octets.size());
+    const auto& ascii = arrival.email->ascii_form;
     entries.push_back({.email = arrival.email->id,
                        .modseq = account.modseq + 1,
                        .keywords = TRY(keyword_bits(names, arrival.flags.keywords)),
                        .date = arrival.date,
                        .size = size,
+                       .ascii_size = ascii ? static_cast<std::uint32_t>(ascii->octets.size()) : 0,
                        .uid = uid,
-                       .flags = arrival.flags.system});
+                       .flags = arrival.flags.system,
+                       .ascii_form = ascii.has_value()});
     account.octets += size;
     outcome.uids.add(uid++);
   }
@@ -281,7 +290,7 @@ class MemoryAccount : public Account {
       values.unseen += (entry.flags & kSeen) == 0;
       values.deleted += (entry.flags & kDeleted) != 0;
       values.recent += entry.uid > mailbox->recent_above;
-      values.octets += entry.size;
+      values.octets += std::max(entry.size, entry.ascii_size);
     }
     co_return values;
   }

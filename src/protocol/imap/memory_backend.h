@@ -23,6 +23,12 @@ struct MemoryEmail {
   std::uint64_t id = 0;
   std::string octets;
   message::Structure structure;
+  /// What readers without UTF-8 get, where it differs.
+  struct AsciiForm {
+    std::string octets;
+    message::Structure structure;
+  };
+  std::optional<AsciiForm> ascii_form;
   struct Texts {
     std::string envelope;
     std::string body;

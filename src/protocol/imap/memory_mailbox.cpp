@@ -185,20 +185,24 @@ io::ValueOrTask<Result<TextBatch>> MemoryMailbox::texts(std::span<const Entry> m
   return Result<TextBatch>(std::move(batch));
 }
 
-io::ValueOrTask<Result<Octets>> MemoryMailbox::read(const Entry& message, std::uint64_t offset, std::uint64_t count) {
+io::ValueOrTask<Result<Octets>> MemoryMailbox::read(const Entry& message, message::ImapForm form, std::uint64_t offset,
+                                                    std::uint64_t count) {
   auto found = email(message);
   if (found == nullptr) return Result<Octets>(fail(kExpungeIssued, "The message is gone"));
   if (account_->damaged.contains(found->id)) return Result<Octets>(fail(kCorruption, "/secret: a body is damaged"));
-  const std::string_view octets = found->octets;
+  const bool ascii = form == message::ImapForm::ascii && found->ascii_form;
+  const std::string_view octets = ascii ? found->ascii_form->octets : found->octets;
   const auto piece = offset < octets.size() ? octets.substr(offset, count) : std::string_view();
   return Result<Octets>(Octets{piece, std::move(found)});
 }
 
-io::ValueOrTask<Result<std::shared_ptr<const message::Structure>>> MemoryMailbox::structure(const Entry& message) {
+io::ValueOrTask<Result<std::shared_ptr<const message::Structure>>> MemoryMailbox::structure(const Entry& message,
+                                                                                            message::ImapForm form) {
   using Answer = Result<std::shared_ptr<const message::Structure>>;
   auto found = email(message);
   if (found == nullptr) return Answer(fail(kExpungeIssued, "The message is gone"));
-  const auto* structure = &found->structure;
+  const bool ascii = form == message::ImapForm::ascii && found->ascii_form;
+  const auto* structure = ascii ? &found->ascii_form->structure : &found->structure;
   return Answer(std::shared_ptr<const message::Structure>(std::move(found), structure));
 }
 

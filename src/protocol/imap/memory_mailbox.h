@@ -40,8 +40,10 @@ class MemoryMailbox : public Mailbox {
   io::Task<Result<NumberSet>> vanished(std::uint64_t modseq, NumberSet known) override;
   io::ValueOrTask<Result<TextBatch>> texts(std::span<const Entry> messages, std::uint32_t wanted,
                                            message::ImapForm form) override;
-  io::ValueOrTask<Result<Octets>> read(const Entry& message, std::uint64_t offset, std::uint64_t count) override;
-  io::ValueOrTask<Result<std::shared_ptr<const message::Structure>>> structure(const Entry& message) override;
+  io::ValueOrTask<Result<Octets>> read(const Entry& message, message::ImapForm form, std::uint64_t offset,
+                                       std::uint64_t count) override;
+  io::ValueOrTask<Result<std::shared_ptr<const message::Structure>>> structure(const Entry& message,
+                                                                               message::ImapForm form) override;
   io::Task<Result<std::vector<char>>> match(std::span<const Entry> messages, TextKey key) override;
 
  private:

@@ -59,8 +59,8 @@ bool Searcher::holds(const Ready& ready, std::size_t place) const {
     case Key::before: return day_of(entry.date) < node.day.days;
     case Key::on: return day_of(entry.date) == node.day.days;
     case Key::since: return day_of(entry.date) >= node.day.days;
-    case Key::larger: return entry.size > node.number;
-    case Key::smaller: return entry.size < node.number;
+    case Key::larger: return entry.octets(session_.strings()) > node.number;
+    case Key::smaller: return entry.octets(session_.strings()) < node.number;
     case Key::sequence:
     case Key::uid:
       return ready.set.numbers.contains(ready.set.addressing == Addressing::uid ? entry.uid

@@ -35,8 +35,6 @@ class MessageSource {
   /// The next piece, of at most some hundred KiB; empty at the end. The first call's error is told to the client;
   /// a later one ends the connection, for +OK can't be taken back.
   virtual io::ValueOrTask<Result<Piece>> next() = 0;
-  /// All its octets, when they are not those of the listing: a surrogate (RFC 6856 §2.1) has a size of its own.
-  [[nodiscard]] virtual std::optional<std::uint64_t> octets() const { return std::nullopt; }
 };
 
 /// Whether the client takes the message (which may then count as seen) or looks at its beginning.
@@ -48,9 +46,10 @@ class Maildrop {
  public:
   virtual ~Maildrop() = default;
   [[nodiscard]] virtual std::size_t count() const = 0;
-  /// Exactly what MessageSource gives.
+  /// Exactly what MessageSource gives, in the presentation that the login asked for.
   [[nodiscard]] virtual std::uint64_t octets(std::size_t index) const = 0;
-  /// 1 to kUniqueIdMax octets of 0x21 to 0x7E, the same in every session, never used again (RFC 1939 §7).
+  /// 1 to kUniqueIdMax octets of 0x21 to 0x7E, the same in every session and presentation, never used again (RFC 1939
+  /// §7).
   virtual void append_unique_id(std::size_t index, std::string& to) const = 0;
   /// The highest message that an earlier session retrieved, counted from 1; 0 if none (RFC 1460 §4, LAST).
   [[nodiscard]] virtual std::size_t last_accessed() const { return 0; }

@@ -34,7 +34,7 @@ io::Task<Result<>> Session::send_message(std::size_t index, Purpose purpose, std
     refuse(piece.error());
     co_return Result<>();
   }
-  const std::uint64_t announced = (*source)->octets().value_or(maildrop->body().octets(index));
+  const std::uint64_t announced = maildrop->body().octets(index);
   std::string& status = output.text();
   status += "+OK ";
   if (!lines) {

@@ -1,0 +1,26 @@
+#include "mailbox/ascii_email.h"
+
+#include "base/text.h"
+
+namespace angarium::mailbox {
+
+io::Task<Result<AsciiFormPtr>> ascii_form(AccountMailPtr mail, EmailPtr email) {
+  const EmailView& view = email->view();
+  const auto structure = message::deserialize(view.structure);
+  if (!structure) co_return fail(kDamaged, "the structure of an email is damaged");
+  auto form = std::make_shared<message::AsciiForm>();
+  const std::uint64_t before = view.prepended.size();
+  if (!all_ascii(view.prepended)) form->add({0, before}, view.prepended);
+  for (const std::uint32_t index : message::headers_for_ascii(*structure)) {
+    const message::Range header = structure->parts[index].header();
+    const std::string octets =
+        CO_TRY(co_await mail->read(email, before + header.begin, static_cast<std::size_t>(header.size)));
+    form->add({before + header.begin, header.size}, octets);
+  }
+  // A literal of another size than was told would take the client out of step.
+  if (form->shown(view.size) != view.ascii_size.value_or(view.size))
+    co_return fail(kDamaged, "the ASCII form of an email has another size than at acceptance");
+  co_return form;
+}
+
+}  // namespace angarium::mailbox
