@@ -47,7 +47,7 @@ class AsciiForm {
   /// What the form has from `offset` on, at most `count` octets.
   [[nodiscard]] Stretch at(std::uint64_t offset, std::uint64_t count) const;
   /// The original's structure with the offsets, sizes and lines of the form. Fields and types are not told of headers
-  /// that differ.
+  /// that differ; `eight_bit_header` stays.
   [[nodiscard]] Structure structure(Structure original) const;
 
  private:

@@ -58,6 +58,13 @@ message::Range cut(std::uint64_t size, const std::optional<Partial>& partial) {
   return {begin, std::min(partial->count, size - begin)};
 }
 
+/// Whether a range of an ASCII form holds a header that was put into ASCII.
+bool has_other_header(const message::Structure& structure, message::Range range) {
+  return std::ranges::any_of(structure.parts, [&](const message::Part& part) {
+    return part.eight_bit_header && part.header_begin < range.end() && part.body_begin > range.begin;
+  });
+}
+
 /// A decoded part up to this size is kept from counting to telling.
 constexpr std::size_t kDecodedKept = kBodyChunk;
 
@@ -163,15 +170,21 @@ io::Task<Result<void>> Fetcher::tell_sections(const Target& target) {
   co_return Result<void>{};
 }
 
+void Fetcher::note_downgraded(const Entry& entry) {
+  if (downgraded_.count() < kDowngradedTold) downgraded_.add(entry.uid);
+}
+
 io::Task<Result<void>> Fetcher::tell_section(const Target& target, const SectionItem& wanted) {
   const auto& entry = target.entry;
   const auto label = label_of(wanted);
+  const bool other_headers = entry.ascii_form && form_ == message::ImapForm::ascii;
   if (is_whole(wanted)) {
     if (wanted.form == Form::binary_size) {
       item(label);
       append_number(session_.text(), entry.octets(form_));
       co_return Result<void>{};
     }
+    if (other_headers) note_downgraded(entry);
     co_return co_await tell_range(entry, label, cut(entry.octets(form_), wanted.partial));
   }
   const auto* known = CO_TRY(co_await structure(entry));
@@ -184,6 +197,7 @@ io::Task<Result<void>> Fetcher::tell_section(const Target& target, const Section
       session_.text() += wanted.form == Form::binary ? "NIL" : "0";
       co_return Result<void>{};
     }
+    if (other_headers && has_other_header(*known, *range)) note_downgraded(entry);
     co_return co_await tell_binary(entry, wanted, known->parts[part->index], *range, label);
   }
   const auto range = message::find_section(*known, wanted.section.part, section_text(wanted));
@@ -191,6 +205,7 @@ io::Task<Result<void>> Fetcher::tell_section(const Target& target, const Section
     tell_nothing(label);
     co_return Result<void>{};
   }
+  if (other_headers && has_other_header(*known, *range)) note_downgraded(entry);
   if (wanted.section.text == Text::header_fields || wanted.section.text == Text::header_fields_not)
     co_return co_await tell_fields(entry, wanted, *range, label);
   auto stretch = cut(range->size, wanted.partial);

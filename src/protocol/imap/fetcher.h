@@ -19,6 +19,8 @@ class Fetcher {
   /// are told. kUnknownCte when parts could not be decoded, the store's error (kCorruption, …) when some could not be
   /// read; only those items are left out.
   io::Task<Result<void>> run(Selected::Resolved resolved);
+  /// The response code for the tagged OK: which messages were shown with other headers (RFC 6858 §3); mostly empty.
+  [[nodiscard]] std::string code() const { return downgraded_.empty() ? "" : "DOWNGRADED " + downgraded_.text(); }
 
  private:
   io::Task<Result<void>> mark_seen(std::span<const Target> batch);
@@ -39,6 +41,7 @@ class Fetcher {
   io::Task<Result<void>> tell_binary(const Entry& entry, const SectionItem& item, const message::Part& part,
                                      message::Range range, std::string_view label);
   io::Task<Result<const message::Structure*>> structure(const Entry& entry);
+  void note_downgraded(const Entry& entry);
   void tell_nothing(std::string_view label);
   void tell_text(std::string_view label, std::string_view text, bool binary);
 
@@ -50,7 +53,8 @@ class Fetcher {
   bool gone_ = false;              ///< some content was no longer there
   bool unknown_encoding_ = false;  ///< some part could not be decoded
   std::optional<Error> failure_;   ///< why some content could not be read, the first time
-  NumberSet just_seen_;            ///< of the batch: FLAGS are told unasked
+  NumberSet downgraded_;           ///< UIDs
+  NumberSet just_seen_;  ///< of the batch: FLAGS are told unasked
   std::shared_ptr<const message::Structure> structure_;
   std::uint32_t structure_of_ = 0;  ///< UID
   bool first_item_ = true;

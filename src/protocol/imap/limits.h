@@ -59,6 +59,8 @@ inline constexpr int kFailedLoginsMax = 3;
 inline constexpr std::size_t kFlushAt = 64 * 1024;
 /// A stretch of a message asked from the store at once.
 inline constexpr std::size_t kBodyChunk = 256 * 1024;
+/// Messages that one FETCH names in DOWNGRADED (RFC 6858 §3): the line is for people who look for a fault.
+inline constexpr std::size_t kDowngradedTold = 100;
 /// Messages whose stored texts are asked from the store at once.
 inline constexpr std::size_t kTextBatch = 64;
 

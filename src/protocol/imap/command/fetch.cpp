@@ -20,8 +20,9 @@ io::Task<Result<Reply>> fetch(Session& session, Command& command) {
     const auto gone = CO_TRY(co_await selected.mailbox().vanished(*program.changed_since, asked));
     if (!gone.empty()) session.text() += "* VANISHED (EARLIER) " + gone.text() + "\r\n";
   }
-  CO_TRY(co_await Fetcher(session, std::move(program), command.addressing).run(std::move(resolved)));
-  co_return done("FETCH completed");
+  Fetcher fetcher(session, std::move(program), command.addressing);
+  CO_TRY(co_await fetcher.run(std::move(resolved)));
+  co_return done("FETCH completed", fetcher.code());
 }
 
 }  // namespace angarium::protocol::imap::command
