@@ -5,6 +5,7 @@
 #include "mailbox/limits.h"
 #include "mailbox/test_tablet.h"
 #include "mailbox/test_world.h"
+#include "message/downgrade.h"
 #include "protocol/imap/error.h"
 #include "support/test.h"
 
@@ -185,6 +186,56 @@ TEST_CASE("a damaged body is corruption to FETCH, and SEARCH finds the other mes
   };
   CHECK(house.run(read(1)).error().is(imap::kCorruption));
   CHECK(house.must(read(2)).octets.ends_with("wanted, whole too\r\n"));
+}
+
+TEST_CASE("each form is read in pieces as it is whole, its size is RFC822.SIZE and its structure fits it") {
+  House house;
+  std::string octets = "Subject: \xC3\xA9\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\n" +
+                       std::string(300'000, 'x') +
+                       "\r\n--b\r\nContent-Type: message/rfc822\r\n\r\nSubject: \xC3\xA9\r\n\r\ny" + "\r\n--b--\r\n";
+  house.deliver(kAlice, mailbox::test::text(1));
+  auto intake = house.store->intake(mailbox::Arrival::ordinary);
+  REQUIRE(intake->append(octets));
+  house.must(house.mail->append(house.inbox, {{house.must(intake->finish()), {}, {}}}));
+  const auto selected = house.select("INBOX");
+  std::vector<imap::Entry> entries(2);
+  REQUIRE(selected->view()->read(0, entries) == 2);
+  CHECK(!entries[0].ascii_form);
+  REQUIRE(entries[1].ascii_form);
+  const std::string original = house.octets(*house.mail, entries[1].email);
+  const std::string ascii = message::ascii_headers(message::parse_structure(original), original);
+  CHECK(entries[1].octets(message::ImapForm::utf8) == original.size());
+  CHECK(entries[1].octets(message::ImapForm::ascii) == ascii.size());
+  auto read = [&](const imap::Entry& entry, message::ImapForm form, std::uint64_t at,
+                  std::uint64_t count) -> io::Task<Result<imap::Octets>> {
+    co_return co_await selected->read(entry, form, at, count);
+  };
+  auto structure = [&](message::ImapForm form) -> io::Task<Result<std::shared_ptr<const message::Structure>>> {
+    co_return co_await selected->structure(entries[1], form);
+  };
+  // Both forms by turns, and another message between: what is kept of one must not be given for the other.
+  for (const std::uint64_t step : {1000, 1'000'000}) {
+    std::string got;
+    std::string got_ascii;
+    while (got.size() < original.size() || got_ascii.size() < ascii.size()) {
+      got += house.must(read(entries[1], message::ImapForm::utf8, got.size(), step)).octets;
+      got_ascii += house.must(read(entries[1], message::ImapForm::ascii, got_ascii.size(), step)).octets;
+      if (step > 1000) house.must(read(entries[0], message::ImapForm::ascii, 0, 10));
+    }
+    CHECK(got == original);
+    CHECK(got_ascii == ascii);
+  }
+  CHECK(house.must(read(entries[1], message::ImapForm::ascii, ascii.size(), 10)).octets.empty());
+  for (const auto& [form, shown] : {std::pair{message::ImapForm::utf8, original}, {message::ImapForm::ascii, ascii}}) {
+    const auto made = house.must(structure(form));
+    const auto found = message::parse_structure(shown);
+    CHECK(made->size == shown.size());
+    REQUIRE(made->parts.size() == found.parts.size());
+    for (std::size_t i = 0; i < found.parts.size(); ++i) {
+      CHECK(made->parts[i].header() == found.parts[i].header());
+      CHECK(made->parts[i].body() == found.parts[i].body());
+    }
+  }
 }
 
 TEST_CASE("what the store says of itself is told in fixed words") {

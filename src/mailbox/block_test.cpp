@@ -33,6 +33,8 @@ void check_same(const Block& a, const Block& b) {
     CHECK(x.flags() == y.flags());
     CHECK(x.size == y.size);
     CHECK((x.open_end != 0) == (y.open_end != 0));
+    CHECK((x.ascii_form != 0) == (y.ascii_form != 0));
+    CHECK(a.sizes(x) == b.sizes(y));
     CHECK(std::int64_t{x.date} == std::int64_t{y.date});
     CHECK(a.keywords(x) == b.keywords(y));
   }
@@ -63,15 +65,27 @@ TEST_CASE("a block reads back what it wrote, with every field at its limits") {
   NewEntry open = message(0x3FE, 2, 1, kSeen);
   open.entry.open_end = -1;
   block.add(open);
+  NewEntry shorter = message(0x3FC, 4, 1);
+  shorter.entry.ascii_form = -1;
+  shorter.entry.size = UINT32_MAX;
+  shorter.growth = -std::int64_t{UINT32_MAX};
+  block.add(shorter);
+  NewEntry longer = message(0x3FB, 4, 1);
+  longer.entry.ascii_form = -1;
+  longer.growth = 300;
+  block.add(longer);
   auto read = Block::decode(3, block.encode());
   REQUIRE(read);
   check_same(block, *read);
+  CHECK(read->sizes(*read->find(0x3FC)) == Sizes{UINT32_MAX, 0});
+  CHECK(read->sizes(*read->find(0x3FB)) == Sizes{longer.entry.size - 300, longer.entry.size});
+  CHECK(read->sizes(*read->find(0x300)) == Sizes{UINT32_MAX, UINT32_MAX});
   CHECK(read->keywords(read->entries()[0]) == extreme.keywords);
   CHECK(std::int64_t{read->entries()[0].date} == -62'167'219'200);
   CHECK(read->entries()[0].zone_minutes() == -900);
   CHECK(read->entries()[0].flags() == kSystemFlagsAll);
-  CHECK(std::int64_t{read->entries()[2].date} == 253'402'300'799);
-  CHECK(read->entries()[2].zone_minutes() == 900);
+  CHECK(std::int64_t{read->find(0x3FF)->date} == 253'402'300'799);
+  CHECK(read->find(0x3FF)->zone_minutes() == 900);
 }
 
 TEST_CASE("a zone that is no quarter of an hour, or beyond 15 hours, is told in UTC") {
@@ -123,6 +137,8 @@ TEST_CASE("a stored block after merges is the block after the changes, whenever 
           std::vector<NewEntry> added;
           for (std::uint64_t i = 1 + random.below(4); i > 0 && next <= 0x1FF; --i) {
             added.push_back(message(next++, random.below(1 << 20), modseq, static_cast<SystemFlags>(random.below(32))));
+            added.back().entry.ascii_form = random.below(5) == 0 ? -1 : 0;
+            if (added.back().entry.ascii_form) added.back().growth = static_cast<std::int64_t>(random.below(900)) - 450;
             if (random.below(5) == 0)
               added.back().keywords = keywords({static_cast<std::uint16_t>(random.below(kKeywordsMax))});
           }

@@ -6,6 +6,7 @@
 
 #include "base/random.h"
 #include "base/text.h"
+#include "message/ascii_form.h"
 #include "message/attachment.h"
 #include "message/compose.h"
 #include "message/content.h"
@@ -60,6 +61,26 @@ void check_sections(const Structure& structure, std::string_view message) {
   }
 }
 
+/// The form has the size it says, its parts lie within each other as the message's do, and bodies stay.
+void check_ascii_form(const Structure& structure, std::string_view message) {
+  const AsciiForm form(structure, message);
+  const std::string shown = ascii_headers(structure, message);
+  const Structure made = form.structure(structure);
+  if (shown.size() != message.size() + static_cast<std::uint64_t>(form.growth()) || made.size != shown.size())
+    std::abort();
+  if (ascii_headers(structure, message) != shown || form.identity() != (shown == message)) std::abort();
+  for (std::size_t i = 0; i < made.parts.size(); ++i) {
+    const Part& part = made.parts[i];
+    if (part.header_begin > part.body_begin || part.body_begin > part.body_end || part.body_end > shown.size())
+      std::abort();
+    if (part.kind == PartKind::leaf && part.body().of(shown) != structure.parts[i].body().of(message)) std::abort();
+    const Part& before = structure.parts[i];
+    const auto more =
+        std::ranges::count(part.body().of(shown), '\n') - std::ranges::count(before.body().of(message), '\n');
+    if (part.lines != before.lines + static_cast<std::uint64_t>(more)) std::abort();
+  }
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const unsigned char* data, std::size_t size) {
@@ -75,7 +96,7 @@ extern "C" int LLVMFuzzerTestOneInput(const unsigned char* data, std::size_t siz
   for (const Attachment& each : find_attachments(structure, message))
     if (each.part >= structure.parts.size() || each.name.find('/') != std::string::npos) std::abort();
   (void)to_seven_bit(structure, message);
-  (void)ascii_headers(structure, message);
+  check_ascii_form(structure, message);
 
   SeededRandom random(size);
   OutgoingPart text;
