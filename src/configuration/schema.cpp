@@ -31,10 +31,8 @@ const auto kKeys = std::to_array<Key>({
      "The directory of the store, relative to this file."},
     {"server", "user", TextField([](C& c) -> std::string& { return c.server.user; }),
      "When started as root: the user to become once the ports are open and before the store is. The data directory "
-     "with "
-     "all it holds, run/, and tls keys inside this file's directory are given to the user; the rest must be readable "
-     "by "
-     "it. Empty: stay as started."},
+     "with all it holds, run/, and tls keys inside this file's directory are given to the user; the rest must be "
+     "readable by it. Empty: stay as started."},
     {"server", "loops", NumberField{[](C& c) -> std::int64_t& { return c.server.loops; }, 0, 256},
      "Event loops, each a thread. 0: one a processor."},
     {"log", "level",
@@ -104,8 +102,7 @@ const auto kKeys = std::to_array<Key>({
     {"limits", "connections_max",
      NumberField{[](C& c) -> std::int64_t& { return c.limits.connections_max; }, 10, 10'000'000},
      "Connections at one time over all listeners; more are told to come back. Fewer where the limit of descriptors "
-     "(ulimit "
-     "-n) leaves less than 1024 of them for the store."},
+     "(ulimit -n) leaves less than 1024 of them for the store."},
     {"limits", "connections_per_address",
      NumberField{[](C& c) -> std::int64_t& { return c.limits.connections_per_address; }, 0, 10'000'000},
      "Connections at one time from one address; 0: a tenth of limits.connections_max. This host itself is not "
