@@ -54,7 +54,7 @@ class Fetcher {
   bool unknown_encoding_ = false;  ///< some part could not be decoded
   std::optional<Error> failure_;   ///< why some content could not be read, the first time
   NumberSet downgraded_;           ///< UIDs
-  NumberSet just_seen_;  ///< of the batch: FLAGS are told unasked
+  NumberSet just_seen_;            ///< of the batch: FLAGS are told unasked
   std::shared_ptr<const message::Structure> structure_;
   std::uint32_t structure_of_ = 0;  ///< UID
   bool first_item_ = true;
