@@ -86,9 +86,9 @@ void raise_descriptor_limit() {
 }
 
 void return_large_blocks() {
-  // Fixed: glibc otherwise moves its threshold up to the first large block that is freed (mallopt(3)). Below it stay
-  // the buffers of bodies and of the store, which come and go often.
-  constexpr int kLargeBlock = 4 * 1024 * 1024;
+  // Fixed: glibc otherwise raises its threshold to the size of each large block that is freed (mallopt(3)), and buffers
+  // of messages that are long gone stay in the heaps of all threads (docs/decisions/0003-memory.md).
+  constexpr int kLargeBlock = 128 * 1024;
   mallopt(M_MMAP_THRESHOLD, kLargeBlock);
   mallopt(M_TRIM_THRESHOLD, 2 * kLargeBlock);
 }

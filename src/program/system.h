@@ -24,8 +24,9 @@ Result<> write_new_file(const std::string& path, std::string_view content, unsig
 Result<> become(const std::string& user);
 /// As many descriptors as the hard limit gives.
 void raise_descriptor_limit();
-/// Large blocks go back to the system as soon as they are freed: an Argon2id check takes 19 MiB for some milliseconds,
-/// and without this each thread of the pool keeps as much for ever. Call before threads start.
+/// Large blocks go back to the system as soon as they are freed: buffers of messages, and what an Argon2id check takes
+/// for some milliseconds (19 MiB), of which each thread of the pool would keep as much for ever. Call before threads
+/// start.
 void return_large_blocks();
 
 /// sd_notify(3) without its library: does nothing outside systemd.
