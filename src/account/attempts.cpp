@@ -8,6 +8,11 @@
 
 namespace angarium::account {
 
+void Attempts::set_limits(AttemptLimits limits) {
+  const std::lock_guard lock(mutex_);
+  limits_ = limits;
+}
+
 bool Attempts::locked_out(std::string_view address) {
   if (address.empty()) return false;
   const std::lock_guard lock(mutex_);

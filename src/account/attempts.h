@@ -20,7 +20,10 @@ struct AttemptLimits {
 /// Safe from any thread. The empty address is this host, which is never counted.
 class Attempts {
  public:
-  explicit Attempts(AttemptLimits limits, const Clock& clock = system_clock()) : limits_(limits), clock_(clock) {}
+  explicit Attempts(AttemptLimits limits, const Clock& clock = system_clock()) : clock_(clock), limits_(limits) {}
+
+  /// From now on; the failures that are counted stay counted.
+  void set_limits(AttemptLimits limits);
 
   /// Whether this address has failed so often within the window that it has to wait.
   bool locked_out(std::string_view address);
@@ -36,9 +39,9 @@ class Attempts {
   };
   void make_room();
 
-  AttemptLimits limits_;
   const Clock& clock_;
-  mutable std::mutex mutex_;
+  mutable std::mutex mutex_;  // of all that follows
+  AttemptLimits limits_;
   std::unordered_map<std::string, Count> counts_;
 };
 

@@ -52,6 +52,9 @@ class Verifier {
   void failed(std::string_view peer) { attempts_.failed(peer); }
   bool locked_out(std::string_view peer) { return attempts_.locked_out(peer); }
 
+  /// How many failures are too many, from now on.
+  void set_attempt_limits(AttemptLimits limits) { attempts_.set_limits(limits); }
+
   /// Secret of this site for sasl::fake_scram_keys; the same for the life of the process.
   [[nodiscard]] const std::string& decoy_key() const { return decoy_key_; }
   /// Hashes computed so far: for tests that a cached login needs none.

@@ -143,6 +143,21 @@ TEST_CASE("the table of addresses is bounded and forgets the longest quiet") {
   CHECK(!attempts.locked_out("192.0.2.0"));
 }
 
+TEST_CASE("new limits judge the failures that were counted before") {
+  ManualClock clock;
+  Attempts attempts({.failures_max = 3}, clock);
+  for (int i = 0; i < 2; ++i) attempts.failed("192.0.2.1");
+  CHECK(!attempts.locked_out("192.0.2.1"));
+  attempts.set_limits({.failures_max = 2});
+  CHECK(attempts.locked_out("192.0.2.1"));
+  attempts.set_limits({.failures_max = 3});
+  CHECK(!attempts.locked_out("192.0.2.1"));
+  attempts.set_limits({.failures_max = 2, .window = std::chrono::minutes(1)});
+  CHECK(attempts.locked_out("192.0.2.1"));
+  clock.advance(std::chrono::minutes(1));
+  CHECK(!attempts.locked_out("192.0.2.1"));
+}
+
 TEST_CASE("generated passwords differ and are easy to type") {
   const std::string one = generate_password();
   CHECK(one != generate_password());

@@ -15,6 +15,9 @@ class Budget {
  public:
   explicit Budget(std::uint64_t octets) : octets_(octets) {}
 
+  /// From now on; what is held stays held.
+  void set_octets(std::uint64_t octets) { octets_ = octets; }
+
   /// Octets held for one message. Empty: the budget is spent, come back later.
   class Hold {
    public:
@@ -48,7 +51,7 @@ class Budget {
  private:
   void give_back(const std::string& owner, std::uint64_t octets);
 
-  std::uint64_t octets_;
+  std::atomic<std::uint64_t> octets_;
   std::atomic<std::uint64_t> held_{0};
   std::mutex mutex_;
   std::unordered_map<std::string, std::uint64_t> by_owner_;

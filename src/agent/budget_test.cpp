@@ -33,3 +33,18 @@ TEST_CASE("one owner gets a tenth, others are not touched by it") {
   CHECK(budget.take("b", 10));
   CHECK(budget.take("", 90));
 }
+
+TEST_CASE("a new budget counts at once, and what is held is given back in full") {
+  Budget budget(1000);
+  {
+    auto hold = budget.take("", 600);
+    REQUIRE(hold);
+    budget.set_octets(500);
+    CHECK(budget.spent());
+    CHECK(!budget.take("", 1));
+    budget.set_octets(700);
+    CHECK(!budget.take("", 101));
+    CHECK(budget.take("", 100));
+  }
+  CHECK(budget.held() == 0);
+}

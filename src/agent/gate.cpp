@@ -18,7 +18,7 @@ std::uint64_t connections_for(std::uint64_t descriptors) {
 }
 
 Gate::Pass Gate::enter(const io::Endpoint& peer) {
-  if (connections_.fetch_add(1) >= limits_.connections_max) {
+  if (connections_.fetch_add(1) >= connections_max_) {
     connections_.fetch_sub(1);
     refused.add();
     return {};
@@ -28,7 +28,7 @@ Gate::Pass Gate::enter(const io::Endpoint& peer) {
     address = account::attempt_key(peer.address().text());
     const std::lock_guard lock(mutex_);
     std::uint64_t& count = by_address_[address];
-    if (count >= limits_.per_address_max) {
+    if (count >= per_address_max_) {
       connections_.fetch_sub(1);
       refused.add();
       return {};

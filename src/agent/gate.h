@@ -26,7 +26,14 @@ std::uint64_t connections_for(std::uint64_t descriptors);
 /// Shared by all loops.
 class Gate {
  public:
-  explicit Gate(GateLimits limits) : limits_(limits) {}
+  explicit Gate(GateLimits limits)
+      : connections_max_(limits.connections_max), per_address_max_(limits.per_address_max) {}
+
+  /// For those who enter from now on; who is inside stays.
+  void set_limits(GateLimits limits) {
+    connections_max_ = limits.connections_max;
+    per_address_max_ = limits.per_address_max;
+  }
 
   /// One place; given back when it ends. An empty pass means the connection is refused.
   class Pass {
@@ -52,7 +59,8 @@ class Gate {
  private:
   void leave(const std::string& address);
 
-  GateLimits limits_;
+  std::atomic<std::uint64_t> connections_max_;
+  std::atomic<std::uint64_t> per_address_max_;
   std::atomic<std::uint64_t> connections_{0};
   std::mutex mutex_;
   std::unordered_map<std::string, std::uint64_t> by_address_;

@@ -1,5 +1,8 @@
 #include "agent/gate.h"
 
+#include <thread>
+#include <vector>
+
 #include "support/test.h"
 
 using namespace angarium;
@@ -54,4 +57,36 @@ TEST_CASE("connections leave the store its descriptors, or half of a small limit
   CHECK(connections_for(2 * kOwnDescriptors) == kOwnDescriptors);
   CHECK(connections_for(2 * kOwnDescriptors + 1) == kOwnDescriptors + 1);
   CHECK(connections_for(1'048'576) == 1'047'552);
+}
+
+TEST_CASE("new limits count for who enters then: nobody inside is turned out, and each leaves as it came") {
+  Gate gate({.connections_max = 3, .per_address_max = 3});
+  auto a = gate.enter(peer("192.0.2.1:1"));
+  auto b = gate.enter(peer("192.0.2.1:2"));
+  REQUIRE((a && b));
+  gate.set_limits({.connections_max = 1, .per_address_max = 1});
+  CHECK(!gate.enter(peer("192.0.2.9:1")));
+  CHECK(gate.connections() == 2);
+  gate.set_limits({.connections_max = 10, .per_address_max = 2});
+  CHECK(!gate.enter(peer("192.0.2.1:3")));
+  gate.set_limits({.connections_max = 10, .per_address_max = 3});
+  CHECK(gate.enter(peer("192.0.2.1:3")));
+  CHECK(gate.connections() == 2);
+}
+
+TEST_CASE("limits change while others enter and leave, and every place is given back") {
+  Gate gate({.connections_max = 4, .per_address_max = 2});
+  std::vector<std::jthread> visitors;
+  for (int i = 0; i < 3; ++i) {
+    visitors.emplace_back([&gate, i] {
+      for (int round = 0; round < 2000; ++round) {
+        auto one = gate.enter(peer("192.0.2.1:1"));
+        auto two = gate.enter(peer("192.0.2." + std::to_string(i + 2) + ":1"));
+      }
+    });
+  }
+  for (std::uint64_t round = 0; round < 2000; ++round)
+    gate.set_limits({.connections_max = 1 + round % 6, .per_address_max = 1 + round % 3});
+  visitors.clear();
+  CHECK(gate.connections() == 0);
 }

@@ -202,7 +202,7 @@ io::Task<Result<imap::StatusValues>> ImapAccount::status(std::string name) {
   values.uid_validity = status->uid_validity;
   values.highest_modseq = status->highest_modseq;
   values.id = mailbox::mailbox_id_text(info->id);
-  values.append_limit = static_cast<std::uint64_t>(services_.configuration().imap.append_size_max);
+  values.append_limit = append_limit_;
   co_return values;
 }
 

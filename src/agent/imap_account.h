@@ -18,8 +18,14 @@ Error imap_error(Error error);
 
 class ImapAccount final : public protocol::imap::Account {
  public:
-  ImapAccount(Services& services, Budget& budget, std::string address, mailbox::AccountMailPtr mail)
-      : services_(services), budget_(budget), address_(std::move(address)), mail_(std::move(mail)) {}
+  /// `append_limit`: octets of a message, as STATUS tells it (RFC 7889).
+  ImapAccount(Services& services, Budget& budget, std::uint64_t append_limit, std::string address,
+              mailbox::AccountMailPtr mail)
+      : services_(services),
+        budget_(budget),
+        append_limit_(append_limit),
+        address_(std::move(address)),
+        mail_(std::move(mail)) {}
 
   io::Task<Result<std::vector<protocol::imap::NameRow>>> list() override;
   [[nodiscard]] protocol::imap::Namespaces namespaces() const override;
@@ -38,6 +44,7 @@ class ImapAccount final : public protocol::imap::Account {
 
   Services& services_;
   Budget& budget_;
+  std::uint64_t append_limit_;
   std::string address_;
   mailbox::AccountMailPtr mail_;
 };

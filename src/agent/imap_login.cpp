@@ -67,8 +67,14 @@ class Exchange final : public imap::Authentication {
 
 }  // namespace
 
-ImapAuthenticator::ImapAuthenticator(Services& services, Budget& budget, const wire::Connection& connection)
-    : services_(services), budget_(budget), connection_(connection), credentials_(services, connection.peer()) {}
+ImapAuthenticator::ImapAuthenticator(Services& services, Budget& budget,
+                                     const configuration::Configuration& configuration,
+                                     const wire::Connection& connection)
+    : services_(services),
+      budget_(budget),
+      configuration_(configuration),
+      connection_(connection),
+      credentials_(services, connection.peer()) {}
 
 std::vector<sasl::ChannelBinding> ImapAuthenticator::bindings() const {
   std::vector<sasl::ChannelBinding> bindings;
@@ -79,11 +85,11 @@ std::vector<sasl::ChannelBinding> ImapAuthenticator::bindings() const {
 }
 
 bool ImapAuthenticator::login_permitted() const {
-  return CredentialDesk::plaintext_allowed(services_.configuration(), connection_.peer(), connection_.tls() != nullptr);
+  return CredentialDesk::plaintext_allowed(configuration_, connection_.peer(), connection_.tls() != nullptr);
 }
 
 std::vector<const sasl::Mechanism*> ImapAuthenticator::offered() const {
-  const std::vector<std::string>& configured = services_.configuration().auth.mechanisms;
+  const std::vector<std::string>& configured = configuration_.auth.mechanisms;
   const std::vector<std::string_view> enabled(configured.begin(), configured.end());
   return sasl::offered({.enabled = enabled,
                         .plaintext = login_permitted() ? sasl::Plaintext::allowed : sasl::Plaintext::refused,
@@ -99,7 +105,7 @@ std::vector<std::string> ImapAuthenticator::mechanisms() const {
 io::Task<Error> ImapAuthenticator::refuse(Error error) {
   // Bad grammar and what is not our client's fault are told at once.
   if (error.is(sasl::kBadCredentials) || error.is(sasl::kChannelBinding)) {
-    co_await io::Loop::current().sleep_for(services_.configuration().auth.failure_delay);
+    co_await io::Loop::current().sleep_for(configuration_.auth.failure_delay);
     co_return Error(imap::kAuthenticationFailed, "Authentication failed");
   }
   if (error.is(sasl::kNotAuthorized)) co_return Error(imap::kAuthorizationFailed, error.text());
@@ -113,7 +119,9 @@ io::Task<Result<std::shared_ptr<imap::Account>>> ImapAuthenticator::admit(const 
   auto mail = CO_TRY(co_await services_.mail().account(account.id));
   log::info("imap", "login",
             {{"user", account.address}, {"mechanism", mechanism}, {"peer", connection_.peer().text()}});
-  co_return std::make_shared<ImapAccount>(services_, budget_, account.address, std::move(mail));
+  co_return std::make_shared<ImapAccount>(services_, budget_,
+                                          static_cast<std::uint64_t>(configuration_.imap.append_size_max),
+                                          account.address, std::move(mail));
 }
 
 io::Task<Result<std::shared_ptr<imap::Account>>> ImapAuthenticator::login(std::string user, std::string password) {

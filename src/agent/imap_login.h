@@ -17,7 +17,9 @@ namespace angarium::agent {
 /// Of one connection.
 class ImapAuthenticator final : public protocol::imap::Authenticator {
  public:
-  ImapAuthenticator(Services& services, Budget& budget, const wire::Connection& connection);
+  /// All outlive it; `configuration` is the one this session began with.
+  ImapAuthenticator(Services& services, Budget& budget, const configuration::Configuration& configuration,
+                    const wire::Connection& connection);
 
   [[nodiscard]] std::vector<std::string> mechanisms() const override;
   [[nodiscard]] bool login_permitted() const override;
@@ -37,6 +39,7 @@ class ImapAuthenticator final : public protocol::imap::Authenticator {
 
   Services& services_;
   Budget& budget_;
+  const configuration::Configuration& configuration_;
   const wire::Connection& connection_;
   CredentialDesk credentials_;
 };

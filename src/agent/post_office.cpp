@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <condition_variable>
+#include <mutex>
 #include <set>
 #include <thread>
 
@@ -12,6 +13,7 @@
 #include "agent/imap_login.h"
 #include "agent/settings.h"
 #include "agent/sweeper.h"
+#include "agent/terms.h"
 #include "base/log.h"
 #include "protocol/http/metrics.h"
 #include "protocol/imap/server.h"
@@ -75,39 +77,32 @@ std::uint64_t per_address(const configuration::Configuration& configuration) {
              : static_cast<std::uint64_t>(configuration.limits.connections_per_address);
 }
 
-smtp::TlsUse offered(const std::shared_ptr<wire::tls::ServerContext>& tls) {
-  return tls != nullptr ? smtp::TlsUse::offered : smtp::TlsUse::none;
+GateLimits gate_limits(const configuration::Configuration& configuration) {
+  return {.connections_max = connections_max(configuration), .per_address_max = per_address(configuration)};
+}
+
+std::uint64_t messages_per_minute(const configuration::Configuration& configuration) {
+  return static_cast<std::uint64_t>(configuration.smtp.messages_per_minute);
 }
 
 }  // namespace
 
 struct PostOffice::Body {
   Body(const configuration::Configuration& c, std::unique_ptr<Services> opened, Doors doors)
-      : configuration(c),
+      : hostname(c.server.hostname),
         loops(std::move(doors.loops)),
         services(std::move(opened)),
         tls(std::move(doors.tls)),
-        gate({.connections_max = connections_max(c), .per_address_max = per_address(c)}),
+        gate(gate_limits(c)),
         budget(budget_octets(c.limits.memory_percent)),
-        rate(static_cast<std::uint64_t>(c.smtp.messages_per_minute)),
+        rate(messages_per_minute(c)),
         administrator(*services),
         sweeper([this](const store::SweepOptions& options) { return services->tablet().sweep(options); },
                 services->tablet().stats().swept, {.hour = static_cast<int>(c.store.sweep_hour)}),
-        mx{*services, budget, rate, smtp_policy(c, smtp::Role::mx, offered(tls))},
-        submission{*services, budget, rate, smtp_policy(c, smtp::Role::submission, offered(tls))},
-        lmtp{*services, budget, rate, smtp_policy(c, smtp::Role::lmtp, offered(tls))},
-        pop3_settings(pop3_options(c)),
-        imap_settings(imap_options(c)),
         desks(loops->size()),
         bound(std::move(doors.listeners)),
-        lines(std::move(doors.lines)) {
-    for (const Service& service : all_services()) {
-      wire::tls::ServerOptions options{.context = tls, .protocols = {}, .listener = std::string(service.name)};
-      options.handshake_timeout = c.limits.handshake_timeout;
-      if (!service.alpn.empty()) options.protocols.emplace_back(service.alpn);
-      tls_options.push_back(std::make_shared<const wire::tls::ServerOptions>(std::move(options)));
-    }
-  }
+        lines(std::move(doors.lines)),
+        in_use(make_terms(c)) {}
 
   Body(const Body&) = delete;
   Body& operator=(const Body&) = delete;
@@ -121,33 +116,50 @@ struct PostOffice::Body {
 
   io::Task<> accept(std::size_t loop, std::shared_ptr<io::Listener> listener, const Service& service);
   io::Task<> serve(std::size_t loop, std::unique_ptr<io::Stream> stream, const Service& service, Gate::Pass pass);
-  io::Task<> speak(Desk& desk, wire::Connection& connection, const Service& service);
-  io::Task<> speak_smtp(Desk& desk, wire::Connection& connection, SmtpDesk& smtp_desk);
-  io::Task<> speak_pop3(Desk& desk, wire::Connection& connection);
-  io::Task<> speak_imap(Desk& desk, wire::Connection& connection);
+  io::Task<> speak(Desk& desk, wire::Connection& connection, const Service& service, const Terms& terms);
+  static io::Task<> speak_smtp(Desk& desk, wire::Connection& connection, const SmtpDesk& smtp_desk);
+  static io::Task<> speak_pop3(Desk& desk, wire::Connection& connection, const Terms& terms);
+  io::Task<> speak_imap(Desk& desk, wire::Connection& connection, const Terms& terms);
   io::Task<> keep_tidy(Desk& desk);
-  Result<> bind_control();
+  Result<> bind_control(const configuration::Configuration& configuration);
 
-  configuration::Configuration configuration;
+  std::shared_ptr<const Terms> make_terms(const configuration::Configuration& applied) {
+    return std::make_shared<const Terms>(applied, Shared{*services, budget, rate, maildrop_locks, tls});
+  }
+  /// What a session begins with. From any thread.
+  std::shared_ptr<const Terms> terms() {
+    const std::lock_guard lock(mutex);
+    return in_use;
+  }
+  void use(const configuration::Configuration& applied);
+
+  std::string hostname;
   std::unique_ptr<io::Loops> loops;  // outlives the services, whose threads answer it
   std::unique_ptr<Services> services;
   std::shared_ptr<wire::tls::ServerContext> tls;
-  std::vector<std::shared_ptr<const wire::tls::ServerOptions>> tls_options;  // as all_services()
   Gate gate;
   Budget budget;
   Rate rate;
   Administrator administrator;
   Sweeper sweeper;
-  SmtpDesk mx;
-  SmtpDesk submission;
-  SmtpDesk lmtp;
   MaildropLocks maildrop_locks;
-  pop3::ServerOptions pop3_settings;
-  imap::ServerOptions imap_settings;
   std::vector<Desk> desks;
   std::vector<Doors::Bound> bound;
   std::vector<std::string> lines;
+  std::mutex mutex;
+  std::shared_ptr<const Terms> in_use;  // under the mutex
 };
+
+/// What sessions share counts at once, the rest for those that begin from now on.
+void PostOffice::Body::use(const configuration::Configuration& applied) {
+  auto made = make_terms(applied);
+  gate.set_limits(gate_limits(applied));
+  budget.set_octets(budget_octets(applied.limits.memory_percent));
+  rate.set_per_minute(messages_per_minute(applied));
+  services->verifier().set_attempt_limits(attempt_limits(applied));
+  const std::lock_guard lock(mutex);
+  in_use = std::move(made);
+}
 
 io::Task<> PostOffice::Body::accept(std::size_t loop, std::shared_ptr<io::Listener> listener, const Service& service) {
   for (;;) {
@@ -156,7 +168,7 @@ io::Task<> PostOffice::Body::accept(std::size_t loop, std::shared_ptr<io::Listen
     Gate::Pass pass = gate.enter((*stream)->peer());
     if (!pass) {
       // Best effort: who does not read it at once learns it from the closed connection.
-      (void)(*stream)->try_write(too_many(service, configuration.server.hostname));
+      (void)(*stream)->try_write(too_many(service, hostname));
       continue;
     }
     io::Loop::current().spawn(serve(loop, *std::move(stream), service, std::move(pass)));
@@ -166,7 +178,8 @@ io::Task<> PostOffice::Body::accept(std::size_t loop, std::shared_ptr<io::Listen
 io::Task<> PostOffice::Body::serve(std::size_t loop, std::unique_ptr<io::Stream> stream, const Service& service,
                                    Gate::Pass pass) {
   const Gate::Pass held = std::move(pass);
-  const auto& options = tls_options[static_cast<std::size_t>(&service - all_services().data())];
+  const std::shared_ptr<const Terms> held_terms = terms();
+  const auto& options = held_terms->tls[static_cast<std::size_t>(&service - all_services().data())];
   std::unique_ptr<wire::Connection> connection;
   if (tls == nullptr || service.tls == Tls::none) {
     connection = wire::plain_connection(std::move(stream), std::string(service.name));
@@ -177,43 +190,44 @@ io::Task<> PostOffice::Body::serve(std::size_t loop, std::unique_ptr<io::Stream>
     if (!accepted) co_return;
     connection = *std::move(accepted);
   }
-  co_await speak(desks[loop], *connection, service);
+  co_await speak(desks[loop], *connection, service, *held_terms);
   connection->close();
 }
 
-io::Task<> PostOffice::Body::speak(Desk& desk, wire::Connection& connection, const Service& service) {
+io::Task<> PostOffice::Body::speak(Desk& desk, wire::Connection& connection, const Service& service,
+                                   const Terms& terms) {
   switch (service.kind) {
-    case Service::Kind::smtp: return speak_smtp(desk, connection, mx);
-    case Service::Kind::submission: return speak_smtp(desk, connection, submission);
-    case Service::Kind::lmtp: return speak_smtp(desk, connection, lmtp);
-    case Service::Kind::pop3: return speak_pop3(desk, connection);
-    case Service::Kind::imap: return speak_imap(desk, connection);
+    case Service::Kind::smtp: return speak_smtp(desk, connection, terms.mx);
+    case Service::Kind::submission: return speak_smtp(desk, connection, terms.submission);
+    case Service::Kind::lmtp: return speak_smtp(desk, connection, terms.lmtp);
+    case Service::Kind::pop3: return speak_pop3(desk, connection, terms);
+    case Service::Kind::imap: return speak_imap(desk, connection, terms);
     case Service::Kind::metrics: break;
   }
   return protocol::http::serve_metrics(connection);
 }
 
-io::Task<> PostOffice::Body::speak_smtp(Desk& desk, wire::Connection& connection, SmtpDesk& smtp_desk) {
+io::Task<> PostOffice::Body::speak_smtp(Desk& desk, wire::Connection& connection, const SmtpDesk& smtp_desk) {
   SmtpSession session(smtp_desk, connection.peer());
   io::Event stop;
   const Registered registered(desk, [&stop] { stop.set(); });
   co_await smtp::serve(connection, session, smtp_desk.policy, &stop);
 }
 
-io::Task<> PostOffice::Body::speak_pop3(Desk& desk, wire::Connection& connection) {
-  Pop3Desk pop3_desk{*services, maildrop_locks, pop3_settings};
-  pop3_desk.options.plaintext_without_tls = CredentialDesk::plaintext_allowed(configuration, connection.peer(), false)
-                                                ? sasl::Plaintext::allowed
-                                                : sasl::Plaintext::refused;
+io::Task<> PostOffice::Body::speak_pop3(Desk& desk, wire::Connection& connection, const Terms& terms) {
+  Pop3Desk pop3_desk = terms.pop3;
+  pop3_desk.options.plaintext_without_tls =
+      CredentialDesk::plaintext_allowed(terms.configuration, connection.peer(), false) ? sasl::Plaintext::allowed
+                                                                                       : sasl::Plaintext::refused;
   Pop3Authenticator authenticator(pop3_desk, connection.peer());
   io::Event stop;
   const Registered registered(desk, [&stop] { stop.set(); });
   co_await pop3::serve(connection, authenticator, pop3_desk.options, &stop);
 }
 
-io::Task<> PostOffice::Body::speak_imap(Desk& desk, wire::Connection& connection) {
-  ImapAuthenticator authenticator(*services, budget, connection);
-  imap::Server server(connection, authenticator, imap_settings);
+io::Task<> PostOffice::Body::speak_imap(Desk& desk, wire::Connection& connection, const Terms& terms) {
+  ImapAuthenticator authenticator(*services, budget, terms.configuration, connection);
+  imap::Server server(connection, authenticator, terms.imap);
   const Registered registered(desk, [&server] { server.stop(); });
   co_await server.run();
 }
@@ -233,7 +247,7 @@ io::Task<> PostOffice::Body::keep_tidy(Desk& desk) {
   }
 }
 
-Result<> PostOffice::Body::bind_control() {
+Result<> PostOffice::Body::bind_control(const configuration::Configuration& configuration) {
   const std::string run = configuration.resolve("run");
   mkdir(run.c_str(), 0755);  // usually there; binding says what is wrong otherwise
   io::ListenOptions options;
@@ -245,37 +259,11 @@ Result<> PostOffice::Body::bind_control() {
 PostOffice::PostOffice(std::unique_ptr<Body> body) : body_(std::move(body)) {}
 PostOffice::~PostOffice() = default;
 
-namespace {
-
-enum class Certificates { reloaded, unchanged };
-
-bool same_listeners(const std::vector<configuration::Listener>& a, const std::vector<configuration::Listener>& b) {
-  return std::ranges::equal(a, b, [](const configuration::Listener& x, const configuration::Listener& y) {
-    return x.protocol == y.protocol && x.address == y.address;
-  });
-}
-
-/// Keys whose values differ and that are read at the start only.
-std::vector<std::string> keys_for_restart(const configuration::Configuration& used,
-                                          const configuration::Configuration& wanted, Certificates certificates) {
-  std::vector<std::string> keys;
-  const auto before = configuration::describe(used);
-  const auto after = configuration::describe(wanted);
-  for (std::size_t i = 0; i < before.size(); ++i) {
-    if (certificates == Certificates::reloaded && before[i].name.starts_with("tls.")) continue;
-    if (before[i].value != after[i].value) keys.push_back(before[i].name);
-  }
-  if (!same_listeners(used.listeners, wanted.listeners)) keys.emplace_back("listener");
-  return keys;
-}
-
-}  // namespace
-
 Result<std::unique_ptr<PostOffice>> PostOffice::open(const configuration::Configuration& configuration, Doors doors) {
   auto services = TRY(Services::open(configuration));
   std::unique_ptr<PostOffice> office(
       new PostOffice(std::make_unique<Body>(configuration, std::move(services), std::move(doors))));
-  TRY(office->body_->bind_control());
+  TRY(office->body_->bind_control(configuration));
   return office;
 }
 
@@ -300,15 +288,16 @@ void PostOffice::start() {
   body.loops->start();
 }
 
-Result<std::vector<std::string>> PostOffice::reload() {
-  const configuration::Configuration& used = body_->configuration;
-  const configuration::Configuration wanted = TRY(configuration::load(used.directory));
-  const bool tls = body_->tls != nullptr && !wanted.tls.certificate.empty();
-  if (tls) {
-    auto identities = TRY(read_identities(wanted));
+Result<configuration::Reload> PostOffice::reload() {
+  const auto used = body_->terms();
+  const configuration::Configuration wanted = TRY(configuration::load(used->configuration.directory));
+  configuration::Reload reload = configuration::plan_reload(used->configuration, wanted);
+  if (body_->tls != nullptr) {
+    auto identities = TRY(read_identities(reload.applied));
     TRY(body_->tls->reload(std::move(identities)));
   }
-  return keys_for_restart(used, wanted, tls ? Certificates::reloaded : Certificates::unchanged);
+  body_->use(reload.applied);
+  return reload;
 }
 
 void PostOffice::drain() {

@@ -37,10 +37,10 @@ class PostOffice {
 
   /// Starts the loops and begins to accept.
   void start();
-  /// Reads the configuration and its certificates again. New connections get the new certificates; all else takes a
-  /// restart: the result names the keys that differ from those in use. From any thread; errors leave everything as it
-  /// was.
-  Result<std::vector<std::string>> reload();
+  /// Reads the configuration and its certificates again: what a reload may change counts for connections that come
+  /// afterwards, and what sessions share for all. Sessions that are open keep what they began with. From one thread at
+  /// a time; errors leave everything as it was.
+  Result<configuration::Reload> reload();
   /// Stops accepting, lets every session end at its next command boundary, at most kDrainPatience, and joins the loops.
   void drain();
 

@@ -5,8 +5,9 @@
 namespace angarium::agent {
 
 bool Rate::allow(std::string_view key) {
-  if (per_minute_ == 0) return true;
-  const auto full = static_cast<double>(per_minute_);
+  const std::uint64_t per_minute = per_minute_;
+  if (per_minute == 0) return true;
+  const auto full = static_cast<double>(per_minute);
   const Moment now = clock_.now();
   const std::lock_guard lock(mutex_);
   auto found = buckets_.find(std::string(key));

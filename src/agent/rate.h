@@ -1,6 +1,7 @@
 // How much one address may do in a minute.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <mutex>
 #include <string>
@@ -18,6 +19,9 @@ class Rate {
   explicit Rate(std::uint64_t per_minute, std::size_t keys_max = 100'000, const Clock& clock = system_clock())
       : per_minute_(per_minute), keys_max_(keys_max), clock_(clock) {}
 
+  /// From now on: buckets that are too full lose what is too much, others fill at the new pace.
+  void set_per_minute(std::uint64_t per_minute) { per_minute_ = per_minute; }
+
   /// Takes one; false when none is left.
   bool allow(std::string_view key);
   [[nodiscard]] std::size_t keys() const;
@@ -27,7 +31,7 @@ class Rate {
     double tokens;
     Moment at;
   };
-  std::uint64_t per_minute_;
+  std::atomic<std::uint64_t> per_minute_;
   std::size_t keys_max_;
   const Clock& clock_;
   mutable std::mutex mutex_;

@@ -36,3 +36,19 @@ TEST_CASE("the table is bounded, and full buckets are forgotten") {
   CHECK(rate.allow("c"));
   CHECK(rate.keys() <= 2);
 }
+
+TEST_CASE("a new limit counts at once: fewer for buckets that are full, none at all for 0, and no sudden refill") {
+  ManualClock clock;
+  Rate rate(6, 10, clock);
+  CHECK(rate.allow("a"));
+  rate.set_per_minute(2);
+  for (int i = 0; i < 2; ++i) CHECK(rate.allow("a"));
+  CHECK(!rate.allow("a"));
+  rate.set_per_minute(0);
+  for (int i = 0; i < 100; ++i) CHECK(rate.allow("a"));
+  rate.set_per_minute(60);
+  CHECK(!rate.allow("a"));
+  clock.advance(std::chrono::milliseconds(1'100));
+  CHECK(rate.allow("a"));
+  CHECK(!rate.allow("a"));
+}

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <thread>
 
+#include "agent/settings.h"
+
 namespace angarium::agent {
 namespace {
 
@@ -35,25 +37,20 @@ Result<std::unique_ptr<Services>> Services::open_on(std::unique_ptr<store::Volum
 
 Services::Services(const configuration::Configuration& configuration, std::unique_ptr<mailbox::Records> records,
                    std::unique_ptr<store::Tablet> tablet)
-    : configuration_(configuration),
+    : password_cost_{.memory_kib = static_cast<std::uint32_t>(configuration.auth.argon2_memory_kib),
+                     .passes = static_cast<std::uint32_t>(configuration.auth.argon2_passes)},
       records_(std::move(records)),
       tablet_(std::move(tablet)),
       pool_(std::make_unique<io::Pool>(io::PoolOptions{.name = "store", .threads = kPoolThreads, .queue = kPoolQueue})),
       directory_(*tablet_),
       mail_(mailbox::MailboxStore::make(*tablet_, *pool_)) {
   account::VerifierOptions options;
-  options.cost = password_cost();
+  options.cost = password_cost_;
   options.threads = cores();
-  options.attempts.failures_max = static_cast<std::uint32_t>(configuration_.auth.failures_max);
-  options.attempts.window = configuration_.auth.failures_window;
+  options.attempts = attempt_limits(configuration);
   verifier_ = std::make_unique<account::Verifier>(directory_, *pool_, options);
 }
 
 Services::~Services() = default;
-
-account::PasswordCost Services::password_cost() const {
-  return {.memory_kib = static_cast<std::uint32_t>(configuration_.auth.argon2_memory_kib),
-          .passes = static_cast<std::uint32_t>(configuration_.auth.argon2_passes)};
-}
 
 }  // namespace angarium::agent

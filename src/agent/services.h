@@ -30,7 +30,6 @@ class Services {
   /// Drops the work that waits for the disk and waits for what is under way: afterwards the store alone is left.
   void end_work() { pool_->end(); }
 
-  [[nodiscard]] const configuration::Configuration& configuration() const { return configuration_; }
   [[nodiscard]] store::Tablet& tablet() { return *tablet_; }
   [[nodiscard]] account::Directory& directory() { return directory_; }
   [[nodiscard]] account::Verifier& verifier() { return *verifier_; }
@@ -38,14 +37,14 @@ class Services {
   /// For what waits for the disk.
   [[nodiscard]] io::Pool& pool() { return *pool_; }
 
-  /// What new passwords cost.
-  [[nodiscard]] account::PasswordCost password_cost() const;
+  /// What new passwords cost, and unknown users: the same for the life of the process.
+  [[nodiscard]] account::PasswordCost password_cost() const { return password_cost_; }
 
  private:
   Services(const configuration::Configuration& configuration, std::unique_ptr<mailbox::Records> records,
            std::unique_ptr<store::Tablet> tablet);
 
-  configuration::Configuration configuration_;
+  account::PasswordCost password_cost_;
   std::unique_ptr<mailbox::Records> records_;
   std::unique_ptr<store::Tablet> tablet_;
   std::unique_ptr<io::Pool> pool_;

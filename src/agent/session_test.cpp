@@ -51,7 +51,7 @@ class House {
         mx_(desk(smtp::Role::mx)),
         submission_(desk(smtp::Role::submission)),
         lmtp_(desk(smtp::Role::lmtp)),
-        pop3_{*services_, locks_, pop3_options(settings())},
+        pop3_{*services_, locks_, pop3_options(configuration_)},
         imap_(imap_options(settings())) {
     pop3_.options.plaintext_without_tls = sasl::Plaintext::allowed;
     account::Directory& directory = services_->directory();
@@ -106,11 +106,12 @@ class House {
     co_await protocol::pop3::serve(connection, authenticator, pop3_.options);
   }
   io::Task<> speak_imap(wire::Connection& connection) {
-    ImapAuthenticator authenticator(*services_, budget_, connection);
+    ImapAuthenticator authenticator(*services_, budget_, configuration_, connection);
     protocol::imap::Server server(connection, authenticator, imap_);
     co_await server.run();
   }
 
+  configuration::Configuration configuration_ = settings();
   std::unique_ptr<Services> services_;
   Budget budget_{64 << 20};
   Rate rate_{0};

@@ -49,4 +49,11 @@ protocol::imap::ServerOptions imap_options(const configuration::Configuration& c
   return options;
 }
 
+account::AttemptLimits attempt_limits(const configuration::Configuration& c) {
+  account::AttemptLimits limits;
+  limits.failures_max = static_cast<std::uint32_t>(c.auth.failures_max);
+  limits.window = c.auth.failures_window;
+  return limits;
+}
+
 }  // namespace angarium::agent

@@ -42,7 +42,8 @@ std::string path_text(const envelope::ReversePath& path) { return path.mailbox ?
 
 }  // namespace
 
-SmtpSession::SmtpSession(SmtpDesk& desk, const io::Endpoint& peer) : desk_(desk), credentials_(desk.services, peer) {}
+SmtpSession::SmtpSession(const SmtpDesk& desk, const io::Endpoint& peer)
+    : desk_(desk), credentials_(desk.services, peer) {}
 
 std::string SmtpSession::told(const Transaction& transaction, std::string_view text) {
   return std::string(text) + " (id " + transaction.id + ")";

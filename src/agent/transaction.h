@@ -30,7 +30,7 @@ struct SmtpDesk {
 /// One session. Every accepted message is in its recipients' mailboxes by one durable batch before its 250 is said.
 class SmtpSession final : public protocol::smtp::Session {
  public:
-  SmtpSession(SmtpDesk& desk, const io::Endpoint& peer);
+  SmtpSession(const SmtpDesk& desk, const io::Endpoint& peer);
 
   io::Task<Result<protocol::smtp::Reply>> connected(const protocol::smtp::Peer& peer) override;
   sasl::ServerContext sasl_context() override { return credentials_.context(); }
@@ -98,7 +98,7 @@ class SmtpSession final : public protocol::smtp::Session {
   static void log_failure(std::string_view id, const Error& error);
   void log_delivery(const Transaction& transaction, std::uint64_t octets, std::size_t delivered) const;
 
-  SmtpDesk& desk_;
+  const SmtpDesk& desk_;
   CredentialDesk credentials_;
   const protocol::smtp::Peer* peer_ = nullptr;
   std::optional<Transaction> transaction_;

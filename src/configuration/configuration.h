@@ -121,6 +121,7 @@ struct KeyDescription {
   std::string default_value;  ///< as it would stand in the file
   std::string value;          ///< what `configuration` says; empty for the keys of [[listener]] and [[certificate]]
   std::string explanation;
+  std::string effect;  ///< when a change takes effect: "on SIGHUP, at once", "after a restart: the store is open"
 };
 
 /// Every key there is, in the order of the file.
@@ -128,6 +129,22 @@ std::vector<KeyDescription> describe(const Configuration& configuration);
 
 /// The key's description, or an error that names the nearest key.
 Result<KeyDescription> explain(const Configuration& configuration, std::string_view name);
+
+/// What becomes of a file that was changed while the server runs.
+struct Reload {
+  /// A key whose change takes a restart.
+  struct Left {
+    std::string name;
+    std::string reason;
+  };
+  Configuration applied;             ///< as wanted, but as it was for what is left
+  std::vector<std::string> changed;  ///< keys whose change is in `applied`
+  std::vector<Left> left;
+};
+/// `used` is what the server runs with. All keys of the repeated tables count as one, "listener" and "certificate".
+Reload plan_reload(const Configuration& used, const Configuration& wanted);
+/// KeyDescription::effect of the key.
+std::string effect_of(std::string_view name);
 
 /// What `angarium init` writes.
 struct InitialSettings {

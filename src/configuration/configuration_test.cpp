@@ -154,3 +154,74 @@ TEST_CASE("explain finds a key or names the nearest") {
   CHECK(explain(defaults, "server.hostnme").error().text().find("did you mean 'server.hostname'?") !=
         std::string::npos);
 }
+
+TEST_CASE("a reload takes what a running server can change, and leaves the rest as it was, with the reason") {
+  Configuration used;
+  used.listeners = {{"smtp", "127.0.0.1:25"}};
+  Configuration wanted = used;
+  CHECK(plan_reload(used, wanted).changed.empty());
+  CHECK(plan_reload(used, wanted).left.empty());
+
+  wanted.smtp.recipients_max = 200;
+  wanted.smtp.early_talk = EarlyTalk::refuse;
+  wanted.auth.mechanisms = {"PLAIN"};
+  wanted.limits.login_timeout = std::chrono::seconds(7);
+  wanted.server.loops = 3;
+  wanted.store.cache = 1 << 20;
+  wanted.log.level = "debug";
+  wanted.auth.argon2_passes = 9;
+  wanted.listeners.push_back({"imap", "127.0.0.1:143"});
+  const Reload reload = plan_reload(used, wanted);
+  CHECK(reload.changed ==
+        std::vector<std::string>{"auth.mechanisms", "smtp.recipients_max", "smtp.early_talk", "limits.login_timeout"});
+  CHECK(reload.applied.smtp.recipients_max == 200);
+  CHECK(reload.applied.smtp.early_talk == EarlyTalk::refuse);
+  CHECK(reload.applied.auth.mechanisms == std::vector<std::string>{"PLAIN"});
+  CHECK(reload.applied.limits.login_timeout == std::chrono::seconds(7));
+  std::vector<std::string> left;
+  for (const Reload::Left& key : reload.left) {
+    left.push_back(key.name);
+    CHECK(!key.reason.empty());
+  }
+  CHECK(left == std::vector<std::string>{"server.loops", "log.level", "auth.argon2_passes", "store.cache", "listener"});
+  CHECK(reload.applied.server.loops == used.server.loops);
+  CHECK(reload.applied.log.level == used.log.level);
+  CHECK(reload.applied.auth.argon2_passes == used.auth.argon2_passes);
+  CHECK(reload.applied.store.cache == used.store.cache);
+  CHECK(reload.applied.listeners.size() == 1);
+  // What was left is still named by the next reload, which compares with what is in use.
+  CHECK(plan_reload(reload.applied, wanted).left.size() == 5);
+  CHECK(plan_reload(reload.applied, wanted).changed.empty());
+}
+
+TEST_CASE("certificates are changed by a reload, but TLS is neither begun nor ended by one") {
+  Configuration none;
+  Configuration some = none;
+  some.tls = {.certificate = "a.pem", .key = "a.key"};
+  some.certificates = {{"b.pem", "b.key"}};
+  Configuration other = some;
+  other.tls.certificate = "c.pem";
+  other.certificates.clear();
+  const Reload exchanged = plan_reload(some, other);
+  CHECK(exchanged.changed == std::vector<std::string>{"tls.certificate", "certificate"});
+  CHECK(exchanged.left.empty());
+  CHECK(exchanged.applied.tls.certificate == "c.pem");
+  CHECK(exchanged.applied.certificates.empty());
+  const Reload begun = plan_reload(none, some);
+  CHECK(begun.changed.empty());
+  CHECK(begun.left.size() == 3);
+  CHECK(begun.applied.tls.certificate.empty());
+  CHECK(begun.applied.certificates.empty());
+  const Reload ended = plan_reload(some, none);
+  CHECK(ended.left.size() == 3);
+  CHECK(ended.applied.tls.key == "a.key");
+  CHECK(ended.applied.certificates.size() == 1);
+}
+
+TEST_CASE("every key says when a change of it takes effect") {
+  for (const KeyDescription& key : describe({})) CHECK_MESSAGE(!key.effect.empty(), key.name);
+  CHECK(effect_of("smtp.command_timeout") == "on SIGHUP, for sessions that begin then");
+  CHECK(effect_of("limits.connections_max") == "on SIGHUP, at once");
+  CHECK(effect_of("store.cache") == "after a restart: the store is opened, and its sweep planned, with it");
+  CHECK(effect_of("listener.address") == "after a restart: ports are bound while root's rights are there");
+}

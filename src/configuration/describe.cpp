@@ -70,13 +70,14 @@ std::vector<KeyDescription> describe(const Configuration& configuration) {
   Configuration current = configuration;
   std::vector<KeyDescription> result;
   for (const Key& key : keys()) {
-    result.push_back({std::string(key.section) + "." + std::string(key.name), std::visit(Type{}, key.field),
-                      std::visit(Value{defaults}, key.field), std::visit(Value{current}, key.field),
-                      std::string(key.explanation)});
+    const std::string name = std::string(key.section) + "." + std::string(key.name);
+    result.push_back({name, std::visit(Type{}, key.field), std::visit(Value{defaults}, key.field),
+                      std::visit(Value{current}, key.field), std::string(key.explanation), effect_of(name)});
   }
-  for (const RepeatedKey& key : repeated_keys())
-    result.push_back(
-        {std::string(key.section) + "." + std::string(key.name), "text", "", "", std::string(key.explanation)});
+  for (const RepeatedKey& key : repeated_keys()) {
+    const std::string name = std::string(key.section) + "." + std::string(key.name);
+    result.push_back({name, "text", "", "", std::string(key.explanation), effect_of(name)});
+  }
   return result;
 }
 

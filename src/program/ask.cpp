@@ -129,7 +129,8 @@ int config_explain(const Context& context, const std::string& key) {
                    {"type", found->type},
                    {"default", found->default_value},
                    {"value", found->value},
-                   {"explanation", found->explanation}}};
+                   {"explanation", found->explanation},
+                   {"changes", found->effect}}};
   if (context.json) {
     fmt::print("{}\n", to_json(row));
   } else {

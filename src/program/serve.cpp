@@ -29,6 +29,20 @@ void open_log(const configuration::Configuration& configuration) {
   log::configure(log::make_sink(STDERR_FILENO, format), level);
 }
 
+void reload(agent::PostOffice& office) {
+  const auto reloaded = office.reload();
+  if (!reloaded) {
+    log::error("serve", "reload failed; what was in use stays", {{"error", reloaded.error().text()}});
+    return;
+  }
+  std::string left;
+  for (const auto& key : reloaded->left) left += (left.empty() ? "" : ", ") + key.name + " (" + key.reason + ")";
+  if (!left.empty()) log::warning("serve", "changed settings take a restart", {{"keys", left}});
+  std::string changed;
+  for (const std::string& key : reloaded->changed) changed += (changed.empty() ? "" : ", ") + key;
+  log::notice("serve", "configuration and certificates reloaded", {{"changed", changed.empty() ? "nothing" : changed}});
+}
+
 }  // namespace
 
 int serve(const Context& context) {
@@ -55,14 +69,7 @@ int serve(const Context& context) {
 
   while (next_signal() == Signal::reload) {
     notify_service_manager("RELOADING=1");
-    if (auto reloaded = (*office)->reload(); !reloaded) {
-      log::error("serve", "reload failed; what was in use stays", {{"error", reloaded.error().text()}});
-    } else {
-      std::string keys;
-      for (const std::string& key : *reloaded) keys += (keys.empty() ? "" : ", ") + key;
-      log::notice("serve", "certificates reloaded");
-      if (!keys.empty()) log::warning("serve", "changed settings take a restart", {{"keys", keys}});
-    }
+    reload(**office);
     notify_service_manager("READY=1");
   }
   notify_service_manager("STOPPING=1");

@@ -66,6 +66,11 @@ class Server:
         """Makes the directory; `settings` are (section, key, value as it stands in the file)."""
         self.command("init", "--domain", self.domain, "--host", self.host, "--address", "127.0.0.1",
                      "--port-offset", str(self.offset))
+        self.configure(settings)
+        self.command("config", "check")
+
+    def configure(self, settings):
+        """Sets these in the file, whatever stood there; a running server reads it again when it is told to."""
         path = os.path.join(self.directory, "angarium.toml")
         with open(path, encoding="utf-8") as f:
             text = f.read()
@@ -77,7 +82,6 @@ class Server:
                 text += f"\n[{section}]\n{key} = {value}\n"
         with open(path, "w", encoding="utf-8") as f:
             f.write(text)
-        self.command("config", "check")
 
     def add_account(self, name, password):
         self.command("account", "add", f"{name}@{self.domain}", "--password-stdin", stdin=password + "\n")

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""run.py BINARY [WORD...]: the whole server in bad company: a disk that fails, no descriptors left, clients that are slow or say nothing.
+"""run.py BINARY [WORD...]: the whole server in bad company: a disk that fails, no descriptors left, clients that are slow or say nothing,
+settings that change.
 
 WORDs choose the cases whose names contain one of them. Exit 0: none failed; 1: some did.
 """
@@ -12,7 +13,7 @@ import traceback
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 from harness.server import Failure  # noqa: E402
-from trials import descriptors, disk, drain, slow  # noqa: E402, F401
+from trials import descriptors, disk, drain, reload, slow  # noqa: E402, F401
 from trials.case import CASES  # noqa: E402
 
 

@@ -1,0 +1,30 @@
+#include "agent/terms.h"
+
+namespace angarium::agent {
+namespace {
+
+namespace smtp = protocol::smtp;
+
+SmtpDesk desk(const configuration::Configuration& configuration, const Shared& shared, smtp::Role role) {
+  const smtp::TlsUse tls = shared.tls != nullptr ? smtp::TlsUse::offered : smtp::TlsUse::none;
+  return {shared.services, shared.budget, shared.rate, smtp_policy(configuration, role, tls)};
+}
+
+}  // namespace
+
+Terms::Terms(configuration::Configuration applied, const Shared& shared)
+    : configuration(std::move(applied)),
+      mx(desk(configuration, shared, smtp::Role::mx)),
+      submission(desk(configuration, shared, smtp::Role::submission)),
+      lmtp(desk(configuration, shared, smtp::Role::lmtp)),
+      pop3{shared.services, shared.maildrop_locks, pop3_options(configuration)},
+      imap(imap_options(configuration)) {
+  for (const Service& service : all_services()) {
+    wire::tls::ServerOptions options{.context = shared.tls, .protocols = {}, .listener = std::string(service.name)};
+    options.handshake_timeout = configuration.limits.handshake_timeout;
+    if (!service.alpn.empty()) options.protocols.emplace_back(service.alpn);
+    tls.push_back(std::make_shared<const wire::tls::ServerOptions>(std::move(options)));
+  }
+}
+
+}  // namespace angarium::agent

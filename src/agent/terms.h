@@ -1,0 +1,40 @@
+// What sessions are served under: made from the configuration at the start and by each reload.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "agent/doors.h"
+#include "agent/maildrop.h"
+#include "agent/settings.h"
+#include "agent/transaction.h"
+#include "configuration/configuration.h"
+#include "wire/tls/connection.h"
+
+namespace angarium::agent {
+
+/// What all sessions share whatever the configuration says. Outlives every Terms.
+struct Shared {
+  Services& services;
+  Budget& budget;
+  Rate& rate;
+  MaildropLocks& maildrop_locks;
+  std::shared_ptr<wire::tls::ServerContext> tls;  ///< null: none
+};
+
+/// Never changed once it is made, so that any thread may read it. A session holds the one it began with to its end.
+struct Terms {
+  Terms(configuration::Configuration applied, const Shared& shared);
+  Terms(const Terms&) = delete;
+  Terms& operator=(const Terms&) = delete;
+
+  configuration::Configuration configuration;
+  SmtpDesk mx;
+  SmtpDesk submission;
+  SmtpDesk lmtp;
+  Pop3Desk pop3;  ///< without plaintext_without_tls, which depends on the peer
+  protocol::imap::ServerOptions imap;
+  std::vector<std::shared_ptr<const wire::tls::ServerOptions>> tls;  ///< as all_services()
+};
+
+}  // namespace angarium::agent

@@ -1,0 +1,98 @@
+// What a reload may change in a server that runs, and what not.
+#include <algorithm>
+#include <array>
+
+#include "configuration/configuration.h"
+#include "configuration/schema.h"
+
+namespace angarium::configuration {
+namespace {
+
+/// A key, or all that begin with it, and why a server that runs cannot change it.
+struct Fixed {
+  std::string_view prefix;
+  std::string_view reason;
+};
+constexpr std::array<Fixed, 8> kFixed = {{
+    {"server.hostname", "listeners are opened with it"},
+    {"server.data", "the store is open"},
+    {"server.user", "root's rights are given up once"},
+    {"server.loops", "threads are started once"},
+    {"log.", "the log is opened once"},
+    {"auth.argon2_", "unknown users cost what they cost at the start"},
+    {"store.", "the store is opened, and its sweep planned, with it"},
+    {"listener", "ports are bound while root's rights are there"},
+}};
+constexpr std::string_view kTlsSwitched = "listeners are opened with TLS or without";
+
+/// What sessions share, so that it counts for those that are open too.
+constexpr std::array<std::string_view, 6> kShared = {
+    "auth.failures_max",      "auth.failures_window",           "smtp.messages_per_minute",
+    "limits.connections_max", "limits.connections_per_address", "limits.memory_percent"};
+
+/// Empty: none, a reload may change it.
+std::string_view restart_reason(std::string_view name) {
+  const auto found = std::ranges::find_if(kFixed, [&](const Fixed& fixed) { return name.starts_with(fixed.prefix); });
+  return found == kFixed.end() ? std::string_view() : found->reason;
+}
+
+/// Sets the field of `to` as it is in `from`.
+struct Keep {
+  Configuration& from;
+  Configuration& to;
+  void operator()(TextField field) const { field(to) = field(from); }
+  void operator()(ListField field) const { field(to) = field(from); }
+  void operator()(DurationField field) const { field(to) = field(from); }
+  void operator()(const NumberField& field) const { field.get(to) = field.get(from); }
+  void operator()(const SizeField& field) const { field.get(to) = field.get(from); }
+  void operator()(const ChoiceField& field) const { field.set(to, field.get(from)); }
+};
+
+bool same(const std::vector<Listener>& a, const std::vector<Listener>& b) {
+  return std::ranges::equal(
+      a, b, [](const Listener& x, const Listener& y) { return x.protocol == y.protocol && x.address == y.address; });
+}
+
+bool same(const std::vector<Certificate>& a, const std::vector<Certificate>& b) {
+  return std::ranges::equal(a, b, [](const Certificate& x, const Certificate& y) {
+    return x.certificate == y.certificate && x.key == y.key;
+  });
+}
+
+}  // namespace
+
+std::string effect_of(std::string_view name) {
+  if (const std::string_view reason = restart_reason(name); !reason.empty())
+    return "after a restart: " + std::string(reason);
+  if (std::ranges::find(kShared, name) != kShared.end()) return "on SIGHUP, at once";
+  return "on SIGHUP, for sessions that begin then";
+}
+
+Reload plan_reload(const Configuration& used, const Configuration& wanted) {
+  Reload reload{.applied = wanted, .changed = {}, .left = {}};
+  const bool tls_switched = used.tls.certificate.empty() != wanted.tls.certificate.empty();
+  const auto settle = [&](std::string name, std::string_view reason, const auto& keep) {
+    if (reason.empty()) {
+      reload.changed.push_back(std::move(name));
+    } else {
+      keep();
+      reload.left.push_back({std::move(name), std::string(reason)});
+    }
+  };
+  Configuration before = used;
+  const auto old_values = describe(used);
+  const auto new_values = describe(wanted);
+  for (std::size_t i = 0; i < keys().size(); ++i) {
+    if (old_values[i].value == new_values[i].value) continue;
+    const bool tls = tls_switched && keys()[i].section == "tls";
+    settle(new_values[i].name, tls ? kTlsSwitched : restart_reason(new_values[i].name),
+           [&] { std::visit(Keep{before, reload.applied}, keys()[i].field); });
+  }
+  if (!same(used.listeners, wanted.listeners))
+    settle("listener", restart_reason("listener"), [&] { reload.applied.listeners = used.listeners; });
+  if (!same(used.certificates, wanted.certificates))
+    settle("certificate", tls_switched ? kTlsSwitched : "", [&] { reload.applied.certificates = used.certificates; });
+  return reload;
+}
+
+}  // namespace angarium::configuration
