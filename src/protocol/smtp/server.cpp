@@ -26,12 +26,15 @@ constexpr std::size_t kLingerOctets = 256 * 1024;
 io::Task<Result<>> greet(Conversation& conversation) {
   const Policy& policy = conversation.policy();
   Reply answer = conversation.settle(co_await conversation.session().connected(conversation.peer()));
-  if (answer.code == 220 && policy.early_talk == EarlyTalk::refuse) {
+  // RFC 5321 §3.1: the client waits for the greeting. A stream nobody has read is readable for all it knows: read
+  // first.
+  bool early = conversation.input().fill(conversation.connection()).value_or(0) > 0;
+  if (!early && answer.code == 220 && policy.early_talk == EarlyTalk::refuse) {
     conversation.connection().set_deadline(io::Loop::current().now() + policy.greeting_delay);
     (void)co_await conversation.connection().readable(conversation.stop());  // silence is what we hope for
+    early = conversation.input().fill(conversation.connection()).value_or(0) > 0;
   }
-  // RFC 5321 §3.1: the client waits for the greeting.
-  if (conversation.input().fill(conversation.connection()).value_or(0) > 0) {
+  if (early) {
     conversation.session().offence(Offence::early_talk);
     if (answer.code == 220 && policy.early_talk == EarlyTalk::refuse)
       answer = Reply(554, {5, 5, 1}, "You spoke before the greeting");
