@@ -144,11 +144,11 @@ class Queue:
             s.close()
 
     def served(self):
-        """The limit is gone: who waited is greeted."""
+        """The limit is gone: who waited is greeted, or was refused after we had stopped to listen."""
         for protocol, s in self.waiting:
             s.settimeout(30)
             line = s.recv(200)
-            expect(line.startswith(GREETINGS[protocol]), f"{protocol}, after it waited: {line!r}")
+            expect(line.startswith((GREETINGS[protocol], REFUSALS[protocol])), f"{protocol}, after it waited: {line!r}")
         for s in [s for _, s in self.waiting] + self.greeted:
             s.close()
 

@@ -99,9 +99,10 @@ def clients(server):
     yield Client(server, "imap", "APPEND and then nothing", first=LOGIN + b"a APPEND INBOX {100000+}\r\nSubject: half\r\n")
     yield Client(server, "imap", "FETCH of everything, unread", first=LOGIN + b"a SELECT INBOX\r\n" + b"b FETCH 1:* BODY[]\r\n" * 20, reads=False)
     yield Client(server, "pop3", "RETR, unread", first=POP3_LOGIN + b"RETR 1\r\n" * 20, reads=False)
-    yield Client(server, "imap", "NOOPs, unread", first=LOGIN, drip=b"n NOOP\r\n" * 1000, reads=False)
-    yield Client(server, "pop3", "NOOPs, unread", first=POP3_LOGIN, drip=b"NOOP\r\n" * 1000, reads=False)
-    yield Client(server, "smtp", "EHLOs, unread", drip=b"EHLO x.test\r\n" * 1000, reads=False)
+    # So many that the replies soon fill what the kernel holds for the socket, some 2.5 MB over loopback.
+    yield Client(server, "imap", "NOOPs, unread", first=LOGIN, drip=b"n NOOP\r\n" * 5000, reads=False)
+    yield Client(server, "pop3", "NOOPs, unread", first=POP3_LOGIN, drip=b"NOOP\r\n" * 10_000, reads=False)
+    yield Client(server, "smtp", "EHLOs, unread", drip=b"EHLO x.test\r\n" * 5000, reads=False)
 
 
 def sockets(server):
