@@ -243,6 +243,10 @@ rocksdb::Options database_options(const StateOptions& options) {
   rocksdb::BlockBasedTableOptions table;
   table.block_cache = rocksdb::NewLRUCache(options.cache_size);
   table.cache_index_and_filter_blocks = true;  // bounded memory; level 0 stays pinned
+  // In parts: the whole filter of a large table is larger than a shard of the cache, and each look-up would read it.
+  table.index_type = rocksdb::BlockBasedTableOptions::kTwoLevelIndexSearch;
+  table.partition_filters = true;
+  table.metadata_block_size = 8u << 10;
   table.pin_l0_filter_and_index_blocks_in_cache = true;
   table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10));
   table.block_size = 8u << 10;
