@@ -110,6 +110,7 @@ ImapMailbox::ImapMailbox(io::Pool& pool, mailbox::MailboxStore& store, mailbox::
 
 /// After a failure of the store the account is another object; its views go on where those of the old one ended.
 io::ValueOrTask<Result<void>> ImapMailbox::renew() {
+  ascii_ = nullptr;  // a session that waits for its client holds no form of a message
   if (gone_ || !mail_->stale()) return Result<void>();
   return load();
 }
@@ -126,7 +127,7 @@ io::Task<Result<void>> ImapMailbox::load() {
     co_return Result<void>();
   }
   mail_ = mail;
-  last_.reset();
+  hold(nullptr);
   if (const auto watched = watched_.lock()) watched->begin(*mail_, info_.id);
   co_return Result<void>();
 }
@@ -278,7 +279,8 @@ io::ValueOrTask<Result<imap::Octets>> ImapMailbox::read(const imap::Entry& messa
   const Form of = form_of(message, form);
   if (!hold_now(message.email, of)) return read_waiting(message.email, of, wanted);
   const message::AsciiForm::Stretch stretch = stretch_of(of, wanted);
-  if (!stretch.octets.empty()) return Result<imap::Octets>(imap::Octets{stretch.octets, ascii_});
+  // A copy: some octets of a header must not keep all of the form in memory until they are sent.
+  if (!stretch.octets.empty()) return Result<imap::Octets>(owned(std::string(stretch.octets)));
   auto octets = mail_->read_now(*last_, stretch.original.begin, static_cast<std::size_t>(stretch.original.size));
   if (!octets) return read_waiting(message.email, of, wanted);
   return Result<imap::Octets>(owned(*std::move(octets)));
@@ -287,7 +289,7 @@ io::ValueOrTask<Result<imap::Octets>> ImapMailbox::read(const imap::Entry& messa
 io::Task<Result<imap::Octets>> ImapMailbox::read_waiting(std::uint64_t id, Form form, message::Range wanted) {
   CO_TRY(co_await hold(id, form));
   const message::AsciiForm::Stretch stretch = stretch_of(form, wanted);
-  if (!stretch.octets.empty()) co_return imap::Octets{stretch.octets, ascii_};
+  if (!stretch.octets.empty()) co_return owned(std::string(stretch.octets));
   auto octets = co_await mail_->read(last_, stretch.original.begin, static_cast<std::size_t>(stretch.original.size));
   if (!octets) co_return std::unexpected(imap_error(std::move(octets).error()));
   co_return owned(*std::move(octets));

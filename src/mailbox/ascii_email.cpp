@@ -1,8 +1,15 @@
 #include "mailbox/ascii_email.h"
 
 #include "base/text.h"
+#include "io/loop.h"
 
 namespace angarium::mailbox {
+namespace {
+
+/// A header that takes long enough to be put into ASCII that others on the loop come first afterwards.
+constexpr std::uint64_t kLongHeader = 2048;
+
+}  // namespace
 
 io::Task<Result<AsciiFormPtr>> ascii_form(AccountMailPtr mail, EmailPtr email) {
   const EmailView& view = email->view();
@@ -16,6 +23,7 @@ io::Task<Result<AsciiFormPtr>> ascii_form(AccountMailPtr mail, EmailPtr email) {
     const std::string octets =
         CO_TRY(co_await mail->read(email, before + header.begin, static_cast<std::size_t>(header.size)));
     form->add({before + header.begin, header.size}, octets);
+    if (header.size > kLongHeader) co_await io::Loop::current().yield();
   }
   // A literal of another size than was told would take the client out of step.
   if (form->shown(view.size) != view.ascii_size.value_or(view.size))

@@ -27,6 +27,10 @@ AsciiForm::AsciiForm(const Structure& structure, std::string_view message) {
 }
 
 void AsciiForm::add(Range place, std::string_view header) {
+  const auto beyond_ascii = static_cast<std::uint64_t>(
+      std::ranges::count_if(header, [](char c) { return static_cast<unsigned char>(c) > 127; }));
+  if (beyond_ascii > kAsciiOctetsMax - beyond_ascii_) return;
+  beyond_ascii_ += beyond_ascii;
   std::string octets = ascii_header(header);
   if (octets == header) return;  // of no valid UTF-8
   const std::int64_t growth_before = growth();

@@ -12,7 +12,10 @@ namespace angarium::message {
 
 /// Octets of a message's own header, and of the headers of its parts together, that are put into ASCII: they are made
 /// again for every reader, so their memory is bounded. A header beyond stays as it is.
-inline constexpr std::uint64_t kAsciiHeaderMax = std::uint64_t{1} << 20;
+inline constexpr std::uint64_t kAsciiHeaderMax = std::uint64_t{256} << 10;
+/// Octets above 127 of all headers of a message that are put into ASCII: a domain name of two of them costs some
+/// microseconds and becomes eleven times as long. A header that goes beyond stays as it is.
+inline constexpr std::uint64_t kAsciiOctetsMax = std::uint64_t{16} << 10;
 
 /// The parts whose headers are put into ASCII, ascending: those with octets above 127, up to kAsciiHeaderMax.
 std::vector<std::uint32_t> headers_for_ascii(const Structure& structure);
@@ -62,6 +65,7 @@ class AsciiForm {
   [[nodiscard]] std::size_t before(std::uint64_t offset) const;
 
   std::vector<Change> changes_;
+  std::uint64_t beyond_ascii_ = 0;  // octets above 127 of the headers taken so far
 };
 
 }  // namespace angarium::message

@@ -46,14 +46,14 @@ bool has_comments_only(const Field& field) {
                            "Content-Language", "Accept-Language", "Auto-Submitted", "Received"});
 }
 
-/// Comments become one blank with those around them; nothing when one never closes.
+/// Comments become one blank with those around them; one that never closes ends the value.
 std::string without_comments(std::string_view value) {
   std::string out;
   bool quoted = false;
   for (std::size_t at = 0; at < value.size(); ++at) {
     if (value[at] == '(' && !quoted) {
       const std::size_t end = comment_end(value, at);
-      if (end == std::string_view::npos) return {};
+      if (end == std::string_view::npos) break;
       if (!out.ends_with(' ')) out += ' ';
       at = end - 1;
       while (at + 1 < value.size() && value[at + 1] == ' ') ++at;
@@ -67,6 +67,8 @@ std::string without_comments(std::string_view value) {
 }
 
 std::string ascii_address(const Address& address) {
+  if (address.local_part.empty() && address.domain.empty())  // RFC 5321 §4.5.5: the null reverse-path stays one
+    return "<>";
   std::string domain = address.domain;
   if (!all_ascii(domain))
     if (auto ascii = domain_to_ascii(domain)) domain = std::move(*ascii);
@@ -108,7 +110,8 @@ std::string ascii_parameters(const Field& field) {
   const auto read = parse_word_with_parameters(field.value);
   if (!read) return {};
   std::string out = read->word;
-  for (const Parameter& each : read->parameters) append_parameter(out, each.name, each.value);
+  for (const Parameter& each : read->parameters)
+    if (all_ascii(each.name)) append_parameter(out, each.name, each.value);  // RFC 6858 §2.2: it alone is left out
   return all_ascii(out) ? out : std::string();
 }
 

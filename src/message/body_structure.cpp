@@ -47,8 +47,10 @@ class BodyWriter {
  public:
   BodyWriter(const Structure& structure, std::string_view message, BodyForm body_form, ImapForm form)
       : structure_(structure), message_(message), extended_(body_form == BodyForm::structure), form_(form) {
-    // What BODY[n] of an enclosed message gives has its headers in ASCII.
-    if (form == ImapForm::ascii) ascii_ = AsciiForm(structure, message);
+    // What BODY[n] of an enclosed message gives has its headers in ASCII; no other body holds a header that counts.
+    if (form == ImapForm::ascii &&
+        std::ranges::any_of(structure.parts, [](const Part& part) { return part.kind == PartKind::message; }))
+      ascii_ = AsciiForm(structure, message);
   }
 
   /// Recurses as deep as the structure, kDepthMax.
@@ -194,6 +196,7 @@ class BodyWriter {
     std::string text;
     ParameterReader reader(value);
     while (reader.next(name, text)) {
+      if (!all_ascii(name)) continue;  // RFC 6858 §2.2
       charset = charset || equals_ignore_case(name, "charset") || starts_with_ignore_case(name, "charset*");
       if (all_ascii(text) || !valid_utf8(text))
         parameter(name, text);

@@ -62,9 +62,11 @@ io::Task<Result<void>> Fetcher::mark_seen(std::span<const Target> batch) {
 }
 
 io::Task<bool> Fetcher::readable(const Entry& entry) {
-  const std::uint64_t size = entry.octets(form_);
+  // The message as it is stored: whether it can be read does not depend on the form it is shown in.
+  const std::uint64_t size = entry.octets(message::ImapForm::utf8);
   if (size == 0) co_return true;
-  const auto piece = co_await session_.selected->mailbox().read(entry, form_, 0, std::min(size, kBodyChunk));
+  const auto piece =
+      co_await session_.selected->mailbox().read(entry, message::ImapForm::utf8, 0, std::min(size, kBodyChunk));
   // What is gone was there to be read when the mailbox was last looked at: nothing is hidden by the flag.
   co_return piece || piece.error().is(kExpungeIssued);
 }
