@@ -70,3 +70,20 @@ TEST_CASE("a binary arrival that cannot be rewritten is refused, and leaves the 
   REQUIRE(!taken);
   CHECK(taken.error().is(message::kNotRewritable));
 }
+
+TEST_CASE("a small message full of UTF-8 is looked at in the pool, and is the same message") {
+  Ready world;
+  for (const std::size_t count : {std::size_t{2 << 10}, std::size_t{8 << 10}}) {
+    std::string octets = "To: \xC3\xBC@example.test\r\n\r\n";
+    while (octets.size() < 2 * count) octets += "\xC3\xBC\xC3\xBC\xC3\xBC\xC3\xBC\xC3\xBC\xC3\xBC\xC3\xBC\xC3\xBC\r\n";
+    auto intake = world.store->intake(Arrival::ordinary);
+    REQUIRE(intake->append(octets));
+    const ContentPtr content = world.must(intake->finish());
+    const ContentPtr expected = make_content(octets);
+    REQUIRE(content->octets);
+    CHECK(*content->octets == octets);
+    CHECK(content->facts.structure == expected->facts.structure);
+    CHECK(content->facts.ascii == expected->facts.ascii);
+    CHECK(content->facts.ascii_growth == expected->facts.ascii_growth);
+  }
+}
