@@ -116,7 +116,9 @@ SyncState *
     expect(found_here == 2, f"after an expunge there, {found_here} messages are here, wanted 2")
 
 
-@case("offlineimap3")
+# Not by STARTTLS: on a busy machine it hangs there in every fourth run, also against older builds. Its imaplib2 reads in
+# a thread of its own, which may take octets of the handshake from the one that makes it; not yet shown against another server.
+@case("offlineimap3", modes=("plain", "implicit TLS"))
 def offlineimap(bench, mode):
     letters = delivered(bench, "one", "two")
     tls = {"plain": "ssl = no\nstarttls = no", "STARTTLS": "ssl = no\nstarttls = yes", "implicit TLS": "ssl = yes"}[mode]
