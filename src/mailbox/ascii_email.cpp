@@ -1,6 +1,5 @@
 #include "mailbox/ascii_email.h"
 
-#include "base/text.h"
 #include "io/loop.h"
 
 namespace angarium::mailbox {
@@ -17,7 +16,7 @@ io::Task<Result<AsciiFormPtr>> ascii_form(AccountMailPtr mail, EmailPtr email) {
   if (!structure) co_return fail(kDamaged, "the structure of an email is damaged");
   auto form = std::make_shared<message::AsciiForm>();
   const std::uint64_t before = view.prepended.size();
-  if (!all_ascii(view.prepended)) form->add({0, before}, view.prepended);
+  form->add_prepended(view.prepended);
   for (const std::uint32_t index : message::headers_for_ascii(*structure)) {
     const message::Range header = structure->parts[index].header();
     const std::string octets =

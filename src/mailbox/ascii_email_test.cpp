@@ -89,6 +89,33 @@ TEST_CASE("the size of the ASCII form is fixed at acceptance, and is that of wha
   CHECK(verify_mail(*house.tablet)->damage.empty());
 }
 
+TEST_CASE("fields put before a message take nothing from the octets above 127 that its own headers may have") {
+  House house;
+  const auto with_beyond_ascii = [](std::uint64_t octets) {
+    std::string header;
+    for (std::uint64_t of_field = 0; octets > 0; octets -= of_field) {
+      header += "Subject: ";
+      of_field = std::min<std::uint64_t>(octets, 256);
+      for (std::uint64_t i = 0; i < of_field; i += 2) header += "\xC3\xB6";
+      header += "\r\n";
+    }
+    return header + "\r\nbody\r\n";
+  };
+  for (const std::uint64_t more : {0, 2}) {
+    const std::string octets = with_beyond_ascii(message::kAsciiOctetsMax + more);
+    for (const std::string_view prepended : {kTrace, kTraceInUtf8}) {
+      CAPTURE(more);
+      CAPTURE(prepended);
+      const EmailPtr email = house.deliver(octets, prepended);
+      const std::string ascii = expected(octets, prepended);
+      CHECK(ascii.ends_with(octets) == (more > 0));
+      CHECK((*email)->ascii_size.value_or((*email)->size) == ascii.size());
+      CHECK(house.ascii(email, 100'000) == ascii);
+    }
+  }
+  CHECK(verify_mail(*house.tablet)->damage.empty());
+}
+
 TEST_CASE("both sizes go with every copy, change of flags, and restart") {
   House house;
   const EmailPtr email = house.deliver(kEightBit, kTraceInUtf8);

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <optional>
 
-#include "base/text.h"
 #include "mailbox/facts.h"
 #include "mailbox/limits.h"
 #include "mailbox/types.h"
@@ -34,7 +33,7 @@ ContentPtr make_content(std::string octets) {
 CopySizes copy_sizes(const Content& content, std::string_view prepended) {
   CopySizes sizes{.original = prepended.size() + content.size(), .ascii = {}};
   message::AsciiForm form;
-  if (!all_ascii(prepended)) form.add({0, prepended.size()}, prepended);
+  form.add_prepended(prepended);
   if (!form.identity() || content.facts.ascii_growth)
     sizes.ascii = sizes.original + static_cast<std::uint64_t>(form.growth() + content.facts.ascii_growth.value_or(0));
   return sizes;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/text.h"
 #include "message/downgrade.h"
 
 namespace angarium::message {
@@ -24,6 +25,12 @@ AsciiForm::AsciiForm(const Structure& structure, std::string_view message) {
     const Range place = structure.parts[index].header();
     add(place, place.of(message));
   }
+}
+
+void AsciiForm::add_prepended(std::string_view fields) {
+  if (all_ascii(fields)) return;
+  add({0, fields.size()}, fields);
+  beyond_ascii_ = 0;
 }
 
 void AsciiForm::add(Range place, std::string_view header) {

@@ -14,7 +14,8 @@ namespace angarium::message {
 /// again for every reader, so their memory is bounded. A header beyond stays as it is.
 inline constexpr std::uint64_t kAsciiHeaderMax = std::uint64_t{256} << 10;
 /// Octets above 127 of all headers of a message that are put into ASCII: a domain name of two of them costs some
-/// microseconds and becomes eleven times as long. A header that goes beyond stays as it is.
+/// microseconds and becomes eleven times as long. A header that goes beyond stays as it is. Fields put before a message
+/// may have as many of their own, for the message's form is one for all its recipients.
 inline constexpr std::uint64_t kAsciiOctetsMax = std::uint64_t{16} << 10;
 
 /// The parts whose headers are put into ASCII, ascending: those with octets above 127, up to kAsciiHeaderMax.
@@ -28,6 +29,9 @@ class AsciiForm {
   AsciiForm() = default;
   /// Of a message that is in memory.
   AsciiForm(const Structure& structure, std::string_view message);
+  /// Fields that stand before the message, where the original begins. Comes first, and takes nothing from what the
+  /// message's own headers may have: the growth is the sum of this one's and of the message's form alone.
+  void add_prepended(std::string_view fields);
   /// A header of the original, at that place. They come in their order and do not overlap.
   void add(Range place, std::string_view header);
 
