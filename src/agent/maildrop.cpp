@@ -21,8 +21,10 @@ class Source final : public pop3::MessageSource {
         email_(std::move(email)),
         ascii_(std::move(ascii)),
         size_(ascii_ ? ascii_->shown((*email_)->size) : (*email_)->size),
+        line_end_size_(line_end.size()),
         line_end_(line_end) {}
 
+  [[nodiscard]] std::uint64_t octets() const override { return size_ + line_end_size_; }
   io::ValueOrTask<Result<pop3::Piece>> next() override {
     if (offset_ >= size_) return Result<pop3::Piece>(pop3::Piece{std::exchange(line_end_, {}), nullptr});
     message::Range place{offset_, std::min<std::uint64_t>(kPieceOctets, size_ - offset_)};
@@ -57,7 +59,8 @@ class Source final : public pop3::MessageSource {
   mailbox::AsciiFormPtr ascii_;
   std::uint64_t size_;
   std::uint64_t offset_ = 0;
-  std::string_view line_end_;
+  std::size_t line_end_size_;
+  std::string_view line_end_;  ///< not yet given
 };
 
 class Inbox final : public pop3::Maildrop {

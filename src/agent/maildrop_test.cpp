@@ -49,7 +49,10 @@ class House {
     while (true) {
       auto piece = run(waited((*source)->next()));
       REQUIRE(piece);
-      if (piece->octets.empty()) return all;
+      if (piece->octets.empty()) {
+        CHECK((*source)->octets() == all.size());
+        return all;
+      }
       all += piece->octets;
     }
   }

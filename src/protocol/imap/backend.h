@@ -33,7 +33,7 @@ struct Entry {
   std::uint64_t keywords = 0;  ///< bit i: View::keywords()[i]
   InternalDate date;
   std::uint32_t size = 0;        ///< octets
-  std::uint32_t ascii_size = 0;  ///< for who may get no UTF-8; with `ascii_form` only
+  std::uint32_t ascii_size = 0;  ///< for who may get no UTF-8, as counted at acceptance; with `ascii_form` only
   std::uint32_t uid = 0;
   Flags flags = 0;
   bool spilled = false;     ///< has keywords beyond the first 64: View::spilled_keywords()
@@ -163,8 +163,9 @@ class Mailbox {
   /// the client may get in strings (RFC 6855 §3).
   virtual io::ValueOrTask<Result<TextBatch>> texts(std::span<const Entry> messages, std::uint32_t wanted,
                                                    message::ImapForm form) = 0;
-  /// Of the message as presented in that form, whose size is entry.octets(form): from `offset` at least one octet where
-  /// there is one, at most `count`. kExpungeIssued when the message is gone, kCorruption when it is damaged.
+  /// Of the message as presented in that form, whose size is entry.octets(form), of an ASCII form that of structure():
+  /// from `offset` at least one octet where there is one, at most `count`. kExpungeIssued when the message is gone,
+  /// kCorruption when it is damaged.
   virtual io::ValueOrTask<Result<Octets>> read(const Entry& message, message::ImapForm form, std::uint64_t offset,
                                                std::uint64_t count) = 0;
   /// Offsets are those of read() in that form. Of headers that are other than the message's, fields are not told.

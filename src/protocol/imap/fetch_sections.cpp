@@ -179,13 +179,16 @@ io::Task<Result<void>> Fetcher::tell_section(const Target& target, const Section
   const auto label = label_of(wanted);
   const bool other_headers = entry.ascii_form && form_ == message::ImapForm::ascii;
   if (is_whole(wanted)) {
+    // RFC822.SIZE was counted when the message came, perhaps by another version: a literal has the form's own size.
+    const std::uint64_t size =
+        other_headers ? (CO_TRY(co_await structure(entry)))->size : entry.octets(message::ImapForm::utf8);
     if (wanted.form == Form::binary_size) {
       item(label);
-      append_number(session_.text(), entry.octets(form_));
+      append_number(session_.text(), size);
       co_return Result<void>{};
     }
     if (other_headers) note_downgraded(entry);
-    co_return co_await tell_range(entry, label, cut(entry.octets(form_), wanted.partial));
+    co_return co_await tell_range(entry, label, cut(size, wanted.partial));
   }
   const auto* known = CO_TRY(co_await structure(entry));
   if (wanted.form == Form::binary || wanted.form == Form::binary_size) {

@@ -105,6 +105,29 @@ TEST_CASE("DESIGN: a store that fails is told as NO, and the session goes on") {
   CHECK(line.take() == "* 1 FETCH (UID 1 BODY[] NIL)\r\nf NO [EXPUNGEISSUED] Some of the messages are gone\r\n");
 }
 
+TEST_CASE("a literal has the size of the ASCII form as it is, whatever was counted when the message came") {
+  for (const int counted : {-3, 3}) {
+    Line line;
+    MemoryStore::deliver(*line.fred, "INBOX", "Subject: \xC3\xA9\r\n\r\nbody\r\n");
+    const std::string shown = "Subject: =?utf-8?Q?=C3=A9?=\r\n\r\nbody\r\n";
+    const auto inbox = line.fred->find("INBOX");
+    auto entries = inbox->entries();
+    const std::string counted_size = std::to_string(entries.back().ascii_size += static_cast<std::uint32_t>(counted));
+    inbox->publish(std::move(entries), inbox->view->uid_next(), line.fred->modseq, inbox->keywords());
+    line.send("a LOGIN fred secret\r\nb SELECT INBOX\r\n");
+    line.take();
+    const std::string literal = "{" + std::to_string(shown.size()) + "}\r\n" + shown;
+    line.send("c FETCH 4 (RFC822.SIZE BODY.PEEK[] BINARY.PEEK[] BINARY.SIZE[])\r\n");
+    CHECK(line.take() == "* 4 FETCH (RFC822.SIZE " + counted_size + " BODY[] " + literal + " BINARY[] " + literal +
+                             " BINARY.SIZE[] " + std::to_string(shown.size()) +
+                             ")\r\nc OK [DOWNGRADED 4] FETCH completed\r\n");
+    // The last octets are there for who asks for more than was counted.
+    line.send("d FETCH 4 BODY.PEEK[]<" + std::to_string(shown.size() - 2) + ".10>\r\n");
+    CHECK(line.take() == "* 4 FETCH (BODY[]<" + std::to_string(shown.size() - 2) +
+                             "> {2}\r\n\r\n)\r\nd OK [DOWNGRADED 4] FETCH completed\r\n");
+  }
+}
+
 TEST_CASE(
     "RFC 5530 3: a damaged message is NO [CORRUPTION], neither NIL nor gone nor \\Seen, and the others are told") {
   Line line;

@@ -32,6 +32,8 @@ struct Piece {
 class MessageSource {
  public:
   virtual ~MessageSource() = default;
+  /// Of all pieces together.
+  [[nodiscard]] virtual std::uint64_t octets() const = 0;
   /// The next piece, of at most some hundred KiB; empty at the end. The first call's error is told to the client;
   /// a later one ends the connection, for +OK can't be taken back.
   virtual io::ValueOrTask<Result<Piece>> next() = 0;
@@ -46,7 +48,8 @@ class Maildrop {
  public:
   virtual ~Maildrop() = default;
   [[nodiscard]] virtual std::size_t count() const = 0;
-  /// Exactly what MessageSource gives, in the presentation that the login asked for.
+  /// In the presentation that the login asked for; MessageSource::octets(), unless a downgraded message was counted by
+  /// another version.
   [[nodiscard]] virtual std::uint64_t octets(std::size_t index) const = 0;
   /// 1 to kUniqueIdMax octets of 0x21 to 0x7E, the same in every session and presentation, never used again (RFC 1939
   /// §7).

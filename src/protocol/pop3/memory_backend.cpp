@@ -18,6 +18,7 @@ class MemorySource final : public MessageSource {
   MemorySource(const MemoryHouse& house, std::shared_ptr<const std::string> octets)
       : house_(house), octets_(std::move(octets)) {}
 
+  [[nodiscard]] std::uint64_t octets() const override { return octets_->size(); }
   io::ValueOrTask<Result<Piece>> next() override {
     if (house_.fail_read_after && at_ >= *house_.fail_read_after)
       return Result<Piece>(fail(kBroken, "a message that can't be read"));
@@ -41,7 +42,9 @@ class MemoryMaildrop final : public Maildrop {
   ~MemoryMaildrop() override { user_.open = false; }
 
   [[nodiscard]] std::size_t count() const override { return messages_.size(); }
-  [[nodiscard]] std::uint64_t octets(std::size_t index) const override { return text(index).size(); }
+  [[nodiscard]] std::uint64_t octets(std::size_t index) const override {
+    return messages_[index].listed.value_or(text(index).size());
+  }
   void append_unique_id(std::size_t index, std::string& to) const override { to += messages_[index].unique_id; }
   [[nodiscard]] std::size_t last_accessed() const override { return user_.last_accessed; }
 

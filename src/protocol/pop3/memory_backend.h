@@ -16,7 +16,8 @@ struct MemoryMessage {
   std::string unique_id;
   std::string octets;  ///< lines end with CR LF
   std::optional<std::string>
-      downgraded{};  ///< for clients without UTF8; absent: kNeedsUtf8 if the octets are not ASCII
+      downgraded{};                       ///< for clients without UTF8; absent: kNeedsUtf8 if the octets are not ASCII
+  std::optional<std::uint64_t> listed{};  ///< its size as another version counted it; absent: as it is
 };
 
 struct MemoryUser {

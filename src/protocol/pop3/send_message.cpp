@@ -34,7 +34,7 @@ io::Task<Result<>> Session::send_message(std::size_t index, Purpose purpose, std
     refuse(piece.error());
     co_return Result<>();
   }
-  const std::uint64_t announced = maildrop->body().octets(index);
+  const std::uint64_t announced = (*source)->octets();
   std::string& status = output.text();
   status += "+OK ";
   if (!lines) {
@@ -62,7 +62,7 @@ io::Task<Result<>> Session::send_message(std::size_t index, Purpose purpose, std
   output.append(dots.finish());
   // The client has the message; that the size was announced wrongly is for us to mend.
   if (!lines && sent != announced)
-    log::error("pop3", "a message has not the size it was listed with", {{"listed", announced}, {"sent", sent}});
+    log::error("pop3", "a message has not the size it was announced with", {{"announced", announced}, {"sent", sent}});
   co_return Result<>();
 }
 

@@ -229,6 +229,14 @@ TEST_CASE("a server that shuts down says so to those who wait, and removes nothi
   CHECK(bench.house.users["ann"].messages.size() == 2);
 }
 
+TEST_CASE("RETR tells the size of what it sends, whatever was counted when the message came") {
+  Bench bench;
+  bench.house.users["ann"].messages[0].listed = 20;
+  bench.log_in();
+  CHECK(bench.exchange("LIST 1\r\n") == "+OK 1 20\r\n");
+  CHECK(bench.exchange("RETR 1\r\n") == "+OK 19 octets\r\nSubject: 1\r\n\r\none\r\n.\r\n");
+}
+
 TEST_CASE("a hundred thousand messages are listed without being held at once") {
   Bench bench(4096);
   auto& messages = bench.house.users["ann"].messages;
