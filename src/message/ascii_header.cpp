@@ -46,6 +46,17 @@ bool has_comments_only(const Field& field) {
                            "Content-Language", "Accept-Language", "Auto-Submitted", "Received"});
 }
 
+/// Encoded words hide what no header may hold: line ends, and what a terminal obeys.
+std::string without_controls(std::string text) {
+  std::ranges::replace_if(text, [](char c) { return (c >= 0 && c < ' ') || c == 127; }, ' ');
+  return text;
+}
+
+/// Text that may have encoded words already, which are decoded first.
+std::string ascii_text(std::string_view value, std::size_t column) {
+  return encode_text(without_controls(decode_text(value)), column);
+}
+
 /// Comments become one blank with those around them; one that never closes ends the value.
 std::string without_comments(std::string_view value) {
   std::string out;
@@ -67,15 +78,14 @@ std::string without_comments(std::string_view value) {
 }
 
 std::string ascii_address(const Address& address) {
+  const std::string name = without_controls(address.display());
   if (address.local_part.empty() && address.domain.empty())  // RFC 5321 §4.5.5: the null reverse-path stays one
     return "<>";
   std::string domain = address.domain;
   if (!all_ascii(domain))
     if (auto ascii = domain_to_ascii(domain)) domain = std::move(*ascii);
-  if (all_ascii(address.local_part) && all_ascii(domain))
-    return format_address(address.display(), address.local_part, domain);
-  const std::string shown =
-      address.display().empty() ? address.spec() : address.display() + " (" + address.spec() + ")";
+  if (all_ascii(address.local_part) && all_ascii(domain)) return format_address(name, address.local_part, domain);
+  const std::string shown = name.empty() ? address.spec() : name + " (" + address.spec() + ")";
   return encode_phrase(shown) + " " + std::string(kInvalidAddress);
 }
 
@@ -93,7 +103,7 @@ std::string ascii_addresses(std::string_view value) {
     }
     for (; group != list.groups.end() && group->begin == i; ++group) {
       out += comma ? ", " : "";
-      out += encode_phrase(group->name) + ":";
+      out += encode_phrase(without_controls(group->name)) + ":";
       open = group->end != i;
       comma = !open;
       out += open ? " " : ";";
@@ -141,7 +151,7 @@ std::string ascii_header(std::string_view header) {
     else if (has_comments_only(*field))
       value = without_comments(unfolded(field->value, scratch));
     else if (is_unstructured(*field))
-      value = encode_text(unfolded(field->value, scratch), field->name.size() + 2);
+      value = ascii_text(field->value, field->name.size() + 2);
     // RFC 6858 §2.4: what cannot be shown is left out.
     if (!value.empty() && all_ascii(value)) (void)append_field(out, field->name, value);
   }

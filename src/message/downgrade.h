@@ -28,10 +28,10 @@ SevenBitMessage to_seven_bit(const Structure& structure, std::string_view messag
 bool seven_bit_clean(std::string_view octets);
 
 /// One header for readers without UTF-8 (RFC 6858 §2): addresses that are not ASCII become invalid ones that name them,
-/// unstructured text encoded words, parameters RFC 2231; message ids stand in "Downgraded-" fields (RFC 6857 §3.1.10);
-/// dates, codings, traces lose their comments (§3.2.2); other fields with UTF-8 are left out. Fields of ASCII, and
-/// those of no valid UTF-8, stay octet for octet. Sizes of stored mail were counted of it: ascii_form.h,
-/// mailbox/README.md.
+/// unstructured text encoded words (those it has already are decoded first), parameters RFC 2231; message ids stand in
+/// "Downgraded-" fields (RFC 6857 §3.1.10); dates, codings, traces lose their comments (§3.2.2); other fields with
+/// UTF-8 are left out. Fields of ASCII, and those of no valid UTF-8, stay octet for octet. Sizes of stored mail were
+/// counted of it: ascii_form.h, mailbox/README.md.
 std::string ascii_header(std::string_view header);
 /// The message with all its headers so, down to the parts and enclosed messages, within kAsciiHeaderMax (ascii_form.h);
 /// bodies stay.

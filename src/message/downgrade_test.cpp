@@ -134,6 +134,20 @@ TEST_CASE("RFC 6857 §3.1.10: message ids that are not ASCII are kept in Downgra
         "=?utf-8?Q?=3C=C3=BC=40x=2Etest=3E?=\r\nIn-Reply-To: <a@b>\r\n\r\n");
 }
 
+TEST_CASE("encoded words beside UTF-8 are decoded, not encoded once more, and their controls are blanks") {
+  CHECK(ascii_header("Subject: =?iso-8859-1?Q?Gr=FC=DFe?= für =?utf-8?B?w6lsw6huZQ==?=\r\n\r\n") ==
+        "Subject: =?utf-8?Q?Gr=C3=BC=C3=9Fe_f=C3=BCr_=C3=A9l=C3=A8ne?=\r\n\r\n");
+  // Words of ASCII with an "é" behind: what they hide are no line ends and nothing a terminal obeys.
+  CHECK(ascii_header("Comments: =?us-ascii?Q?a=0D=0ABcc:=09x=1B[2J=7F=00?= é\r\n\r\n") ==
+        "Comments: a  Bcc: x [2J   =?utf-8?Q?=C3=A9?=\r\n\r\n");
+  CHECK(ascii_header("To: =?utf-8?Q?J=C3=B6=1Brg?= Köß <a@b.test>, =?utf-8?Q?=C3=A9=07?= ü: c@d.test;\r\n\r\n") ==
+        "To: =?utf-8?Q?J=C3=B6_rg_K=C3=B6=C3=9F?= <a@b.test>, =?utf-8?B?w6kgIMO8?=:\r\n c@d.test;\r\n\r\n");
+  // What is no encoded word, and what is no text, stays what it is.
+  CHECK(ascii_header("Subject: =?nonsense?Q?x?= é\r\n\r\n") ==
+        "Subject: =?utf-8?Q?=3D=3Fnonsense=3FQ=3Fx=3F=3D_=C3=A9?=\r\n\r\n");
+  CHECK(ascii_header("References: <=?utf-8?Q?x?=@é.test>\r\n\r\n").contains("=3C=3D=3Futf-8"));
+}
+
 TEST_CASE("headers of no valid UTF-8 stay as they are") {
   CHECK(ascii_header("Subject: caf\xE9\r\n\r\n") == "Subject: caf\xE9\r\n\r\n");
 }
