@@ -1,5 +1,7 @@
 #include "agent/imap_texts.h"
 
+#include "base/text.h"
+
 namespace angarium::agent {
 namespace {
 
@@ -25,6 +27,7 @@ std::optional<message::Structure> message_structure(const mailbox::EmailView& em
       if (field.begin != 0 || field.size != 0) field.begin += shift;
   }
   structure->parts.front().header_begin = 0;
+  structure->parts.front().eight_bit_header |= !all_ascii(email.prepended);
   structure->size += shift;
   return structure;
 }
@@ -57,8 +60,10 @@ void TextCollector::lose(std::size_t index) {
 }
 
 bool TextCollector::make(std::size_t index, const mailbox::EmailView& email, std::string_view octets) {
-  const auto structure = message_structure(email);
-  if (!structure) return false;
+  // As at acceptance: without the prepended fields, none of which has a place in these texts.
+  const auto structure = message::deserialize(email.structure);
+  if (!structure || structure->parts.empty() || octets.size() < email.prepended.size()) return false;
+  octets.remove_prefix(email.prepended.size());
   using message::BodyForm;
   Row& row = rows_[index];
   if ((wanted_ & imap::kFetchEnvelope) != 0 && row.envelope.size == 0)
