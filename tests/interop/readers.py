@@ -116,9 +116,19 @@ SyncState *
     expect(found_here == 2, f"after an expunge there, {found_here} messages are here, wanted 2")
 
 
-# Not by STARTTLS: on a busy machine it hangs there in every fourth run, also against older builds. Its imaplib2 reads in
-# a thread of its own, which may take octets of the handshake from the one that makes it; not yet shown against another server.
-@case("offlineimap3", modes=("plain", "implicit TLS"))
+# Its imaplib2 reads and writes one TLS connection from two threads. After a handshake of TLS 1.3 by STARTTLS the first command meets the
+# session tickets that OpenSSL reads at that moment, and is lost (README.md); in TLS 1.2 they are part of the handshake.
+TLS_1_2 = """openssl_conf = all
+[all]
+ssl_conf = uses
+[uses]
+system_default = protocols
+[protocols]
+MaxProtocol = TLSv1.2
+"""
+
+
+@case("offlineimap3")
 def offlineimap(bench, mode):
     letters = delivered(bench, "one", "two")
     tls = {"plain": "ssl = no\nstarttls = no", "STARTTLS": "ssl = no\nstarttls = yes", "implicit TLS": "ssl = yes"}[mode]
@@ -147,14 +157,20 @@ remotepass = {PASSWORD}
 {tls}
 """)
     os.makedirs(os.path.join(bench.directory, "state"))
-    bench.run("offlineimap", "-c", "rc", "-o", "-u", "basic", seconds=60)
+    environment = {"OPENSSL_CONF": bench.write("openssl.cnf", TLS_1_2)} if mode == "STARTTLS" else {}
+
+    def sync():
+        said = bench.run("offlineimap", "-c", "rc", "-o", "-u", "basic", "-d", "imap", environment=environment, seconds=60)
+        # Where STARTTLS is not announced it goes on without.
+        expect((b"Using STARTTLS connection" in said) == (mode == "STARTTLS"), f"wanted {mode}:\n{said.decode('utf-8', 'replace')}")
+    sync()
     box = os.path.join(bench.directory, "mail/INBOX")
     expect_files(box + "/*/*", letters, "what offlineimap fetched")
     path = next(p for p in glob.glob(box + "/*/*") if b"Subject: one " in open(p, "rb").read())
     os.rename(path, os.path.join(box, "cur", os.path.basename(path).split(":")[0] + ":2,FS"))
     added = bench.letter("added")
     bench.write("mail/INBOX/new/1795000000.1.here", lines_lf(added))
-    bench.run("offlineimap", "-c", "rc", "-o", "-u", "basic", seconds=60)
+    sync()
     found = bench.stored()
     expect([flags for flags, _ in found] == [{"\\Flagged", "\\Seen"}, set(), set()], f"flags are {[sorted(f) for f, _ in found]}")
     expect_equal(found[2][1], added, "the message that offlineimap appended")
