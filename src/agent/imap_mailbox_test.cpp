@@ -238,6 +238,31 @@ TEST_CASE("each form is read in pieces as it is whole, its size is RFC822.SIZE a
   }
 }
 
+TEST_CASE("the ASCII form of a message is held neither by what is sent of it nor by a session that waits") {
+  House house;
+  const auto content = mailbox::make_content("Subject: \xC3\xA9\r\n\r\nbody\r\n");
+  house.must(house.mail->append(house.inbox, {{content, {}, {}}}));
+  const auto selected = house.select("INBOX");
+  imap::Entry entry;
+  REQUIRE(selected->view()->read(0, {&entry, 1}) == 1);
+  REQUIRE(entry.ascii_form);
+  auto read = [&](message::ImapForm form) { return selected->read(entry, form, 0, 1000); };
+  auto wait = [](auto value) -> io::Task<Result<imap::Octets>> { co_return co_await std::move(value); };
+  const imap::Octets first = house.must(wait(read(message::ImapForm::ascii)));
+  // The session holds the form now: more of it comes without waiting. The piece is its owner's only one.
+  auto next = read(message::ImapForm::ascii);
+  REQUIRE(next.await_ready());
+  const imap::Octets second = *next.await_resume();
+  for (const imap::Octets* piece : {&first, &second}) {
+    CHECK(piece->octets.starts_with("Subject: =?utf-8?"));
+    CHECK(piece->owner.use_count() == 1);
+  }
+  house.must([](ImapMailbox& mailbox) -> io::Task<Result<void>> { co_return co_await mailbox.renew(); }(*selected));
+  CHECK(read(message::ImapForm::utf8).await_ready());
+  CHECK(!read(message::ImapForm::ascii).await_ready());
+  CHECK(house.must(wait(read(message::ImapForm::ascii))).octets == first.octets);
+}
+
 TEST_CASE("what the store says of itself is told in fixed words") {
   const Error inner(store::kStoreFull, "preallocate /var/lib/mail: no space");
   CHECK(imap::reply_to(imap_error(inner)).code == "UNAVAILABLE");

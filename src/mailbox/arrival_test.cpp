@@ -1,4 +1,7 @@
 // What is learnt of a message while it arrives, and what is changed.
+#include <algorithm>
+
+#include "mailbox/limits.h"
 #include "mailbox/test_world.h"
 #include "message/content.h"
 #include "support/test.h"
@@ -71,14 +74,25 @@ TEST_CASE("a binary arrival that cannot be rewritten is refused, and leaves the 
   CHECK(taken.error().is(message::kNotRewritable));
 }
 
-TEST_CASE("a small message full of UTF-8 is looked at in the pool, and is the same message") {
-  Ready world;
-  for (const std::size_t count : {std::size_t{2 << 10}, std::size_t{8 << 10}}) {
+TEST_CASE(
+    "a small message with more than kBeyondAsciiOnLoop octets above 127 is looked at in the pool, others are not") {
+  const auto with_beyond_ascii = [](std::size_t count) {
     std::string octets = "To: \xC3\xBC@example.test\r\n\r\n";
-    while (octets.size() < 2 * count) octets += "\xC3\xBC\xC3\xBC\xC3\xBC\xC3\xBC\xC3\xBC\xC3\xBC\xC3\xBC\xC3\xBC\r\n";
+    for (std::size_t i = 2; i < count; ++i) octets += i % 64 == 0 ? "\xC3\r\n" : "\xC3";
+    return octets;
+  };
+  const auto finish = [](Ready& world, const std::string& octets) {
     auto intake = world.store->intake(Arrival::ordinary);
     REQUIRE(intake->append(octets));
-    const ContentPtr content = world.must(intake->finish());
+    return world.run(intake->finish());
+  };
+  const std::string most = with_beyond_ascii(kBeyondAsciiOnLoop);
+  const std::string more = with_beyond_ascii(kBeyondAsciiOnLoop + 1);
+  REQUIRE(std::ranges::count_if(more, [](char c) { return static_cast<unsigned char>(c) > 127; }) ==
+          static_cast<std::ptrdiff_t>(kBeyondAsciiOnLoop + 1));
+  Ready world;
+  for (const std::string& octets : {most, more}) {
+    const ContentPtr content = *finish(world, octets);
     const ContentPtr expected = make_content(octets);
     REQUIRE(content->octets);
     CHECK(*content->octets == octets);
@@ -86,4 +100,10 @@ TEST_CASE("a small message full of UTF-8 is looked at in the pool, and is the sa
     CHECK(content->facts.ascii == expected->facts.ascii);
     CHECK(content->facts.ascii_growth == expected->facts.ascii_growth);
   }
+  // A pool that has ended refuses what is given to it.
+  world.pool.end();
+  CHECK(finish(world, most));
+  const auto refused = finish(world, more);
+  REQUIRE(!refused);
+  CHECK(refused.error().is(io::kBusy));
 }

@@ -11,12 +11,9 @@
 namespace angarium::mailbox {
 namespace {
 
-/// A message with more octets above 127 may have thousands of internationalized addresses, whose ENVELOPE takes a
-/// tenth of a second to make: not on a loop. Most bodies in UTF-8 have fewer.
-constexpr std::ptrdiff_t kManyBeyondAscii = 8 << 10;
-
 bool takes_long(std::string_view message) {
-  return std::ranges::count_if(message, [](char c) { return static_cast<unsigned char>(c) > 127; }) > kManyBeyondAscii;
+  return static_cast<std::size_t>(std::ranges::count_if(
+             message, [](char c) { return static_cast<unsigned char>(c) > 127; })) > kBeyondAsciiOnLoop;
 }
 
 }  // namespace
