@@ -243,15 +243,6 @@ Result<Account> Directory::prepare_removal(std::string_view address, store::Batc
   return std::move(*account);
 }
 
-Result<Account> Directory::remove_account(std::string_view address) {
-  return retried([&]() -> Result<Account> {
-    store::Batch batch;
-    Account account = TRY(prepare_removal(address, batch));
-    TRY(commit(std::move(batch)));
-    return account;
-  });
-}
-
 Result<std::optional<Entry>> Directory::entry(std::string_view address, store::Tier tier) {
   auto stored = TRY(tablet_.get(address_key(address), {.tier = tier}));
   if (!stored) return std::nullopt;

@@ -50,10 +50,9 @@ class Directory {
   Result<Account> add_account(const NewAccount& account, const Also& also = {});
   /// Reads, changes and writes; repeated when somebody else was quicker. `change` may run several times.
   Result<Account> change_account(std::string_view address, const std::function<void(Account&)>& change);
-  /// Takes the address away; the mail is the mailbox room's to remove, by the id returned.
-  Result<Account> remove_account(std::string_view address);
-  /// The same for one who commits it together with the mail: the account, and in the batch what takes its entry away,
-  /// which is refused (store::kExpectation) when somebody else changed the entry meanwhile. forget() when it is done.
+  /// To be committed together with the removal of the mail, which the mailbox room does by the account's id: the
+  /// account, and in the batch what takes its entry away, which is refused (store::kExpectation) when somebody else
+  /// changed the entry meanwhile. forget() when it is done.
   Result<Account> prepare_removal(std::string_view address, store::Batch& batch);
   /// After every commit of a batch of prepare_removal(), also a failed one.
   void forget() { routes_.forget(); }

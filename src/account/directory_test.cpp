@@ -62,15 +62,37 @@ TEST_CASE("an account needs its domain, and an address is one thing only") {
 TEST_CASE("ids are never used again") {
   House house;
   const Account first = house.add("a@example.test");
-  REQUIRE(house.directory.remove_account("a@example.test"));
+  REQUIRE(account::test::remove(house.directory, *house.tablet, "a@example.test"));
   CHECK(house.add("a@example.test").id > first.id);
+}
+
+TEST_CASE("a removal is prepared of what is there, and refused when somebody changed it meanwhile") {
+  House house;
+  const Account a = house.add("a@example.test");
+  house.add("b@example.test");
+  REQUIRE(house.directory.add_alias("other@example.test", Alias::Kind::alias, {"b@example.test"}));
+  store::Batch batch;
+  CHECK(house.directory.prepare_removal("nobody@example.test", batch).error().is(kUnknown));
+  CHECK(house.directory.prepare_removal("other@example.test", batch).error().is(kUnknown));
+  const auto prepared = house.directory.prepare_removal("A@example.test", batch);
+  REQUIRE(prepared);
+  CHECK(prepared->id == a.id);
+  // Nothing happens before the commit.
+  CHECK(house.accounts("a") == "a@example.test");
+  REQUIRE(house.directory.change_account("a@example.test", [](Account& account) { account.name = "A"; }));
+  const auto late = house.tablet->commit_and_wait(std::move(batch));
+  REQUIRE(!late);
+  CHECK(late.error().is(store::kExpectation));
+  CHECK(house.accounts("a") == "a@example.test");
+  REQUIRE(account::test::remove(house.directory, *house.tablet, "a@example.test"));
+  CHECK(house.resolve("a").kind == Resolution::Kind::unknown);
 }
 
 TEST_CASE("a domain with addresses stays") {
   House house;
   house.add("a@example.test");
   CHECK(house.directory.remove_domain("example.test").error().is(kInUse));
-  REQUIRE(house.directory.remove_account("a@example.test"));
+  REQUIRE(account::test::remove(house.directory, *house.tablet, "a@example.test"));
   CHECK(house.directory.remove_domain("example.test"));
   CHECK(house.directory.remove_domain("example.test").error().is(kUnknown));
   CHECK(house.resolve("a").kind == Resolution::Kind::not_local);
@@ -149,7 +171,7 @@ TEST_CASE("RFC 5321 section 4.5.1: the postmaster of a domain with an account al
   house.add("zoe@example.test");
   house.add("amy@example.test");
   CHECK(house.accounts("PostMaster") == "zoe@example.test");
-  REQUIRE(house.directory.remove_account("zoe@example.test"));
+  REQUIRE(account::test::remove(house.directory, *house.tablet, "zoe@example.test"));
   CHECK(house.accounts("postmaster") == "amy@example.test");
   REQUIRE(house.directory.add_alias("postmaster@example.test", Alias::Kind::alias, {"amy@example.test"}));
   CHECK(house.accounts("postmaster") == "amy@example.test");

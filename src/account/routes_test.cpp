@@ -77,6 +77,6 @@ TEST_CASE("every change of the directory is seen by the next resolution") {
   REQUIRE(directory.set_catch_all("example.test", ""));
   CHECK(kind("team") == Kind::unknown);
   CHECK(kind("bob") == Kind::accounts);
-  REQUIRE(directory.remove_account("bob@example.test"));
+  REQUIRE(account::test::remove(directory, *tablet, "bob@example.test"));
   CHECK(kind("bob") == Kind::unknown);
 }

@@ -24,6 +24,16 @@ inline std::unique_ptr<store::Tablet> memory_tablet() {
   return *std::move(tablet);
 }
 
+/// Takes an account's entry away, as who removes its mail does.
+inline Result<> remove(Directory& directory, store::Tablet& tablet, std::string_view address) {
+  store::Batch batch;
+  TRY(directory.prepare_removal(address, batch));
+  auto removed = tablet.commit_and_wait(std::move(batch));
+  directory.forget();
+  if (!removed) return std::unexpected(std::move(removed).error());
+  return {};
+}
+
 /// Runs a task to its end and gives its value.
 template <class T>
 T finish(io::SimulatedLoop& loop, io::Task<T> task) {

@@ -65,8 +65,10 @@ class Site {
     REQUIRE(test::sync_wait(loop, services->mail().create_account(account->id, {.octets = 0, .messages = messages})));
   }
   void remove(const std::string& who) {
-    REQUIRE(services->directory().remove_account(who + "@example.test"));
-    REQUIRE(test::sync_wait(loop, services->mail().remove_account(ids[who])));
+    store::Batch batch;
+    REQUIRE(services->directory().prepare_removal(who + "@example.test", batch));
+    REQUIRE(test::sync_wait(loop, services->mail().remove_account(ids[who], std::move(batch))));
+    services->directory().forget();
   }
   void alias(const std::string& name, const std::vector<std::string>& targets) {
     REQUIRE(services->directory().add_alias(name + "@example.test", account::Alias::Kind::alias, targets));
