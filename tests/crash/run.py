@@ -27,7 +27,6 @@ from harness.wire import Gone, Refused  # noqa: E402
 ACCOUNTS = ["alice", "bob", "carol", "dave"]
 BOXES = ["INBOX", "Box0", "Box1"]
 EVERYTHING_EACH = 20  # kills between comparisons of all octets
-SETTINGS = [("auth", "argon2_memory_kib", "8192"), ("auth", "argon2_passes", "1"), ("store", "reserve", '"16 MiB"')]
 
 
 class Run:
@@ -43,7 +42,7 @@ class Run:
         self.began = time.monotonic()
 
     def prepare(self):
-        self.server.init(SETTINGS)
+        self.server.init()
         for account in ACCOUNTS:
             self.server.add_account(account, PASSWORD)
         self.server.start()

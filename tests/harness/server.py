@@ -8,6 +8,8 @@ import subprocess
 import time
 
 PORTS = {"lmtp": 24, "smtp": 25, "pop3": 110, "imap": 143, "submissions": 465, "submission": 587, "imaps": 993, "pop3s": 995}
+# What every test's server has: passwords that cost little to check, a store that takes little room.
+SETTINGS = [("auth", "argon2_memory_kib", "8192"), ("auth", "argon2_passes", "1"), ("store", "reserve", '"16 MiB"')]
 START_SECONDS = 60  # a busy machine and a long replay together stay far below
 
 
@@ -63,10 +65,10 @@ class Server:
         return done
 
     def init(self, settings=()):
-        """Makes the directory; `settings` are (section, key, value as it stands in the file)."""
+        """Makes the directory; `settings`, beside SETTINGS, are (section, key, value as it stands in the file)."""
         self.command("init", "--domain", self.domain, "--host", self.host, "--address", "127.0.0.1",
                      "--port-offset", str(self.offset))
-        self.configure(settings)
+        self.configure([*SETTINGS, *settings])
         self.command("config", "check")
 
     def configure(self, settings):
@@ -109,8 +111,9 @@ class Server:
             if "ready" in lines:
                 return lines[:lines.index("ready")]
 
-    def start(self):
-        self.spawn()
+    def start(self, **how):
+        """Starts the process as `how` says to spawn, and waits until it is ready."""
+        self.spawn(**how)
         return self.wait_ready()
 
     def end(self, how=signal.SIGTERM, seconds=60):

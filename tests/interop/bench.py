@@ -4,10 +4,10 @@ import re
 import smtplib
 import subprocess
 
+from harness.cases import PASSWORD
 from harness.server import Failure
 from harness.wire import Imap, Pop3
 
-PASSWORD = "korrekt.Pferd~9"
 TRACE = re.compile(rb"(?:(?:Return-Path|Delivered-To|Received):[^\r\n]*\r\n(?:[ \t][^\r\n]*\r\n)*)*")
 MODES = ("plain", "STARTTLS", "implicit TLS")
 CLIENT_SECONDS = 40  # for one run of a client; they take one or two on a quiet machine
@@ -109,11 +109,6 @@ def expect_equal(found, wanted, what):
     at = next((i for i, (a, b) in enumerate(zip(found, wanted)) if a != b), min(len(found), len(wanted)))
     raise Failure(f"{what} differs at octet {at} of {len(wanted)} (found {len(found)}):\n"
                   f"  found  {found[max(0, at - 30):at + 60]!r}\n  wanted {wanted[max(0, at - 30):at + 60]!r}")
-
-
-def expect(condition, text):
-    if not condition:
-        raise Failure(text)
 
 
 CASES = []

@@ -7,8 +7,9 @@ import subprocess
 import threading
 import time
 
+from harness.cases import PASSWORD, expect
 from harness.server import Failure, free_offset
-from interop.bench import PASSWORD, case, expect, expect_equal, lines_lf
+from interop.bench import case, expect_equal, lines_lf
 from interop.readers import delivered
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))

@@ -6,7 +6,8 @@ import poplib
 import re
 import ssl
 
-from interop.bench import PASSWORD, case, expect, expect_equal, lines_lf
+from harness.cases import PASSWORD, expect
+from interop.bench import case, expect_equal, lines_lf
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 

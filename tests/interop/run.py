@@ -12,28 +12,19 @@ import shutil
 import sys
 import tempfile
 import time
-import traceback
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+from harness.cases import PASSWORD, attempt, named  # noqa: E402
 from harness.server import Failure, Server, free_offset  # noqa: E402
 from interop import peers, readers, senders  # noqa: E402, F401
-from interop.bench import CASES, PASSWORD, Bench  # noqa: E402
+from interop.bench import CASES, Bench  # noqa: E402
 
 SHOWN_LINES = 40  # of what a failed case says
-SETTINGS = [("auth", "argon2_memory_kib", "8192"), ("auth", "argon2_passes", "1"), ("store", "reserve", '"16 MiB"')]
 
 
 def run_case(server, directory, number, name, function, mode):
     """One case; what went wrong with it, or None, and how long it took."""
-    start = time.monotonic()
-    try:
-        function(Bench(server, os.path.join(directory, f"c{number}"), f"c{number}"), mode)
-        wrong = None
-    except Failure as failure:
-        wrong = str(failure)
-    except Exception:
-        wrong = traceback.format_exc()
-    return name, wrong, time.monotonic() - start
+    return name, *attempt(lambda: function(Bench(server, os.path.join(directory, f"c{number}"), f"c{number}"), mode))
 
 
 def run_all(server, directory, chosen, jobs):
@@ -46,8 +37,8 @@ def run_all(server, directory, chosen, jobs):
     with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
         for done in concurrent.futures.as_completed([pool.submit(run_case, server, directory, n, *case) for n, case in chosen]):
             name, wrong, seconds = done.result()
-            print(f"{'ok    ' if wrong is None else 'FAILED'} {seconds:5.1f} s  {name}", flush=True)
-            if wrong is not None:
+            print(f"{'FAILED' if wrong else 'ok    '} {seconds:5.1f} s  {name}", flush=True)
+            if wrong:
                 failed += 1
                 print("    " + "\n    ".join(wrong.strip().splitlines()[:SHOWN_LINES]), flush=True)
     if server.process.poll() is not None:
@@ -66,13 +57,13 @@ def main():
     parser.add_argument("--jobs", type=int, default=4)
     parser.add_argument("--keep", action="store_true", help="keep the directory")
     options = parser.parse_args()
-    chosen = [(n, case) for n, case in enumerate(CASES, 1) if not options.words or any(w.lower() in case[0].lower() for w in options.words)]
+    chosen = [(n, case) for n, case in enumerate(CASES, 1) if named(case[0], options.words)]
     directory = tempfile.mkdtemp(prefix="angarium-interop-")
     os.chmod(directory, 0o711)  # Postfix's own user has to pass
     server = Server(options.binary, os.path.join(directory, "server"), free_offset(24000))
     start = time.monotonic()
     try:
-        server.init(SETTINGS)
+        server.init()
         failed = run_all(server, directory, chosen, options.jobs)
     except Failure as failure:
         print(f"FAILED: {failure}")
@@ -86,7 +77,7 @@ def main():
         print(f"Kept: {directory}")
     else:
         shutil.rmtree(directory)
-    return 1 if failed else 0
+    return 1 if failed or not chosen else 0
 
 
 if __name__ == "__main__":

@@ -3,8 +3,9 @@ import email
 import smtplib
 import ssl
 
+from harness.cases import PASSWORD, expect
 from harness.server import Failure
-from interop.bench import PASSWORD, TRACE, case, expect, expect_equal
+from interop.bench import TRACE, case, expect_equal
 
 
 def body_of(stored):

@@ -19,7 +19,6 @@ from harness.server import Server, free_offset  # noqa: E402
 from memory.crowd import Member, all_read, ask, pour  # noqa: E402
 
 PASSWORD = "Tr0ub4dor&3"
-SETTINGS = [("auth", "argon2_memory_kib", "8192"), ("auth", "argon2_passes", "1"), ("store", "reserve", '"16 MiB"')]
 KIB = 1024
 # What one connection of a crowd may take, in KiB.
 SILENT_KIB = 16     # a coroutine's frames and a line; no buffer is held while nothing is read (DESIGN section 4)
@@ -197,7 +196,7 @@ class Measure:
             "pop3 greedy": self.greedy_pop3,
             "smtp greedy": self.greedy_smtp,
         }
-        self.server.init(SETTINGS)
+        self.server.init()
         self.server.add_account("user", PASSWORD)
         self.server.start()
         self.fill()

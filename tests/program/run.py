@@ -4,42 +4,29 @@
 WORDs choose the cases whose names contain one of them. Cases that take root are skipped, with a message, for others.
 Exit 0: none failed; 1: some did.
 """
+import contextlib
 import os
 import pwd
 import re
-import shutil
 import signal
 import smtplib
 import socket
 import ssl
 import sys
-import tempfile
 import time
-import traceback
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-from harness.server import Failure, Server, free_offset  # noqa: E402
+from harness.cases import PASSWORD, Suite, ending, expect, made, serving  # noqa: E402
+from harness.server import Failure, Server  # noqa: E402
 from harness.wire import Imap, Line  # noqa: E402
 
 USER = "nobody"
-PASSWORD = "korrekt.Pferd~9"
-SETTINGS = [("auth", "argon2_memory_kib", "8192"), ("auth", "argon2_passes", "1"), ("store", "reserve", '"16 MiB"')]
+AS_USER = [("server", "user", f'"{USER}"')]
 LAUNCHER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "launch.py")
 LETTER = (b"From: a@example.test\r\nTo: alice@example.test\r\nSubject: one of many\r\n\r\n" + (b"x" * 76 + b"\r\n") * 13000)  # about 1 MiB
 ROLLS = 9  # letters that fill more than two segments of 4 MiB
-CASES = []
-
-
-def case(name, root=False):
-    def add(function):
-        CASES.append((name, root, function))
-        return function
-    return add
-
-
-def expect(holds, what):
-    if not holds:
-        raise Failure(what)
+SUITE = Suite("program", 0o755)  # the user has to get through
+case = SUITE.case
 
 
 def owned_by_others(directory, uid):
@@ -103,25 +90,13 @@ def wait_for_log(server, text, after):
     raise Failure(f"the log has no {text!r}: {server.log_tail()}")
 
 
-def made(binary, directory, user=None):
-    server = Server(binary, os.path.join(directory, "server"), free_offset(28500))
-    server.init(SETTINGS + ([("server", "user", f'"{user}"')] if user else []))
-    server.add_account("alice", PASSWORD)
-    return server
-
-
 @case("what root made is the user's, from the first start on", root=True)
 def user_drop(binary, directory):
     uid = pwd.getpwnam(USER).pw_uid
     server = made(binary, directory)
     expect(os.stat(os.path.join(server.directory, "store")).st_uid == 0, "init by root made a store that isn't root's")
-    path = os.path.join(server.directory, "angarium.toml")
-    with open(path, encoding="utf-8") as f:
-        text = f.read()
-    with open(path, "w", encoding="utf-8") as f:
-        f.write(text.replace("[server]\n", f'[server]\nuser = "{USER}"\n', 1))
-    try:
-        server.start()
+    server.configure(AS_USER)
+    with serving(server):
         expect_dropped(server.process, USER)
         expect_owner(server, uid, "after the first start")
         deliver(server, ROLLS)
@@ -156,8 +131,6 @@ def user_drop(binary, directory):
         expect_letters(server, ROLLS + 1)
         Imap(server.port("imap"), f"bob@{server.domain}", PASSWORD).close()
         server.command("account", "list")
-    finally:
-        server.end()
 
 
 def expect_refusal(server, *words):
@@ -169,18 +142,14 @@ def expect_refusal(server, *words):
 @case("an unknown user is an error and changes nothing", root=True)
 def unknown_user(binary, directory):
     server = made(binary, directory)
-    path = os.path.join(server.directory, "angarium.toml")
-    with open(path, encoding="utf-8") as f:
-        text = f.read()
-    with open(path, "w", encoding="utf-8") as f:
-        f.write(text.replace("[server]\n", '[server]\nuser = "no-such-user"\n', 1))
+    server.configure([("server", "user", '"no-such-user"')])
     expect_refusal(server, "server.user", "no-such-user")
     expect(not owned_by_others(os.path.join(server.directory, "store"), 0), "files changed hands")
 
 
 @case("no link leads root to give away what lies elsewhere", root=True)
 def links(binary, directory):
-    server = made(binary, directory, USER)
+    server = made(binary, directory, settings=AS_USER)
     treasure = os.path.join(directory, "treasure")
     with open(treasure, "w", encoding="utf-8") as f:
         f.write("root's\n")
@@ -198,7 +167,7 @@ def links(binary, directory):
 
 @case("a data directory that holds something else is not given away, and lost+found stays root's", root=True)
 def other_data(binary, directory):
-    server = made(binary, directory, USER)
+    server = made(binary, directory, settings=AS_USER)
     path = os.path.join(server.directory, "angarium.toml")
     with open(path, encoding="utf-8") as f:
         text = f.read()
@@ -214,17 +183,14 @@ def other_data(binary, directory):
         f.write(text)
     lost = os.path.join(server.directory, "store", "lost+found")
     os.mkdir(lost, 0o700)
-    try:
-        server.start()
+    with serving(server):
         expect(os.stat(lost).st_uid == 0, "lost+found was given away")
         deliver(server, 1)
-    finally:
-        server.end()
 
 
 @case("a key that the user cannot read is an error at the start, not at the reload", root=True)
 def foreign_key(binary, directory):
-    server = made(binary, directory, USER)
+    server = made(binary, directory, settings=AS_USER)
     key, elsewhere = os.path.join(server.directory, "tls", "key.pem"), os.path.join(directory, "elsewhere.pem")
     os.rename(key, elsewhere)
     os.chown(elsewhere, 0, 0)
@@ -246,14 +212,12 @@ def passed_sockets(server):
 
 
 def socket_activation(binary, directory, user):
-    server = made(binary, directory, user)
-    sockets = passed_sockets(server)
-    numbers = [s.fileno() for s in sockets]
-    try:
+    server = made(binary, directory, settings=AS_USER if user else ())
+    with ending(server), contextlib.ExitStack() as stack:
+        numbers = [stack.enter_context(s).fileno() for s in passed_sockets(server)]
         for _ in range(2):  # the sockets outlive the server
             early = [Line(server.port("smtp")), Line(server.port("imap"))]
-            server.spawn(before=[sys.executable, LAUNCHER, ",".join(map(str, numbers))], pass_fds=numbers)
-            lines = server.wait_ready()
+            lines = server.start(before=[sys.executable, LAUNCHER, ",".join(map(str, numbers))], pass_fds=numbers)
             for protocol in ("smtp", "imap", "lmtp"):
                 expect(f"{protocol} 127.0.0.1:{server.port(protocol)}" in lines, f"{protocol} is not among {lines}")
             expect(early[0].line().startswith(b"220 "), "no greeting for who connected to SMTP before the start")
@@ -264,10 +228,6 @@ def socket_activation(binary, directory, user):
                 expect_dropped(server.process, user)
             deliver(server, 1)
             expect(server.end() == 0, "serve did not end well")
-    finally:
-        server.end()
-        for s in sockets:
-            s.close()
 
 
 @case("socket activation")
@@ -280,33 +240,5 @@ def activation_and_user(binary, directory):
     socket_activation(binary, directory, USER)
 
 
-def run_case(binary, name, root, function):
-    if root and os.geteuid() != 0:
-        print(f"skip   {name}: takes root", flush=True)
-        return True
-    directory = tempfile.mkdtemp(prefix="angarium-program-")
-    os.chmod(directory, 0o755)  # the user has to get through
-    try:
-        function(binary, directory)
-    except Exception as error:
-        print(f"FAILED {name}\n{error if isinstance(error, Failure) else traceback.format_exc()}", flush=True)
-        return False
-    finally:
-        shutil.rmtree(directory, ignore_errors=True)
-    print(f"ok     {name}", flush=True)
-    return True
-
-
-def main():
-    if len(sys.argv) < 2:
-        print(__doc__, file=sys.stderr)
-        return 2
-    words = sys.argv[2:]
-    chosen = [c for c in CASES if not words or any(word in c[0] for word in words)]
-    failed = [c for c in chosen if not run_case(os.path.abspath(sys.argv[1]), *c)]
-    print(f"{len(chosen) - len(failed)} passed or skipped, {len(failed)} failed")
-    return 1 if failed or not chosen else 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(SUITE.main(__doc__))

@@ -1,34 +1,13 @@
-"""What every trial uses: its place in the list, a server of its own, and words to wait for."""
+"""What every trial uses: its place in the list, and words to wait for."""
 import os
 import time
 
-from harness.server import Failure, Server, free_offset
+from harness.cases import Suite
+from harness.server import Failure
 
-PASSWORD = "korrekt.Pferd~9"
-SETTINGS = [("auth", "argon2_memory_kib", "8192"), ("auth", "argon2_passes", "1"), ("store", "reserve", '"16 MiB"')]
-OFFSET = 22000
+SUITE = Suite("trial")
+case = SUITE.case
 PATIENCE = 30  # seconds for what must happen: a busy machine stays far below
-CASES = []
-
-
-def case(name):
-    def add(function):
-        CASES.append((name, function))
-        return function
-    return add
-
-
-def expect(holds, what):
-    if not holds:
-        raise Failure(what)
-
-
-def made(binary, directory, accounts=("alice",), settings=()):
-    server = Server(binary, os.path.join(directory, "server"), free_offset(OFFSET))
-    server.init(SETTINGS + list(settings))
-    for account in accounts:
-        server.add_account(account, PASSWORD)
-    return server
 
 
 def log_size(server):

@@ -6,9 +6,10 @@ import socket
 import ssl
 import subprocess
 
+from harness.cases import PASSWORD, expect, made, serving
 from harness.server import Failure
-from harness.wire import Gone, Imap, Pop3, Refused, Smtp, stuff
-from trials.case import PASSWORD, case, expect, made, processor_seconds, until
+from harness.wire import Imap, Pop3, Refused, Smtp, stuff
+from trials.case import case, processor_seconds, until
 
 LIMIT = 192
 FLOOD = 90  # connections to each of the three protocols: more in all than LIMIT allows
@@ -82,11 +83,8 @@ def expect_quiet(server, doors):
 
 @case("a small limit of descriptors: connections are refused before the store lacks any")
 def small_limit(binary, directory):
-    server = made(binary, directory)
-    server.spawn(before=["prlimit", f"--nofile={LIMIT}:{LIMIT}"])
-    server.wait_ready()
     doors = []
-    try:
+    with serving(made(binary, directory), before=["prlimit", f"--nofile={LIMIT}:{LIMIT}"]) as server:
         letters = Letters(server)
         imap = Imap(server.port("imap"), f"alice@{server.domain}", PASSWORD)
         imap.command("SELECT INBOX")
@@ -117,8 +115,6 @@ def small_limit(binary, directory):
         server.command("verify")
         expect(stored(server) == letters.acknowledged, f"{stored(server)} letters of {letters.acknowledged}")
         expect(server.end() == 0, "serve did not end well")
-    finally:
-        server.end(signal.SIGKILL)
 
 
 def lowest_free(process):
@@ -155,9 +151,7 @@ class Queue:
 
 @case("descriptors run out and come back: refused, nothing lost, no restart")
 def run_out(binary, directory):
-    server = made(binary, directory)
-    server.start()
-    try:
+    with serving(made(binary, directory)) as server:
         letters = Letters(server)
         imap = Imap(server.port("imap"), f"alice@{server.domain}", PASSWORD)
         imap.command("SELECT INBOX")
@@ -200,7 +194,3 @@ def run_out(binary, directory):
         server.start()
         expect(stored(server) == there, f"{there} letters before kill -9, {stored(server)} after it")
         expect(server.end() == 0, "serve did not end well")
-    except (Gone, Refused) as error:
-        raise Failure(f"a session that was there: {error!r}; the log:\n{server.log_tail()}") from None
-    finally:
-        server.end(signal.SIGKILL)

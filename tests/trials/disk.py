@@ -5,9 +5,10 @@ import re
 import signal
 import threading
 
+from harness.cases import PASSWORD, ending, expect, made
 from harness.server import Failure
 from harness.wire import Gone, Imap, Pop3, Refused, Smtp, stuff
-from trials.case import PASSWORD, case, expect, log_size, logged, made, until
+from trials.case import case, log_size, logged, until
 
 FAULTS = {
     "syncs": (errno.EIO, "sync"),
@@ -60,8 +61,7 @@ class House:
         self.before = ["env", f"LD_PRELOAD={self.shim}", f"ANGARIUM_FAULT_CONTROL={self.control}", f"ANGARIUM_FAULT_BELOW={store}"]
 
     def start(self):
-        self.server.spawn(before=self.before)
-        self.server.wait_ready()
+        self.server.start(before=self.before)
 
     def fail(self, number, words):
         with open(self.control + ".new", "w", encoding="ascii") as f:
@@ -235,8 +235,7 @@ def killed_while_failing(house, before):
 @case("a failing disk: refused as temporary, mended in process, nothing acknowledged is lost")
 def failing_disk(binary, directory):
     house = House(binary, directory)
-    server = house.server
-    try:
+    with ending(house.server) as server:
         house.start()
         first = connect(server, "lmtp")
         expect(house.deliver(first, recipients=[house.alice(), f"bob@{server.domain}"]) == [250, 250], "the first letter")
@@ -252,5 +251,3 @@ def failing_disk(binary, directory):
         server.command("verify")
         expect(server.end() == 0, "serve did not end well")
         server.command("verify")
-    finally:
-        server.end(signal.SIGKILL)

@@ -1,9 +1,9 @@
 """SIGTERM while sessions are open: each is told, what is under way is finished or refused and never half, and clients find their way back."""
 import signal
 
-from harness.server import Failure
-from harness.wire import Gone, Imap, Pop3, Refused, Smtp, stuff
-from trials.case import PASSWORD, case, expect, made
+from harness.cases import PASSWORD, expect, made, serving
+from harness.wire import Gone, Imap, Pop3, Smtp, stuff
+from trials.case import case
 
 LETTER = b"From: alice@example.test\r\nSubject: %s\r\n\r\n" + b"a line of the letter\r\n" * 1000
 
@@ -43,9 +43,7 @@ def subjects(session):
 
 @case("SIGTERM drains: 421, BYE, a letter under way whole or refused; QRESYNC finds its way back")
 def drain(binary, directory):
-    server = made(binary, directory)
-    server.start()
-    try:
+    with serving(made(binary, directory)) as server:
         letter, rest = in_data(server, b"one")
         letter.send(rest)
         letter.reply(250)
@@ -118,7 +116,3 @@ def drain(binary, directory):
         session.close()
         expect(server.end() == 0, "serve did not end well")
         server.command("verify")
-    except (Gone, Refused) as error:
-        raise Failure(repr(error)) from None
-    finally:
-        server.end(signal.SIGKILL)

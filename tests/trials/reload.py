@@ -2,9 +2,10 @@
 import os
 import signal
 
+from harness.cases import PASSWORD, expect, made, serving
 from harness.server import Failure
 from harness.wire import Gone, Imap, Line, Pop3, Refused, Smtp
-from trials.case import PASSWORD, case, expect, log_size, logged, made, until
+from trials.case import case, log_size, logged, until
 
 OLD_SIZE, NEW_SIZE = 50 << 20, 100_000
 SECONDS = 20  # for a time-out of 1 s to show; those before the reload are longer
@@ -128,9 +129,7 @@ def expect_old(server, smtp, imap, pop3, user):
 
 @case("SIGHUP: new sessions live by the new file, open ones by the old, and what takes a restart is named")
 def reload(binary, directory):
-    server = made(binary, directory, settings=[("limits", "login_timeout", '"10m"')])
-    server.start()
-    try:
+    with serving(made(binary, directory, settings=[("limits", "login_timeout", '"10m"')])) as server:
         smtp, imap, pop3 = Smtp(server.port("smtp")), greeted(server, "imap"), greeted(server, "pop3")
         user = Imap(server.port("imap"), f"alice@{server.domain}", PASSWORD)
         change(server)
@@ -155,17 +154,11 @@ def reload(binary, directory):
         expect(server.end() == 0, "serve did not end well")
         server.start()
         expect(server.end() == 0, "serve with the new file did not end well")
-    except (Gone, Refused) as error:
-        raise Failure(repr(error)) from None
-    finally:
-        server.end(signal.SIGKILL)
 
 
 @case("SIGHUP: fewer connections count at once and turn nobody out")
 def fewer_connections(binary, directory):
-    server = made(binary, directory)
-    server.start()
-    try:
+    with serving(made(binary, directory)) as server:
         sessions = [Smtp(server.port("smtp")) for _ in range(12)]
         server.configure([("limits", "connections_max", "10")])
         hang_up(server, b"limits.connections_max")
@@ -182,15 +175,11 @@ def fewer_connections(binary, directory):
             line.close()
             return greeting.startswith(b"220 ")
         until("a place is free again", admitted)
-    finally:
-        server.end(signal.SIGKILL)
 
 
 @case("SIGHUP: a bad file is told with its line and changes nothing")
 def bad_file(binary, directory):
-    server = made(binary, directory)
-    server.start()
-    try:
+    with serving(made(binary, directory)) as server:
         path = os.path.join(server.directory, "angarium.toml")
         with open(path, encoding="utf-8") as f:
             good = f.read()
@@ -208,7 +197,3 @@ def bad_file(binary, directory):
         for _ in range(3):
             session.command("NONSENSE", 500)
         session.command("QUIT", 221)
-    except (Gone, Refused) as error:
-        raise Failure(repr(error)) from None
-    finally:
-        server.end(signal.SIGKILL)

@@ -1,14 +1,14 @@
 """Clients that say nothing, too little, too much or nothing that makes sense, and that do not read: all end in time and cost little."""
 import os
 import select
-import signal
 import socket
 import ssl
 import time
 
+from harness.cases import PASSWORD, expect, made, serving
 from harness.server import Failure
 from harness.wire import Imap, Smtp, stuff
-from trials.case import PASSWORD, case, expect, made, processor_seconds, resident
+from trials.case import case, processor_seconds, resident
 
 SECONDS = 2  # every time-out that may be set
 SETTINGS = [("smtp", key, f'"{SECONDS}s"') for key in ("command_timeout", "data_timeout", "data_grace")]
@@ -134,9 +134,7 @@ def until_all_ended(server, crowd, at_rest):
 
 @case("slow and silent clients, and those that send garbage or do not read, end in time and cost little")
 def slow(binary, directory):
-    server = made(binary, directory, settings=SETTINGS)
-    server.start()
-    try:
+    with serving(made(binary, directory, settings=SETTINGS)) as server:
         letter = Smtp(server.port("lmtp"), "LHLO")
         letter.command("MAIL FROM:<>", 250)
         letter.command("RCPT TO:<alice@example.test>", 250)
@@ -168,5 +166,3 @@ def slow(binary, directory):
         session.command("NOOP")
         session.close()
         expect(server.end() == 0, "serve did not end well")
-    finally:
-        server.end(signal.SIGKILL)
