@@ -74,9 +74,12 @@ std::string joined(const Token* begin, const Token* end) {
 }
 std::string joined(const std::vector<Token>& tokens) { return joined(tokens.data(), tokens.data() + tokens.size()); }
 
+/// Whether what looks like an encoded word is one token, whatever specials it holds against RFC 2047 §5 (3).
+enum class EncodedWords { kept_together, as_written };
+
 class Reader {
  public:
-  explicit Reader(std::string_view text) : text_(text) {}
+  Reader(std::string_view text, EncodedWords words) : text_(text), words_(words) {}
 
   AddressList run() {
     while (at_ < text_.size() && !full_) step();
@@ -214,7 +217,7 @@ class Reader {
 
   std::size_t word_end(std::size_t end) {
     std::size_t at = at_;
-    if (text_.substr(at).starts_with("=?")) {
+    if (words_ == EncodedWords::kept_together && text_.substr(at).starts_with("=?")) {
       const std::string_view near = text_.substr(at, kSloppyWordMax);
       const std::string_view run = near.substr(0, near.find_first_of(" \t\r\n"));
       // "=?charset?Q?" and then "?=": less would take the parts of an address that looks a little like it.
@@ -358,6 +361,7 @@ class Reader {
   }
 
   std::string_view text_;
+  EncodedWords words_;
   std::size_t at_ = 0;
   AddressList list_;
   Element element_;
@@ -382,7 +386,13 @@ std::string Address::spec() const {
   return domain.empty() ? result : result + "@" + domain;
 }
 
-AddressList parse_addresses(std::string_view value) { return Reader(value).run(); }
+AddressList parse_addresses(std::string_view value) {
+  AddressList list = Reader(value, EncodedWords::kept_together).run();
+  // '=' and '?' are atext: "=?a?Q?x@b?=" is an address, too, and where the grammar says so it is read as one.
+  const bool address_in_word =
+      list.defects != 0 && value.contains("=?") && check_addresses(value, AddressSyntax::address_list);
+  return address_in_word ? Reader(value, EncodedWords::as_written).run() : list;
+}
 
 bool same_address(const Address& a, const Address& b, LocalCase local) {
   return local_key(a.local_part, local) == local_key(b.local_part, local) && same_domain(a.domain, b.domain);

@@ -63,6 +63,13 @@ TEST_CASE("encoded words in names, also where they should not stand; the raw nam
   CHECK(parse_addresses("=?utf-8?Q?a?=\r\n \"b\\\"c\" <x@y>").addresses[0].raw_name == "=?utf-8?Q?a?= b\"c");
 }
 
+TEST_CASE("RFC 5322 3.2.3: what looks like an encoded word may be an address, and is one where the grammar takes it") {
+  CHECK(shown("=?utf88?Q?@a?=") == "<|=?utf88?Q?|a?=>");
+  CHECK(shown("x@y, <=?a?Q?b@c?=>") == "<|x|y><|=?a?Q?b|c?=>");
+  CHECK(shown("=?a?Q?b@c,d@e?=") == "<|=?a?Q?b|c><|d|e?=>");
+  CHECK(shown("=?utf-8?Q?b@c?= <x@y>") == "b@c<|x|y>");
+}
+
 TEST_CASE("addresses of real mail that no grammar gives are read and marked") {
   CHECK(shown("a@b c@d") == "a@b<|c|d>!64");
   CHECK(shown("Joe <a@b> Jane <c@d>") == "Joe<|a|b>Jane<|c|d>!128");
