@@ -154,29 +154,32 @@ class Account::LoadGuard {
 io::Task<Result<>> Account::loaded(MailboxId id) {
   auto self = shared_from_this();
   std::optional<LoadGuard> guard;
-  store::ReadView view;
+  Result<store::ReadView> view;
   bool small = false;
   {
     const std::lock_guard lock(mutex_);
     Mailbox* const mailbox = CO_TRY(find(id));
     if (!mailbox->info.selectable) co_return fail(kNotSelectable, "the mailbox holds no messages");
     if (mailbox->loaded) co_return Result<>();
-    // What is durable but not yet in the view is among the pending parts, and so comes to the backlog.
+    // What is durable but not yet in the view is among the pending parts, and so comes to the backlog; what is in both
+    // is applied twice, to the same effect.
     guard.emplace(self, *mailbox);
-    view = around_.tablet.view();
+    view = around_.tablet.view(store::Tier::memory);
     small = mailbox->shown.tally.messages <= kLoadOnLoopMax;
   }
-  if (small) {
-    auto draft = read_blocks(around_.tablet, id_, id, {.view = &view, .tier = store::Tier::memory});
+  if (small && view) {
+    auto draft = read_blocks(around_.tablet, id_, id, {.view = &*view, .tier = store::Tier::memory});
     if (draft) {
       guard->install(*std::move(draft));
       co_return Result<>();
     }
     if (!draft.error().is(kWouldBlock)) co_return std::unexpected(std::move(draft).error());
   }
-  guard->install(CO_TRY(co_await io::run(around_.pool, [&tablet = around_.tablet, account = id_, id, view] {
-    return read_blocks(tablet, account, id, {.view = &view});
-  })));
+  guard->install(
+      CO_TRY(co_await io::run(around_.pool, [&tablet = around_.tablet, account = id_, id, view] -> Result<Draft> {
+        const store::ReadView now = view ? *view : TRY(tablet.view());
+        return read_blocks(tablet, account, id, {.view = &now});
+      })));
   co_return Result<>();
 }
 

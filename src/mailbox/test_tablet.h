@@ -36,7 +36,7 @@ class RefusingTablet final : public store::Tablet {
                 const store::Visitor& visitor, store::Reading reading) override {
     return inner_.scan(from, to, options, visitor, reading);
   }
-  store::ReadView view() override { return inner_.view(); }
+  Result<store::ReadView> view(store::Tier tier) override { return inner_.view(tier); }
   [[nodiscard]] std::uint64_t sequence() const override { return inner_.sequence(); }
   Result<> read_body(const store::BodyRef& ref, std::uint64_t offset, std::span<char> into, store::Tier tier) override {
     return inner_.read_body(ref, offset, into, tier);

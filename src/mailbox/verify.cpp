@@ -20,7 +20,7 @@ namespace {
 /// Looks at one account after the other, all at one moment.
 class Verifier {
  public:
-  explicit Verifier(store::Tablet& tablet) : tablet_(tablet), view_(tablet.view()) {}
+  Verifier(store::Tablet& tablet, store::ReadView view) : tablet_(tablet), view_(std::move(view)) {}
 
   Result<MailReport> run() {
     TRY(read_graves());
@@ -263,6 +263,6 @@ class Verifier {
 
 }  // namespace
 
-Result<MailReport> verify_mail(store::Tablet& tablet) { return Verifier(tablet).run(); }
+Result<MailReport> verify_mail(store::Tablet& tablet) { return Verifier(tablet, TRY(tablet.view())).run(); }
 
 }  // namespace angarium::mailbox

@@ -79,8 +79,9 @@ const GroupHeader& GroupBuilder::assemble(const Place& place) {
   header_.bodies = bodies_;
   header_.written = place.now;
   header_octets_ = header_.encode(place.salt);
-  for (Batch* batch : batches_) operations_.push_back(BatchAccess::metadata(*batch));
   metadata_.append(padding(metadata_.size()));
+  // Of the copy: the batches may be gone when the state gets them.
+  split_metadata(std::string_view(metadata_).substr(0, header_.metadata_length), operations_);
   parts_[0] = {header_octets_.data(), header_octets_.size()};
   parts_[1] = metadata_;
   return header_;

@@ -34,7 +34,7 @@ class GroupBuilder {
   const GroupHeader& assemble(const Place& place);
   /// After assemble(): the octets of the group in order.
   [[nodiscard]] std::span<const std::string_view> parts() const { return parts_; }
-  /// After assemble(): the operations of each batch, for the state.
+  /// After assemble(), until the next: the operations of each batch, for the state.
   [[nodiscard]] std::span<const std::string_view> operations() const { return operations_; }
 
  private:

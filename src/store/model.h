@@ -130,7 +130,7 @@ class Author {
 inline Result<Contents> read_all(Tablet& tablet) {
   Contents contents;
   Result<> bodies;
-  ReadView view = tablet.view();
+  const ReadView view = TRY(tablet.view());
   TRY(tablet.scan({}, {}, {},
                   [&](std::string_view key, std::string_view octets) {
                     Value value{std::string(octets), std::nullopt};

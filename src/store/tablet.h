@@ -69,9 +69,9 @@ class Completion {
   Completion& operator=(const Completion&) = delete;
 
   /// Called exactly once, from the committer's thread (Threads::none: from commit_waiting()), in the order of the
-  /// enqueue calls, after the batch is durable and visible to readers, or with the reason why it is not. Brief: store
-  /// the result; the Wake follows. The store does not touch this object afterwards. After kStopped
-  /// nobody knows whether the batch is in the log until the tablet is opened again; after any other error it is not.
+  /// enqueue calls, after the batch is durable, or with the reason why it is not. Every read from then on sees it.
+  /// Brief: store the result; the Wake follows. The store does not touch this object afterwards. After kStopped nobody
+  /// knows whether the batch is in the log until the tablet is opened again; after any other error it is not.
   virtual void completed(Result<CommitInfo> result) noexcept = 0;
 
   /// The batch, given back: valid from completed() on, for body_ref().
@@ -240,8 +240,8 @@ class Tablet {
   /// Visits keys in [from, to); an empty `to` means to the end. Backward begins at the greatest.
   virtual Result<> scan(std::string_view from, std::string_view to, const ScanOptions& options, const Visitor& visitor,
                         Reading reading = {}) = 0;
-  /// What is durable now, kept readable.
-  virtual ReadView view() = 0;
+  /// What is durable now, kept readable. Tier::memory may say kWouldBlock; kStopped while the state is opened again.
+  virtual Result<ReadView> view(Tier tier = Tier::any) = 0;
   /// The last durable and visible batch.
   [[nodiscard]] virtual std::uint64_t sequence() const = 0;
 

@@ -144,7 +144,7 @@ Result<> Engine::verify_log(const Segment& segment, VerifyReport& report) {
 
 /// Every key of the state is read, and every body it refers to is there and whole.
 Result<> Engine::verify_references(VerifyReport& report) {
-  ReadView now = view();
+  const ReadView now = TRY(view(Tier::any));
   std::vector<BodyRef> refs;
   Result<> scanned = scan({}, {}, {},
                           [&](std::string_view key, std::string_view value) {

@@ -15,6 +15,10 @@ namespace {
 constexpr std::uint64_t kSmallGroup = 16u << 10;
 /// So many groups in a row tell what kind of load there is now.
 constexpr std::uint64_t kRecentGroups = 256;
+/// A group with at most so many octets of changes is answered before the state has it: its writer is most likely alone
+/// and waits, and whoever reads meanwhile brings some microseconds of work to an end. Larger ones have many writers,
+/// and their readers would all find the state behind.
+constexpr std::uint64_t kAnsweredFirst = 4u << 10;
 /// The first segment, and one for which small groups leave a segment that is not zeroed.
 constexpr std::uint64_t kShortSegment = 4u << 20;
 
@@ -82,8 +86,22 @@ bool Engine::commit_group() {
   if (builder_.batches() > 0) outcome = write_group();
   if (!outcome && outcome.error().is(kStoreFull)) outcome = write_without_bodies(expectations);
   complete(outcome);
+  settle();
   if (!outcome) refuse_waiting(outcome.error());
   return true;
+}
+
+/// The state gets what was answered, unless a reader has brought it there.
+void Engine::settle() {
+  if (!lagging_.load(std::memory_order_acquire)) return;
+  if (Result<> followed = catch_up(); !followed) {
+    // It is in the log: opening the state again applies it. Readers hear kStopped until then.
+    state_suspect_ = true;
+    if (Result<> mended = mend(); !mended) stop(mended.error());
+    std::lock_guard lock(lag_mutex_);
+    could_not_follow_.reset();
+    lagging_.store(false, std::memory_order_release);
+  }
 }
 
 /// A group that found the disk full, once more without the batches that bring bodies: what frees room must go on.
@@ -121,14 +139,13 @@ Result<> Engine::write_group() {
                                                  end_.sequence + 1, end_.chain, options_.clock->wall().microseconds});
   TRY(put_group(header));
   end_ = {header.last_sequence(), active_.segment.number, end_.offset + header.length(), header.chain()};
-  if (Result<> applied = state_->apply(builder_.operations(), end_); !applied) {
-    // It is in the log: opening the state again applies it.
-    state_suspect_ = true;
-    if (Result<> mended = mend(); !mended) {
-      stop(mended.error());
-      return fail(kStopped, "the state could not take the batch: " + applied.error().text());
-    }
-  }
+  lagging_.store(true, std::memory_order_release);
+  if (builder_.metadata_length() > kAnsweredFirst) settle();
+  count_group(header);
+  return {};
+}
+
+void Engine::count_group(const GroupHeader& header) {
   active_bodies_ += header.bodies_length;
   ++active_groups_;
   ++recent_groups_;
@@ -149,7 +166,6 @@ Result<> Engine::write_group() {
     keeper_nudged_ = true;
     keeper_wake_.notify_one();
   }
-  return {};
 }
 
 Segments::Room Engine::short_room() const {

@@ -37,7 +37,7 @@ class Engine final : public Tablet {
                                                             Reading reading) override;
   Result<> scan(std::string_view from, std::string_view to, const ScanOptions& options, const Visitor& visitor,
                 Reading reading) override;
-  ReadView view() override;
+  Result<ReadView> view(Tier tier) override;
   [[nodiscard]] std::uint64_t sequence() const override { return sequence_.load(std::memory_order_acquire); }
   Result<> read_body(const BodyRef& ref, std::uint64_t offset, std::span<char> into, Tier tier) override;
   Result<std::unique_ptr<BodyWriter>> open_body() override;
@@ -69,6 +69,8 @@ class Engine final : public Tablet {
   Result<> make_room(std::uint64_t length);
   Result<> put_group(const GroupHeader& header);
   void complete(const Result<>& outcome);
+  void settle();
+  void count_group(const GroupHeader& header);
   void refuse_waiting(const Error& error);
   Result<> write_without_bodies(bool expectations);
   void stop(const Error& error);
@@ -121,10 +123,14 @@ class Engine final : public Tablet {
   std::unique_ptr<Volume> volume_;
   TabletOptions options_;
   Segments segments_;
-  /// The state as it is now; kStopped while it is opened again.
-  Result<std::shared_ptr<State>> state() const;
+  /// The state with all in it that was answered; Tier::memory: kWouldBlock rather than bringing it there. kStopped
+  /// while it is opened again.
+  Result<std::shared_ptr<State>> state(Tier tier = Tier::any);
+  /// The state as it stands.
+  Result<std::shared_ptr<State>> shown_state() const;
   /// The same for a reader, whose view must be one of this state; `reading` then has the state's own view.
-  Result<std::shared_ptr<State>> state_for(Reading& reading, ReadView& inner) const;
+  Result<std::shared_ptr<State>> state_for(Reading& reading, ReadView& inner);
+  Result<> catch_up();
 
   std::shared_ptr<State> closing_state_;  // the committer's own: waits for its last readers
   std::shared_ptr<State> state_;          // changed by the committer only, with the mutex held
@@ -138,6 +144,12 @@ class Engine final : public Tablet {
   std::atomic<std::uint64_t> flushed_sequence_{0};
   std::atomic<std::uint64_t> dead_{0};
   std::atomic<std::uint64_t> replayed_{0};
+
+  // A small group is answered as soon as it is durable, before the state has it. Whoever reads then brings it there;
+  // nobody waits for the committer, which may be waiting for a reader's lock in a completed().
+  std::mutex lag_mutex_;                   // one at a time brings it there
+  std::atomic<bool> lagging_{false};       // the state lacks builder_'s group, which ends at end_
+  std::optional<Error> could_not_follow_;  // with lag_mutex_: the state didn't take it
 
   // What the committer has to mend before it goes on.
   bool tail_suspect_ = false;               // a write or sync of the log failed

@@ -18,15 +18,36 @@ class HeldView final : public ReadView::Body {
 
 }  // namespace
 
-Result<std::shared_ptr<State>> Engine::state() const {
+Result<std::shared_ptr<State>> Engine::shown_state() const {
   std::lock_guard lock(state_mutex_);
   if (!state_) return fail(kStopped, "the store is being opened again");
   return state_;
 }
 
-Result<std::shared_ptr<State>> Engine::state_for(Reading& reading, ReadView& inner) const {
-  std::shared_ptr<State> state = TRY(this->state());
-  if (reading.view == nullptr || reading.view->body() == nullptr) return state;
+Result<std::shared_ptr<State>> Engine::state(Tier tier) {
+  if (lagging_.load(std::memory_order_acquire)) {
+    if (tier == Tier::memory) return fail(kWouldBlock, "the state is about to get what was answered");
+    TRY(catch_up());
+  }
+  return shown_state();
+}
+
+/// While it lags, the committer changes neither the group nor the state.
+Result<> Engine::catch_up() {
+  std::lock_guard lock(lag_mutex_);
+  if (!lagging_.load(std::memory_order_acquire)) return {};
+  if (could_not_follow_) return fail(kStopped, could_not_follow_->text());
+  if (Result<> applied = TRY(shown_state())->apply(builder_.operations(), end_); !applied) {
+    could_not_follow_ = applied.error();
+    return fail(kStopped, applied.error().text());
+  }
+  lagging_.store(false, std::memory_order_release);
+  return {};
+}
+
+Result<std::shared_ptr<State>> Engine::state_for(Reading& reading, ReadView& inner) {
+  if (reading.view == nullptr || reading.view->body() == nullptr) return state(reading.tier);
+  std::shared_ptr<State> state = TRY(shown_state());
   const auto& held = static_cast<const HeldView&>(*reading.view->body());
   if (held.of != state) return fail(kStopped, "the store was opened again since this view was taken");
   inner = held.inner;
@@ -52,12 +73,10 @@ Result<> Engine::scan(std::string_view from, std::string_view to, const ScanOpti
   return TRY(state_for(reading, inner))->scan(std::max(from, first), to, options, visitor, reading);
 }
 
-/// While the store is opened again there is none: the empty view reads what is durable now, and says kStopped.
-ReadView Engine::view() {
-  Result<std::shared_ptr<State>> now = state();
-  if (!now) return {};
-  ReadView inner = (*now)->view();
-  return ReadView(std::make_shared<HeldView>(*std::move(now), std::move(inner)));
+Result<ReadView> Engine::view(Tier tier) {
+  std::shared_ptr<State> now = TRY(state(tier));
+  ReadView inner = now->view();
+  return ReadView(std::make_shared<HeldView>(std::move(now), std::move(inner)));
 }
 
 Result<Engine::Location> Engine::locate(const BodyRef& ref, Tier tier) {

@@ -115,7 +115,7 @@ Result<> Sweep::mark() {
     if (segment.phase == Phase::sealed && segment.kind != SegmentKind::image &&
         !engine_.segments_.young(segment, engine_.options_.grace))
       marked_.push_back(segment);
-  ReadView view = engine_.view();
+  const ReadView view = TRY(engine_.view(Tier::any));
   Reading reading{&view, Tier::any};
   std::vector<BodyRef> refs;
   TRY(engine_.scan(

@@ -165,7 +165,7 @@ TEST_CASE("a view keeps what it saw, reads without one see the newest") {
     Store store(kind);
     Tablet& tablet = store.open();
     REQUIRE(tablet.commit_and_wait(putting("k", "before")).has_value());
-    ReadView view = tablet.view();
+    ReadView view = tablet.view().value();
     REQUIRE(tablet.commit_and_wait(putting("k", "after")).has_value());
     CHECK(tablet.get("k", {.view = &view})->value() == "before");
     CHECK(value_of(tablet, "k") == "after");
@@ -175,6 +175,82 @@ TEST_CASE("a view keeps what it saw, reads without one see the newest") {
     CHECK((*values)[0] == "after");
     CHECK_FALSE((*values)[1].has_value());
     view = {};
+  }
+}
+
+TEST_CASE("every read from completed() on sees the batch, whoever reads: on a loop it may have to ask again") {
+  class Reading final : public Completion {
+   public:
+    explicit Reading(Tablet& tablet) : tablet_(tablet) {}
+    void completed(Result<CommitInfo> result) noexcept override {
+      done = result.has_value();
+      const auto value = tablet_.get("k", {nullptr, Tier::memory});
+      on_loop = value ? value->value_or("absent") : value.error().is(kWouldBlock) ? "ask again" : value.error().text();
+      view_on_loop = tablet_.view(Tier::memory).has_value();
+      // Nobody waits for the committer, which stands here for as long as it takes.
+      std::thread([&] {
+        const ReadView view = tablet_.view().value();
+        in_view = tablet_.get("k", {.view = &view})->value_or("absent");
+      }).join();
+      const auto again = tablet_.get("k", {nullptr, Tier::memory});
+      afterwards = again ? again->value_or("absent") : again.error().text();
+    }
+    bool done = false;
+    bool view_on_loop = false;
+    std::string on_loop;
+    std::string in_view;
+    std::string afterwards;
+
+   private:
+    Tablet& tablet_;
+  };
+  for (const Kind& kind : kKinds) {
+    CAPTURE(kind.name);
+    Store store(kind);
+    Tablet& tablet = store.open();
+    REQUIRE(tablet.commit_and_wait(putting("k", "old")).has_value());
+    for (const std::size_t size : {3u, 5000u}) {
+      CAPTURE(size);
+      const std::string value(size, 'n');
+      Reading reading(tablet);
+      tablet.enqueue(putting("k", value), reading);
+      CHECK(tablet.commit_waiting());
+      CHECK(reading.done);
+      // A large group is in the state before it is answered.
+      CHECK(reading.on_loop == (size < 4096 ? "ask again" : value));
+      CHECK(reading.view_on_loop == (size >= 4096));
+      CHECK(reading.in_view == value);
+      CHECK(reading.afterwards == value);
+      CHECK(value_of(tablet, "k") == value);
+    }
+  }
+}
+
+TEST_CASE("a view taken before a batch is answered reads what it saw, also while the state is about to get the batch") {
+  class Looking final : public Completion {
+   public:
+    Looking(Tablet& tablet, ReadView view) : tablet_(tablet), view_(std::move(view)) {}
+    void completed(Result<CommitInfo> /*result*/) noexcept override {
+      seen = tablet_.get("k", {&view_, Tier::memory}).value().value_or("absent");
+      expected = tablet_.get("k").value().value_or("absent");
+    }
+    std::string seen;
+    std::string expected;
+
+   private:
+    Tablet& tablet_;
+    ReadView view_;
+  };
+  for (const Kind& kind : kKinds) {
+    CAPTURE(kind.name);
+    Store store(kind);
+    Tablet& tablet = store.open();
+    REQUIRE(tablet.commit_and_wait(putting("k", "old")).has_value());
+    Looking looking(tablet, tablet.view().value());
+    tablet.enqueue(putting("k", "new"), looking);
+    CHECK(tablet.commit_waiting());
+    CHECK(looking.seen == "old");
+    CHECK(looking.expected == "new");
   }
 }
 
