@@ -40,6 +40,15 @@ TEST_CASE("replies and progress are told apart") {
   CHECK(progress->progress.all == 7);
 }
 
+TEST_CASE("a reply without an exit code of 0 to 255 is refused: it must not pass for success") {
+  CHECK(decode_message(R"({"exit":0,"error":"","result":null})")->reply.exit_code == 0);
+  CHECK(decode_message(R"({"exit":255,"error":"","result":null})")->reply.exit_code == 255);
+  for (std::string_view exit : {"256", "-1", "184467440160", "\"0\"", "null", "1.5"})
+    CHECK_MESSAGE(!decode_message("{\"exit\":" + std::string(exit) + R"(,"error":"","result":null})"), exit);
+  CHECK(!decode_message(R"({"error":"","result":null})"));
+  CHECK(!decode_message(R"({"exit":0,"error":""})"));
+}
+
 TEST_CASE("what is no request is refused") {
   for (std::string_view bad :
        {"", "[]", "{}", "{\"verb\":1}", "{\"verb\":\"a\",\"arguments\":{}}", "{\"verb\":\"a\",\"arguments\":[[\"x\"]]}",

@@ -97,7 +97,10 @@ Result<Message> decode_message(std::string_view line) {
     return message;
   }
   message.last = true;
-  message.reply.exit_code = static_cast<int>(number_of(object, "exit"));
+  const json::value* exit_code = object.if_contains("exit");
+  boost::system::error_code error;
+  if (exit_code != nullptr) message.reply.exit_code = exit_code->to_number<std::uint8_t>(error);
+  if (exit_code == nullptr || error) return fail(kMalformed, "the reply has no exit code");
   message.reply.error = text_of(object, "error");
   const json::value* result = object.if_contains("result");
   if (result == nullptr) return fail(kMalformed, "the reply has no result");
