@@ -20,29 +20,9 @@ namespace {
 
 using namespace angarium::store::testing;
 
-class Fixture {
+class Fixture : public OnFaultyDisk {
  public:
-  explicit Fixture(StateKind state = StateKind::sorted) {
-    options.state = state;
-    options.threads = Threads::none;
-    options.segment_size = 64u << 10;
-    options.body_segment_size = 100'000;
-    options.reserve = 0;
-    options.clock = &clock;
-    options.random = &random;
-    options.mergers['m'] = &merger_;
-    options.body_refs = &refs_;
-  }
-  Result<std::unique_ptr<Tablet>> try_open() {
-    tablet.reset();
-    return Tablet::open(TRY(open_faulty_volume(disk)), options);
-  }
-  Tablet& open() {
-    auto opened = try_open();
-    if (!opened) FAIL(opened.error().text());
-    tablet = std::move(*opened);
-    return *tablet;
-  }
+  explicit Fixture(StateKind state = StateKind::sorted) : OnFaultyDisk(state) { options.body_segment_size = 100'000; }
   /// Random work; `contents` follows it.
   void work(int batches) {
     for (int i = 0; i < batches; ++i) {
@@ -65,16 +45,9 @@ class Fixture {
     CHECK(*is == contents);
   }
 
-  SeededRandom random{42};
-  ManualClock clock;
-  std::shared_ptr<FaultyDisk> disk = std::make_shared<FaultyDisk>(1);
-  TabletOptions options;
   Contents contents;
-  std::unique_ptr<Tablet> tablet;
 
  private:
-  AppendMerger merger_;
-  TailRefs refs_;
   Author author_{random, 5000};
 };
 
@@ -113,7 +86,7 @@ TEST_CASE(
     CHECK(swept > 5);
     CHECK(freed > 500'000);
     f.tablet.reset();
-    REQUIRE(rebuild(open_faulty_volume(f.disk).value(), f.options).has_value());
+    REQUIRE(f.rebuild().has_value());
     f.open();
     f.check();
   }
@@ -456,7 +429,6 @@ TEST_CASE("every flipped bit of a record is found by verify, and reads give the 
       CHECK(opened.error().is(kDamaged));
       ++found;
     } else {
-      f.tablet = std::move(*opened);
       auto report = f.tablet->verify();
       REQUIRE(report.has_value());
       bool padding = content[at] == '\0';
@@ -487,8 +459,7 @@ TEST_CASE("a broken group before the last one stops the opening: damage is no to
   f.open();
   f.work(9);
   std::string content = f.disk->content(segment_name(1));
-  f.disk->crash();  // the state was never flushed: all of the log is replayed
-  f.tablet.reset();
+  f.power_loss();  // the state was never flushed: all of the log is replayed
   std::uint64_t second = content.find("AGRP", SegmentHeader::kSize + 4);
   REQUIRE(second != content.npos);
   for (std::uint64_t at :

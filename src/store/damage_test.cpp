@@ -12,30 +12,9 @@ namespace {
 
 using namespace angarium::store::testing;
 
-class Fixture {
+class Fixture : public OnFaultyDisk {
  public:
-  explicit Fixture(StateKind state = StateKind::sorted) {
-    options.state = state;
-    options.threads = Threads::none;
-    options.segment_size = 64u << 10;
-    options.reserve = 0;
-    options.clock = &clock;
-    options.random = &random;
-    options.cache_size = 1u << 20;
-  }
-  Result<> try_open() {
-    tablet.reset();
-    std::unique_ptr<Volume> volume = TRY(open_faulty_volume(disk));
-    tablet = TRY(Tablet::open(std::move(volume), options));
-    return {};
-  }
-  void open() {
-    if (Result<> opened = try_open(); !opened) FAIL(opened.error().text());
-  }
-  Result<> rebuild() {
-    tablet.reset();
-    return store::rebuild(TRY(open_faulty_volume(disk)), options);
-  }
+  using OnFaultyDisk::OnFaultyDisk;
   /// `count` batches with a value of 10 KB each, one group a batch.
   void fill(int count) {
     for (int i = 0; i < count; ++i) {
@@ -55,10 +34,6 @@ class Fixture {
     }
     return found;
   }
-  void power_loss() {
-    disk->crash();
-    tablet.reset();
-  }
   Table table() { return Table::decode(disk->content("table")).value(); }
   void replace(const std::string& name, std::string_view octets) {
     REQUIRE(open_faulty_volume(disk).value()->replace(name, octets).has_value());
@@ -72,11 +47,6 @@ class Fixture {
     return begins;
   }
 
-  SeededRandom random{42};
-  ManualClock clock;
-  std::shared_ptr<FaultyDisk> disk = std::make_shared<FaultyDisk>(1);
-  TabletOptions options;
-  std::unique_ptr<Tablet> tablet;
   int written = 0;
 };
 

@@ -3,7 +3,6 @@
 #include <thread>
 
 #include "store/testing.h"
-#include "store/volume_faulty.h"
 #include "support/test.h"
 
 namespace angarium::store {
@@ -11,17 +10,17 @@ namespace {
 
 using namespace angarium::store::testing;
 
-class Fixture {
+class Fixture : public OnFaultyDisk {
  public:
-  explicit Fixture(StateKind state = StateKind::sorted, Threads threads = Threads::none) {
-    options.state = state;
+  explicit Fixture(StateKind state = StateKind::sorted, Threads threads = Threads::none) : OnFaultyDisk(state) {
     options.threads = threads;
-    options.segment_size = 64u << 10;
-    options.reserve = 0;
-    if (threads == Threads::none) options.clock = &clock;
+    if (threads != Threads::none) options.clock = &system_clock();
     options.on_stop = [this](const Error&) { ++stops; };
-    tablet = Tablet::open(open_faulty_volume(disk).value(), options).value();
+    open();
   }
+  Fixture(const Fixture&) = delete;
+  Fixture& operator=(const Fixture&) = delete;
+  ~Fixture() { tablet.reset(); }  // before what it calls
   Result<CommitInfo> put(std::string_view key, std::string_view value) {
     Batch batch;
     batch.put(key, value);
@@ -32,16 +31,11 @@ class Fixture {
     return !value ? "error " + value.error().text() : value->value_or("absent");
   }
   void reopen_after_power_loss() {
-    disk->crash();
-    tablet.reset();
-    tablet = Tablet::open(open_faulty_volume(disk).value(), options).value();
+    power_loss();
+    open();
   }
 
-  std::shared_ptr<FaultyDisk> disk = std::make_shared<FaultyDisk>(1);
-  ManualClock clock;
-  TabletOptions options;
   std::atomic<int> stops{0};
-  std::unique_ptr<Tablet> tablet;
 };
 
 }  // namespace

@@ -5,10 +5,15 @@
 
 #include <cstdlib>
 #include <filesystem>
+#include <memory>
 #include <optional>
+#include <stdexcept>
 #include <string>
 
+#include "base/random.h"
+#include "base/time.h"
 #include "store/tablet.h"
+#include "store/volume_faulty.h"
 
 namespace angarium::store::testing {
 
@@ -57,6 +62,55 @@ class TailRefs final : public BodyRefs {
     if (!key.starts_with('e') || value.size() < BodyRef::kSize) return;
     if (auto ref = BodyRef::decode(value.substr(value.size() - BodyRef::kSize))) found(*ref);
   }
+};
+
+/// A tablet on a disk that fails when it is told to: without threads, with a clock and chance of its own, in small
+/// segments. Change `options` before open().
+class OnFaultyDisk {
+ public:
+  explicit OnFaultyDisk(StateKind state = StateKind::sorted) {
+    options.state = state;
+    options.threads = Threads::none;
+    options.segment_size = 64u << 10;
+    options.reserve = 0;
+    options.cache_size = 1u << 20;
+    options.clock = &clock;
+    options.random = &random;
+    options.mergers['m'] = &merger;
+    options.body_refs = &refs;
+  }
+  OnFaultyDisk(const OnFaultyDisk&) = delete;
+  OnFaultyDisk& operator=(const OnFaultyDisk&) = delete;
+  ~OnFaultyDisk() = default;
+
+  /// What was open is closed before, also by rebuild().
+  Result<> try_open() {
+    tablet.reset();
+    std::unique_ptr<Volume> volume = TRY(open_faulty_volume(disk));
+    tablet = TRY(Tablet::open(std::move(volume), options));
+    return {};
+  }
+  /// Throws the error's text.
+  void open() {
+    if (const Result<> opened = try_open(); !opened) throw std::runtime_error(opened.error().text());
+  }
+  Result<> rebuild() {
+    tablet.reset();
+    return store::rebuild(TRY(open_faulty_volume(disk)), options);
+  }
+  /// The disk keeps what was synced, and nothing is open.
+  void power_loss() {
+    disk->crash();
+    tablet.reset();
+  }
+
+  SeededRandom random{42};
+  ManualClock clock;
+  AppendMerger merger;
+  TailRefs refs;
+  std::shared_ptr<FaultyDisk> disk = std::make_shared<FaultyDisk>(1);
+  TabletOptions options;
+  std::unique_ptr<Tablet> tablet;  // ends before what it uses
 };
 
 /// Keeps the result.
