@@ -70,15 +70,16 @@ std::uint64_t connections_max(const configuration::Configuration& configuration)
   return std::min(wanted, possible);
 }
 
-std::uint64_t per_address(const configuration::Configuration& configuration) {
-  const auto all = static_cast<std::uint64_t>(configuration.limits.connections_max);
+/// As configured, or a tenth of all.
+std::uint64_t per_address(const configuration::Configuration& configuration, std::uint64_t all) {
   return configuration.limits.connections_per_address == 0
              ? std::max<std::uint64_t>(1, all / 10)
              : static_cast<std::uint64_t>(configuration.limits.connections_per_address);
 }
 
 GateLimits gate_limits(const configuration::Configuration& configuration) {
-  return {.connections_max = connections_max(configuration), .per_address_max = per_address(configuration)};
+  const std::uint64_t all = connections_max(configuration);
+  return {.connections_max = all, .per_address_max = per_address(configuration, all)};
 }
 
 std::uint64_t messages_per_minute(const configuration::Configuration& configuration) {
