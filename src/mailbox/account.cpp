@@ -277,7 +277,9 @@ bool Account::settle(Moment before) {
   }
   for (const auto& [id, mailbox] : mailboxes_) {
     // Somebody's view keeps its blocks alive, not the draft; who watches asks for the next view without waiting.
-    if (!mailbox->loaded || mailbox->used > before || mailbox->published.use_count() > 1 || watched.contains(id))
+    // Who still loads it would otherwise lay a backlog over it that ends before what came since.
+    if (!mailbox->loaded || mailbox->loaders > 0 || mailbox->used > before || mailbox->published.use_count() > 1 ||
+        watched.contains(id))
       continue;
     const auto part_of = [&](const auto& part) {
       return std::any_of(part->messages.begin(), part->messages.end(), [&](const auto& m) { return m.mailbox == id; });

@@ -161,8 +161,8 @@ io::Task<Result<>> Account::loaded(MailboxId id) {
     Mailbox* const mailbox = CO_TRY(find(id));
     if (!mailbox->info.selectable) co_return fail(kNotSelectable, "the mailbox holds no messages");
     if (mailbox->loaded) co_return Result<>();
-    // What is durable but not yet in the view is among the pending parts, and so comes to the backlog; what is in both
-    // is applied twice, to the same effect.
+    // What is durable but not yet in the view is among the pending parts, and so comes to the backlog. Only messages
+    // are added to a mailbox that is not loaded, and one that is in both is added once.
     guard.emplace(self, *mailbox);
     view = around_.tablet.view(store::Tier::memory);
     small = mailbox->shown.tally.messages <= kLoadOnLoopMax;

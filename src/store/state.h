@@ -30,6 +30,8 @@ class State {
   /// Applies the operations (in a batch's encoding, each batch's octets one span) and the position in one step: readers
   /// see all or nothing. kDamaged if the operations are malformed.
   virtual Result<> apply(std::span<const std::string_view> batches, const LogPosition& position) = 0;
+  /// Whether apply() would wait now, for work on files that does not keep up with what is applied.
+  [[nodiscard]] virtual bool delays() const = 0;
 
   virtual Result<std::optional<std::string>> get(std::string_view key, const Reading& reading) = 0;
   virtual Result<std::vector<std::optional<std::string>>> multi_get(std::span<const std::string_view> keys,

@@ -152,6 +152,14 @@ class RocksState final : public State {
     return {};
   }
 
+  [[nodiscard]] bool delays() const override {
+    std::uint64_t stopped = 0;
+    std::uint64_t rate = 0;
+    database_->GetIntProperty(rocksdb::DB::Properties::kIsWriteStopped, &stopped);
+    database_->GetIntProperty(rocksdb::DB::Properties::kActualDelayedWriteRate, &rate);
+    return stopped != 0 || rate != 0;
+  }
+
   Result<std::optional<std::string>> get(std::string_view key, const Reading& reading) override {
     rocksdb::PinnableSlice value;
     rocksdb::Status status =

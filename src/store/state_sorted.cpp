@@ -47,6 +47,8 @@ class SortedState final : public State {
     return applied_;
   }
 
+  [[nodiscard]] bool delays() const override { return false; }
+
   Result<> apply(std::span<const std::string_view> batches, const LogPosition& position) override {
     std::unique_lock lock(*mutex_);
     if (map_.use_count() > 1) map_ = std::make_shared<Map>(*map_);  // somebody looks at it

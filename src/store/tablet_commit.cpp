@@ -94,14 +94,11 @@ bool Engine::commit_group() {
 /// The state gets what was answered, unless a reader has brought it there.
 void Engine::settle() {
   if (!lagging_.load(std::memory_order_acquire)) return;
-  if (Result<> followed = catch_up(); !followed) {
-    // It is in the log: opening the state again applies it. Readers hear kStopped until then.
-    state_suspect_ = true;
-    if (Result<> mended = mend(); !mended) stop(mended.error());
-    std::lock_guard lock(lag_mutex_);
-    could_not_follow_.reset();
-    lagging_.store(false, std::memory_order_release);
-  }
+  if (catch_up()) return;
+  mend_state();  // readers hear kStopped until then
+  std::lock_guard lock(lag_mutex_);
+  could_not_follow_.reset();
+  lagging_.store(false, std::memory_order_release);
 }
 
 /// A group that found the disk full, once more without the batches that bring bodies: what frees room must go on.
@@ -139,10 +136,24 @@ Result<> Engine::write_group() {
                                                  end_.sequence + 1, end_.chain, options_.clock->wall().microseconds});
   TRY(put_group(header));
   end_ = {header.last_sequence(), active_.segment.number, end_.offset + header.length(), header.chain()};
-  lagging_.store(true, std::memory_order_release);
-  if (builder_.metadata_length() > kAnsweredFirst) settle();
+  if (may_lag()) {
+    lagging_.store(true, std::memory_order_release);
+  } else if (!state_->apply(builder_.operations(), end_)) {
+    mend_state();
+  }
   count_group(header);
   return {};
+}
+
+/// Whether the group may be answered before the state has it: that will be a matter of microseconds then.
+bool Engine::may_lag() const {
+  return builder_.metadata_length() <= kAnsweredFirst && !state_->delays();
+}
+
+/// It is in the log: opening the state again applies it.
+void Engine::mend_state() {
+  state_suspect_ = true;
+  if (Result<> mended = mend(); !mended) stop(mended.error());
 }
 
 void Engine::count_group(const GroupHeader& header) {

@@ -69,7 +69,9 @@ class Engine final : public Tablet {
   Result<> make_room(std::uint64_t length);
   Result<> put_group(const GroupHeader& header);
   void complete(const Result<>& outcome);
+  [[nodiscard]] bool may_lag() const;
   void settle();
+  void mend_state();
   void count_group(const GroupHeader& header);
   void refuse_waiting(const Error& error);
   Result<> write_without_bodies(bool expectations);
@@ -130,7 +132,8 @@ class Engine final : public Tablet {
   Result<std::shared_ptr<State>> shown_state() const;
   /// The same for a reader, whose view must be one of this state; `reading` then has the state's own view.
   Result<std::shared_ptr<State>> state_for(Reading& reading, ReadView& inner);
-  Result<> catch_up();
+  /// noexcept: a state that was left in the middle of this must not be used any more.
+  Result<> catch_up() noexcept;
 
   std::shared_ptr<State> closing_state_;  // the committer's own: waits for its last readers
   std::shared_ptr<State> state_;          // changed by the committer only, with the mutex held

@@ -147,6 +147,7 @@ Result<> Engine::flush() {
     unflushed_metadata_ = unflushed_batches_ = unflushed_log_ = 0;
     flushed_at_ = options_.clock->now();
   }
+  state = TRY(this->state());  // with all that was counted
   std::uint64_t applied = state->applied().sequence;
   Result<> flushed = state->flush();
   if (flushed) {

@@ -33,11 +33,13 @@ Result<std::shared_ptr<State>> Engine::state(Tier tier) {
 }
 
 /// While it lags, the committer changes neither the group nor the state.
-Result<> Engine::catch_up() {
+Result<> Engine::catch_up() noexcept {
   std::lock_guard lock(lag_mutex_);
   if (!lagging_.load(std::memory_order_acquire)) return {};
   if (could_not_follow_) return fail(kStopped, could_not_follow_->text());
-  if (Result<> applied = TRY(shown_state())->apply(builder_.operations(), end_); !applied) {
+  const Result<std::shared_ptr<State>> state = shown_state();
+  const Result<> applied = state ? (*state)->apply(builder_.operations(), end_) : std::unexpected(state.error());
+  if (!applied) {
     could_not_follow_ = applied.error();
     return fail(kStopped, applied.error().text());
   }

@@ -226,6 +226,29 @@ TEST_CASE("every read from completed() on sees the batch, whoever reads: on a lo
   }
 }
 
+TEST_CASE("nobody waits for a large group to get into the state: until it is answered the state before it is right") {
+  Store store({"RocksDB on local files", StateKind::rocksdb, true});
+  store.options.threads = Threads::own;
+  Tablet& tablet = store.open();
+  REQUIRE(tablet.commit_and_wait(putting("k", "old")).has_value());
+  std::atomic<bool> over{false};
+  std::uint64_t waited = 0;
+  std::thread reader([&] {
+    while (!over) {
+      const auto value = tablet.get("k", {nullptr, Tier::memory});
+      waited += !value && value.error().text().find("about to get") != std::string::npos;
+    }
+  });
+  for (int i = 0; i < 5; ++i) {
+    Batch batch;
+    for (int n = 0; n < 20'000; ++n) batch.put("n" + std::to_string(n), std::string(50, 'v'));
+    CHECK(tablet.commit_and_wait(std::move(batch)).has_value());
+  }
+  over = true;
+  reader.join();
+  CHECK(waited == 0);
+}
+
 TEST_CASE("a view taken before a batch is answered reads what it saw, also while the state is about to get the batch") {
   class Looking final : public Completion {
    public:
