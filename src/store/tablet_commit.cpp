@@ -146,9 +146,7 @@ Result<> Engine::write_group() {
 }
 
 /// Whether the group may be answered before the state has it: that will be a matter of microseconds then.
-bool Engine::may_lag() const {
-  return builder_.metadata_length() <= kAnsweredFirst && !state_->delays();
-}
+bool Engine::may_lag() const { return builder_.metadata_length() <= kAnsweredFirst && !state_->delays(); }
 
 /// It is in the log: opening the state again applies it.
 void Engine::mend_state() {
