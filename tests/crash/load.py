@@ -1,7 +1,5 @@
 """The load: one function for each kind of client. Each works until the server is gone and journals what was acknowledged."""
-import random
 import re
-import subprocess
 
 from crash import letters
 from crash.ledger import ALIASES, NAMES
