@@ -4,6 +4,8 @@
 #include <concepts>
 #include <functional>
 #include <memory>
+#include <new>
+#include <optional>
 #include <string>
 #include <type_traits>
 
@@ -54,21 +56,26 @@ struct PoolValue<Result<T>> {
 
 /// Runs `work` (giving T or Result<T>) on the pool and returns its answer on the caller's loop. kBusy at once when the
 /// pool is full; kOutOfMemory when the work ran out of memory. If the waiting coroutine is destroyed the work still
-/// runs: it must own what it uses.
+/// runs: it must own what it uses. What it owns is let go before the answer arrives.
 template <class Work, class T = typename detail::PoolValue<std::invoke_result_t<Work&>>::Type>
 Task<Result<T>> run(Pool& pool, Work work) {
   CrossThread<T> answer;
-  auto submitted = pool.submit([work = std::move(work), complete = answer.completion()]() mutable {
-    try {
-      if constexpr (std::is_void_v<std::invoke_result_t<Work&>>) {
-        work();
-        complete(Result<T>());
-      } else {
-        complete(work());
+  auto submitted = pool.submit([held = std::optional<Work>(std::move(work)), complete = answer.completion()]() mutable {
+    Result<T> result = [&]() -> Result<T> {
+      try {
+        if constexpr (std::is_void_v<std::invoke_result_t<Work&>>) {
+          (*held)();
+          return {};
+        } else {
+          return (*held)();
+        }
+      } catch (const std::bad_alloc&) {
+        return fail(kOutOfMemory, "on a pool's thread");
       }
-    } catch (const std::bad_alloc&) {
-      complete(fail(kOutOfMemory, "on a pool's thread"));
-    }
+    }();
+    // The caller may end what it belongs to as soon as it is answered.
+    held.reset();
+    complete(std::move(result));
   });
   if (!submitted) co_return std::unexpected(std::move(submitted).error());
   co_return co_await answer;

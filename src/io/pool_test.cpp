@@ -25,6 +25,30 @@ TEST_CASE("work runs on a thread of the pool and answers on the caller's loop") 
   CHECK(test::sync_wait(*loop, run(pool, []() -> int { throw std::bad_alloc(); })).error().is(kOutOfMemory));
 }
 
+TEST_CASE("what work holds is let go before its answer arrives") {
+  auto loop = make_loop().value();
+  Pool pool({.threads = 1});
+  // Gives the loop time to go on if it has been answered already.
+  struct Slow {
+    const std::atomic<bool>* answered;
+    std::atomic<bool>* late;
+    ~Slow() {
+      for (int i = 0; i < 5000 && !*answered; ++i) std::this_thread::yield();
+      *late = answered->load();
+    }
+  };
+  std::atomic<bool> late{false};
+  {
+    std::atomic<bool> answered{false};
+    std::shared_ptr<Slow> held(new Slow{&answered, &late});
+    auto count = test::sync_wait(*loop, run(pool, [held = std::move(held)] { return held.use_count(); }));
+    answered = true;
+    CHECK(count.value() == 1);
+    pool.end();
+  }
+  CHECK(!late);
+}
+
 Task<> ask(Pool& pool, std::function<int()> work, int& done, int& failed, const ErrorKind& kind) {
   auto answer = co_await run(pool, std::move(work));
   if (answer) ++done;
