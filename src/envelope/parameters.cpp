@@ -6,11 +6,14 @@
 #include <span>
 
 #include "base/text.h"
-#include "envelope/xtext.h"
 #include "message/lexical.h"
+#include "message/xtext.h"
 
 namespace angarium::envelope {
 namespace {
+
+using message::from_utf8_addr;
+using message::from_xtext;
 
 using Value = std::optional<std::string_view>;
 

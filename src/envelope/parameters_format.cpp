@@ -5,10 +5,13 @@
 
 #include "base/text.h"
 #include "envelope/parameters.h"
-#include "envelope/xtext.h"
+#include "message/xtext.h"
 
 namespace angarium::envelope {
 namespace {
+
+using message::to_utf8_addr_xtext;
+using message::to_xtext;
 
 std::string_view name(Body body) {
   switch (body) {

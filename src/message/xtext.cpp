@@ -1,4 +1,4 @@
-#include "envelope/xtext.h"
+#include "message/xtext.h"
 
 #include <fmt/format.h>
 
@@ -7,7 +7,7 @@
 
 #include "base/text.h"
 
-namespace angarium::envelope {
+namespace angarium::message {
 namespace {
 
 bool is_xchar(char c) { return c > 32 && c < 127 && c != '+' && c != '='; }
@@ -138,4 +138,31 @@ std::optional<std::string> from_utf8_addr(std::string_view text) {
   return result;
 }
 
-}  // namespace angarium::envelope
+std::string unescape_utf8_addr(std::string_view text) {
+  std::string result;
+  result.reserve(text.size());
+  while (!text.empty()) {
+    const std::size_t used = text[0] == '\\' ? take_embedded(text, result) : 0;
+    if (used == 0) result += text[0];
+    text.remove_prefix(used == 0 ? 1 : used);
+  }
+  return result;
+}
+
+std::string to_utf8_addr(std::string_view address) {
+  std::string result;
+  result.reserve(address.size());
+  while (!address.empty()) {
+    const std::size_t size = character_size(address);
+    const bool escaped = is_control(address[0]) || address.starts_with("\\x{");
+    if (escaped) {
+      fmt::format_to(std::back_inserter(result), "\\x{{{:02X}}}", static_cast<unsigned char>(address[0]));
+    } else {
+      result += size == 0 ? "\xEF\xBF\xBD" : address.substr(0, size);
+    }
+    address.remove_prefix(size == 0 ? 1 : size);
+  }
+  return result;
+}
+
+}  // namespace angarium::message

@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-namespace angarium::envelope {
+namespace angarium::message {
 
 /// Octets outside '!'-'~', and '+' and '=', as "+HH".
 std::string to_xtext(std::string_view octets);
@@ -20,4 +20,10 @@ std::string to_utf8_addr_xtext(std::string_view address);
 /// should not. Nothing when an escape is broken or names no character, or the result is not UTF-8.
 std::optional<std::string> from_utf8_addr(std::string_view text);
 
-}  // namespace angarium::envelope
+/// An address of type utf-8 as fields of a report hold it (RFC 6533 §4.1): utf-8-address, with the escapes "\x{HEX}"
+/// undone where they name a character, all else as it stands. Never fails.
+std::string unescape_utf8_addr(std::string_view text);
+/// The other way: utf-8-address where it can be, with controls and "\x{" escaped. Ill-formed octets become U+FFFD.
+std::string to_utf8_addr(std::string_view address);
+
+}  // namespace angarium::message
