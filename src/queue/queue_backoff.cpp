@@ -1,0 +1,104 @@
+// Destinations that cannot be reached, and those that have nothing to do.
+#include "io/event.h"
+#include "queue/limits.h"
+#include "queue/record.h"
+#include "queue/spool.h"
+
+namespace angarium::queue {
+
+io::Task<Result<>> Spool::read_backoffs(const std::vector<std::string>& names) {
+  using Read = std::vector<std::optional<Backoff>>;
+  Read all = CO_TRY(co_await read([&tablet = tablet_, names](store::Tier tier) -> Result<Read> {
+    Read found;
+    for (const std::string& name : names) {
+      auto backoff = read_backoff(tablet, name, tier);
+      // Without it the destination is tried, which makes it anew.
+      if (!backoff && backoff.error().is(kDamagedRecord)) backoff = std::optional<Backoff>();
+      found.push_back(TRY(std::move(backoff)));
+    }
+    return found;
+  }));
+  const std::lock_guard lock(mutex_);
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    Destination& one = destination(names[i]);
+    if (!std::exchange(one.backoff_read, true)) one.backoff = std::move(all[i]);
+  }
+  co_return Result<>();
+}
+
+std::optional<Backoff> Spool::backoff(std::string_view name) {
+  const std::lock_guard lock(mutex_);
+  const Destination* const one = known(name);
+  return one == nullptr ? std::nullopt : one->backoff;
+}
+
+Change Spool::back_off(std::string name, Backoff backoff, store::Batch& batch) {
+  batch.put(backoff_key(name), encode(backoff));
+  batch.put(due_key(name, backoff.next), "");
+  std::optional<Backoff> before = this->backoff(name);
+  if (before && before->next != backoff.next) batch.erase(due_key(name, before->next));
+  return change([this, name = std::move(name), backoff = std::move(backoff)](Told how) {
+    if (how != Told::done) return;
+    const std::lock_guard lock(mutex_);
+    Destination& one = destination(name);
+    one.backoff_read = true;
+    one.backoff = backoff;
+    due_at(backoff.next.microseconds);
+  });
+}
+
+void Spool::reached(std::string_view name) {
+  const std::lock_guard lock(mutex_);
+  Destination* const one = known(name);
+  // What stands in the store stays until nothing is due any more: other consignments may rely on its time alone.
+  if (one != nullptr && one->backoff) one->backoff->failures = 0;
+}
+
+io::Task<Result<bool>> Spool::rest(std::string name) {
+  std::optional<Backoff> over;
+  {
+    const std::lock_guard lock(mutex_);
+    Destination& one = destination(name);
+    if (one.waits(now())) {
+      one.ready.clear();
+      one.complete = false;
+      ++one.looks;
+      one.announced = false;
+      if (one.in_hand.empty() && destinations_.size() > kWaitingKept) destinations_.erase(name);
+      co_return true;
+    }
+    if (!one.ready.empty() || !one.complete) co_return false;
+    if (one.in_hand.empty()) over = one.backoff;
+  }
+  if (over) {
+    store::Batch batch;
+    batch.erase(backoff_key(name));
+    batch.erase(due_key(name, over->next));
+    CO_TRY(co_await commit(std::move(batch)));
+  }
+  const std::lock_guard lock(mutex_);
+  Destination& one = destination(name);
+  if (over && one.backoff == over) one.backoff.reset();
+  if (!one.ready.empty() || !one.complete) co_return false;
+  one.announced = false;
+  if (one.in_hand.empty()) destinations_.erase(name);
+  co_return true;
+}
+
+io::Task<Result<>> Spool::commit(store::Batch batch) {
+  struct Answered final : store::Completion {
+    explicit Answered(std::move_only_function<void(Result<store::CommitInfo>)> told) : tell(std::move(told)) {}
+    void completed(Result<store::CommitInfo> result) noexcept override {
+      auto last = std::move(tell);
+      delete this;
+      last(std::move(result));
+    }
+    std::move_only_function<void(Result<store::CommitInfo>)> tell;
+  };
+  io::CrossThread<store::CommitInfo> answer;
+  tablet_.enqueue(std::move(batch), *new Answered(answer.completion()));
+  CO_TRY(co_await answer);
+  co_return Result<>();
+}
+
+}  // namespace angarium::queue

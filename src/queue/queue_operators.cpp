@@ -1,0 +1,96 @@
+// What people ask of the queue.
+#include "queue/record.h"
+#include "queue/spool.h"
+
+namespace angarium::queue {
+
+Whole Spool::whole(Found found) {
+  Whole whole{.entry = std::move(found.entry), .parts = {}};
+  for (Consignment& one : found.consignments) {
+    const Destination* const there = known(one.destination);
+    const bool in_hand = there != nullptr && there->in_hand.contains(one.place);
+    whole.parts.push_back({std::move(one), in_hand});
+  }
+  return whole;
+}
+
+io::Task<Result<Whole>> Spool::find(DeliveryId id) {
+  Found found = CO_TRY(co_await io::run(pool_, [&tablet = tablet_, id] { return queue::find(tablet, id); }));
+  const std::lock_guard lock(mutex_);
+  co_return whole(std::move(found));
+}
+
+io::Task<Result<std::vector<Job>>> Spool::claim(DeliveryId id) {
+  while (true) {
+    std::shared_ptr<Held> of_entry;
+    std::uint64_t moves = 0;
+    {
+      const std::lock_guard lock(mutex_);
+      of_entry = held(id);
+      moves = of_entry->moves;
+    }
+    Found found = CO_TRY(co_await io::run(pool_, [&tablet = tablet_, id] { return queue::find(tablet, id); }));
+    const std::lock_guard lock(mutex_);
+    // Somebody changed one of them meanwhile: what was read is old.
+    if (of_entry->moves != moves) continue;
+    if (!std::exchange(of_entry->counted, true)) of_entry->left = found.consignments.size();
+    std::vector<Job> jobs;
+    for (Consignment& one : found.consignments) {
+      Destination& there = destination(one.destination);
+      if (!there.in_hand.insert(one.place).second) continue;
+      there.ready.erase(one.place);
+      jobs.push_back({.entry = found.entry, .consignment = std::move(one), .held = of_entry});
+    }
+    co_return jobs;
+  }
+}
+
+io::Task<Result<std::vector<Whole>>> Spool::list(DeliveryId from, std::size_t limit) {
+  std::vector<Found> all =
+      CO_TRY(co_await io::run(pool_, [&tablet = tablet_, from, limit]() -> Result<std::vector<Found>> {
+        std::vector<Found> read;
+        for (const DeliveryId id : TRY(queue::list(tablet, from, limit))) {
+          auto found = queue::find(tablet, id);
+          // Sent since it was listed.
+          if (!found && found.error().is(kNotQueued)) continue;
+          read.push_back(TRY(std::move(found)));
+        }
+        return read;
+      }));
+  std::vector<Whole> wholes;
+  const std::lock_guard lock(mutex_);
+  for (Found& found : all) wholes.push_back(whole(std::move(found)));
+  co_return wholes;
+}
+
+Change Spool::hold(const Job& job, Hold hold, store::Batch& batch) {
+  Consignment to = job.consignment;
+  to.hold = hold;
+  to.place.rank = hold == Hold::none ? to.rank : kHeldRank;
+  if (hold == Hold::none) to.place.due = now().microseconds;
+  return move(job, std::move(to), batch);
+}
+
+Change Spool::retry(std::string name, store::Batch& batch) {
+  std::optional<Backoff> before = backoff(name);
+  if (!before) {
+    before.emplace();
+    before->since = now();
+  }
+  // Zero failures: it is tried as one of which nothing is known.
+  before->failures = 0;
+  Backoff next = *before;
+  next.next = now();
+  Change inner = back_off(name, next, batch);
+  return change([this, inner = std::move(inner), name = std::move(name)](Told how) mutable {
+    if (how != Told::done) return inner.refused();
+    inner.done();
+    {
+      const std::lock_guard lock(mutex_);
+      look_again(name);
+    }
+    wake();
+  });
+}
+
+}  // namespace angarium::queue
