@@ -328,6 +328,34 @@ TEST_CASE("a message whose sender went away before the answer is found all the s
   CHECK(world.drain().size() == 1);
 }
 
+TEST_CASE(
+    "an attempt whose outcome the store did not tell is looked for in the store, and made again only if it must") {
+  for (const bool durable : {false, true}) {
+    World world;
+    world.admit({{.destination = "b.example", .recipients = {recipient("<bob@b.example>")}},
+                 {.destination = "c.example", .recipients = {recipient("<c@c.example>")}}});
+    world.awake();
+    const auto job = world.take("b.example");
+    REQUIRE(job);
+    {
+      store::Batch batch;
+      const Change untold = world.queue->settle(*job, {}, {}, batch);
+      if (durable) world.must(queue::test::commit(*world.tablet, std::move(batch)));
+    }
+    // Nobody gets it before it is known.
+    CHECK(!world.take("b.example"));
+    world.loop.advance(kLookInterval + 1s);
+    world.must(world.queue->gather());
+    CHECK(world.take("b.example").has_value() == !durable);
+    const auto other = world.take("c.example");
+    REQUIRE(other);
+    world.settle(*other);
+    world.loop.advance(121h);
+    CHECK(world.must(world.queue->overdue(10)).size() == (durable ? 0 : 1));
+    if (durable) CHECK(world.keys() == 0);
+  }
+}
+
 TEST_CASE("entries whose time has come are told of, oldest first, until they are gone or postponed") {
   World world;
   Entry noticed = world.entry();
