@@ -8,6 +8,7 @@
 #include "account/password.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "envelope/path.h"
 #include "mailbox/verify.h"
 
 namespace angarium::agent {
@@ -302,6 +303,45 @@ io::Task<Answer> alias_remove(Work work) {
   co_return json::object{{"address", std::string(work.request.get("address"))}};
 }
 
+std::string_view word(account::Resolution::Kind kind) {
+  using Kind = account::Resolution::Kind;
+  switch (kind) {
+    case Kind::accounts: return "accounts";
+    case Kind::unknown: return "unknown";
+    case Kind::not_local: return "not-local";
+    case Kind::disabled: return "disabled";
+    case Kind::too_deep: return "too-deep";
+  }
+  return "unknown";
+}
+
+// route.local address: what the directory says of it
+io::Task<Answer> route_local(Work work) {
+  const std::string address(work.request.get("address"));
+  const auto mailbox = envelope::parse_mailbox(address, {.utf8 = envelope::Utf8::accept});
+  if (!mailbox) co_return fail(kUsageError, mailbox.error().text());
+  struct Found {
+    std::shared_ptr<const account::Resolution> resolution;
+    std::optional<Alias> alias;
+  };
+  const Found found =
+      CO_TRY(co_await on_pool(work, [&services = work.services, mailbox = *mailbox, address]() -> Result<Found> {
+        Found both;
+        both.resolution = TRY(services.directory().resolve(mailbox.local_part, mailbox.domain));
+        both.alias = TRY(services.directory().alias(address));
+        return both;
+      }));
+  json::array targets;
+  if (found.alias)
+    for (const std::string& target : found.alias->targets) targets.push_back(json::string(target));
+  json::array accounts;
+  for (const auto& account : found.resolution->accounts) accounts.push_back(json::string(account.address));
+  co_return json::object{{"kind", word(found.resolution->kind)},
+                         {"alias_targets", std::move(targets)},
+                         {"accounts", std::move(accounts)},
+                         {"detail", found.resolution->detail}};
+}
+
 // store.verify
 io::Task<Answer> store_verify(Work work) {
   struct Both {
@@ -365,7 +405,7 @@ struct Verb {
   std::string_view name;
   io::Task<Answer> (*run)(Work);
 };
-constexpr std::array<Verb, 19> kVerbs = {{{"account.add", account_add},
+constexpr std::array<Verb, 20> kVerbs = {{{"account.add", account_add},
                                           {"account.list", account_list},
                                           {"account.show", account_show},
                                           {"account.set", account_set},
@@ -380,6 +420,7 @@ constexpr std::array<Verb, 19> kVerbs = {{{"account.add", account_add},
                                           {"alias.list", alias_list},
                                           {"alias.show", alias_show},
                                           {"alias.remove", alias_remove},
+                                          {"route.local", route_local},
                                           {"store.verify", store_verify},
                                           {"store.snapshot", store_snapshot},
                                           {"store.sweep", store_sweep},

@@ -9,7 +9,8 @@
 namespace angarium::agent {
 
 /// Verbs: account.add|list|show|set|password|remove, domain.add|list|show|set|remove, alias.add|list|show|remove,
-/// store.verify|snapshot|sweep|status. Arguments are in administrator.cpp beside each verb. Any loop may use one.
+/// route.local, store.verify|snapshot|sweep|status. Arguments are in administrator.cpp beside each verb. Any loop may
+/// use one.
 class Administrator {
  public:
   explicit Administrator(Services& services) : services_(services) {}

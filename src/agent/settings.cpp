@@ -1,5 +1,9 @@
 #include "agent/settings.h"
 
+#include <unistd.h>
+
+#include "io/interfaces.h"
+
 namespace angarium::agent {
 
 namespace smtp = protocol::smtp;
@@ -47,6 +51,48 @@ protocol::imap::ServerOptions imap_options(const configuration::Configuration& c
   options.login_timeout = c.limits.login_timeout;
   options.send_timeout = c.limits.send_timeout;
   return options;
+}
+
+io::ResolverOptions resolver_options(const configuration::Configuration& c) {
+  using configuration::Dnssec;
+  io::ResolverOptions options;
+  for (const std::string& text : c.dns.servers)
+    if (auto server = io::parse_dns_server(text)) options.servers.push_back(*server);
+  options.insecure_domains = c.dns.unsigned_domains;
+  if (c.dns.dnssec == Dnssec::off) return options;
+  options.trust_anchor_file = c.resolve(c.dns.trust_anchor);
+  if (options.trust_anchor_file.empty()) {
+    const auto root_key = std::string(io::kSystemTrustAnchor);
+    // Without the package there is nothing to check by; strict says so when the resolver is made.
+    if (c.dns.dnssec == Dnssec::strict || access(root_key.c_str(), R_OK) == 0) options.trust_anchor_file = root_key;
+  }
+  using Bogus = io::ResolverOptions::Bogus;
+  options.bogus = c.dns.dnssec == Dnssec::strict ? Bogus::temporary : Bogus::insecure;
+  return options;
+}
+
+route::HostsOptions hosts_options(const configuration::Configuration& c) {
+  route::HostsOptions options;
+  options.own_names = {c.server.hostname};
+  options.question_timeout = c.dns.timeout;
+  bool all = false;
+  for (const configuration::Listener& listener : c.listeners) {
+    const auto endpoint = io::Endpoint::parse(listener.address);
+    if (listener.protocol != "smtp" || !endpoint || !endpoint->is_ip()) continue;
+    if (endpoint->address().is_unspecified())
+      all = true;
+    else
+      options.own_addresses.push_back(endpoint->address());
+  }
+  if (all) options.own_addresses = io::interface_addresses();
+  return options;
+}
+
+Result<route::TransportMap> transport_map(const configuration::Configuration& c) {
+  std::vector<route::Rule> rules;
+  rules.reserve(c.transports.size());
+  for (const auto& [key, transport] : c.transports) rules.push_back({key, TRY(route::parse_transport(transport))});
+  return route::TransportMap::make(std::move(rules));
 }
 
 account::AttemptLimits attempt_limits(const configuration::Configuration& c) {

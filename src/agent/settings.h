@@ -3,9 +3,12 @@
 
 #include "account/attempts.h"
 #include "configuration/configuration.h"
+#include "io/unbound_resolver.h"
 #include "protocol/imap/server.h"
 #include "protocol/pop3/server.h"
 #include "protocol/smtp/policy.h"
+#include "route/hosts.h"
+#include "route/transport.h"
 
 namespace angarium::agent {
 
@@ -15,6 +18,12 @@ protocol::smtp::Policy smtp_policy(const configuration::Configuration& configura
 /// Without plaintext_without_tls, which depends on the peer. Its mechanisms are views into `configuration`.
 protocol::pop3::ServerOptions pop3_options(const configuration::Configuration& configuration);
 protocol::imap::ServerOptions imap_options(const configuration::Configuration& configuration);
+/// For one UnboundResolver a loop, and for its reload().
+io::ResolverOptions resolver_options(const configuration::Configuration& configuration);
+/// Asks the system for the addresses of this host where a listener for SMTP takes all of them: not for every message.
+route::HostsOptions hosts_options(const configuration::Configuration& configuration);
+/// Never fails for a configuration that was read.
+Result<route::TransportMap> transport_map(const configuration::Configuration& configuration);
 account::AttemptLimits attempt_limits(const configuration::Configuration& configuration);
 
 }  // namespace angarium::agent

@@ -30,6 +30,13 @@ struct Certificate {
 enum class PlaintextWithoutTls { never, loopback, always };
 enum class BareLineEnds { refuse, normalise };
 enum class EarlyTalk { allow, refuse };
+enum class Dnssec { automatic, strict, off };
+
+/// One line of [transport]. route/transport.h has the grammar of both; a Configuration that exists is right in both.
+struct TransportRule {
+  std::string key;
+  std::string transport;
+};
 
 /// All settings with their defaults. A value object: a reload makes a new one.
 struct Configuration {
@@ -88,6 +95,15 @@ struct Configuration {
     Duration idle_timeout = std::chrono::minutes(10);
   } pop3;
 
+  struct Dns {
+    std::vector<std::string> servers;
+    Dnssec dnssec = Dnssec::automatic;
+    std::string trust_anchor;
+    std::vector<std::string> unsigned_domains;
+    Duration timeout = std::chrono::seconds(15);
+  } dns;
+  std::vector<TransportRule> transports;  ///< [transport]; their order says nothing
+
   struct Limits {
     std::int64_t connections_max = 20000;
     std::int64_t connections_per_address = 0;
@@ -116,10 +132,10 @@ Result<Configuration> parse(std::string_view text, const std::string& directory)
 
 /// What `config show` and `config explain` print of one key.
 struct KeyDescription {
-  std::string name;           ///< "server.hostname", "listener.protocol"
+  std::string name;           ///< "server.hostname", "listener.protocol", "transport.KEY"
   std::string type;           ///< "text", "number", "size", "duration", "one of a, b, c", "list of texts"
   std::string default_value;  ///< as it would stand in the file
-  std::string value;          ///< what `configuration` says; empty for the keys of [[listener]] and [[certificate]]
+  std::string value;  ///< what `configuration` says; empty for those of [[listener]], [[certificate]], [transport]
   std::string explanation;
   std::string effect;  ///< when a change takes effect: "on SIGHUP, at once", "after a restart: the store is open"
 };
@@ -141,7 +157,8 @@ struct Reload {
   std::vector<std::string> changed;  ///< keys whose change is in `applied`
   std::vector<Left> left;
 };
-/// `used` is what the server runs with. All keys of the repeated tables count as one, "listener" and "certificate".
+/// `used` is what the server runs with. All keys of the repeated tables count as one, "listener" and "certificate", and
+/// all of "transport".
 Reload plan_reload(const Configuration& used, const Configuration& wanted);
 /// KeyDescription::effect of the key.
 std::string effect_of(std::string_view name);

@@ -218,6 +218,64 @@ TEST_CASE("certificates are changed by a reload, but TLS is neither begun nor en
   CHECK(ended.applied.certificates.size() == 1);
 }
 
+TEST_CASE("[dns]: servers are addresses, domains are names, the time-out is from 1s to 1m") {
+  const auto c = parse(
+      "[dns]\nservers = [\"127.0.0.1:5353\", \"2001:db8::53\"]\ndnssec = \"strict\"\ntrust_anchor = \"keys/root.key\"\n"
+      "unsigned_domains = [\"corp.example\"]\ntimeout = \"1s\"\n",
+      "/d");
+  REQUIRE(c);
+  CHECK(c->dns.servers.size() == 2);
+  CHECK(c->dns.dnssec == Dnssec::strict);
+  CHECK(c->dns.unsigned_domains == std::vector<std::string>{"corp.example"});
+  CHECK(parse("", "/d")->dns.dnssec == Dnssec::automatic);
+  CHECK(error_of("[dns]\ntimeout = \"1m\"\n").empty());
+  CHECK(error_of("[dns]\ntimeout = \"999ms\"\n") == "angarium.toml:2: dns.timeout is from 1s to 1m");
+  CHECK(error_of("[dns]\ntimeout = \"61s\"\n").starts_with("angarium.toml:2: dns.timeout"));
+  CHECK(error_of("[dns]\nservers = [\"ns.example\"]\n").starts_with("angarium.toml:2: dns.servers: 'ns.example'"));
+  CHECK(error_of("[dns]\nunsigned_domains = [\"a b\"]\n").starts_with("angarium.toml:2: dns.unsigned_domains"));
+  CHECK(error_of("[dns]\nserver = []\n").find("did you mean 'servers'?") != std::string::npos);
+  CHECK(error_of("[dns]\ndnssec = \"maybe\"\n") ==
+        "angarium.toml:2: dns.dnssec is one of \"auto\", \"strict\", \"off\"");
+}
+
+TEST_CASE("[transport]: keys of the operator's own, each with a transport that can be read") {
+  const auto c = parse(
+      "[transport]\n\"*\" = \"relay smart.example:587 tls=verified login=us\"\n\"from <>\" = "
+      "\"dns\"\n\".corp.example\" = "
+      "\"lmtp unix:/run/lmtp\"\nexample = \"discard\"\n",
+      "/d");
+  REQUIRE_MESSAGE(c, c.error().text());
+  CHECK(c->transports.size() == 4);
+  CHECK(error_of("[transport]\n\"*\" = \"rely a.example\"\n").find("; did you mean 'relay'?") != std::string::npos);
+  CHECK(error_of("[transport]\n\n\"*\" = \"relay -\"\n").starts_with("angarium.toml:3: "));
+  CHECK(error_of("[transport]\n\"*\" = \"relay -\"\n").find("did you mean") == std::string::npos);
+  CHECK(error_of("[transport]\n\"a b\" = \"dns\"\n").starts_with("angarium.toml:2: 'a b' is no key"));
+  CHECK(error_of("[transport]\nexample.org = \"dns\"\n").find("both in quotes") != std::string::npos);
+  CHECK(error_of("[transport]\n\"*\" = 1\n").starts_with("angarium.toml:2: "));
+  CHECK(error_of("transport = 1\n").find("write [transport]") != std::string::npos);
+  CHECK(error_of("[transports]\n").find("did you mean 'transport'?") != std::string::npos);
+  CHECK(error_of("[transport]\n\"A.example\" = \"dns\"\n\"a.example\" = \"discard\"\n") ==
+        "angarium.toml:3: [transport] has 'a.example' twice: the first stands in line 2");
+}
+
+TEST_CASE("[transport] and [dns] are explained, and changed by a reload") {
+  Configuration used;
+  used.transports = {{"*", "dns"}};
+  CHECK(explain(used, "transport")->name == "transport.KEY");
+  CHECK(explain(used, "transport.*")->value == "\"dns\"");
+  CHECK(explain(used, "transport.other.example")->value.empty());
+  CHECK(explain(used, "dns.servers")->value == "[]");
+  CHECK(effect_of("dns.timeout") == "on SIGHUP, for what is sent on from then");
+  CHECK(effect_of("transport.KEY") == effect_of("dns.timeout"));
+  Configuration wanted = used;
+  wanted.transports[0].transport = "discard";
+  wanted.dns.servers = {"127.0.0.1"};
+  const Reload reload = plan_reload(used, wanted);
+  CHECK(reload.changed == std::vector<std::string>{"dns.servers", "transport"});
+  CHECK(reload.left.empty());
+  CHECK(reload.applied.transports[0].transport == "discard");
+}
+
 TEST_CASE("every key says when a change of it takes effect") {
   for (const KeyDescription& key : describe({})) CHECK_MESSAGE(!key.effect.empty(), key.name);
   CHECK(effect_of("smtp.command_timeout") == "on SIGHUP, for sessions that begin then");

@@ -78,6 +78,8 @@ std::vector<KeyDescription> describe(const Configuration& configuration) {
     const std::string name = std::string(key.section) + "." + std::string(key.name);
     result.push_back({name, "text", "", "", std::string(key.explanation), effect_of(name)});
   }
+  const std::string transport = std::string(kTransportSection) + ".KEY";
+  result.push_back({transport, "transport", "", "", std::string(transport_explanation()), effect_of(transport)});
   return result;
 }
 
@@ -92,6 +94,17 @@ Result<KeyDescription> explain(const Configuration& configuration, std::string_v
   if (name.starts_with("listener.") &&
       std::ranges::find(listener_protocols(), name.substr(9)) != listener_protocols().end())
     return explain(configuration, "listener.address");
+  // Any key may stand there: [transport] as a whole, or the line that is asked for.
+  if (name == kTransportSection) return all.back();
+  if (name.starts_with("transport.")) {
+    KeyDescription key = all.back();
+    for (const TransportRule& rule : configuration.transports) {
+      if (rule.key != name.substr(10)) continue;
+      key.name = name;
+      key.value = quote(rule.transport);
+    }
+    return key;
+  }
   const std::string_view best = nearest(name, names);
   return fail(kInvalid, "there is no key '" + std::string(name) + "'" +
                             (best.empty() ? "; 'angarium config show' lists all"

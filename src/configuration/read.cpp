@@ -25,7 +25,9 @@
 #include "configuration/configuration.h"
 #include "configuration/schema.h"
 #include "io/address.h"
+#include "io/unbound_resolver.h"
 #include "message/domain.h"
+#include "route/transport.h"
 
 namespace angarium::configuration {
 namespace {
@@ -42,7 +44,9 @@ class Reader {
       const std::string_view section = name.str();
       if (is_repeated(section)) {
         repeated(section, node);
-      } else if (is_section(section)) {
+      } else if (section == kTransportSection && node.is_table()) {
+        transports(*node.as_table());
+      } else if (is_section(section) || section == kTransportSection) {
         const toml::table* table = node.as_table();
         if (table == nullptr) {
           found(node, "'" + std::string(section) + "' is a section: write [" + std::string(section) + "]");
@@ -80,6 +84,7 @@ class Reader {
     std::vector<std::string_view> names;
     for (const Key& key : keys()) names.push_back(key.section);
     for (const RepeatedKey& key : repeated_keys()) names.push_back(key.section);
+    names.push_back(kTransportSection);
     return names;
   }
 
@@ -239,11 +244,45 @@ class Reader {
         {required("certificate", table, "certificate"), required("certificate", table, "key")});
   }
 
+  /// [transport]: keys of the operator's own, and what each leads to.
+  void transports(const toml::table& table) {
+    if (table.size() > route::kRulesMax)
+      found(table, "[transport] has more than " + std::to_string(route::kRulesMax) + " lines");
+    std::map<std::string, std::size_t> forms;  // and their lines
+    for (const auto& [name, node] : table) {
+      const std::string key(name.str());
+      const auto text = node.value_exact<std::string>();
+      if (!text) {
+        found(node, "a line of [transport] is \"KEY\" = \"TRANSPORT\", both in quotes");
+        continue;
+      }
+      if (const auto transport = route::parse_transport(*text); !transport)
+        transport_found(node, *text, transport.error());
+      const auto form = route::rule_key(key);
+      if (!form) {
+        found(node, form.error().text());
+        continue;
+      }
+      const auto [first, fresh] = forms.try_emplace(*form, node.source().begin.line);
+      if (!fresh)
+        found(node, "[transport] has '" + escape_controls(*form) + "' twice: the first stands in line " +
+                        std::to_string(first->second));
+      configuration_.transports.push_back({key, *text});
+    }
+  }
+  void transport_found(const toml::node& node, std::string_view text, const Error& error) {
+    const std::string_view word = trim(text).substr(0, trim(text).find(' '));
+    const std::vector<std::string_view> words(route::transport_words().begin(), route::transport_words().end());
+    const bool known = std::ranges::find(words, word) != words.end();
+    found(node, error.text() + (known ? "" : suggestion(word, words)));
+  }
+
   /// What no single key can say.
   void relations() {
     if (!message::valid_domain(configuration_.server.hostname))
       found_at(line_of("server.hostname"), "server.hostname is the name of a host: \"mail.example.org\"");
     mechanisms();
+    dns();
     if (configuration_.tls.certificate.empty() != configuration_.tls.key.empty())
       found_at(line_of(configuration_.tls.key.empty() ? "tls.certificate" : "tls.key"),
                "tls.certificate and tls.key belong together: set both or neither");
@@ -265,6 +304,19 @@ class Reader {
       found_at(line_of("imap.idle_timeout"), "imap.idle_timeout is at least 30m (RFC 9051 section 5.4)");
     if (configuration_.pop3.idle_timeout < std::chrono::minutes(10))
       found_at(line_of("pop3.idle_timeout"), "pop3.idle_timeout is at least 10m (RFC 1939 section 3)");
+  }
+
+  void dns() {
+    const auto& dns = configuration_.dns;
+    for (const std::string& server : dns.servers)
+      if (const auto endpoint = io::parse_dns_server(server); !endpoint)
+        found_at(line_of("dns.servers"), "dns.servers: " + endpoint.error().text());
+    for (const std::string& domain : dns.unsigned_domains)
+      if (!io::check_name(domain))
+        found_at(line_of("dns.unsigned_domains"),
+                 "dns.unsigned_domains: '" + escape_controls(domain) + "' is no domain");
+    if (dns.timeout < std::chrono::seconds(1) || dns.timeout > std::chrono::minutes(1))
+      found_at(line_of("dns.timeout"), "dns.timeout is from 1s to 1m");
   }
 
   void mechanisms() {

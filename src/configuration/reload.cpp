@@ -30,6 +30,9 @@ constexpr std::array<std::string_view, 6> kShared = {
     "auth.failures_max",      "auth.failures_window",           "smtp.messages_per_minute",
     "limits.connections_max", "limits.connections_per_address", "limits.memory_percent"};
 
+/// Used by deliveries, not by sessions.
+constexpr std::array<std::string_view, 2> kOutbound = {"dns.", "transport"};
+
 /// Empty: none, a reload may change it.
 std::string_view restart_reason(std::string_view name) {
   const auto found = std::ranges::find_if(kFixed, [&](const Fixed& fixed) { return name.starts_with(fixed.prefix); });
@@ -59,12 +62,20 @@ bool same(const std::vector<Certificate>& a, const std::vector<Certificate>& b) 
   });
 }
 
+bool same(const std::vector<TransportRule>& a, const std::vector<TransportRule>& b) {
+  return std::ranges::equal(a, b, [](const TransportRule& x, const TransportRule& y) {
+    return x.key == y.key && x.transport == y.transport;
+  });
+}
+
 }  // namespace
 
 std::string effect_of(std::string_view name) {
   if (const std::string_view reason = restart_reason(name); !reason.empty())
     return "after a restart: " + std::string(reason);
   if (std::ranges::find(kShared, name) != kShared.end()) return "on SIGHUP, at once";
+  if (std::ranges::any_of(kOutbound, [&](std::string_view prefix) { return name.starts_with(prefix); }))
+    return "on SIGHUP, for what is sent on from then";
   return "on SIGHUP, for sessions that begin then";
 }
 
@@ -88,6 +99,7 @@ Reload plan_reload(const Configuration& used, const Configuration& wanted) {
     settle(new_values[i].name, tls ? kTlsSwitched : restart_reason(new_values[i].name),
            [&] { std::visit(Keep{before, reload.applied}, keys()[i].field); });
   }
+  if (!same(used.transports, wanted.transports)) reload.changed.emplace_back(kTransportSection);
   if (!same(used.listeners, wanted.listeners))
     settle("listener", restart_reason("listener"), [&] { reload.applied.listeners = used.listeners; });
   if (!same(used.certificates, wanted.certificates))

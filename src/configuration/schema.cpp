@@ -13,6 +13,7 @@ constexpr std::array<std::string_view, 4> kFormats = {"auto", "text", "json", "j
 constexpr std::array<std::string_view, 3> kPlaintext = {"never", "loopback", "always"};
 constexpr std::array<std::string_view, 2> kLineEnds = {"refuse", "normalise"};
 constexpr std::array<std::string_view, 2> kEarlyTalk = {"allow", "refuse"};
+constexpr std::array<std::string_view, 3> kDnssec = {"auto", "strict", "off"};
 constexpr std::array<std::string_view, 9> kProtocols = {"lmtp",  "smtp", "submission", "submissions", "pop3",
                                                         "pop3s", "imap", "imaps",      "metrics"};
 
@@ -99,6 +100,23 @@ const auto kKeys = std::to_array<Key>({
      "How long a session may be silent; at least 30m (RFC 9051 section 5.4)."},
     {"pop3", "idle_timeout", DurationField([](C& c) -> Duration& { return c.pop3.idle_timeout; }),
      "How long a session may be silent; at least 10m (RFC 1939 section 3)."},
+    {"dns", "servers", ListField([](C& c) -> std::vector<std::string>& { return c.dns.servers; }),
+     "The recursive servers to ask: \"192.0.2.53\", \"127.0.0.1:5353\", \"[2001:db8::53]:53\". None: those of "
+     "/etc/resolv.conf."},
+    {"dns", "dnssec",
+     ChoiceField{kDnssec, [](C& c, std::size_t i) { c.dns.dnssec = static_cast<Dnssec>(i); },
+                 [](const C& c) { return static_cast<std::size_t>(c.dns.dnssec); }},
+     "auto: what DNSSEC proves counts as proved, and an answer whose proof fails counts as unsigned, so that servers "
+     "will do that do not hand out signatures. strict: such an answer counts as none, and mail waits (RFC 4035 section "
+     "5.5); choose it where the servers can, for only then nobody on the way can forge what is signed. off: nothing is "
+     "checked."},
+    {"dns", "trust_anchor", TextField([](C& c) -> std::string& { return c.dns.trust_anchor; }),
+     "File with the DS or DNSKEY records that DNSSEC begins with, relative to this file. Empty: the root's, "
+     "/usr/share/dns/root.key of the package dns-root-data."},
+    {"dns", "unsigned_domains", ListField([](C& c) -> std::vector<std::string>& { return c.dns.unsigned_domains; }),
+     "Domains whose answers are never checked: private ones below a signed parent."},
+    {"dns", "timeout", DurationField([](C& c) -> Duration& { return c.dns.timeout; }),
+     "How long an answer may take before it counts as not known for now; from 1s to 1m."},
     {"limits", "connections_max",
      NumberField{[](C& c) -> std::int64_t& { return c.limits.connections_max; }, 10, 10'000'000},
      "Connections at one time over all listeners; more are told to come back. Fewer where the limit of descriptors "
@@ -132,6 +150,14 @@ constexpr std::array<RepeatedKey, 4> kRepeated = {{
     {"certificate", "certificate", "PEM file with a further certificate chain, used for the names it is made out to."},
     {"certificate", "key", "PEM file with its private key."},
 }};
+
+constexpr std::string_view kTransportExplanation =
+    "The way out for mail to other hosts, a line each: \"KEY\" = \"TRANSPORT\". KEY, the first that is there in this "
+    "order: user@example.org, example.org or [192.0.2.1], .example.org (domains below it), then of the sender: from "
+    "user@example.com (from <> for reports), from example.com, from .example.com, last *. TRANSPORT: dns; relay "
+    "HOST[:PORT] [tls=opportunistic|none|required|verified|implicit] [login=NAME]; lmtp HOST[:PORT] or lmtp "
+    "unix:/PATH; "
+    "target NAME; error [CODE [X.Y.Z]] TEXT; discard. Without a match: dns. Try it: angarium route explain ADDRESS.";
 
 struct Unit {
   std::string_view name;
@@ -175,6 +201,7 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
 
 std::span<const Key> keys() { return kKeys; }
 std::span<const RepeatedKey> repeated_keys() { return kRepeated; }
+std::string_view transport_explanation() { return kTransportExplanation; }
 std::span<const std::string_view> listener_protocols() { return kProtocols; }
 
 bool parse_size(std::string_view text, std::int64_t& octets) { return parse_units(text, kSizes, octets); }

@@ -53,6 +53,10 @@ struct RepeatedKey {
 };
 std::span<const RepeatedKey> repeated_keys();
 
+/// The table [transport], whose keys the operator chooses: what `config explain` says of all of them.
+inline constexpr std::string_view kTransportSection = "transport";
+std::string_view transport_explanation();
+
 /// The protocol names a listener may have.
 std::span<const std::string_view> listener_protocols();
 

@@ -29,6 +29,7 @@ constexpr const char* kSettings[][2] = {
 /// Zones that libunbound answers as empty by itself.
 constexpr const char* kLocalZones[] = {"test.", "home.arpa."};
 
+constexpr std::uint16_t kDnsPort = 53;
 constexpr int kClassInternet = 1;
 constexpr int kServerFailure = 2;
 
@@ -53,6 +54,15 @@ Answer read_result(const ub_result& result, RecordType type) {
 }
 
 }  // namespace
+
+Result<Endpoint> parse_dns_server(std::string_view text) {
+  const auto bare = IpAddress::parse(text);
+  auto server = bare ? Endpoint(*bare, kDnsPort) : Endpoint::parse(text);
+  if (!server || !server->is_ip() || server->port() == 0 || server->address().is_unspecified())
+    return fail(kBadResolver, "'" + escape_controls(text, 120) +
+                                  "' is no DNS server: \"192.0.2.53\", \"127.0.0.1:5353\", \"[2001:db8::53]:53\"");
+  return server;
+}
 
 /// A context of libunbound. Its thread resolves; answers come through its descriptor.
 class UnboundResolver::Context final : Watch {
@@ -98,6 +108,8 @@ class UnboundResolver::Context final : Watch {
     for (const auto& [key, value] : kSettings)
       if (const int code = ub_ctx_set_option(ub_, key, value)) return refused(key, code);
     if (const int code = ub_ctx_async(ub_, 1)) return refused("ub_ctx_async", code);
+    if (options.bogus == ResolverOptions::Bogus::insecure)
+      if (const int code = ub_ctx_set_option(ub_, "val-permissive-mode:", "yes")) return refused("the settings", code);
     TRY(set_servers(options.servers));
     TRY(set_trust(options));
     // The first of these makes libunbound read all that was set.

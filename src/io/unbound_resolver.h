@@ -13,6 +13,10 @@ namespace angarium::io {
 /// Where Debian's package dns-root-data keeps the keys of the root.
 inline constexpr std::string_view kSystemTrustAnchor = "/usr/share/dns/root.key";
 
+/// A DNS server as operators write it: "192.0.2.53", "2001:db8::53", with a port "192.0.2.53:5353",
+/// "[2001:db8::53]:5353"; port 53 without one. kBadResolver.
+Result<Endpoint> parse_dns_server(std::string_view text);
+
 struct ResolverOptions {
   /// Recursive servers, asked in no fixed order; empty: those of /etc/resolv.conf. Loopback ones and any port are fine.
   std::vector<Endpoint> servers;
@@ -20,6 +24,9 @@ struct ResolverOptions {
   std::string trust_anchor_file;
   /// The same as single records in text.
   std::vector<std::string> trust_anchors;
+  /// What becomes of an answer whose proof fails: nothing is known (RFC 4035 §5.5), or it counts as unsigned. The
+  /// second is for servers that do not hand out what proofs take; what is proved is `secure` either way.
+  enum class Bogus : std::uint8_t { temporary, insecure } bogus = Bogus::temporary;
   /// Domains that are never validated: private ones below a signed parent.
   std::vector<std::string> insecure_domains;
 };

@@ -224,6 +224,17 @@ TEST_CASE("libunbound: a reload that is refused changes nothing") {
   CHECK(world.ask("plain.example", RecordType::a).outcome == Outcome::records);
 }
 
+TEST_CASE("a DNS server is an address, with port 53 when none is given") {
+  for (const auto& [text, endpoint] : {std::pair{"192.0.2.53", "192.0.2.53:53"},
+                                       {"192.0.2.53:5353", "192.0.2.53:5353"},
+                                       {"::1", "[::1]:53"},
+                                       {"[2001:db8::53]:5353", "[2001:db8::53]:5353"}})
+    CHECK(parse_dns_server(text).value().text() == endpoint);
+  for (const auto* text : {"", "ns.example", "ns.example:53", "192.0.2.53:0", "192.0.2.53:x", "unix:/run/dns", "*:53",
+                           "[::1]", "0.0.0.0:53"})
+    CHECK_MESSAGE(!parse_dns_server(text), text);
+}
+
 TEST_CASE("libunbound: options that cannot work are refused when the resolver is made") {
   auto loop = make_loop().value();
   const Endpoint server(*IpAddress::parse("127.0.0.1"), 5353);
@@ -329,6 +340,25 @@ TEST_CASE("libunbound: a changed answer is bogus: temporary, and without its rec
   CHECK(answer.temporary());
   CHECK(answer.records.empty());
   CHECK(!answer.reason.empty());
+}
+
+TEST_CASE(
+    "libunbound: where it is wanted, an answer whose proof fails is an unsigned one, and what is proved is secure") {
+  const ResolverOptions options{.trust_anchors = {std::string(kAnchor)}, .bogus = ResolverOptions::Bogus::insecure};
+  World forged(signed_zone("\6\6\6\6"), options);
+  const auto answer = forged.ask("good.signed.example", RecordType::a);
+  CHECK_MESSAGE(answer.outcome == Outcome::records, answer.reason);
+  CHECK(!answer.secure());
+  World world(signed_zone(kTrueAddress), options);
+  CHECK(world.ask("good.signed.example", RecordType::a).secure());
+}
+
+TEST_CASE("libunbound: servers that hand out no signatures will do, where it is wanted") {
+  const auto unsigned_zone = [](const Question& question) { return std::vector<std::string>{address(question)}; };
+  World world(unsigned_zone, {.trust_anchors = {std::string(kAnchor)}, .bogus = ResolverOptions::Bogus::insecure});
+  CHECK(world.ask("good.signed.example", RecordType::a).outcome == Outcome::records);
+  World strict(unsigned_zone, {.trust_anchors = {std::string(kAnchor)}});
+  CHECK(strict.ask("good.signed.example", RecordType::a).temporary());
 }
 
 TEST_CASE("libunbound: a domain named as insecure is not validated") {

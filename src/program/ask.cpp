@@ -48,15 +48,11 @@ Result<control::Reply> do_it_here(const Context& context, const control::Request
 
 }  // namespace
 
-namespace {
-
 Result<control::Reply> ask_or_do(const Context& context, const control::Request& request) {
   auto reply = control::ask(context.directory + "/run/control.sock", request, show_progress);
   if (reply || !reply.error().is(control::kNotRunning)) return reply;
   return do_it_here(context, request);
 }
-
-}  // namespace
 
 int administer(const Context& context, const control::Request& request) {
   const auto reply = ask_or_do(context, request);
@@ -108,6 +104,8 @@ int config_show(const Context& context) {
     if (key.default_value.empty()) continue;
     rows.push_back({{{"key", key.name}, {"value", key.value}, {"default", key.default_value}}});
   }
+  for (const auto& [key, transport] : configuration->transports)
+    rows.push_back({{{"key", "transport." + key}, {"value", "\"" + transport + "\""}, {"default", ""}}});
   for (const configuration::Listener& listener : configuration->listeners)
     rows.push_back(
         {{{"key", "listener." + listener.protocol}, {"value", "\"" + listener.address + "\""}, {"default", ""}}});

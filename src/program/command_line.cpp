@@ -57,6 +57,7 @@ class CommandLine {
     domains();
     aliases("alias", "An address that stands for others");
     aliases("group", "An address whose members all get the mail");
+    routes();
     config();
     store();
   }
@@ -230,6 +231,15 @@ class CommandLine {
     made->parse_complete_callback([this, kind] { request_.add("kind", kind); });
   }
 
+  void routes() {
+    CLI::App* parent = group("route", "Where mail goes");
+    CLI::App* made = command(parent, "explain", "Show where mail to an address would go, and why",
+                             "route explain bob@example.org --from alice@example.test");
+    made->add_option("address", route_.address, "The recipient")->required();
+    made->add_option("--from", route_.sender, "The sender; '<>' for reports")->capture_default_str();
+    made->callback([this] { action_ = [this] { return route_explain(context_, route_); }; });
+  }
+
   void config() {
     CLI::App* parent = group("config", "The configuration file");
     command(parent, "check", "Check it and name every mistake", "config check --dir var")->callback([this] {
@@ -268,6 +278,7 @@ class CommandLine {
   CLI::App app_{"Angarium: a whole mail system in one program", "angarium"};
   Context context_;
   InitOptions init_;
+  RouteOptions route_;
   control::Request request_;
   bool read_password_ = false;
   std::string key_;

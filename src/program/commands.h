@@ -30,8 +30,19 @@ int serve(const Context& context);
 /// Asks the running server, or opens the store when none runs; prints the result.
 int administer(const Context& context, const control::Request& request);
 
+/// The same without printing.
+Result<control::Reply> ask_or_do(const Context& context, const control::Request& request);
+
 /// Asks `request`; when what it names is unknown, asks the same by the verb `otherwise`. Prints errors only.
 int ensure(const Context& context, const control::Request& request, const std::string& otherwise);
+
+struct RouteOptions {
+  std::string address;
+  std::string sender = "<>";  ///< an address, or "<>"
+};
+/// Tells where mail to the address would go, and why: the directory is asked of the server, the rest is done here, with
+/// the configuration as the file has it.
+int route_explain(const Context& context, const RouteOptions& options);
 
 int config_check(const Context& context);
 int config_show(const Context& context);

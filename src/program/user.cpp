@@ -171,7 +171,8 @@ Result<> make_own(HandOver& hand_over, const std::string& path, unsigned mode, H
 
 Result<> check_readable(const configuration::Configuration& configuration) {
   if (configuration.server.user.empty()) return {};
-  std::vector<std::string> files = {"angarium.toml", configuration.tls.certificate, configuration.tls.key};
+  std::vector<std::string> files = {"angarium.toml", configuration.tls.certificate, configuration.tls.key,
+                                    configuration.dns.trust_anchor};
   for (const configuration::Certificate& pair : configuration.certificates) {
     files.push_back(pair.certificate);
     files.push_back(pair.key);

@@ -35,7 +35,7 @@ enum class Failure : std::uint8_t {
 /// A reply and its enhanced code (RFC 3463).
 struct Status {
   std::uint16_t code;
-  std::string_view enhanced;
+  std::string enhanced;
   std::string text;
 };
 /// For a recipient of the domain; 451 4.4.3 when temporary, 556 5.1.10 for null MX (RFC 7505 §4.1). Not for `none`.

@@ -19,6 +19,7 @@ constexpr std::array<std::pair<std::string_view, Tls>, 5> kTlsNames{{{"opportuni
                                                                      {"required", Tls::required},
                                                                      {"verified", Tls::verified},
                                                                      {"implicit", Tls::implicit}}};
+constexpr std::array<std::string_view, 6> kWords = {"dns", "relay", "lmtp", "target", "error", "discard"};
 constexpr std::uint16_t kSubmissionsPort = 465;  // RFC 8314 §3.3
 constexpr std::size_t kSocketPathMax = 107;      // unix(7)
 
@@ -188,6 +189,8 @@ Result<Transport> parse_transport(std::string_view text) {
   if (word == "dns") return ByDns{};
   return Discard{};
 }
+
+std::span<const std::string_view> transport_words() { return kWords; }
 
 std::string transport_text(const Transport& transport) { return std::visit(Writer{}, transport); }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -76,6 +77,8 @@ inline constexpr std::size_t kRulesMax = 100'000;
 /// HOST is a name, an IPv4 address, or an IPv6 address in brackets. A relay's port is 25, 465 with tls=implicit; an
 /// error is 550 5.7.1, or 450 4.7.1 after a 4xx code. kBadTransport says what is wrong.
 Result<Transport> parse_transport(std::string_view text);
+/// The words a transport begins with.
+std::span<const std::string_view> transport_words();
 /// The inverse, in full.
 std::string transport_text(const Transport& transport);
 
@@ -84,6 +87,9 @@ struct Rule {
   std::string key;
   Transport transport;
 };
+
+/// The one form of a key: two that differ in case or in the form of a domain only are the same rule. kBadRule.
+Result<std::string> rule_key(std::string_view key);
 
 struct Decision {
   Transport transport;

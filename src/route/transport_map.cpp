@@ -35,13 +35,6 @@ Result<std::string> plain_key(std::string_view key) {
   return std::string(below ? "." : "") + message::domain_key(domain);
 }
 
-Result<std::string> normal_key(std::string_view key) {
-  if (key.size() > kTransportTextMax) return fail(kBadRule, "a key of the transport map is too long");
-  if (key == "*" || key == kNullSender) return std::string(key);
-  if (!key.starts_with(kFrom)) return plain_key(key);
-  return std::string(kFrom) + TRY(plain_key(trim(key.substr(kFrom.size()))));
-}
-
 /// Calls `look` with the keys of an address until it says yes.
 template <class Look>
 bool look_for_address(const envelope::Mailbox& mailbox, std::string_view prefix, Look&& look) {
@@ -58,10 +51,17 @@ bool look_for_address(const envelope::Mailbox& mailbox, std::string_view prefix,
 
 }  // namespace
 
+Result<std::string> rule_key(std::string_view key) {
+  if (key.size() > kTransportTextMax) return fail(kBadRule, "a key of the transport map is too long");
+  if (key == "*" || key == kNullSender) return std::string(key);
+  if (!key.starts_with(kFrom)) return plain_key(key);
+  return std::string(kFrom) + TRY(plain_key(trim(key.substr(kFrom.size()))));
+}
+
 Result<TransportMap> TransportMap::make(std::vector<Rule> rules) {
   if (rules.size() > kRulesMax)
     return fail(kBadRule, "more than " + std::to_string(kRulesMax) + " rules in the transport map");
-  for (auto& rule : rules) rule.key = TRY(normal_key(rule.key));
+  for (auto& rule : rules) rule.key = TRY(rule_key(rule.key));
   std::ranges::sort(rules, {}, &Rule::key);
   const auto twice = std::ranges::adjacent_find(rules, {}, &Rule::key);
   if (twice != rules.end()) return fail(kBadRule, "the transport map has '" + escape_controls(twice->key) + "' twice");

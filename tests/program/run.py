@@ -5,6 +5,7 @@ WORDs choose the cases whose names contain one of them. Cases that take root are
 Exit 0: none failed; 1: some did.
 """
 import contextlib
+import json
 import os
 import pwd
 import re
@@ -17,6 +18,7 @@ import time
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 from harness.cases import PASSWORD, Suite, ending, expect, made, serving  # noqa: E402
+from harness.names import A, AAAA, MX, naming  # noqa: E402
 from harness.server import Failure, Server  # noqa: E402
 from harness.wire import Imap, Line  # noqa: E402
 
@@ -238,6 +240,58 @@ def activation(binary, directory):
 @case("socket activation, then another user", root=True)
 def activation_and_user(binary, directory):
     socket_activation(binary, directory, USER)
+
+
+def explained(server, address, *options):
+    return json.loads(server.command("route", "explain", address, *options, "--json").stdout)
+
+
+def expect_routes(server):
+    """What the directory, the map and the DNS say; the same with the server running and without it."""
+    local = explained(server, "Alice+list@example.test")
+    expect(local["local"]["accounts"] == ["alice@example.test"] and local["local"]["detail"] == "list", f"not alice's: {local}")
+    expect(local["transport"] is None and not local["hosts"] and local["reply"] is None, f"mail for here goes elsewhere: {local}")
+    alias = explained(server, "info@example.test")["local"]
+    expect(alias["alias_targets"] == ["alice@example.test"] == alias["accounts"], f"the alias is not explained: {alias}")
+    expect(explained(server, "nobody@example.test")["reply"]["enhanced"] == "5.1.1", "an unknown address has no reply")
+
+    far = explained(server, "bob@far.example", "--from", "alice@example.test")
+    tried = [(hop["host"], hop["address"], hop["port"], hop["preference"]) for hop in far["hosts"]]
+    expect(tried == [("mx1.far.example", "2001:db8::1", 25, 10), ("mx1.far.example", "192.0.2.1", 25, 10),
+                     ("mx2.far.example", "192.0.2.2", 25, 20)], f"tried in another order: {tried}")
+    expect(far["transport"] == "dns" and far["rule"] == "" and far["reply"] is None, f"another way: {far}")
+    looked = [step["text"].split(":")[0] for step in far["steps"] if step["about"] == "look"]
+    expect(looked[:2] == ["bob@far.example", "far.example"] and "from alice@example.test" in looked, f"keys: {looked}")
+
+    relayed = explained(server, "bob@via.example")
+    expect(relayed["rule"] == "via.example" and [(hop["address"], hop["port"]) for hop in relayed["hosts"]] == [("192.0.2.25", 587)],
+           f"not by the relay: {relayed}")
+    for address, code, enhanced in (("bob@null.example", 556, "5.1.10"), ("bob@none.example", 550, "5.1.2"),
+                                    ("bob@down.example", 451, "4.4.3"), ("bob@closed.example", 550, "5.7.1")):
+        reply = explained(server, address)["reply"]
+        expect((reply["code"], reply["enhanced"]) == (code, enhanced), f"{address}: {reply}")
+    text = server.command("route", "explain", "bob@far.example").stdout
+    expect("tried in this order:\n   1. mx1.far.example [2001:db8::1]:25\n" in text, f"for people: {text}")
+    wrong = server.command("route", "explain", "no address", check=False)
+    expect(wrong.returncode == 1 and wrong.stderr.count("\n") == 1, f"no address: {wrong.returncode} {wrong.stderr!r}")
+
+
+@case("route explain tells where mail goes, and why")
+def routes(binary, directory):
+    records = {("far.example", MX): [(20, "mx2.far.example"), (10, "mx1.far.example")],
+               ("mx1.far.example", A): ["192.0.2.1"], ("mx1.far.example", AAAA): ["2001:db8::1"],
+               ("mx2.far.example", A): ["192.0.2.2"], ("relay.example", A): ["192.0.2.25"], ("null.example", MX): [(0, "")]}
+    with naming(records, failing=["down.example"]) as names:
+        server = made(binary, directory, settings=[
+            ("dns", "servers", f'["{names.address}"]'), ("transport", '"via.example"', '"relay relay.example:587 tls=required"'),
+            ("transport", '"closed.example"', '"error closed for good"')])
+        server.command("alias", "add", "info@example.test", "alice@example.test")
+        expect_routes(server)
+        with serving(server):
+            expect_routes(server)
+    shown = {row["key"]: row["value"] for row in json.loads(server.command("config", "show", "--json").stdout)}
+    expect(shown["transport.closed.example"] == '"error closed for good"', f"config show: {shown}")
+    expect("TRANSPORT" in server.command("config", "explain", "transport").stdout, "config explain transport says nothing")
 
 
 if __name__ == "__main__":
