@@ -11,6 +11,7 @@
 #include "base/time.h"
 #include "envelope/envelope.h"
 #include "io/task.h"
+#include "message/dots.h"
 #include "protocol/smtp/extensions.h"
 #include "protocol/smtp/reader.h"
 #include "protocol/smtp/reply.h"
@@ -25,12 +26,21 @@ namespace angarium::protocol::smtp {
 /// The server refused what everything else needs: greeting, EHLO, STARTTLS or AUTH. The text holds its reply.
 inline constexpr ErrorKind kRefusedNow{"smtp.refused-now", Fault::dependency, Lasting::temporary};
 inline constexpr ErrorKind kRefusedForGood{"smtp.refused-for-good", Fault::dependency, Lasting::permanent};
+/// The server said 421 or 221 or closed while the connection was idle, or at MAIL after an earlier transaction: nothing
+/// was sent, and another connection may take the message at once. (Where there was no earlier transaction it is a
+/// refusal, or the stream's error.)
+inline constexpr ErrorKind kOver{"smtp.connection-over", Fault::dependency, Lasting::temporary};
 /// The server cannot take the message as it is: 8-bit, binary, UTF-8, or its size. Nothing was sent; a downgraded
-/// message may go.
+/// message may go. kNeedsBinary comes also in the middle of a message that was said to be text and turns out to have a
+/// bare CR or LF: it was cut off before them, and the connection is over.
 inline constexpr ErrorKind kNeedsEightBit{"smtp.needs-8bitmime", Fault::dependency, Lasting::permanent};
 inline constexpr ErrorKind kNeedsBinary{"smtp.needs-binarymime", Fault::dependency, Lasting::permanent};
 inline constexpr ErrorKind kNeedsUtf8{"smtp.needs-smtputf8", Fault::dependency, Lasting::permanent};
 inline constexpr ErrorKind kTooBigForServer{"smtp.too-big-for-server", Fault::dependency, Lasting::permanent};
+/// The sender forbade this way: REQUIRETLS without TLS or to a server that does not announce it (5.7.30, RFC 8689
+/// §4.2.1), or a time of delivery that the server does not promise to keep (RFC 2852 §4.1.4.1). Nothing was sent.
+inline constexpr ErrorKind kNeedsRequireTls{"smtp.needs-requiretls", Fault::dependency, Lasting::permanent};
+inline constexpr ErrorKind kNeedsDeliverBy{"smtp.needs-deliverby", Fault::dependency, Lasting::permanent};
 /// The server sent octets between its agreement to TLS and the handshake: somebody injected them (RFC 3207 §6).
 inline constexpr ErrorKind kInjected{"smtp.injected-plaintext", Fault::dependency, Lasting::temporary};
 /// The connection ended after the message was sent whole and before its reply: it may have been accepted.
@@ -79,7 +89,8 @@ class MessageInMemory final : public MessageSource {
   std::string_view octets_;
 };
 
-/// What must be known of a message before it is sent.
+/// What must be known of a message before it is sent. The client relies on it but for line ends: whatever is said here,
+/// a bare CR or LF never leaves but by BDAT under BODY=BINARYMIME.
 struct MessageFacts {
   std::uint64_t octets = 0;
   bool eight_bit = false;    ///< holds octets above 127
@@ -87,16 +98,25 @@ struct MessageFacts {
   bool binary = false;       ///< holds NUL, bare CR or LF, or lines above 998 octets: only BDAT carries it unharmed
 };
 
-/// What the server said.
+/// The facts of octets that were looked at.
+MessageFacts facts_of(const message::LineScanner& seen, bool utf8_header);
+
+/// What the server said. Its words may hold any octets: escape_controls() before they are shown.
 struct SendReport {
-  Reply mail;
+  Reply mail;  ///< 421 when that was said instead
   /// One for each recipient of the envelope, in order: its reply to RCPT where that was a refusal, otherwise what
   /// became of the message: the reply to the end of data or, with LMTP, this recipient's own.
   std::vector<Reply> recipients;
+  /// RET, ENVID, NOTIFY and ORCPT went along. If not, success where it was asked for is reported as "relayed" (RFC 3461
+  /// §5.2.2).
+  bool dsn = false;
+  /// BY went along. If not, the same holds for all but NOTIFY=NEVER (RFC 2852 §4.1.4.2).
+  bool deliver_by = false;
 };
 
-/// One connection to a server. Calls follow one another; after an error the connection is of no more use. Belongs to
-/// one coroutine at a time. The connection must outlive it.
+/// One connection to a server. Calls follow one another; after an error, and whenever closed() says so, the connection
+/// is of no more use, except after the refusals (kRefused…, of STARTTLS and AUTH too) and the kNeeds… and kTooBig… that
+/// came before anything was sent. Belongs to one coroutine at a time. The connection must outlive it.
 class Client {
  public:
   Client(wire::Connection& connection, ClientOptions options);
@@ -108,11 +128,12 @@ class Client {
   /// Proves who we are by the strongest mechanism both sides have; `credentials.bindings` and `plus_offered` are filled
   /// in here. `plaintext`: a password may cross this connection as it is.
   io::Task<Result<>> authenticate(sasl::ClientContext credentials, sasl::Plaintext plaintext);
-  /// One transaction. Errors: the kNeeds… and kTooBigForServer (nothing was sent), kUnanswered, and those of a lost
-  /// connection. Refusals are no errors but replies.
+  /// One transaction. Errors: the kNeeds… and kTooBigForServer, kOver, kUnanswered, and those of a lost connection or
+  /// senseless reply (kBadReply, kReplyTooLong, io's): then nobody got the message. Refusals are no errors but replies,
+  /// and stand though the connection is lost afterwards.
   io::Task<Result<SendReport>> send(const envelope::Envelope& envelope, const MessageFacts& facts,
                                     MessageSource& source);
-  /// Any command that has one line and one reply.
+  /// Any command that has one line and one reply, but QUIT.
   io::Task<Result<Reply>> command(std::string_view line);
   io::Task<Result<>> reset();
   /// Says goodbye and closes; how the server takes it does not matter.
@@ -120,7 +141,7 @@ class Client {
 
   [[nodiscard]] const Extensions& extensions() const { return extensions_; }
   [[nodiscard]] const Reply& greeting() const { return greeting_; }
-  /// The server spoke 421 or the connection failed.
+  /// The server said 421 or 221, talks nonsense, or the connection failed.
   [[nodiscard]] bool closed() const { return closed_; }
 
  private:
@@ -128,18 +149,32 @@ class Client {
 
   io::Task<Result<>> hello();
   io::Task<Result<Reply>> read_reply(Duration wait);
+  /// As read_reply(); 3yz is none here: kBadReply.
+  io::Task<Result<Reply>> read_final(Duration wait);
   io::Task<Result<Reply>> converse(std::string_view line, Duration wait);
+  io::Task<Result<Reply>> ask(std::string_view line, Duration wait);
   io::Task<Result<>> flush(Duration wait);
   void write_line(std::string_view line);
+  /// Gives the connection up.
+  void lose();
+  /// Whether the server is where it was left: it may have ended an idle connection.
+  io::Task<Result<>> still_there();
 
   Result<> check_possible(const Sending& sending) const;
   std::string mail_line(const Sending& sending) const;
-  std::string rcpt_line(const envelope::Recipient& recipient) const;
+  std::string rcpt_line(const Sending& sending, const envelope::Recipient& recipient) const;
+  io::Task<Result<>> say_mail(Sending& sending);
   io::Task<Result<>> send_envelope(Sending& sending);
   io::Task<Result<>> read_recipients(Sending& sending, std::size_t from, std::size_t to);
-  io::Task<Result<>> send_data(Sending& sending);
-  io::Task<Result<>> send_dotted(Sending& sending);
-  io::Task<Result<>> send_chunks(Sending& sending);
+  /// What ends a group whose recipients were all refused, and DATA not.
+  io::Task<> send_nothing(Sending& sending);
+  io::Task<Result<>> send_data(Sending& sending, MessageSource& source);
+  io::Task<Result<std::string_view>> next_piece(MessageSource& source);
+  io::Task<Result<>> send_dotted(Sending& sending, MessageSource& source);
+  io::Task<Result<>> send_chunks(Sending& sending, MessageSource& source);
+  io::Task<Result<>> send_chunk(std::string_view chunk);
+  /// RSET; a server that does not take it is left.
+  io::Task<> clear_transaction();
   /// The server took no more of the message: it may have said why.
   io::Task<Result<>> broken_off(Sending& sending, Error why);
   io::Task<Result<>> read_outcome(Sending& sending);
@@ -152,7 +187,9 @@ class Client {
   Reply greeting_;
   Reply farewell_;  ///< the server's 421: the answer to all that follows
   bool authenticated_ = false;
+  bool used_ = false;  ///< a transaction was ended here
   bool closed_ = false;
+  bool goodbye_ = false;  ///< the server said 221, unasked
 };
 
 }  // namespace angarium::protocol::smtp

@@ -1,10 +1,11 @@
-// The client as the peer of garbage: the input is what a server says, in cuts of its choice.
+// The client as the peer of garbage: the input is what a server says, in cuts of its choice, and the message it sends.
 #include "protocol/smtp/client.h"
 
 #include <cstdint>
 #include <cstdlib>
 
 #include "io/memory.h"
+#include "message/dots.h"
 
 namespace {
 
@@ -18,7 +19,23 @@ envelope::Envelope two_recipients() {
   return envelope;
 }
 
-io::Task<> session(wire::Connection& connection, std::uint8_t choice) {
+/// A message in two pieces.
+class TwoPieces final : public MessageSource {
+ public:
+  explicit TwoPieces(std::string_view message) : first_(message.substr(0, message.size() / 2)), second_(message) {
+    second_.remove_prefix(first_.size());
+  }
+  io::ValueOrTask<Result<std::string_view>> next() override {
+    if (first_.empty()) return Result<std::string_view>(std::exchange(second_, {}));
+    return Result<std::string_view>(std::exchange(first_, {}));
+  }
+
+ private:
+  std::string_view first_;
+  std::string_view second_;
+};
+
+io::Task<> session(wire::Connection& connection, std::uint8_t choice, std::string_view message) {
   Client client(connection, {.name = "c.example",
                              .dialect = choice & 1 ? Dialect::lmtp : Dialect::smtp,
                              .chunking = choice & 2 ? Chunking::when_possible : Chunking::when_needed});
@@ -31,8 +48,9 @@ io::Task<> session(wire::Connection& connection, std::uint8_t choice) {
   }
   const envelope::Envelope envelope = two_recipients();
   for (int i = 0; i < 3 && !client.closed(); ++i) {
-    MessageInMemory source("Subject: x\r\n\r\n.\r\n");
-    const Result<SendReport> report = co_await client.send(envelope, {.octets = 17}, source);
+    TwoPieces source(message);
+    const MessageFacts facts{.octets = message.size(), .binary = (choice & 8) != 0};
+    const Result<SendReport> report = co_await client.send(envelope, facts, source);
     if (!report) break;
     // Every recipient has a reply, whatever the server said.
     if (report->recipients.size() != 2 || report->recipients[0].code == 0 || report->recipients[1].code == 0)
@@ -44,13 +62,16 @@ io::Task<> session(wire::Connection& connection, std::uint8_t choice) {
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  if (size < 2) return 0;
+  if (size < 3) return 0;
   const std::size_t step = data[1] == 0 ? size : data[1];
-  std::string_view octets(reinterpret_cast<const char*>(data) + 2, size - 2);
+  std::string_view octets(reinterpret_cast<const char*>(data) + 3, size - 3);
+  const std::string_view message = octets.substr(0, data[2]);
+  octets.remove_prefix(message.size());
   io::SimulatedLoop loop;
   auto ends = wire::memory_connections();
-  loop.spawn(session(*ends.client, data[0]));
+  loop.spawn(session(*ends.client, data[0], message));
   loop.settle();
+  message::LineScanner heard;
   while (!octets.empty()) {
     const auto written = ends.server->try_write(octets.substr(0, step));
     if (!written || *written == 0) break;
@@ -60,10 +81,13 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     for (;;) {
       const auto count = ends.server->try_read(buffer);
       if (!count || *count == 0) break;
+      heard.feed({buffer, *count});
     }
   }
   ends.server->close();
   loop.settle();
   if (loop.tasks() != 0) std::abort();
+  // RFC 5321 §2.3.8: whatever the message holds; a CR at the end may be one of a pair that was cut off.
+  if (!(data[0] & 8) && (heard.bare_lf() > 0 || heard.bare_cr() > 1)) std::abort();
   return 0;
 }

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "io/error.h"
 #include "message/dots.h"
 #include "protocol/smtp/client.h"
 
@@ -14,13 +15,52 @@ constexpr std::size_t kGroupMax = 100;
 /// Octets of a chunk of BDAT: large enough that its reply costs nothing, small enough that a failure is known early.
 constexpr std::size_t kChunkOctets = 1 << 20;
 
+/// RFC 5321 §4.5.3.1.6: octets of a line of text, without its CR LF.
+constexpr std::uint64_t kTextLineMax = 998;
+
+/// Hands on the octets of a source while CR and LF stand only together (RFC 5321 §2.3.8): what a server might take for
+/// the end of the data, and for commands behind it, does not leave. A CR at the end of a piece is held back until its
+/// LF is seen.
+class CleanLines final : public MessageSource {
+ public:
+  explicit CleanLines(MessageSource& source) : source_(source) {}
+  io::ValueOrTask<Result<std::string_view>> next() override { return pull(); }
+
+ private:
+  io::Task<Result<std::string_view>> pull() {
+    while (waiting_.empty()) {
+      std::string_view piece = CO_TRY(co_await source_.next());
+      const bool ends_with_cr = piece.ends_with('\r');
+      seen_.feed(piece);
+      if (seen_.bare_lf() > 0 || seen_.bare_cr() > (ends_with_cr ? 1 : 0))
+        co_return fail(kNeedsBinary, "the message has a bare CR or LF, though it was said to have none");
+      if (piece.empty()) co_return piece;
+      if (ends_with_cr) piece.remove_suffix(1);
+      waiting_ = piece;
+      if (std::exchange(held_, ends_with_cr)) co_return std::string_view("\r");
+    }
+    co_return std::exchange(waiting_, {});
+  }
+
+  MessageSource& source_;
+  message::LineScanner seen_;
+  bool held_ = false;         ///< a CR that the next piece completes
+  std::string_view waiting_;  ///< of the source's last piece
+};
+
 }  // namespace
+
+MessageFacts facts_of(const message::LineScanner& seen, bool utf8_header) {
+  return {.octets = seen.octets(),
+          .eight_bit = seen.eight_bit() > 0,
+          .utf8_header = utf8_header,
+          .binary = seen.nul() > 0 || !seen.clean_line_ends() || seen.longest_line() > kTextLineMax};
+}
 
 /// A transaction under way.
 struct Client::Sending {
   const envelope::Envelope& envelope;
   const MessageFacts& facts;
-  MessageSource& source;
   SendReport report;
   std::vector<std::size_t> accepted;  ///< recipients with a positive reply, as indices of the envelope
   enum class Carry { data, bdat } carry = Carry::data;
@@ -37,6 +77,14 @@ Result<> Client::check_possible(const Sending& sending) const {
   if (extensions_.size != 0 && facts.octets > extensions_.size)
     return fail(kTooBigForServer,
                 "the message is larger than the server's limit of " + std::to_string(extensions_.size) + " octets");
+  const envelope::Sender& sender = sending.envelope.sender;
+  // RFC 8689 §4.2.1: reports, with their null path, go anyway.
+  if (sender.parameters.require_tls && !sender.path.null() && !(extensions_.require_tls && connection_.tls()))
+    return fail(kNeedsRequireTls, "REQUIRETLS was asked for, and the server does not offer it under TLS");
+  const auto& by = sender.parameters.deliver_by;
+  const bool or_return = by && by->mode == envelope::DeliverBy::Mode::return_it;
+  if (or_return && (!extensions_.deliver_by || by->seconds < std::int64_t{extensions_.deliver_by_min_s}))
+    return fail(kNeedsDeliverBy, "the server does not promise delivery within the time asked for");
   return {};
 }
 
@@ -63,34 +111,59 @@ std::string Client::mail_line(const Sending& sending) const {
     said.hold_for_s = wanted.hold_for_s;
     said.hold_until = wanted.hold_until;
   }
-  said.require_tls = wanted.require_tls && extensions_.require_tls;
+  said.require_tls = wanted.require_tls && extensions_.require_tls && connection_.tls();
   return "MAIL FROM:" + sender.path.text() + envelope::format_parameters(said);
 }
 
-std::string Client::rcpt_line(const envelope::Recipient& recipient) const {
+std::string Client::rcpt_line(const Sending& sending, const envelope::Recipient& recipient) const {
   std::string line = "RCPT TO:" + recipient.path.text();
   if (!extensions_.dsn) return line;
   envelope::RcptParameters said;
   said.notify = recipient.parameters.notify;
   said.original = recipient.parameters.original;
+  if (sending.envelope.sender.parameters.deliver_by && !extensions_.deliver_by) {
+    // RFC 2852 §4.1.4.2: the next server cannot keep the time, but can tell when it is late.
+    if (!said.notify) said.notify = envelope::Notify{.failure = true};
+    said.notify->delay = !said.notify->never;
+  }
   const envelope::Utf8 utf8 = extensions_.smtputf8 ? envelope::Utf8::accept : envelope::Utf8::refuse;
   return line + envelope::format_parameters(said, utf8);
 }
 
 io::Task<Result<SendReport>> Client::send(const envelope::Envelope& envelope, const MessageFacts& facts,
                                           MessageSource& source) {
-  Sending sending{envelope, facts, source, {}, {}, Sending::Carry::data, false};
+  Sending sending{envelope, facts, {}, {}, Sending::Carry::data, false};
+  CO_TRY(co_await still_there());
   CO_TRY(check_possible(sending));
   const bool chunks = options_.chunking == Chunking::when_possible && extensions_.chunking;
   if (facts.binary || chunks) sending.carry = Sending::Carry::bdat;
   sending.report.recipients.resize(envelope.recipients.size());
+  sending.report.dsn = extensions_.dsn;
+  sending.report.deliver_by = extensions_.deliver_by;
   CO_TRY(co_await send_envelope(sending));
-  if (sending.data_sent || !sending.accepted.empty()) {
-    CO_TRY(co_await send_data(sending));
-  } else if (sending.report.mail.completed() && !closed_) {
-    CO_TRY(co_await reset());
+  if (closed_) {
+    // 421: whoever was accepted gets no message.
+    for (const std::size_t i : sending.accepted) sending.report.recipients[i] = farewell_;
+  } else if (!sending.accepted.empty()) {
+    CleanLines clean(source);
+    CO_TRY(co_await send_data(sending, facts.binary ? source : clean));
+  } else if (sending.data_sent) {
+    co_await send_nothing(sending);
+  } else if (sending.report.mail.completed()) {
+    co_await clear_transaction();
   }
+  used_ = true;
   co_return std::move(sending.report);
+}
+
+io::Task<Result<>> Client::say_mail(Sending& sending) {
+  Result<> sent = co_await flush(options_.times.mail);
+  Result<Reply> reply = sent ? co_await read_final(options_.times.mail) : std::unexpected(std::move(sent).error());
+  const bool ended =
+      reply ? reply->code == 421 : goodbye_ || reply.error().is(io::kEndOfStream) || reply.error().is(io::kReset);
+  if (used_ && ended) co_return fail(kOver, "the server ended the connection between two messages");
+  sending.report.mail = CO_TRY(std::move(reply));
+  co_return Result<>();
 }
 
 io::Task<Result<>> Client::send_envelope(Sending& sending) {
@@ -100,34 +173,34 @@ io::Task<Result<>> Client::send_envelope(Sending& sending) {
   for (std::size_t i = most; i < all; ++i) sending.report.recipients[i] = reply::kTooManyRecipients;
   write_line(mail_line(sending));
   std::size_t first = 0;
-  if (!extensions_.pipelining) {
-    CO_TRY(co_await flush(options_.times.mail));
-  } else {
+  if (extensions_.pipelining) {
     first = std::min(most, kGroupMax);
-    for (std::size_t i = 0; i < first; ++i) write_line(rcpt_line(sending.envelope.recipients[i]));
+    for (std::size_t i = 0; i < first; ++i) write_line(rcpt_line(sending, sending.envelope.recipients[i]));
     sending.data_sent = first == most && sending.carry == Sending::Carry::data;
     if (sending.data_sent) write_line("DATA");
-    CO_TRY(co_await flush(options_.times.mail));
   }
-  sending.report.mail = CO_TRY(co_await read_reply(options_.times.mail));
+  CO_TRY(co_await say_mail(sending));
   CO_TRY(co_await read_recipients(sending, 0, first));
   while (first < most && sending.report.mail.completed() && !closed_) {
     const std::size_t next = std::min(most, first + (extensions_.pipelining ? kGroupMax : 1));
-    for (std::size_t i = first; i < next; ++i) write_line(rcpt_line(sending.envelope.recipients[i]));
+    for (std::size_t i = first; i < next; ++i) write_line(rcpt_line(sending, sending.envelope.recipients[i]));
     CO_TRY(co_await flush(options_.times.rcpt));
     CO_TRY(co_await read_recipients(sending, first, next));
     first = next;
   }
-  // Whom nobody was asked about shares the fate of MAIL.
-  for (std::size_t i = first; i < most; ++i) sending.report.recipients[i] = sending.report.mail;
+  // Whom nobody was asked about shares the fate of MAIL, or hears the farewell.
+  for (std::size_t i = first; i < most; ++i) sending.report.recipients[i] = closed_ ? farewell_ : sending.report.mail;
   co_return Result<>();
 }
 
 io::Task<Result<>> Client::read_recipients(Sending& sending, std::size_t from, std::size_t to) {
   for (std::size_t i = from; i < to; ++i) {
-    Reply reply = CO_TRY(co_await read_reply(options_.times.rcpt));
+    Reply reply = CO_TRY(co_await read_final(options_.times.rcpt));
     // RFC 5321 §4.5.3.1.10: a 552 here is an old server's "too many recipients", and temporary.
-    if (reply.code == 552) reply.code = 452;
+    if (reply.code == 552) {
+      reply.code = 452;
+      if (reply.enhanced.present()) reply.enhanced.status = 4;
+    }
     if (reply.completed() && sending.report.mail.completed()) sending.accepted.push_back(i);
     // What followed a refused MAIL was refused for its sake (503): its reply tells more.
     sending.report.recipients[i] = sending.report.mail.completed() ? std::move(reply) : sending.report.mail;
@@ -135,31 +208,55 @@ io::Task<Result<>> Client::read_recipients(Sending& sending, std::size_t from, s
   co_return Result<>();
 }
 
-io::Task<Result<>> Client::send_data(Sending& sending) {
-  if (sending.carry == Sending::Carry::bdat) co_return co_await send_chunks(sending);
+io::Task<> Client::clear_transaction() {
+  const Result<Reply> reply = co_await ask("RSET", options_.times.mail);
+  if (!reply || !reply->completed()) lose();
+}
+
+io::Task<> Client::send_nothing(Sending& sending) {
+  const Result<Reply> go = co_await read_reply(options_.times.data);
+  if (!go || closed_) co_return;
+  if (go->completed()) co_return lose();
+  if (!go->intermediate()) {
+    if (sending.report.mail.completed()) co_await clear_transaction();
+    co_return;
+  }
+  // RFC 2920 §3.1: the server wants data though it took no recipient: an empty message, which goes nowhere.
+  write_line(".");
+  const Result<> sent = co_await flush(options_.times.block);
+  // LMTP has a reply for each recipient taken (RFC 2033 §4.2): none, or who knows.
+  if (!sent || options_.dialect == Dialect::lmtp) co_return lose();
+  if (!co_await read_final(options_.times.end_of_data)) lose();
+}
+
+io::Task<Result<>> Client::send_data(Sending& sending, MessageSource& source) {
+  if (sending.carry == Sending::Carry::bdat) co_return co_await send_chunks(sending, source);
   if (!sending.data_sent) {
     write_line("DATA");
     CO_TRY(co_await flush(options_.times.data));
   }
   const Reply go = CO_TRY(co_await read_reply(options_.times.data));
-  if (go.code == 354) {
-    if (!sending.accepted.empty()) co_return co_await send_dotted(sending);
-    // RFC 2920 §3.1: the server wants data though it took no recipient: an empty message, which goes nowhere.
-    write_line(".");
-    CO_TRY(co_await flush(options_.times.block));
-    CO_TRY(co_await read_reply(options_.times.end_of_data));
-    co_return Result<>();
+  if (go.intermediate()) co_return co_await send_dotted(sending, source);
+  if (go.completed()) {
+    lose();
+    co_return fail(kBadReply, "the server answered DATA with " + std::to_string(go.code));
   }
   for (const std::size_t i : sending.accepted) sending.report.recipients[i] = go;
-  if (go.completed()) co_return fail(kBadReply, "the server answered DATA with " + std::to_string(go.code));
-  if (sending.report.mail.completed() && !closed_) co_return co_await reset();
+  if (!closed_) co_await clear_transaction();
   co_return Result<>();
 }
 
-io::Task<Result<>> Client::send_dotted(Sending& sending) {
+io::Task<Result<std::string_view>> Client::next_piece(MessageSource& source) {
+  Result<std::string_view> piece = co_await source.next();
+  // A message that cannot be sent whole never gets its end.
+  if (!piece) lose();
+  co_return piece;
+}
+
+io::Task<Result<>> Client::send_dotted(Sending& sending, MessageSource& source) {
   message::DotWriter dots;
   for (;;) {
-    std::string_view piece = CO_TRY(co_await sending.source.next());
+    std::string_view piece = CO_TRY(co_await next_piece(source));
     if (piece.empty()) break;
     while (!piece.empty()) {
       output_.append(dots.take(piece));
@@ -181,25 +278,31 @@ io::Task<Result<>> Client::broken_off(Sending& sending, Error why) {
   co_return Result<>();
 }
 
-io::Task<Result<>> Client::send_chunks(Sending& sending) {
-  std::string_view piece = CO_TRY(co_await sending.source.next());
+io::Task<Result<>> Client::send_chunk(std::string_view chunk) {
+  write_line("BDAT " + std::to_string(chunk.size()));
+  while (!chunk.empty()) {
+    const std::string_view block = chunk.substr(0, wire::Output::kHighWater);
+    output_.append(block);
+    chunk.remove_prefix(block.size());
+    CO_TRY(co_await flush(options_.times.block));
+  }
+  co_return Result<>();
+}
+
+io::Task<Result<>> Client::send_chunks(Sending& sending, MessageSource& source) {
+  std::string_view piece = CO_TRY(co_await next_piece(source));
   while (!piece.empty()) {
     const std::string_view chunk = piece.substr(0, kChunkOctets);
-    write_line("BDAT " + std::to_string(chunk.size()));
-    for (std::string_view rest = chunk; !rest.empty();) {
-      const std::string_view block = rest.substr(0, wire::Output::kHighWater);
-      output_.append(block);
-      rest.remove_prefix(block.size());
-      CO_TRY(co_await flush(options_.times.block));
-    }
-    const Reply reply = CO_TRY(co_await read_reply(options_.times.end_of_data));
+    if (Result<> sent = co_await send_chunk(chunk); !sent)
+      co_return co_await broken_off(sending, std::move(sent).error());
+    const Reply reply = CO_TRY(co_await read_final(options_.times.end_of_data));
     if (!reply.completed()) {
       for (const std::size_t i : sending.accepted) sending.report.recipients[i] = reply;
-      if (!closed_) CO_TRY(co_await reset());
+      if (!closed_) co_await clear_transaction();
       co_return Result<>();
     }
     piece.remove_prefix(chunk.size());
-    if (piece.empty()) piece = CO_TRY(co_await sending.source.next());
+    if (piece.empty()) piece = CO_TRY(co_await next_piece(source));
   }
   write_line("BDAT 0 LAST");
   CO_TRY(co_await flush(options_.times.block));
@@ -208,15 +311,13 @@ io::Task<Result<>> Client::send_chunks(Sending& sending) {
 
 io::Task<Result<>> Client::read_outcome(Sending& sending) {
   const bool lmtp = options_.dialect == Dialect::lmtp;
-  Reply reply;
+  Result<Reply> reply = co_await read_final(options_.times.end_of_data);
+  if (!reply) co_return fail(kUnanswered, "no reply to the end of data: " + reply.error().text());
   for (std::size_t n = 0; n < sending.accepted.size(); ++n) {
-    if (n == 0 || lmtp) {
-      Result<Reply> next = co_await read_reply(options_.times.end_of_data);
-      if (!next && n == 0) co_return fail(kUnanswered, "no reply to the end of data: " + next.error().text());
-      // RFC 2033 §5: the replies that came count, for the others it is as if they were temporary failures.
-      reply = next ? *std::move(next) : Reply(451, {4, 4, 2}, "Connection lost before this recipient's reply");
-    }
-    sending.report.recipients[sending.accepted[n]] = reply;
+    if (lmtp && n > 0 && reply) reply = co_await read_final(options_.times.end_of_data);
+    // RFC 2033 §4.2: the replies that came count, for the others it is as if they were temporary failures.
+    sending.report.recipients[sending.accepted[n]] =
+        reply ? *reply : Reply(451, {4, 4, 2}, "Connection lost before this recipient's reply");
   }
   co_return Result<>();
 }

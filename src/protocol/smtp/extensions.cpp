@@ -51,6 +51,8 @@ void read_line(Extensions& extensions, std::string_view line) {
     extensions.has_size = true;
     extensions.size = parse_number<std::uint64_t>(trim(line)).value_or(0);
   }
+  if (equals_ignore_case(keyword, "DELIVERBY"))
+    extensions.deliver_by_min_s = parse_number<std::uint32_t>(trim(line)).value_or(0);
   for (const Flag& flag : kFlags)
     if (equals_ignore_case(keyword, flag.keyword)) extensions.*flag.flag = true;
 }

@@ -23,6 +23,7 @@ struct Extensions {
   bool enhanced = false;                        ///< ENHANCEDSTATUSCODES, RFC 2034
   bool require_tls = false;                     ///< RFC 8689
   bool deliver_by = false;                      ///< RFC 2852
+  std::uint32_t deliver_by_min_s = 0;           ///< with by-mode R, less is refused (RFC 2852 §2); 0: none said
   bool priority = false;                        ///< MT-PRIORITY, RFC 6710
   bool future = false;                          ///< FUTURERELEASE, RFC 4865
   bool has_size = false;                        ///< RFC 1870
