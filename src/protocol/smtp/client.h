@@ -133,6 +133,8 @@ class Client {
   /// and stand though the connection is lost afterwards.
   io::Task<Result<SendReport>> send(const envelope::Envelope& envelope, const MessageFacts& facts,
                                     MessageSource& source);
+  /// After an error of send(): what was known of its transaction. Refusals stand; whoever has code 0 had no answer.
+  [[nodiscard]] const SendReport& known() const { return known_; }
   /// Any command that has one line and one reply, but QUIT.
   io::Task<Result<Reply>> command(std::string_view line);
   io::Task<Result<>> reset();
@@ -163,6 +165,7 @@ class Client {
   Result<> check_possible(const Sending& sending) const;
   std::string mail_line(const Sending& sending) const;
   std::string rcpt_line(const Sending& sending, const envelope::Recipient& recipient) const;
+  io::Task<Result<>> transact(Sending& sending, MessageSource& source);
   io::Task<Result<>> say_mail(Sending& sending);
   io::Task<Result<>> send_envelope(Sending& sending);
   io::Task<Result<>> read_recipients(Sending& sending, std::size_t from, std::size_t to);
@@ -186,6 +189,7 @@ class Client {
   Extensions extensions_;
   Reply greeting_;
   Reply farewell_;  ///< the server's 421: the answer to all that follows
+  SendReport known_;
   bool authenticated_ = false;
   bool used_ = false;  ///< a transaction was ended here
   bool closed_ = false;

@@ -133,27 +133,40 @@ std::string Client::rcpt_line(const Sending& sending, const envelope::Recipient&
 io::Task<Result<SendReport>> Client::send(const envelope::Envelope& envelope, const MessageFacts& facts,
                                           MessageSource& source) {
   Sending sending{envelope, facts, {}, {}, Sending::Carry::data, false};
-  CO_TRY(co_await still_there());
-  CO_TRY(check_possible(sending));
-  const bool chunks = options_.chunking == Chunking::when_possible && extensions_.chunking;
-  if (facts.binary || chunks) sending.carry = Sending::Carry::bdat;
   sending.report.recipients.resize(envelope.recipients.size());
   sending.report.dsn = extensions_.dsn;
   sending.report.deliver_by = extensions_.deliver_by;
+  Result<> done = co_await transact(sending, source);
+  if (done) {
+    used_ = true;
+    co_return std::move(sending.report);
+  }
+  // Who was accepted has no outcome.
+  for (const std::size_t i : sending.accepted)
+    if (sending.report.recipients[i].completed()) sending.report.recipients[i] = {};
+  known_ = std::move(sending.report);
+  co_return std::unexpected(std::move(done).error());
+}
+
+io::Task<Result<>> Client::transact(Sending& sending, MessageSource& source) {
+  const bool binary = sending.facts.binary;
+  CO_TRY(check_possible(sending));
+  CO_TRY(co_await still_there());
+  const bool chunks = options_.chunking == Chunking::when_possible && extensions_.chunking;
+  if (binary || chunks) sending.carry = Sending::Carry::bdat;
   CO_TRY(co_await send_envelope(sending));
   if (closed_) {
     // 421: whoever was accepted gets no message.
     for (const std::size_t i : sending.accepted) sending.report.recipients[i] = farewell_;
   } else if (!sending.accepted.empty()) {
     CleanLines clean(source);
-    CO_TRY(co_await send_data(sending, facts.binary ? source : clean));
+    co_return co_await send_data(sending, binary ? source : clean);
   } else if (sending.data_sent) {
     co_await send_nothing(sending);
   } else if (sending.report.mail.completed()) {
     co_await clear_transaction();
   }
-  used_ = true;
-  co_return std::move(sending.report);
+  co_return Result<>();
 }
 
 io::Task<Result<>> Client::say_mail(Sending& sending) {
