@@ -1,0 +1,285 @@
+#include "delivery/pipe.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <thread>
+
+#include "delivery/command.h"
+#include "delivery/testing.h"
+#include "support/test.h"
+
+using namespace angarium;
+using namespace angarium::delivery;
+using namespace angarium::delivery::test;
+using namespace std::string_literals;
+
+namespace {
+
+constexpr uid_t kNobody = 65534;
+
+/// Somebody else than root: this process, or nobody.
+std::optional<Identity> ordinary() {
+  if (::geteuid() != 0) return std::nullopt;
+  return Identity{.user = kNobody, .group = kNobody, .groups = {kNobody}};
+}
+
+PipeTarget shell(std::string command) { return {.command = std::move(command), .identity = ordinary()}; }
+PipeTarget program(std::vector<std::string> words) { return {.command = std::move(words), .identity = ordinary()}; }
+
+Outcome run(const PipeTarget& target, std::string_view message = kMessage) {
+  OctetsInMemory octets(message);
+  return deliver(target, letter_of(octets));
+}
+
+/// Dead, or a zombie that its new parent has not collected.
+bool runs(const std::string& process) {
+  const std::string status = octets_of("/proc/" + process.substr(0, process.find('\n')) + "/stat");
+  return !status.empty() && !status.contains(") Z ");
+}
+
+}  // namespace
+
+TEST_CASE("a command reads the letter with its new fields, lines ending with LF") {
+  const TemporaryFolder folder;
+  const Outcome outcome = run(shell("cat >" + folder.path("got")));
+  CHECK(outcome.status.text() == "2.0.0");
+  CHECK(outcome.words == "delivered to command");
+  CHECK(octets_of(folder.path("got")) ==
+        "Return-Path: <a@example.org>\nDelivered-To: anna@example.org\n"
+        "From: a@example.org\nSubject: x\n\nFrom the first line\n\n>From x\n.\n");
+  CHECK(mode_of(folder.path("got")) == 0600);
+  CHECK(run(shell("echo; echo ' two  words '; echo more")).words == "delivered to command: two  words");
+}
+
+TEST_CASE("a letter of any size and any cuts comes through") {
+  const TemporaryFolder folder;
+  std::vector<std::string> pieces;
+  std::string whole;
+  for (int i = 0; i < 3000; ++i) {
+    pieces.push_back(std::string(static_cast<std::size_t>(i % 211 + 1), 'x') + (i % 3 == 0 ? "\r" : "\r\n"));
+    whole += pieces.back();
+  }
+  whole += '\n';
+  pieces.emplace_back("\n");
+  PiecewiseOctets octets(pieces);
+  Letter letter = letter_of(octets);
+  letter.fields.clear();
+  CHECK(deliver(shell("cat >" + folder.path("got")), letter).delivered());
+  std::string expected;
+  for (std::size_t i = 0; i < whole.size(); ++i)
+    if (whole[i] != '\r' || (i + 1 < whole.size() && whole[i + 1] != '\n')) expected += whole[i];
+  CHECK(octets_of(folder.path("got")) == expected);
+}
+
+TEST_CASE("the environment is the letter's and the account's and nothing of ours; the wire's octets are tamed") {
+  const TemporaryFolder folder;
+  ::setenv("ANGARIUM_SECRET", "1", 1);
+  PipeTarget target = program({"/usr/bin/env"});
+  target.user = "anna";
+  target.home = folder.path();
+  target.shell = "/bin/zsh";
+  OctetsInMemory octets(kMessage);
+  Letter letter = letter_of(octets);
+  letter.reverse_path.mailbox->local_part = "() { :;}; `x` $y \"z\"";
+  letter.recipient.local_part = "anna+it's";
+  letter.extension = "it's";
+  const std::vector<std::string> environment = environment_of(target, letter);
+  CHECK(environment == std::vector<std::string>{"SENDER=______:_____x___y___z___@example.org",
+                                                "RECIPIENT=anna+it_s@example.org", "LOCAL=anna+it_s",
+                                                "DOMAIN=example.org", "USER=anna", "LOGNAME=anna",
+                                                "HOME=" + folder.path(), "SHELL=/bin/zsh",
+                                                "PATH=/usr/local/bin:/usr/bin:/bin", "LANG=C", "EXTENSION=it_s"});
+  // /usr/bin/env tells what it really gets.
+  target.command = std::vector<std::string>{"/bin/sh", "-c", "exec /usr/bin/env >env"};
+  CHECK(deliver(target, letter).delivered());
+  std::string got = octets_of(folder.path("env"));
+  CHECK_FALSE(got.contains("ANGARIUM_SECRET"));
+  for (const std::string& each : environment) CHECK(("\n" + got).contains("\n" + each + "\n"));
+  letter.reverse_path = {};
+  CHECK(environment_of(target, letter).front() == "SENDER=");
+}
+
+TEST_CASE("sysexits.h says what became of it; all other statuses are for ever") {
+  const std::pair<int, std::string_view> meanings[] = {
+      {0, "2.0.0"},  {1, "5.3.0"},  {2, "5.3.0"},  {63, "5.3.0"}, {64, "5.3.0"}, {65, "5.6.0"}, {66, "5.3.0"},
+      {67, "5.1.1"}, {68, "5.1.2"}, {69, "5.3.0"}, {70, "5.3.0"}, {71, "4.3.0"}, {72, "5.3.0"}, {73, "5.2.0"},
+      {74, "5.3.0"}, {75, "4.3.0"}, {76, "5.5.0"}, {77, "5.7.0"}, {78, "5.3.5"}, {79, "5.3.0"}, {127, "5.3.0"}};
+  for (const auto& [code, status] : meanings) {
+    CAPTURE(code);
+    CHECK(run(shell(fmt::format("exit {}", code))).status.text() == status);
+  }
+}
+
+TEST_CASE("the first line of output is the reason, and a status code at its beginning counts") {
+  const Outcome plain = run(shell("echo; echo 'no such  user' >&2; echo more; exit 67"));
+  CHECK(plain.status.text() == "5.1.1");
+  CHECK(plain.words == "user unknown: no such  user");
+  CHECK(run(shell("echo 4.2.2 mailbox full; exit 1")).status.text() == "4.2.2");
+  CHECK(run(shell("echo 5.7.1 no; exit 75")).status.text() == "5.7.1");
+  CHECK(run(shell("echo 2.0.0 fine; exit 1")).status.text() == "5.3.0");
+  CHECK(run(shell("printf 'a\\033[31m\\tb\\r\\n'; exit 1")).words ==
+        "the command ended with status 1: a\\x1b[31m\\x09b");
+}
+
+TEST_CASE("a command that is killed by a signal is tried again") {
+  const Outcome outcome = run(shell("kill -TERM $$"));
+  CHECK(outcome.status.text() == "4.3.0");
+  CHECK(outcome.words == "the command was killed by signal 15");
+}
+
+TEST_CASE("what a command does not read is not missed: its status counts") {
+  std::string message = "A: b\r\n\r\n";
+  message.resize(2'000'000, 'x');
+  CHECK(run(shell("exit 0"), message).delivered());
+  CHECK(run(shell("exec <&-; exit 75"), message).status.text() == "4.3.0");
+  CHECK(run(shell("head -c 10 >/dev/null; exit 67"), message).status.text() == "5.1.1");
+  CHECK(run(shell("exec <&- >&- 2>&-; exit 0"), message).delivered());
+  // The signal of the broken pipe is not left for this thread.
+  sigset_t pending;
+  ::sigpending(&pending);
+  CHECK(::sigismember(&pending, SIGPIPE) == 0);
+}
+
+TEST_CASE("at the deadline the command is killed with all that it started") {
+  const TemporaryFolder folder;
+  PipeTarget target =
+      shell(fmt::format("(echo $BASHPID; sh -c 'echo $$ >{}; exec sleep 1000') & echo $$ >{}; exec sleep 1000",
+                        folder.path("child"), folder.path("self")));
+  target.deadline = std::chrono::milliseconds{700};
+  const Outcome outcome = run(target);
+  CHECK(outcome.status.text() == "4.3.0");
+  CHECK(outcome.words == "the command took too long and was killed");
+  for (const char* name : {"self", "child"}) {
+    const std::string process = octets_of(folder.path(name));
+    REQUIRE_FALSE(process.empty());
+    CHECK_FALSE(runs(process));
+  }
+}
+
+TEST_CASE("a descendant that keeps the output open is not waited for") {
+  const TemporaryFolder folder;
+  CHECK(run(shell("sleep 1000 & echo $! >" + folder.path("child") + "; exit 0")).delivered());
+  const pid_t left = static_cast<pid_t>(std::stoi(octets_of(folder.path("child"))));
+  CHECK(::kill(left, SIGKILL) == 0);
+}
+
+TEST_CASE("a command has no descriptor but three, and signals as usual") {
+  const int open = ::fcntl(STDIN_FILENO, F_DUPFD, 50);  // without FD_CLOEXEC
+  sigset_t before;
+  sigset_t all;
+  ::sigfillset(&all);
+  ::pthread_sigmask(SIG_SETMASK, &all, &before);
+  auto* const handler = ::signal(SIGPIPE, SIG_IGN);
+  const TemporaryFolder folder;
+  CHECK(run(shell("ls /proc/self/fd >" + folder.path("fd") + "; grep ^Sig /proc/self/status >" + folder.path("sig")))
+            .delivered());
+  ::signal(SIGPIPE, handler);
+  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  ::close(open);
+  CHECK(octets_of(folder.path("fd")) == "0\n1\n2\n3\n");  // 3 is the folder that ls reads
+  const std::string signals = octets_of(folder.path("sig"));
+  CHECK(signals.contains("SigBlk:\t0000000000000000\n"));
+  CHECK(signals.contains("SigIgn:\t0000000000000000\n"));
+}
+
+TEST_CASE("a command's limits hold: cores, descriptors, processor time") {
+  const TemporaryFolder folder;
+  PipeTarget target =
+      shell("ulimit -c >" + folder.path("c") + "; ulimit -n >" + folder.path("n") + "; ulimit -t >" + folder.path("t"));
+  target.descriptors = 99;
+  target.cpu_s = 7;
+  CHECK(run(target).delivered());
+  CHECK(octets_of(folder.path("c")) == "0\n");
+  CHECK(octets_of(folder.path("n")) == "99\n");
+  CHECK(octets_of(folder.path("t")) == "7\n");
+}
+
+TEST_CASE("of the output kCommandOutputMax octets are kept") {
+  for (const std::size_t size : {kCommandOutputMax, kCommandOutputMax + 1, std::size_t{300'000}}) {
+    OctetsInMemory input("");
+    const Command command{.words = {"/bin/sh", "-c", fmt::format("head -c {} /dev/zero", size)},
+                          .environment = {"PATH=/bin:/usr/bin"},
+                          .folder = "/",
+                          .deadline = std::chrono::seconds{60},
+                          .cpu_s = 60,
+                          .descriptors = 20};
+    const CommandEnd end = run_command(command, input, system_clock());
+    CHECK(end.how == CommandEnd::How::exited);
+    CHECK(end.code == 0);
+    CHECK(end.output.size() == kCommandOutputMax);
+  }
+}
+
+TEST_CASE("nothing is run as root, whoever asks") {
+  PipeTarget target = shell("exit 0");
+  for (const Identity& identity : {Identity{.user = 0, .group = kNobody}, Identity{.user = kNobody, .group = 0},
+                                   Identity{.user = kNobody, .group = kNobody, .groups = {kNobody, 0}}}) {
+    target.identity = identity;
+    const Outcome outcome = run(target);
+    CHECK(outcome.status.text() == "4.3.5");
+    CHECK(outcome.words.contains("root"));
+  }
+  if (::geteuid() == 0) {
+    target.identity.reset();
+    CHECK(run(target).status.text() == "4.3.5");
+  } else {
+    target.identity = Identity{.user = ::geteuid() + 1, .group = ::getegid()};
+    CHECK(run(target).status.text() == "4.3.5");
+  }
+}
+
+TEST_CASE("a process of root's runs commands as the user that is named, with that user's groups alone") {
+  if (::geteuid() != 0) return;
+  const TemporaryFolder folder;
+  PipeTarget target = shell("id -u; id -ru; id -g; id -G");
+  target.identity = Identity{.user = 4321, .group = 4322, .groups = {4323, 4324}};
+  target.command = "(id -u; id -ru; id -g; id -G) >" + folder.path("id");
+  CHECK(run(target).delivered());
+  CHECK(octets_of(folder.path("id")) == "4321\n4321\n4322\n4322 4323 4324\n");
+}
+
+TEST_CASE("what cannot be started is tried again, and the words say what was wrong") {
+  CHECK(run(program({"/nonexistent/program"})).status.text() == "4.3.5");
+  CHECK(run(program({"/nonexistent/program"})).words == "cannot start the command: No such file or directory");
+  CHECK(run(program({"/etc/passwd"})).status.text() == "4.3.5");
+  PipeTarget target = shell("exit 0");
+  target.home = "/nonexistent";
+  CHECK(run(target).words == "cannot enter the home of the command: No such file or directory");
+}
+
+TEST_CASE("when the letter cannot be read to its end the command never sees an end") {
+  const TemporaryFolder folder;
+  PiecewiseOctets octets({std::string(kMessage)});
+  octets.fails = true;
+  const Outcome outcome =
+      deliver(shell("cat >" + folder.path("got") + "; echo >" + folder.path("ended")), letter_of(octets));
+  CHECK(outcome.status.text() == "4.3.0");
+  CHECK(outcome.words.contains("the store is away"));
+  CHECK_FALSE(std::filesystem::exists(folder.path("ended")));
+}
+
+TEST_CASE("words of exec: are the program's, no shell sees them") {
+  const TemporaryFolder folder;
+  const PipeTarget target =
+      program({"/bin/sh", "-c", "printf '%s\\n' \"$@\" >" + folder.path("words"), "sh", "$HOME", "*", ";"});
+  CHECK(run(target).delivered());
+  CHECK(octets_of(folder.path("words")) == "$HOME\n*\n;\n");
+}
+
+TEST_CASE("many commands at once, each with its own letter") {
+  const TemporaryFolder folder;
+  std::vector<std::jthread> threads;
+  for (int thread = 0; thread < 4; ++thread)
+    threads.emplace_back([&, thread] {
+      for (int i = 0; i < 5; ++i) {
+        const std::string name = fmt::format("{}-{}", thread, i);
+        if (!run(shell("tail -n 1 >" + folder.path(name)), "A: b\r\n\r\n" + name + "\r\n").delivered()) std::abort();
+      }
+    });
+  threads.clear();
+  CHECK(names_in(folder.path()).size() == 20);
+  for (const std::string& name : names_in(folder.path())) CHECK(octets_of(folder.path(name)) == name + "\n");
+}
