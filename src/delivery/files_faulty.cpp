@@ -14,7 +14,12 @@ std::string whole(const Descriptor& file) {
   return local_files().read(file, 0, facts ? facts->size : 0).value_or("");
 }
 
-Descriptor again(const Descriptor& file) { return Descriptor(::fcntl(file.get(), F_DUPFD_CLOEXEC, 0)); }
+/// A description of its own: one that is shared would keep the locks.
+Descriptor again(const Descriptor& file) {
+  const std::string path = "/proc/self/fd/" + std::to_string(file.get());
+  const int number = ::open(path.c_str(), O_RDWR | O_CLOEXEC);
+  return Descriptor(number >= 0 ? number : ::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+}
 
 }  // namespace
 

@@ -190,6 +190,21 @@ TEST_CASE("each call may fail: one whole letter in new when it was delivered, no
   }
 }
 
+TEST_CASE("when all calls fail from one on, what lies in new is whole all the same") {
+  for (std::uint64_t call = 1;; ++call) {
+    CAPTURE(call);
+    Bench bench;
+    bench.files.arm({.fail_at = call, .failing = 1'000'000, .write_octets_max = 40});
+    const Outcome outcome = bench.deliver();
+    const std::uint64_t calls = bench.files.calls();
+    REQUIRE((outcome.delivered() ? bench.fresh().size() == 1 : outcome.temporary()));
+    for (const std::string& name : bench.fresh()) REQUIRE(octets_of(bench.box + "/new/" + name) == kFile);
+    bench.files.arm({});
+    REQUIRE(bench.deliver().delivered());
+    if (calls < call) break;
+  }
+}
+
 TEST_CASE("a file system without hard links is delivered to by rename") {
   for (const int code : {EPERM, EOPNOTSUPP, ENOSYS}) {
     Bench bench;

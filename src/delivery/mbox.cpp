@@ -77,7 +77,7 @@ class MboxDelivery {
   void take_back(Outcome& why) {
     Answer<> cut = files_.truncate(box_.file, size_);
     if (!cut) cut = files_.truncate(box_.file, size_);
-    if (!cut) why.words += "; a part of the message stays in it";
+    if (!cut) why.words += "; a part of the message may stay in it";
     [[maybe_unused]] const Answer<> synced = files_.sync(box_.file);
   }
 

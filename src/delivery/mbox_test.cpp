@@ -178,6 +178,25 @@ TEST_CASE("each call may fail: the letter is whole or the file is as it was, and
   }
 }
 
+TEST_CASE("when all calls fail from one on, what stood there still stands, and the next delivery works") {
+  for (std::uint64_t call = 1;; ++call) {
+    CAPTURE(call);
+    Bench bench;
+    bench.put(kOld);
+    bench.files.arm({.fail_at = call, .failing = 1'000'000, .write_octets_max = 40});
+    const Outcome outcome = bench.deliver();
+    const std::uint64_t calls = bench.files.calls();
+    if (outcome.delivered()) REQUIRE(bench.content() == std::string(kOld) + std::string(kEntry));
+    REQUIRE((outcome.delivered() || outcome.temporary()));
+    REQUIRE(bench.content().starts_with(kOld));
+    if (!outcome.delivered() && bench.content() != kOld) CHECK(outcome.words.contains("may stay in it"));
+    bench.files.arm({});
+    REQUIRE(bench.deliver().delivered());
+    REQUIRE(messages_of(bench.content()).back() == kWhole);
+    if (calls < call) break;
+  }
+}
+
 TEST_CASE("a full disk: 4.3.1, a quota: 4.2.2; not an octet stays, at whatever octet it comes") {
   Bench bench;
   for (std::uint64_t room = 0;; ++room) {
