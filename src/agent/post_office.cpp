@@ -9,12 +9,14 @@
 #include <set>
 #include <thread>
 
+#include "agent/courier.h"
 #include "agent/doors.h"
 #include "agent/imap_login.h"
 #include "agent/settings.h"
 #include "agent/sweeper.h"
 #include "agent/terms.h"
 #include "base/log.h"
+#include "io/unbound_resolver.h"
 #include "protocol/http/metrics.h"
 #include "protocol/imap/server.h"
 #include "protocol/pop3/server.h"
@@ -39,6 +41,8 @@ using StopHook = std::function<void()>;
 struct Desk {
   std::set<const StopHook*> sessions;
   std::vector<std::shared_ptr<io::Listener>> listeners;
+  std::unique_ptr<Courier> courier;
+  std::unique_ptr<io::UnboundResolver> resolver;
   bool draining = false;
 };
 
@@ -89,7 +93,8 @@ std::uint64_t messages_per_minute(const configuration::Configuration& configurat
 }  // namespace
 
 struct PostOffice::Body {
-  Body(const configuration::Configuration& c, std::unique_ptr<Services> opened, Doors doors)
+  Body(const configuration::Configuration& c, std::shared_ptr<const CourierTerms> outbound,
+       std::unique_ptr<Services> opened, Doors doors)
       : hostname(c.server.hostname),
         loops(std::move(doors.loops)),
         services(std::move(opened)),
@@ -103,7 +108,7 @@ struct PostOffice::Body {
         desks(loops->size()),
         bound(std::move(doors.listeners)),
         lines(std::move(doors.lines)),
-        in_use(make_terms(c)) {}
+        in_use(make_terms(c, std::move(outbound))) {}
 
   Body(const Body&) = delete;
   Body& operator=(const Body&) = delete;
@@ -124,15 +129,19 @@ struct PostOffice::Body {
   io::Task<> keep_tidy(Desk& desk);
   Result<> bind_control(const configuration::Configuration& configuration);
 
-  std::shared_ptr<const Terms> make_terms(const configuration::Configuration& applied) {
-    return std::make_shared<const Terms>(applied, Shared{*services, budget, rate, maildrop_locks, tls});
+  std::shared_ptr<const Terms> make_terms(const configuration::Configuration& applied,
+                                          std::shared_ptr<const CourierTerms> outbound) {
+    return std::make_shared<const Terms>(applied, std::move(outbound),
+                                         Shared{*services, budget, rate, maildrop_locks, tls});
   }
   /// What a session begins with. From any thread.
   std::shared_ptr<const Terms> terms() {
     const std::lock_guard lock(mutex);
     return in_use;
   }
-  void use(const configuration::Configuration& applied);
+  void use(const configuration::Configuration& applied, std::shared_ptr<const CourierTerms> outbound);
+  io::Task<> run_courier(std::size_t loop);
+  void ring();
 
   std::string hostname;
   std::unique_ptr<io::Loops> loops;  // outlives the services, whose threads answer it
@@ -147,13 +156,16 @@ struct PostOffice::Body {
   std::vector<Desk> desks;
   std::vector<Doors::Bound> bound;
   std::vector<std::string> lines;
+  std::unique_ptr<io::Network> network = io::socket_network();
   std::mutex mutex;
   std::shared_ptr<const Terms> in_use;  // under the mutex
+  std::vector<Courier*> couriers;       // under the mutex: those that run,
+  std::size_t rung = 0;                 // and whose turn it is
 };
 
 /// What sessions share counts at once, the rest for those that begin from now on.
-void PostOffice::Body::use(const configuration::Configuration& applied) {
-  auto made = make_terms(applied);
+void PostOffice::Body::use(const configuration::Configuration& applied, std::shared_ptr<const CourierTerms> outbound) {
+  auto made = make_terms(applied, std::move(outbound));
   gate.set_limits(gate_limits(applied));
   budget.set_octets(budget_octets(applied.limits.memory_percent));
   rate.set_per_minute(messages_per_minute(applied));
@@ -248,6 +260,34 @@ io::Task<> PostOffice::Body::keep_tidy(Desk& desk) {
   }
 }
 
+/// Mail leaves from every loop; the first one's courier looks what has become due for all.
+io::Task<> PostOffice::Body::run_courier(std::size_t loop) {
+  Desk& desk = desks[loop];
+  auto resolver = io::UnboundResolver::make(io::Loop::current(), resolver_options(terms()->configuration));
+  if (!resolver) {
+    log::error("mta", "no names can be looked up: mail to other hosts waits", {{"error", resolver.error().text()}});
+    co_return;
+  }
+  desk.resolver = *std::move(resolver);
+  desk.courier = std::make_unique<Courier>(
+      *services, *network, *desk.resolver, [this] { return terms()->courier; },
+      loop == 0 ? Courier::Rank::leads : Courier::Rank::follows);
+  {
+    const std::lock_guard lock(mutex);
+    couriers.push_back(desk.courier.get());
+  }
+  if (desk.draining) desk.courier->stop();
+  co_await desk.courier->run();
+  const std::lock_guard lock(mutex);
+  std::erase(couriers, desk.courier.get());
+}
+
+void PostOffice::Body::ring() {
+  const std::lock_guard lock(mutex);
+  // One of them is enough; what all of them do together is spread by taking turns.
+  if (!couriers.empty()) couriers[rung++ % couriers.size()]->ring();
+}
+
 Result<> PostOffice::Body::bind_control(const configuration::Configuration& configuration) {
   const std::string run = configuration.resolve("run");
   mkdir(run.c_str(), 0755);  // usually there; binding says what is wrong otherwise
@@ -261,9 +301,10 @@ PostOffice::PostOffice(std::unique_ptr<Body> body) : body_(std::move(body)) {}
 PostOffice::~PostOffice() = default;
 
 Result<std::unique_ptr<PostOffice>> PostOffice::open(const configuration::Configuration& configuration, Doors doors) {
+  auto outbound = TRY(courier_terms(configuration));
   auto services = TRY(Services::open(configuration));
-  std::unique_ptr<PostOffice> office(
-      new PostOffice(std::make_unique<Body>(configuration, std::move(services), std::move(doors))));
+  std::unique_ptr<PostOffice> office(new PostOffice(
+      std::make_unique<Body>(configuration, std::move(outbound), std::move(services), std::move(doors))));
   TRY(office->body_->bind_control(configuration));
   return office;
 }
@@ -284,6 +325,9 @@ void PostOffice::start() {
       }
     });
   }
+  body.services->on_queued([&body] { body.ring(); });
+  for (std::size_t i = 0; i < body.loops->size(); ++i)
+    body.loops->at(i).post([&body, i] { io::Loop::current().spawn(body.run_courier(i)); });
   body.loops->at(0).post([&body] { io::Loop::current().spawn(body.keep_tidy(body.desks[0])); });
   body.loops->at(0).post([&body] { io::Loop::current().spawn(body.sweeper.run()); });
   body.loops->start();
@@ -297,7 +341,7 @@ Result<configuration::Reload> PostOffice::reload() {
     auto identities = TRY(read_identities(reload.applied));
     TRY(body_->tls->reload(std::move(identities)));
   }
-  body_->use(reload.applied);
+  body_->use(reload.applied, TRY(courier_terms(reload.applied)));
   return reload;
 }
 
@@ -307,6 +351,7 @@ void PostOffice::drain() {
   for (std::size_t i = 0; i < body.loops->size(); ++i) {
     body.loops->at(i).post([&desk = body.desks[i]] {
       desk.draining = true;
+      if (desk.courier) desk.courier->stop();
       for (auto& listener : desk.listeners) listener->close();
       // A hook may end its session at once, which leaves the set.
       const std::vector<const StopHook*> sessions(desk.sessions.begin(), desk.sessions.end());

@@ -110,7 +110,7 @@ TEST_CASE("terms say in every protocol's words what the configuration says, and 
   c.limits.login_timeout = std::chrono::seconds(4);
   c.limits.send_timeout = std::chrono::seconds(5);
   c.limits.handshake_timeout = std::chrono::seconds(6);
-  const auto terms = std::make_shared<const Terms>(c, shared);
+  const auto terms = std::make_shared<const Terms>(c, nullptr, shared);
   c = {};
   REQUIRE(terms->pop3.options.mechanisms.size() == 1);
   CHECK(terms->pop3.options.mechanisms[0] == "A-MECHANISM-WITH-A-LONG-NAME");

@@ -23,27 +23,31 @@ Result<std::unique_ptr<Services>> Services::open(const configuration::Configurat
 }
 
 Result<std::unique_ptr<Services>> Services::open_on(std::unique_ptr<store::Volume> volume, store::StateKind state,
-                                                    const configuration::Configuration& configuration) {
-  auto records = std::make_unique<mailbox::Records>();
+                                                    const configuration::Configuration& configuration,
+                                                    const Clock& clock) {
+  auto records = std::make_unique<StoredRecords>();
   store::TabletOptions options;
   options.state = state;
-  options.mergers[mailbox::kKeyOctet] = records.get();
-  options.body_refs = records.get();
+  options.clock = &clock;
+  records->tell(options);
   options.reserve = static_cast<std::uint64_t>(configuration.store.reserve);
   options.cache_size = static_cast<std::uint64_t>(configuration.store.cache);
   auto tablet = TRY(store::Tablet::open(std::move(volume), std::move(options)));
-  return std::unique_ptr<Services>(new Services(configuration, std::move(records), std::move(tablet)));
+  return std::unique_ptr<Services>(new Services(configuration, std::move(records), std::move(tablet), clock));
 }
 
-Services::Services(const configuration::Configuration& configuration, std::unique_ptr<mailbox::Records> records,
-                   std::unique_ptr<store::Tablet> tablet)
+Services::Services(const configuration::Configuration& configuration, std::unique_ptr<StoredRecords> records,
+                   std::unique_ptr<store::Tablet> tablet, const Clock& clock)
     : password_cost_{.memory_kib = static_cast<std::uint32_t>(configuration.auth.argon2_memory_kib),
                      .passes = static_cast<std::uint32_t>(configuration.auth.argon2_passes)},
       records_(std::move(records)),
       tablet_(std::move(tablet)),
       pool_(std::make_unique<io::Pool>(io::PoolOptions{.name = "store", .threads = kPoolThreads, .queue = kPoolQueue})),
       directory_(*tablet_),
-      mail_(mailbox::MailboxStore::make(*tablet_, *pool_)) {
+      mail_(mailbox::MailboxStore::make(*tablet_, *pool_, {.clock = &clock})),
+      queue_(queue::Queue::make(*tablet_, *pool_, {.clock = &clock, .wake = [this] {
+                                                     if (ring_) ring_();
+                                                   }})) {
   account::VerifierOptions options;
   options.cost = password_cost_;
   options.threads = cores();

@@ -1,6 +1,7 @@
 // What all agents of one server share: the store and the domain rooms on top of it.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -10,9 +11,29 @@
 #include "io/pool.h"
 #include "mailbox/mailbox.h"
 #include "mailbox/records.h"
+#include "queue/queue.h"
+#include "queue/record.h"
 #include "store/tablet.h"
 
 namespace angarium::agent {
+
+/// What the store has to know of the records of all rooms. Lives as long as the tablet.
+class StoredRecords final : public store::BodyRefs {
+ public:
+  void visit(std::string_view key, std::string_view value,
+             const std::function<void(const store::BodyRef&)>& found) const override {
+    mail_.visit(key, value, found);
+    queue_.visit(key, value, found);
+  }
+  void tell(store::TabletOptions& options) const {
+    options.mergers[mailbox::kKeyOctet] = &mail_;
+    options.body_refs = this;
+  }
+
+ private:
+  mailbox::Records mail_;
+  queue::Records queue_;
+};
 
 /// Owns the open store. Made before the loops run, ended after they have stopped; every member may be used from any
 /// loop.
@@ -22,7 +43,8 @@ class Services {
   static Result<std::unique_ptr<Services>> open(const configuration::Configuration& configuration);
   /// The same on another volume, with this kind of state: for tests.
   static Result<std::unique_ptr<Services>> open_on(std::unique_ptr<store::Volume> volume, store::StateKind state,
-                                                   const configuration::Configuration& configuration);
+                                                   const configuration::Configuration& configuration,
+                                                   const Clock& clock = system_clock());
   Services(const Services&) = delete;
   Services& operator=(const Services&) = delete;
   ~Services();
@@ -34,6 +56,9 @@ class Services {
   [[nodiscard]] account::Directory& directory() { return directory_; }
   [[nodiscard]] account::Verifier& verifier() { return *verifier_; }
   [[nodiscard]] mailbox::MailboxStore& mail() { return *mail_; }
+  [[nodiscard]] queue::Queue& queue() { return *queue_; }
+  /// Called, from any thread, when the queue may have something to do. Set before the loops run.
+  void on_queued(std::function<void()> ring) { ring_ = std::move(ring); }
   /// For what waits for the disk.
   [[nodiscard]] io::Pool& pool() { return *pool_; }
 
@@ -41,15 +66,17 @@ class Services {
   [[nodiscard]] account::PasswordCost password_cost() const { return password_cost_; }
 
  private:
-  Services(const configuration::Configuration& configuration, std::unique_ptr<mailbox::Records> records,
-           std::unique_ptr<store::Tablet> tablet);
+  Services(const configuration::Configuration& configuration, std::unique_ptr<StoredRecords> records,
+           std::unique_ptr<store::Tablet> tablet, const Clock& clock);
 
   account::PasswordCost password_cost_;
-  std::unique_ptr<mailbox::Records> records_;
+  std::unique_ptr<StoredRecords> records_;
   std::unique_ptr<store::Tablet> tablet_;
   std::unique_ptr<io::Pool> pool_;
   account::Directory directory_;
   std::unique_ptr<mailbox::MailboxStore> mail_;
+  std::function<void()> ring_;
+  std::unique_ptr<queue::Queue> queue_;
   std::unique_ptr<account::Verifier> verifier_;
 };
 

@@ -18,6 +18,8 @@ smtp::Policy smtp_policy(const configuration::Configuration& c, smtp::Role role,
   policy.mechanisms = c.auth.mechanisms;
   policy.line_ends =
       c.smtp.bare_line_ends == configuration::BareLineEnds::refuse ? smtp::LineEnds::refuse : smtp::LineEnds::normalise;
+  // LMTP's recipients are accepted one by one; who hands over by it keeps a queue, and reports itself.
+  policy.dsn = role == smtp::Role::lmtp ? smtp::Announce::no : smtp::Announce::yes;
   policy.expn = role == smtp::Role::submission ? smtp::Announce::yes : smtp::Announce::no;
   policy.limits.message_octets = static_cast<std::uint64_t>(c.smtp.message_size_max);
   policy.limits.recipients = static_cast<std::uint32_t>(c.smtp.recipients_max);
@@ -93,6 +95,31 @@ Result<route::TransportMap> transport_map(const configuration::Configuration& c)
   rules.reserve(c.transports.size());
   for (const auto& [key, transport] : c.transports) rules.push_back({key, TRY(route::parse_transport(transport))});
   return route::TransportMap::make(std::move(rules));
+}
+
+Result<std::shared_ptr<const CourierTerms>> courier_terms(const configuration::Configuration& c) {
+  using wire::tls::ClientContext;
+  auto remote = std::make_shared<RemoteTerms>();
+  remote->hostname = c.server.hostname;
+  remote->port = static_cast<std::uint16_t>(c.outbound.port);
+  remote->hosts = hosts_options(c);
+  remote->opportunistic = TRY(ClientContext::make(wire::tls::Verification::opportunistic));
+  remote->verified = TRY(ClientContext::make(wire::tls::Verification::webpki));
+  auto terms = std::make_shared<CourierTerms>();
+  terms->remote = std::move(remote);
+  terms->transports = TRY(transport_map(c));
+  terms->reports = {.hostname = c.server.hostname, .lifetime = c.queue.lifetime, .notice_after = c.queue.notice_after};
+  terms->retry_first = c.queue.retry_first;
+  terms->retry_longest = c.queue.retry_longest;
+  terms->sessions_max = static_cast<std::size_t>(c.outbound.sessions_max);
+  terms->per_destination_max = static_cast<std::size_t>(c.outbound.per_destination_max);
+  return terms;
+}
+
+Result<std::vector<io::Prefix>> relay_networks(const configuration::Configuration& c) {
+  std::vector<io::Prefix> networks;
+  for (const std::string& text : c.smtp.relay_networks) networks.push_back(TRY(io::Prefix::parse(text)));
+  return networks;
 }
 
 account::AttemptLimits attempt_limits(const configuration::Configuration& c) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "account/attempts.h"
+#include "agent/courier.h"
 #include "configuration/configuration.h"
 #include "io/unbound_resolver.h"
 #include "protocol/imap/server.h"
@@ -24,6 +25,10 @@ io::ResolverOptions resolver_options(const configuration::Configuration& configu
 route::HostsOptions hosts_options(const configuration::Configuration& configuration);
 /// Never fails for a configuration that was read.
 Result<route::TransportMap> transport_map(const configuration::Configuration& configuration);
+/// How mail leaves this host. Reads the system's certificate authorities: not for every message.
+Result<std::shared_ptr<const CourierTerms>> courier_terms(const configuration::Configuration& configuration);
+/// Never fails for a configuration that was read.
+Result<std::vector<io::Prefix>> relay_networks(const configuration::Configuration& configuration);
 account::AttemptLimits attempt_limits(const configuration::Configuration& configuration);
 
 }  // namespace angarium::agent

@@ -5,18 +5,25 @@ namespace {
 
 namespace smtp = protocol::smtp;
 
-SmtpDesk desk(const configuration::Configuration& configuration, const Shared& shared, smtp::Role role) {
+SmtpDesk desk(const configuration::Configuration& configuration, const std::shared_ptr<const CourierTerms>& courier,
+              const Shared& shared, smtp::Role role) {
   const smtp::TlsUse tls = shared.tls != nullptr ? smtp::TlsUse::offered : smtp::TlsUse::none;
-  return {shared.services, shared.budget, shared.rate, smtp_policy(configuration, role, tls)};
+  return {.services = shared.services,
+          .budget = shared.budget,
+          .rate = shared.rate,
+          .policy = smtp_policy(configuration, role, tls),
+          .outbound = courier,
+          .relay_networks = relay_networks(configuration).value_or(std::vector<io::Prefix>())};
 }
 
 }  // namespace
 
-Terms::Terms(configuration::Configuration applied, const Shared& shared)
+Terms::Terms(configuration::Configuration applied, std::shared_ptr<const CourierTerms> outbound, const Shared& shared)
     : configuration(std::move(applied)),
-      mx(desk(configuration, shared, smtp::Role::mx)),
-      submission(desk(configuration, shared, smtp::Role::submission)),
-      lmtp(desk(configuration, shared, smtp::Role::lmtp)),
+      courier(std::move(outbound)),
+      mx(desk(configuration, courier, shared, smtp::Role::mx)),
+      submission(desk(configuration, courier, shared, smtp::Role::submission)),
+      lmtp(desk(configuration, courier, shared, smtp::Role::lmtp)),
       pop3{shared.services, shared.maildrop_locks, pop3_options(configuration)},
       imap(imap_options(configuration)) {
   for (const Service& service : all_services()) {

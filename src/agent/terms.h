@@ -24,11 +24,13 @@ struct Shared {
 
 /// Never changed once it is made, so that any thread may read it. A session holds the one it began with to its end.
 struct Terms {
-  Terms(configuration::Configuration applied, const Shared& shared);
+  /// `courier`: of the same configuration.
+  Terms(configuration::Configuration applied, std::shared_ptr<const CourierTerms> courier, const Shared& shared);
   Terms(const Terms&) = delete;
   Terms& operator=(const Terms&) = delete;
 
   configuration::Configuration configuration;
+  std::shared_ptr<const CourierTerms> courier;
   SmtpDesk mx;
   SmtpDesk submission;
   SmtpDesk lmtp;

@@ -23,15 +23,6 @@ Counter accepted("angarium_messages_accepted_total", "Messages accepted by SMTP,
 Counter accepted_octets("angarium_messages_accepted_octets_total", "Octets of accepted messages.");
 Counter refused("angarium_messages_refused_total", "Messages refused after their end of data.");
 
-/// Sixty random bits: names a transaction in replies, logs and trace.
-std::string new_id(Random& random) {
-  constexpr std::string_view kDigits = "0123456789abcdefghjkmnpqrstvwxyz";
-  std::string id;
-  std::uint64_t bits = random.number();
-  for (int i = 0; i < 12; ++i, bits >>= 5) id += kDigits[bits & 31];
-  return id;
-}
-
 message::WithProtocol::Base with_base(const smtp::Peer& peer) {
   using Base = message::WithProtocol::Base;
   if (peer.hello == smtp::Hello::lhlo) return Base::lmtp;
@@ -46,7 +37,7 @@ SmtpSession::SmtpSession(const SmtpDesk& desk, const io::Endpoint& peer)
     : desk_(desk), credentials_(desk.services, peer) {}
 
 std::string SmtpSession::told(const Transaction& transaction, std::string_view text) {
-  return std::string(text) + " (id " + transaction.id + ")";
+  return std::string(text) + " (id " + transaction.id.text() + ")";
 }
 
 std::string SmtpSession::with_id(std::string_view text) const { return told(*transaction_, text); }
@@ -57,7 +48,7 @@ Reply SmtpSession::reply_to(const Error& error) {
     log_failure("", error);
     return smtp::reply_for(error);
   }
-  log_failure(transaction_->id, error);
+  log_failure(transaction_->id.text(), error);
   return settled(*transaction_, error);
 }
 
@@ -123,7 +114,7 @@ io::Task<Result<Reply>> SmtpSession::mail_submitted(const envelope::Sender& send
 
 Reply SmtpSession::open(const envelope::Sender& sender) {
   transaction_.emplace();
-  transaction_->id = new_id(io::Loop::current().random());
+  transaction_->id = envelope::DeliveryId::make(io::Loop::current().random());
   transaction_->envelope.sender = sender;
   return {250, {2, 1, 0}, with_id("Sender OK")};
 }
@@ -176,6 +167,8 @@ io::Task<Result<Reply>> SmtpSession::take(const envelope::Recipient& recipient,
           }));
     }
   }
+  if (resolution->kind == account::Resolution::Kind::not_local && may_relay())
+    co_return take_elsewhere(recipient, address);
   if (resolution->kind != account::Resolution::Kind::accounts) co_return refusal(*resolution, address);
   Rcpt taken{.address = std::move(address), .accounts = {}};
   const std::uint64_t size = transaction_->envelope.sender.parameters.size.value_or(1);
@@ -262,8 +255,7 @@ Result<smtp::Flow> SmtpSession::append(std::string_view octets) {
 
 io::ValueOrTask<Result<>> SmtpSession::drained() { return transaction_->intake->drain(); }
 
-/// RFC 5321 §4.4: Return-Path at final delivery, then Received; Delivered-To tells whose copy it is.
-std::string SmtpSession::trace_fields(const account::Destination& account, const Transaction& transaction) const {
+std::string SmtpSession::received_field(const Transaction& transaction) const {
   message::ReceivedFacts facts;
   facts.helo = peer_->name;
   std::string literal;
@@ -278,14 +270,20 @@ std::string SmtpSession::trace_fields(const account::Destination& account, const
                 .authenticated = peer_->identity.has_value(),
                 .utf8 = transaction.envelope.sender.parameters.smtputf8};
   facts.tls = peer_->tls;
-  facts.id = transaction.id;
+  const std::string id = transaction.id.text();
+  facts.id = id;
   // Several recipients are not told of each other (RFC 5321 §7.2).
   std::string for_path;
   if (transaction.rcpts.size() == 1) for_path = "<" + transaction.rcpts.front().address + ">";
   facts.for_path = for_path;
   facts.date = message::DateTime::at(io::Loop::current().clock().wall());
+  return message::compose_received(facts);
+}
+
+/// RFC 5321 §4.4: Return-Path at final delivery, then Received; Delivered-To tells whose copy it is.
+std::string SmtpSession::trace_fields(const account::Destination& account, const Transaction& transaction) const {
   return message::compose_return_path(transaction.envelope.sender.path.text()) +
-         message::compose_delivered_to(account.address) + message::compose_received(facts);
+         message::compose_delivered_to(account.address) + received_field(transaction);
 }
 
 /// RFC 6409 §6.1, §8.1: the author's address of a submitted message must be the submitter's own.
@@ -307,7 +305,7 @@ io::Task<Result<smtp::Outcome>> SmtpSession::commit(const smtp::BodyFacts& facts
   transaction_.reset();
   auto outcome = co_await deliver(transaction, facts);
   if (outcome) co_return std::move(outcome);
-  log_failure(transaction.id, outcome.error());
+  log_failure(transaction.id.text(), outcome.error());
   refused.add();
   log_delivery(transaction, facts.octets, 0);
   co_return smtp::Outcome{settled(transaction, outcome.error()), {}};
@@ -337,7 +335,14 @@ io::Task<Result<smtp::Outcome>> SmtpSession::deliver(Transaction& transaction, c
     delivery.recipients.push_back({.account = account.id,
                                    .prepended = trace_fields(account, transaction),
                                    .over_quota = alone ? mailbox::OverQuota::refuse : mailbox::OverQuota::take_one});
-  const auto results = CO_TRY(co_await desk_.services.mail().deliver(std::move(delivery)));
+  std::vector<queue::Change> queued = CO_TRY(co_await enqueue(transaction, facts, delivery));
+  auto delivered_to = co_await desk_.services.mail().deliver(std::move(delivery));
+  if (delivered_to) {
+    for (queue::Change& change : queued) change.done();
+  } else if (!delivered_to.error().is(store::kStopped)) {
+    for (queue::Change& change : queued) change.refused();
+  }
+  const auto results = CO_TRY(std::move(delivered_to));
 
   smtp::Outcome outcome = settle_each(transaction, results);
   const auto delivered = static_cast<std::size_t>(
@@ -353,7 +358,7 @@ io::Task<Result<smtp::Outcome>> SmtpSession::deliver(Transaction& transaction, c
   co_return outcome;
 }
 
-/// A recipient is reached when all the accounts behind it are.
+/// A recipient is reached when all the accounts behind it are, or the queue owes it.
 smtp::Outcome SmtpSession::settle_each(const Transaction& transaction,
                                        const std::vector<Result<mailbox::Delivered>>& results) const {
   smtp::Outcome outcome;
@@ -362,7 +367,7 @@ smtp::Outcome SmtpSession::settle_each(const Transaction& transaction,
     for (const std::size_t index : rcpt.accounts) {
       if (results[index]) continue;
       error = &results[index].error();
-      log_failure(transaction.id, *error);
+      log_failure(transaction.id.text(), *error);
     }
     if (error == nullptr) {
       outcome.each.emplace_back(250, EnhancedCode{2, 1, 5}, told(transaction, "<" + rcpt.address + "> delivered"));
@@ -381,8 +386,8 @@ void SmtpSession::log_delivery(const Transaction& transaction, std::uint64_t oct
   if (!log::enabled(log::Level::info)) return;
   std::string recipients;
   for (const Rcpt& rcpt : transaction.rcpts) recipients += (recipients.empty() ? "" : ",") + rcpt.address;
-  log::info("smtp", delivered > 0 ? "delivered" : "not delivered",
-            {{"id", transaction.id},
+  log::info("smtp", delivered > 0 ? "accepted" : "not accepted",
+            {{"id", transaction.id.text()},
              {"from", path_text(transaction.envelope.sender.path)},
              {"to", recipients},
              {"octets", octets},

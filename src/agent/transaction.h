@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "agent/budget.h"
+#include "agent/courier.h"
 #include "agent/credential.h"
 #include "agent/delivered_header.h"
 #include "agent/rate.h"
@@ -25,6 +26,10 @@ struct SmtpDesk {
   Budget& budget;
   Rate& rate;  ///< messages by address, role mx only
   protocol::smtp::Policy policy;
+  /// How mail leaves this host; null: it does not, and only recipients here are taken.
+  std::shared_ptr<const CourierTerms> outbound = nullptr;
+  /// Whose clients may send anywhere without logging in.
+  std::vector<io::Prefix> relay_networks = {};
 };
 
 /// One session. Every accepted message is in its recipients' mailboxes by one durable batch before its 250 is said.
@@ -63,14 +68,15 @@ class SmtpSession final : public protocol::smtp::Session {
   /// One RCPT and the accounts it stands for.
   struct Rcpt {
     std::string address;                ///< as the client wrote it, without brackets
-    std::vector<std::size_t> accounts;  ///< indexes into Transaction::accounts
+    std::vector<std::size_t> accounts;  ///< indexes into Transaction::accounts; none: it is elsewhere
   };
   struct Transaction {
-    std::string id;
+    envelope::DeliveryId id;
     envelope::Envelope envelope;
     std::optional<account::Account> submitter;
     std::vector<Rcpt> rcpts;                     ///< one for each recipient of the envelope
     std::vector<account::Destination> accounts;  ///< each once, whichever RCPTs lead to it
+    std::vector<queue::Lot> elsewhere;           ///< what the queue gets
     std::unique_ptr<mailbox::Intake> intake;
     Budget::Hold hold;
     ReceivedCounter received;
@@ -89,6 +95,14 @@ class SmtpSession final : public protocol::smtp::Session {
   io::Task<Result<>> check_sender(const Transaction& transaction);
   static std::string told(const Transaction& transaction, std::string_view text);
   std::string with_id(std::string_view text) const;
+  [[nodiscard]] bool may_relay() const;
+  protocol::smtp::Reply take_elsewhere(const envelope::Recipient& recipient, const std::string& address);
+  std::string received_field(const Transaction& transaction) const;
+  io::Task<Result<std::vector<queue::Change>>> enqueue(const Transaction& transaction,
+                                                       const protocol::smtp::BodyFacts& facts,
+                                                       mailbox::Delivery& delivery);
+  io::Task<Result<std::optional<queue::Change>>> report_success(const Transaction& transaction,
+                                                                const queue::Entry& entry, mailbox::Delivery& delivery);
   [[nodiscard]] bool at_this_host(const envelope::Mailbox& mailbox) const;
   protocol::smtp::Reply settled(const Transaction& transaction, const Error& error) const;
   protocol::smtp::Outcome settle_each(const Transaction& transaction,

@@ -79,6 +79,7 @@ struct Configuration {
     BareLineEnds bare_line_ends = BareLineEnds::refuse;
     std::int64_t errors_max = 20;
     std::int64_t messages_per_minute = 0;
+    std::vector<std::string> relay_networks;
     EarlyTalk early_talk = EarlyTalk::allow;
     Duration greeting_delay = std::chrono::seconds(2);
     Duration command_timeout = std::chrono::minutes(5);
@@ -102,6 +103,17 @@ struct Configuration {
     std::vector<std::string> unsigned_domains;
     Duration timeout = std::chrono::seconds(15);
   } dns;
+  struct Queue {
+    Duration retry_first = std::chrono::minutes(5);
+    Duration retry_longest = std::chrono::hours(2);
+    Duration lifetime = std::chrono::hours(120);
+    Duration notice_after = std::chrono::hours(4);
+  } queue;
+  struct Outbound {
+    std::int64_t port = 25;
+    std::int64_t sessions_max = 200;
+    std::int64_t per_destination_max = 20;
+  } outbound;
   std::vector<TransportRule> transports;  ///< [transport]; their order says nothing
 
   struct Limits {

@@ -297,6 +297,15 @@ class Reader {
     no_time(configuration_.smtp.command_timeout, "smtp.command_timeout");
     no_time(configuration_.smtp.data_timeout, "smtp.data_timeout");
     no_time(configuration_.smtp.data_grace, "smtp.data_grace");
+    no_time(configuration_.queue.retry_first, "queue.retry_first");
+    no_time(configuration_.queue.lifetime, "queue.lifetime");
+    no_time(configuration_.queue.notice_after, "queue.notice_after");
+    if (configuration_.queue.retry_longest < configuration_.queue.retry_first)
+      found_at(line_of("queue.retry_longest"), "queue.retry_longest is at least queue.retry_first");
+    for (const std::string& network : configuration_.smtp.relay_networks)
+      if (!io::Prefix::parse(network))
+        found_at(line_of("smtp.relay_networks"),
+                 "smtp.relay_networks: '" + escape_controls(network) + "' is no network like \"192.0.2.0/24\"");
     no_time(configuration_.limits.handshake_timeout, "limits.handshake_timeout");
     no_time(configuration_.limits.login_timeout, "limits.login_timeout");
     no_time(configuration_.limits.send_timeout, "limits.send_timeout");

@@ -31,7 +31,7 @@ constexpr std::array<std::string_view, 6> kShared = {
     "limits.connections_max", "limits.connections_per_address", "limits.memory_percent"};
 
 /// Used by deliveries, not by sessions.
-constexpr std::array<std::string_view, 2> kOutbound = {"dns.", "transport"};
+constexpr std::array<std::string_view, 4> kOutbound = {"dns.", "transport", "queue.", "outbound."};
 
 /// Empty: none, a reload may change it.
 std::string_view restart_reason(std::string_view name) {

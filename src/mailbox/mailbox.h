@@ -158,6 +158,8 @@ struct Delivery {
   /// Records of other rooms that become durable by the same batch (queue, outbox, trace). Also when no recipient is
   /// left.
   store::Batch also;
+  /// Index of the content's octets among the bodies of `also`, when another record there has them, too.
+  std::optional<std::size_t> body;
 };
 struct Delivered {
   EmailId email = 0;

@@ -137,7 +137,7 @@ void Store::enqueue(Delivery& delivery, const std::vector<Recipient>& recipients
     }
   }
   store::Batch batch = std::move(delivery.also);
-  std::optional<std::size_t> body;
+  std::optional<std::size_t> body = delivery.body;
   std::vector<std::shared_ptr<CommitPart>> parts;
   const WallTime now = around_.clock.wall();
   for (std::size_t i = 0; i < recipients.size(); ++i) {

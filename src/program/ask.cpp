@@ -143,10 +143,9 @@ int rebuild(const Context& context) {
   if (auto became = become_server_user(*configuration); !became) return report(became.error());
   auto volume = store::open_local_volume(configuration->resolve(configuration->server.data));
   if (!volume) return report(volume.error());
-  const mailbox::Records records;
+  const agent::StoredRecords records;
   store::TabletOptions options;
-  options.mergers[mailbox::kKeyOctet] = &records;
-  options.body_refs = &records;
+  records.tell(options);
   if (const auto done = store::rebuild(*std::move(volume), options); !done) return report(done.error());
   if (context.json) {
     fmt::print("{{\"rebuilt\":true}}\n");

@@ -56,7 +56,7 @@ class QueueSchedule final : public store::testing::Schedule {
     return result;
   }
   /// Nothing: the disk is gone, and nobody knows.
-  std::optional<Result<>> commit(store::Batch batch) { return finish(queue::test::commit(*tablet_, std::move(batch))); }
+  std::optional<Result<>> commit(store::Batch batch) { return finish(queue::commit(*tablet_, std::move(batch))); }
 
   bool begin_life() override {
     queue_ = Queue::make(*tablet_, pool_, {.clock = &loop_.clock(), .wake = {}});

@@ -74,6 +74,9 @@ struct Whole {
   std::vector<Part> parts;
 };
 
+/// Hands the batch to the tablet and waits until it is durable or refused.
+io::Task<Result<>> commit(store::Tablet& tablet, store::Batch batch);
+
 struct QueueOptions {
   const Clock* clock = &system_clock();
   /// Called when awake() may have something new, from any thread, under a lock: post to a loop, do nothing else.
@@ -107,7 +110,9 @@ class Queue {
   /// Adds to the batch: the job's consignment is owed to these from now on, and due then; to none: it is done, and the
   /// entry with its last consignment. Call Change::done() or refused(); then the job is out of hand, or may be settled
   /// again.
-  virtual Change settle(const Job& job, std::vector<Addressee> owed, WallTime due, store::Batch& batch) = 0;
+  enum class Attempt : std::uint8_t { made, not_made };
+  virtual Change settle(const Job& job, std::vector<Addressee> owed, WallTime due, store::Batch& batch,
+                        Attempt attempt = Attempt::made) = 0;
   /// No attempt was made.
   virtual void put_back(const Job& job) = 0;
 

@@ -1,5 +1,4 @@
 // Destinations that cannot be reached, and those that have nothing to do.
-#include "io/event.h"
 #include "queue/limits.h"
 #include "queue/record.h"
 #include "queue/spool.h"
@@ -83,22 +82,6 @@ io::Task<Result<bool>> Spool::rest(std::string name) {
   one.announced = false;
   if (one.in_hand.empty()) destinations_.erase(name);
   co_return true;
-}
-
-io::Task<Result<>> Spool::commit(store::Batch batch) {
-  struct Answered final : store::Completion {
-    explicit Answered(std::move_only_function<void(Result<store::CommitInfo>)> told) : tell(std::move(told)) {}
-    void completed(Result<store::CommitInfo> result) noexcept override {
-      auto last = std::move(tell);
-      delete this;
-      last(std::move(result));
-    }
-    std::move_only_function<void(Result<store::CommitInfo>)> tell;
-  };
-  io::CrossThread<store::CommitInfo> answer;
-  tablet_.enqueue(std::move(batch), *new Answered(answer.completion()));
-  CO_TRY(co_await answer);
-  co_return Result<>();
 }
 
 }  // namespace angarium::queue

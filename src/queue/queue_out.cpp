@@ -132,10 +132,10 @@ void Spool::moved(const Job& job, const Place& to, bool owed, bool erased, Told 
   }
 }
 
-Change Spool::settle(const Job& job, std::vector<Addressee> owed, WallTime due, store::Batch& batch) {
+Change Spool::settle(const Job& job, std::vector<Addressee> owed, WallTime due, store::Batch& batch, Attempt attempt) {
   Consignment to = job.consignment;
   to.addressees = std::move(owed);
-  to.attempts += 1;
+  to.attempts += attempt == Attempt::made ? 1 : 0;
   to.place.due = due.microseconds;
   return move(job, std::move(to), batch);
 }

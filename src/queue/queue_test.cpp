@@ -323,7 +323,7 @@ TEST_CASE("a message whose sender went away before the answer is found all the s
                                      batch.body("x"), batch);
     REQUIRE(change);
   }
-  world.must(queue::test::commit(*world.tablet, std::move(batch)));
+  world.must(queue::commit(*world.tablet, std::move(batch)));
   world.loop.advance(kLookInterval + 1s);
   CHECK(world.drain().size() == 1);
 }
@@ -340,7 +340,7 @@ TEST_CASE(
     {
       store::Batch batch;
       const Change untold = world.queue->settle(*job, {}, {}, batch);
-      if (durable) world.must(queue::test::commit(*world.tablet, std::move(batch)));
+      if (durable) world.must(queue::commit(*world.tablet, std::move(batch)));
     }
     // Nobody gets it before it is known.
     CHECK(!world.take("b.example"));
@@ -368,14 +368,14 @@ TEST_CASE("entries whose time has come are told of, oldest first, until they are
   CHECK(world.must(world.queue->overdue(10)) == std::vector{first});
   store::Batch batch;
   world.queue->noticed(noticed, batch);
-  world.must(queue::test::commit(*world.tablet, std::move(batch)));
+  world.must(queue::commit(*world.tablet, std::move(batch)));
   CHECK(world.must(world.queue->overdue(10)).empty());
   world.loop.advance(116h);
   CHECK(world.must(world.queue->overdue(10)) == std::vector{first, second});
   CHECK(world.must(world.queue->overdue(1)) == std::vector{first});
   store::Batch later;
   world.queue->postpone(noticed, {world.loop.clock().wall().microseconds + Duration(24h).count()}, later);
-  world.must(queue::test::commit(*world.tablet, std::move(later)));
+  world.must(queue::commit(*world.tablet, std::move(later)));
   CHECK(world.must(world.queue->overdue(10)) == std::vector{second});
   CHECK(world.drain().size() == 2);
   world.loop.advance(24h);

@@ -46,6 +46,7 @@ std::string encode(const Entry& entry) {
   std::string out(1, static_cast<char>(kVersion));
   const auto body = entry.body.encode();
   out.append(body.data(), body.size());
+  out += static_cast<char>(entry.origin);
   put_octets(out, sender_text(entry.sender));
   put_octets(out, entry.prepended);
   put_number(out, (entry.eight_bit ? 1U : 0U) | (entry.utf8_header ? 2U : 0U) | (entry.binary ? 4U : 0U));
@@ -65,6 +66,9 @@ Result<Entry> decode_entry(DeliveryId id, std::string_view octets) {
   const auto body = store::BodyRef::decode(reader.take(store::BodyRef::kSize));
   if (!body) return std::unexpected(damaged("body of an entry"));
   entry.body = *body;
+  const std::uint8_t origin = reader.octet();
+  if (origin > static_cast<std::uint8_t>(Origin::postmaster_report)) return std::unexpected(damaged("origin"));
+  entry.origin = static_cast<Origin>(origin);
   const std::string_view sender = reader.octets();
   entry.prepended = reader.octets();
   const std::uint64_t flags = reader.number();

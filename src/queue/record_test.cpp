@@ -15,6 +15,7 @@ namespace {
 Entry full_entry() {
   Entry entry;
   entry.id = DeliveryId(77);
+  entry.origin = Origin::report;
   entry.sender =
       envelope::parse_sender("<\"a b\"@example.test> BODY=8BITMIME SMTPUTF8 RET=FULL ENVID=a+2Bb MT-PRIORITY=3",
                              {.utf8 = envelope::Utf8::accept})

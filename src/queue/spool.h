@@ -79,7 +79,8 @@ class Spool final : public Queue {
   std::vector<std::string> awake() override;
   io::Task<Result<std::optional<Job>>> take(std::string destination) override;
   std::size_t ready(std::string_view destination) override;
-  Change settle(const Job& job, std::vector<Addressee> owed, WallTime due, store::Batch& batch) override;
+  Change settle(const Job& job, std::vector<Addressee> owed, WallTime due, store::Batch& batch,
+                Attempt attempt) override;
   void put_back(const Job& job) override;
   std::optional<Backoff> backoff(std::string_view destination) override;
   Change back_off(std::string destination, Backoff backoff, store::Batch& batch) override;
@@ -125,7 +126,7 @@ class Spool final : public Queue {
 
   Change move(const Job& job, Consignment to, store::Batch& batch);
   static void erase_entry(const Entry& entry, store::Batch& batch);
-  io::Task<Result<>> commit(store::Batch batch);
+  io::Task<Result<>> commit(store::Batch batch) { return queue::commit(tablet_, std::move(batch)); }
   io::Task<Result<>> read_backoffs(const std::vector<std::string>& names);
   io::Task<Result<bool>> gather_page();
   io::Task<Result<>> clear_orphans();

@@ -7,7 +7,6 @@
 #include <string>
 #include <vector>
 
-#include "io/event.h"
 #include "io/memory.h"
 #include "io/pool.h"
 #include "queue/queue.h"
@@ -19,22 +18,6 @@ namespace angarium::queue::test {
 
 inline envelope::Recipient recipient(const std::string& path) {
   return envelope::parse_recipient(path, {.utf8 = envelope::Utf8::accept}).value();
-}
-
-/// Commits and waits, as whoever accepts a message does.
-class Commit final : public store::Completion {
- public:
-  void completed(Result<store::CommitInfo> result) noexcept override { answer(std::move(result)); }
-  std::move_only_function<void(Result<store::CommitInfo>)> answer;
-};
-inline io::Task<Result<>> commit(store::Tablet& tablet, store::Batch batch) {
-  io::CrossThread<store::CommitInfo> answer;
-  Commit waiting;
-  waiting.answer = answer.completion();
-  tablet.enqueue(std::move(batch), waiting);
-  const auto outcome = co_await answer;
-  if (!outcome) co_return std::unexpected(outcome.error());
-  co_return Result<>();
 }
 
 class World {
@@ -65,7 +48,7 @@ class World {
     if constexpr (!std::is_void_v<T>) return *std::move(result);
   }
   void commit(store::Batch batch, Change change) {
-    must(test::commit(*tablet, std::move(batch)));
+    must(queue::commit(*tablet, std::move(batch)));
     change.done();
   }
 

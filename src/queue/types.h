@@ -36,9 +36,17 @@ inline constexpr std::size_t kDiagnosticMax = 4096;
 
 using envelope::DeliveryId;
 
+/// Where a message comes from: what is said when it cannot be delivered depends on it.
+enum class Origin : std::uint8_t {
+  accepted,           ///< from a client or a server
+  report,             ///< we made it: its failure is told to the postmaster (RFC 5321 §6.1)
+  postmaster_report,  ///< that telling: its failure is told to nobody
+};
+
 /// One accepted message that is owed to somebody elsewhere. Immutable once it is in the store.
 struct Entry {
   DeliveryId id;
+  Origin origin = Origin::accepted;
   envelope::Sender sender;   ///< as MAIL said, with the parameters that go on to the next server
   store::BodyRef body;       ///< the octets as received
   std::string prepended;     ///< trace fields before the body: whole lines with CRLF

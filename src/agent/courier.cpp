@@ -1,0 +1,263 @@
+#include "agent/courier.h"
+
+#include <algorithm>
+
+#include "agent/queued_message.h"
+#include "base/counters.h"
+#include "base/log.h"
+#include "io/loop.h"
+
+namespace angarium::agent {
+namespace {
+
+constexpr Duration kTick = std::chrono::seconds(1);
+/// An open session without work is kept so long for the next message to the same site.
+constexpr Duration kIdle = std::chrono::seconds(5);
+/// How often entries are looked for whose sender waits for news.
+constexpr Duration kOverdueInterval = std::chrono::seconds(20);
+constexpr std::size_t kOverdueAtOnce = 100;
+/// After the store refused something.
+constexpr Duration kStorePause = std::chrono::seconds(5);
+/// Consignments that wait for one session before another one is opened.
+constexpr std::size_t kReadyPerSession = 4;
+
+Counter open_sessions("angarium_outbound_sessions", "Sessions with other servers that are open.", CounterKind::gauge);
+Counter unreached("angarium_destinations_unreached_total", "Attempts that reached no server of a destination.");
+
+}  // namespace
+
+Duration retry_pause(const CourierTerms& terms, std::uint32_t failures, Random& random) {
+  const std::uint32_t doublings = std::min<std::uint32_t>(failures == 0 ? 0 : failures - 1, 20);
+  const Duration pause = std::min(terms.retry_longest, terms.retry_first * (std::int64_t{1} << doublings));
+  const auto tenth = static_cast<std::uint64_t>(std::max<std::int64_t>(1, pause.count() / 10));
+  return pause + Duration(static_cast<std::int64_t>(random.below(2 * tenth)) - static_cast<std::int64_t>(tenth));
+}
+
+/// How many sessions work for it.
+struct Courier::Worked {
+  std::size_t sessions = 0;
+  bool unreachable = false;
+};
+
+Courier::Courier(Services& services, io::Network& network, io::Resolver& resolver, Terms terms, Rank rank)
+    : services_(services),
+      remote_(network, resolver),
+      terms_(std::move(terms)),
+      rank_(rank),
+      bell_(io::Loop::current()) {}
+
+Courier::~Courier() = default;
+
+WallTime Courier::now() const { return io::Loop::current().clock().wall(); }
+
+void Courier::stop() {
+  stopping_ = true;
+  bell_.set();
+}
+
+io::Task<> Courier::run() {
+  io::Loop& loop = io::Loop::current();
+  loop.spawn(tick());
+  while (!stopping_) {
+    co_await look();
+    co_await bell_.wait();
+  }
+  while (tasks_ > 0) co_await loop.sleep_for(std::chrono::milliseconds(20));
+  while (!idle_.empty()) {
+    RemoteSession session = std::move(idle_.extract(idle_.begin()).mapped().session);
+    co_await session.client->quit();
+    --sessions_;
+    open_sessions.add(-1);
+  }
+}
+
+/// Short sleeps: the civil clock may jump, and ending is not held up.
+io::Task<> Courier::tick() {
+  io::Loop& loop = io::Loop::current();
+  ++tasks_;
+  while (!stopping_) {
+    co_await loop.sleep_for(kTick);
+    co_await close_idle();
+    if (rank_ == Rank::leads && services_.queue().next_look() <= now()) bell_.set();
+    if (rank_ == Rank::leads && loop.now() >= next_overdue_) {
+      co_await end_overdue();
+      next_overdue_ = loop.now() + kOverdueInterval;
+    }
+  }
+  --tasks_;
+}
+
+io::Task<> Courier::look() {
+  queue::Queue& queue = services_.queue();
+  if (rank_ == Rank::leads && queue.next_look() <= now()) {
+    if (auto gathered = co_await queue.gather(); !gathered)
+      log::warning("mta", "the queue cannot be read", {{"error", gathered.error().text()}});
+  }
+  if (stopping_) co_return;
+  for (std::string& destination : queue.awake()) io::Loop::current().spawn(work(std::move(destination)));
+}
+
+io::Task<> Courier::close_idle() {
+  const Moment before = io::Loop::current().now() + -kIdle;
+  for (auto at = idle_.begin(); at != idle_.end();) {
+    if (at->second.since > before && !stopping_) {
+      ++at;
+      continue;
+    }
+    RemoteSession session = std::move(at->second.session);
+    idle_.erase(at);
+    --sessions_;
+    open_sessions.add(-1);
+    co_await session.client->quit();
+    at = idle_.begin();  // others may have come and gone meanwhile
+  }
+}
+
+// --- destinations ---------------------------------------------------------------------------------------------------
+
+/// Works for one destination until nothing is due for it.
+io::Task<> Courier::work(std::string destination) {
+  ++tasks_;
+  io::Loop& loop = io::Loop::current();
+  const auto worked = std::make_shared<Worked>();
+  worked_[destination] = worked;
+  while (!stopping_) {
+    worked->unreachable = false;
+    worked->sessions = 1;
+    co_await serve(destination);
+    while (worked->sessions > 0) co_await loop.sleep_for(std::chrono::milliseconds(5));
+    const auto rested = co_await services_.queue().rest(destination);
+    if (rested && *rested) break;
+    if (!rested) co_await loop.sleep_for(kStorePause);
+  }
+  worked_.erase(destination);
+  --tasks_;
+}
+
+/// One session's worth of work.
+io::Task<> Courier::serve(std::string destination) {
+  ++tasks_;
+  const auto worked = worked_.at(destination);
+  Session session;
+  while (!stopping_ && !worked->unreachable) {
+    auto job = co_await services_.queue().take(destination);
+    if (!job) {
+      log::warning("mta", "the queue cannot be read", {{"error", job.error().text()}});
+      co_await io::Loop::current().sleep_for(kStorePause);
+      break;
+    }
+    if (!*job) break;
+    if (services_.queue().ready(destination) > kReadyPerSession * worked->sessions &&
+        worked->sessions < terms_()->per_destination_max && sessions_ < terms_()->sessions_max) {
+      ++worked->sessions;
+      io::Loop::current().spawn(serve(destination));
+    }
+    if (!co_await attempt(**job, session)) worked->unreachable = true;
+  }
+  put_by(session);
+  --worked->sessions;
+  --tasks_;
+}
+
+/// Kept for a while, or closed.
+void Courier::put_by(Session& session) {
+  if (!session) return;
+  const bool worn = session->messages >= terms_()->messages_per_session ||
+                    session->messages >= session->client->extensions().messages_max.value_or(UINT32_MAX);
+  if (session->client->closed() || worn || stopping_) {
+    session->connection->close();
+    --sessions_;
+    open_sessions.add(-1);
+  } else {
+    idle_.emplace(session->site, Idle{.session = *std::move(session), .since = io::Loop::current().now()});
+  }
+  session.reset();
+}
+
+io::Task<bool> Courier::get_session(const route::Transport& transport, const std::string& domain, Session& session,
+                                    std::optional<Unreachable>& why) {
+  auto plan = co_await remote_.plan(terms_()->remote, transport, domain);
+  if (!plan) {
+    why = std::move(plan).error();
+    co_return false;
+  }
+  if (session && session->site == plan->site && !session->client->closed()) co_return true;
+  put_by(session);
+  if (const auto at = idle_.find(plan->site); at != idle_.end()) {
+    session = std::move(at->second.session);
+    idle_.erase(at);
+    co_return true;
+  }
+  auto opened = co_await remote_.open(*std::move(plan));
+  if (!opened) {
+    why = std::move(opened).error();
+    co_return false;
+  }
+  session = *std::move(opened);
+  ++sessions_;
+  open_sessions.add(1);
+  co_return true;
+}
+
+io::Task<> Courier::unreachable(const queue::Job& job, queue::Trouble trouble) {
+  unreached.add();
+  const std::string& destination = job.consignment.destination;
+  queue::Backoff backoff = services_.queue().backoff(destination).value_or(queue::Backoff{.since = now()});
+  if (backoff.failures == 0) backoff.since = now();
+  ++backoff.failures;
+  const auto terms = terms_();
+  backoff.next = {now().microseconds + retry_pause(*terms, backoff.failures, io::Loop::current().random()).count()};
+  backoff.trouble = std::move(trouble);
+  log::info("mta", "not reached",
+            {{"destination", destination},
+             {"why", backoff.trouble.diagnostic},
+             {"failures", std::uint64_t{backoff.failures}},
+             {"next", to_rfc3339(backoff.next)}});
+  co_await commit_until_durable(
+      [&](store::Batch& batch) -> io::Task<Result<std::vector<queue::Change>>> {
+        std::vector<queue::Change> changes;
+        changes.push_back(services_.queue().back_off(destination, backoff, batch));
+        co_return changes;
+      },
+      "a back-off");
+  services_.queue().put_back(job);
+}
+
+/// What happened outside must be written down, or it happens again: tried until the store takes it.
+io::Task<> Courier::commit_until_durable(
+    std::function<io::Task<Result<std::vector<queue::Change>>>(store::Batch&)> fill, std::string what) {
+  while (true) {
+    store::Batch batch;
+    auto changes = co_await fill(batch);
+    Result<> outcome;
+    if (changes) {
+      outcome = co_await queue::commit(services_.tablet(), std::move(batch));
+      if (outcome) {
+        for (queue::Change& change : *changes) change.done();
+        co_return;
+      }
+      // Nobody knows: the queue looks for it when the store runs again.
+      if (outcome.error().is(store::kStopped)) co_return;
+      for (queue::Change& change : *changes) change.refused();
+    } else {
+      outcome = std::unexpected(changes.error());
+    }
+    log::warning("mta", "the store does not take " + what, {{"error", outcome.error().text()}});
+    if (stopping_) co_return;
+    co_await io::Loop::current().sleep_for(kStorePause);
+  }
+}
+
+// --- time -----------------------------------------------------------------------------------------------------------
+
+io::Task<> Courier::end_overdue() {
+  auto ids = co_await services_.queue().overdue(kOverdueAtOnce);
+  if (!ids) co_return;
+  for (const queue::DeliveryId id : *ids) {
+    if (stopping_) co_return;
+    if (auto ended = co_await end_one(id); !ended && !ended.error().is(queue::kNotQueued))
+      log::warning("mta", "an overdue message stays", {{"id", id.text()}, {"error", ended.error().text()}});
+  }
+}
+
+}  // namespace angarium::agent

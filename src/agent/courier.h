@@ -1,0 +1,108 @@
+// The outbound agent: takes what is due from the queue, brings it where it belongs, and writes down what came of it.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "agent/remote.h"
+#include "agent/report.h"
+#include "agent/services.h"
+#include "agent/way.h"
+#include "io/event.h"
+#include "queue/queue.h"
+
+namespace angarium::agent {
+
+/// What the courier works under. Never changed once it is made; a reload makes a new one.
+struct CourierTerms {
+  std::shared_ptr<const RemoteTerms> remote;
+  route::TransportMap transports;
+  ReportTerms reports;
+  /// Between two attempts: the first pause, doubled each time up to the longest, a tenth more or less.
+  Duration retry_first = std::chrono::minutes(5);
+  Duration retry_longest = std::chrono::hours(2);
+  std::size_t sessions_max = 200;          ///< of one loop
+  std::size_t per_destination_max = 20;    ///< sessions at most, of one loop
+  std::size_t messages_per_session = 100;  ///< then it is closed
+};
+
+/// The pause after so many failures in a row.
+Duration retry_pause(const CourierTerms& terms, std::uint32_t failures, Random& random);
+
+/// What an SMTP reply to a recipient means for it.
+Fate fate_of(const protocol::smtp::Reply& reply, const std::string& remote, WallTime at);
+
+/// One a loop; they share the queue. Made before its loop runs, destroyed after its tasks have ended.
+class Courier {
+ public:
+  using Terms = std::function<std::shared_ptr<const CourierTerms>()>;
+  /// `leads`: it also looks what has become due; one of all.
+  enum class Rank : std::uint8_t { follows, leads };
+  Courier(Services& services, io::Network& network, io::Resolver& resolver, Terms terms, Rank rank);
+  Courier(const Courier&) = delete;
+  Courier& operator=(const Courier&) = delete;
+  ~Courier();
+
+  /// To be spawned on its loop; ends after stop(), when what is under way is done.
+  io::Task<> run();
+  /// On its loop: nothing new is begun.
+  void stop();
+  /// From any thread: the queue may have something.
+  void ring() { bell_.set_from_any_thread(); }
+
+ private:
+  struct Worked;  // a destination at work
+  using Session = std::optional<RemoteSession>;
+
+  io::Task<> tick();
+  io::Task<> look();
+  io::Task<> close_idle();
+  io::Task<> end_overdue();
+  io::Task<Result<>> end_one(queue::DeliveryId id);
+  io::Task<> work(std::string destination);
+  io::Task<> serve(std::string destination);
+  io::Task<bool> attempt(const queue::Job& job, Session& session);
+
+  io::Task<Result<std::vector<Way>>> ways(const queue::Job& job);
+  struct Round;  // one attempt, as far as it has come
+  io::Task<> by_way(Round& round, const Way& way, std::vector<std::size_t> which, Session& session);
+  io::Task<> send(Round& round, const route::Transport& transport, const std::vector<std::size_t>& which,
+                  Session& session);
+  io::Task<> deliver_here(Round& round, const std::vector<std::size_t>& which);
+  io::Task<Fate> deliver_one(const queue::Job& job, const envelope::Recipient& recipient,
+                             std::vector<queue::Addressee> others);
+  io::Task<bool> get_session(const route::Transport& transport, const std::string& domain, Session& session,
+                             std::optional<Unreachable>& why);
+  void put_by(Session& session);
+
+  /// add_report() with what the store has of the message, for those who are to be told.
+  io::Task<Result<std::optional<queue::Change>>> report(queue::EntryPtr entry, std::vector<Reported> recipients,
+                                                        store::Batch& batch);
+  io::Task<> conclude(Round& round);
+  io::Task<> unreachable(const queue::Job& job, queue::Trouble trouble);
+  io::Task<> commit_until_durable(std::function<io::Task<Result<std::vector<queue::Change>>>(store::Batch&)> fill,
+                                  std::string what);
+  [[nodiscard]] WallTime now() const;
+
+  Services& services_;
+  Remote remote_;
+  Terms terms_;
+  Rank rank_;
+  bool stopping_ = false;
+  io::Event bell_;
+  std::size_t tasks_ = 0;  ///< workers that run
+  std::map<std::string, std::shared_ptr<Worked>> worked_;
+  struct Idle {
+    RemoteSession session;
+    Moment since;
+  };
+  std::multimap<std::string, Idle> idle_;  ///< by site
+  std::size_t sessions_ = 0;               ///< open ones, idle ones too
+  Moment next_overdue_{};
+};
+
+}  // namespace angarium::agent

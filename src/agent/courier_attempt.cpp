@@ -1,0 +1,363 @@
+// One attempt: which way each recipient's mail goes, what the other side says, and what is written down of it.
+#include <algorithm>
+
+#include "agent/courier.h"
+#include "agent/queued_message.h"
+#include "base/counters.h"
+#include "base/log.h"
+#include "io/loop.h"
+#include "message/trace_fields.h"
+
+namespace angarium::agent {
+namespace {
+
+namespace smtp = protocol::smtp;
+
+Counter sent("angarium_messages_sent_total", "Recipients whose mail another server or a mailbox here has taken.");
+Counter deferred("angarium_messages_deferred_total", "Recipients whose mail is tried again later.");
+Counter bounced("angarium_messages_failed_total", "Recipients whose mail failed for good.");
+
+queue::Trouble trouble(std::string status, std::string words, WallTime at) {
+  return {.status = std::move(status), .diagnostic = std::move(words), .remote = {}, .at = at};
+}
+
+std::string status_text(const smtp::Reply& reply) {
+  const smtp::EnhancedCode code = reply.enhanced;
+  if (!code.present()) return std::to_string(reply.code / 100) + ".0.0";
+  return std::to_string(code.status) + "." + std::to_string(code.subject) + "." + std::to_string(code.detail);
+}
+
+std::string reply_text(const smtp::Reply& reply) {
+  std::string text = std::to_string(reply.code) + " ";
+  if (reply.enhanced.present()) text += status_text(reply) + " ";
+  return text + reply.text;
+}
+
+/// Errors of the client that mean the message cannot go to this server as it is; nothing else of it was wrong.
+std::optional<std::string> unfit_status(const Error& error) {
+  if (error.is(smtp::kNeedsUtf8)) return "5.6.7";      // RFC 6531 §3.5
+  if (error.is(smtp::kNeedsEightBit)) return "5.6.3";  // RFC 3463: conversion required but not supported
+  if (error.is(smtp::kNeedsBinary)) return "5.6.3";
+  if (error.is(smtp::kTooBigForServer)) return "5.3.4";
+  return std::nullopt;
+}
+
+}  // namespace
+
+Fate fate_of(const smtp::Reply& reply, const std::string& remote, WallTime at) {
+  Fate fate{.kind = Fate::Kind::handed_on,
+            .trouble = {.status = status_text(reply), .diagnostic = reply_text(reply), .remote = remote, .at = at}};
+  if (reply.transient()) fate.kind = Fate::Kind::owed;
+  // RFC 5321 §4.2.1: what is neither 2yz nor 4yz here is no way to success.
+  if (!reply.completed() && !reply.transient()) fate.kind = Fate::Kind::failed;
+  if (fate.kind == Fate::Kind::failed && !fate.trouble.status.starts_with('5')) fate.trouble.status = "5.0.0";
+  if (fate.kind == Fate::Kind::owed && !fate.trouble.status.starts_with('4')) fate.trouble.status = "4.0.0";
+  return fate;
+}
+
+/// One attempt, as far as it has come.
+struct Courier::Round {
+  const queue::Job& job;
+  std::vector<Fate> fates;                  ///< one for each addressee
+  std::optional<queue::Trouble> unreached;  ///< no server was reached for some of them
+  bool settled = false;                     ///< written down already
+
+  void all(const std::vector<std::size_t>& which, const Fate& fate) {
+    for (const std::size_t i : which) fates[i] = fate;
+  }
+};
+
+io::Task<Result<std::vector<Way>>> Courier::ways(const queue::Job& job) {
+  std::vector<envelope::Mailbox> mailboxes;
+  for (const queue::Addressee& one : job.consignment.addressees) mailboxes.push_back(one.recipient.path.mailbox);
+  co_return co_await io::run(
+      services_.pool(),
+      [&directory = services_.directory(), terms = terms_(), mailboxes,
+       entry = job.entry]() -> Result<std::vector<Way>> {
+        std::vector<Way> found;
+        for (const envelope::Mailbox& mailbox : mailboxes)
+          found.push_back(TRY(find_way(directory, terms->transports, mailbox, entry->sender.path, store::Tier::any)));
+        return found;
+      });
+}
+
+/// False: the destination was not reached and waits now.
+io::Task<bool> Courier::attempt(const queue::Job& job, Session& session) {
+  Round round{.job = job, .fates = std::vector<Fate>(job.consignment.addressees.size()), .unreached = {}};
+  const auto all = co_await ways(job);
+  if (!all) {
+    for (Fate& fate : round.fates) fate.trouble = trouble("4.3.0", all.error().text(), now());
+    co_await conclude(round);
+    co_return true;
+  }
+  // Each way once, with all who go it.
+  std::vector<bool> done(all->size());
+  for (std::size_t i = 0; i < all->size() && !round.settled; ++i) {
+    if (done[i]) continue;
+    std::vector<std::size_t> which;
+    for (std::size_t j = i; j < all->size(); ++j) {
+      if (done[j] || (*all)[j].local != (*all)[i].local || (*all)[j].transport != (*all)[i].transport) continue;
+      done[j] = true;
+      which.push_back(j);
+    }
+    co_await by_way(round, (*all)[i], std::move(which), session);
+  }
+  if (round.settled) co_return true;
+  const bool nobody = round.unreached && std::ranges::all_of(round.fates, [&](const Fate& fate) {
+                        return fate.kind == Fate::Kind::owed && fate.trouble == *round.unreached;
+                      });
+  if (nobody && now() < job.entry->expires) {
+    co_await unreachable(job, *round.unreached);
+    co_return false;
+  }
+  co_await conclude(round);
+  co_return true;
+}
+
+io::Task<> Courier::by_way(Round& round, const Way& way, std::vector<std::size_t> which, Session& session) {
+  if (way.local) {
+    co_await deliver_here(round, which);
+  } else if (const auto* const refuse = std::get_if<route::Refuse>(&way.transport)) {
+    Fate fate{.kind = refuse->code < 500 ? Fate::Kind::owed : Fate::Kind::failed,
+              .trouble = trouble(refuse->enhanced, refuse->text, now())};
+    round.all(which, fate);
+  } else if (std::holds_alternative<route::Discard>(way.transport)) {
+    round.all(which, {.kind = Fate::Kind::discarded, .trouble = {}});
+  } else if (std::holds_alternative<route::ToTarget>(way.transport)) {
+    round.all(which, {.kind = Fate::Kind::owed,
+                      .trouble = trouble("4.3.5", "there is no delivery target of this name", now())});
+  } else {
+    co_await send(round, way.transport, which, session);
+  }
+}
+
+// --- to other servers -----------------------------------------------------------------------------------------------
+
+io::Task<> Courier::send(Round& round, const route::Transport& transport, const std::vector<std::size_t>& which,
+                         Session& session) {
+  const queue::Job& job = round.job;
+  envelope::Envelope envelope{.sender = job.entry->sender, .recipients = {}};
+  for (const std::size_t i : which) envelope.recipients.push_back(job.consignment.addressees[i].recipient);
+  // A session that was kept may have been closed by the other side meanwhile: once more with a new one.
+  for (int fresh = 0; fresh < 2; ++fresh) {
+    std::optional<Unreachable> why;
+    if (!co_await get_session(transport, job.consignment.destination, session, why)) {
+      if (!why->permanent) round.unreached = why->trouble;
+      round.all(which, {.kind = why->permanent ? Fate::Kind::failed : Fate::Kind::owed, .trouble = why->trouble});
+      co_return;
+    }
+    services_.queue().reached(job.consignment.destination);
+    QueuedMessage source(services_, job.entry);
+    const bool used = session->messages > 0;
+    ++session->messages;
+    const auto report = co_await session->client->send(envelope, facts_of(*job.entry), source);
+    if (report) {
+      for (std::size_t i = 0; i < which.size(); ++i) {
+        Fate fate = fate_of(report->recipients[i], session->name, now());
+        // RFC 3461 §5.2.1: a server that knows DSN answers for what follows.
+        if (fate.kind == Fate::Kind::handed_on && !session->client->extensions().dsn) fate.kind = Fate::Kind::relayed;
+        round.fates[which[i]] = std::move(fate);
+      }
+      if (session->client->closed()) put_by(session);
+      co_return;
+    }
+    const Error& error = report.error();
+    Fate fate{.kind = Fate::Kind::owed, .trouble = trouble("4.4.2", error.text(), now())};
+    fate.trouble.remote = session->name;
+    if (const auto status = unfit_status(error)) {
+      fate.kind = Fate::Kind::failed;
+      fate.trouble.status = *status;
+      fate.trouble.remote.clear();
+      round.all(which, fate);
+      co_return;
+    }
+    session->connection->close();
+    --sessions_;
+    session.reset();
+    // After the whole message went out without an answer it may have been taken: not at once again.
+    if (!used || error.is(smtp::kUnanswered)) {
+      round.all(which, fate);
+      co_return;
+    }
+    round.all(which, fate);
+  }
+}
+
+// --- to mailboxes here ----------------------------------------------------------------------------------------------
+
+/// The first recipient that can be delivered to, by one batch with what is written down of it, so that nobody gets
+/// anything twice; the others are due again at once. When there is none, all have their fates.
+io::Task<> Courier::deliver_here(Round& round, const std::vector<std::size_t>& which) {
+  const std::vector<queue::Addressee>& all = round.job.consignment.addressees;
+  for (const std::size_t i : which) {
+    std::vector<queue::Addressee> others = all;
+    others.erase(others.begin() + static_cast<std::ptrdiff_t>(i));
+    round.fates[i] = co_await deliver_one(round.job, all[i].recipient, std::move(others));
+    round.settled = round.fates[i].kind == Fate::Kind::delivered;
+    if (!round.settled) continue;
+    sent.add();
+    co_return;
+  }
+}
+
+io::Task<Fate> Courier::deliver_one(const queue::Job& job, const envelope::Recipient& recipient,
+                                    std::vector<queue::Addressee> others) {
+  const auto owed = [&](std::string status, const std::string& words) {
+    return Fate{.kind = Fate::Kind::owed, .trouble = trouble(std::move(status), words, now())};
+  };
+  const auto failed = [&](std::string status, const std::string& words) {
+    return Fate{.kind = Fate::Kind::failed, .trouble = trouble(std::move(status), words, now())};
+  };
+  const envelope::Mailbox& mailbox = recipient.path.mailbox;
+  const auto resolution = co_await io::run(services_.pool(), [&directory = services_.directory(), mailbox] {
+    return directory.resolve(mailbox.local_part, mailbox.domain);
+  });
+  if (!resolution) co_return owed("4.3.0", resolution.error().text());
+  using Kind = account::Resolution::Kind;
+  switch ((*resolution)->kind) {
+    case Kind::accounts: break;
+    case Kind::disabled: co_return failed("5.2.1", "<" + mailbox.text() + "> is disabled");
+    case Kind::too_deep: co_return failed("5.4.6", "<" + mailbox.text() + "> is an alias of too many others");
+    case Kind::not_local: co_return owed("4.4.3", "the domain was taken away from this host a moment ago");
+    case Kind::unknown: co_return failed("5.1.1", "<" + mailbox.text() + "> does not exist");
+  }
+  auto content = co_await content_of(services_, job.entry);
+  if (!content) co_return owed("4.3.0", content.error().text());
+  mailbox::Delivery delivery;
+  delivery.content = *std::move(content);
+  delivery.together = mailbox::Together::all_or_nothing;
+  for (const account::Destination& account : (*resolution)->accounts)
+    delivery.recipients.push_back({.account = account.id,
+                                   .prepended = message::compose_return_path(job.entry->sender.path.text()) +
+                                                message::compose_delivered_to(account.address)});
+  std::vector<queue::Change> changes;
+  changes.push_back(
+      services_.queue().settle(job, std::move(others), now(), delivery.also, queue::Queue::Attempt::not_made));
+  std::vector<Reported> told{
+      {.addressee = {.recipient = recipient, .trouble = {}},
+       .fate = {.kind = Fate::Kind::delivered, .trouble = trouble("2.1.5", "delivered", now())}}};
+  auto reported = co_await report(job.entry, std::move(told), delivery.also);
+  if (reported && *reported) changes.push_back(**std::move(reported));
+  const auto outcome = co_await services_.mail().deliver(std::move(delivery));
+  if (outcome) {
+    for (queue::Change& change : changes) change.done();
+    log::info("mta", "delivered", {{"id", job.entry->id.text()}, {"to", mailbox.text()}});
+    co_return Fate{.kind = Fate::Kind::delivered, .trouble = {}};
+  }
+  const Error& error = outcome.error();
+  if (!error.is(store::kStopped))
+    for (queue::Change& change : changes) change.refused();
+  if (error.is(mailbox::kOverQuota)) co_return owed("4.2.2", "<" + mailbox.text() + "> is over quota");
+  if (error.is(mailbox::kNoMailbox)) co_return owed("4.2.1", "<" + mailbox.text() + "> has no mailbox now");
+  co_return owed("4.3.0", error.text());
+}
+
+// --- what came of it ------------------------------------------------------------------------------------------------
+
+io::Task<Result<std::optional<queue::Change>>> Courier::report(queue::EntryPtr entry, std::vector<Reported> recipients,
+                                                               store::Batch& batch) {
+  recipients = to_be_told(*entry, std::move(recipients));
+  if (recipients.empty()) co_return std::optional<queue::Change>();
+  const std::uint64_t max = returned_max(*entry, entry->body.length);
+  auto octets = co_await read_body(services_, entry, max);
+  // A message that cannot be read any more is reported without its text.
+  if (!octets && octets.error().temporary()) co_return std::unexpected(std::move(octets).error());
+  Original original;
+  // With the trace fields of its way here.
+  if (octets) original = {.octets = entry->prepended + *octets, .whole = entry->body.length <= max};
+  co_return co_await add_report(services_, terms_()->reports, *entry, std::move(recipients), std::move(original),
+                                batch);
+}
+
+io::Task<> Courier::conclude(Round& round) {
+  const queue::Job& job = round.job;
+  const auto terms = terms_();
+  const bool over = now() >= job.entry->expires;
+  std::vector<queue::Addressee> owed;
+  std::vector<Reported> reported;
+  for (std::size_t i = 0; i < round.fates.size(); ++i) {
+    Fate fate = round.fates[i];
+    queue::Addressee addressee = job.consignment.addressees[i];
+    if (fate.kind == Fate::Kind::owed && !fate.trouble.status.empty()) addressee.trouble = fate.trouble;
+    if (fate.kind == Fate::Kind::owed && over) {
+      fate.kind = Fate::Kind::failed;
+      if (addressee.trouble) fate.trouble = *addressee.trouble;
+      // RFC 3463: delivery time expired. The words of the last attempt stay.
+      fate.trouble.status = "5.4.7";
+    }
+    log::info("mta",
+              fate.kind == Fate::Kind::owed     ? "deferred"
+              : fate.kind == Fate::Kind::failed ? "failed"
+                                                : "sent",
+              {{"id", job.entry->id.text()},
+               {"to", addressee.recipient.path.mailbox.text()},
+               {"host", fate.trouble.remote},
+               {"reply", fate.trouble.diagnostic}});
+    (fate.kind == Fate::Kind::owed ? deferred : fate.kind == Fate::Kind::failed ? bounced : sent).add();
+    if (fate.kind == Fate::Kind::owed) {
+      owed.push_back(std::move(addressee));
+    } else {
+      reported.push_back({.addressee = std::move(addressee), .fate = std::move(fate)});
+    }
+  }
+  const WallTime due{now().microseconds +
+                     retry_pause(*terms, job.consignment.attempts + 1, io::Loop::current().random()).count()};
+  co_await commit_until_durable(
+      [&](store::Batch& batch) -> io::Task<Result<std::vector<queue::Change>>> {
+        std::vector<queue::Change> changes;
+        changes.push_back(
+            services_.queue().settle(job, owed, std::min(due, std::max(now(), job.entry->expires)), batch));
+        auto told = co_await report(job.entry, reported, batch);
+        if (!told) {
+          for (queue::Change& change : changes) change.refused();
+          co_return std::unexpected(std::move(told).error());
+        }
+        if (*told) changes.push_back(**std::move(told));
+        co_return changes;
+      },
+      "what came of an attempt");
+}
+
+/// An entry whose sender waits for news: a notice, or the end.
+io::Task<Result<>> Courier::end_one(queue::DeliveryId id) {
+  const queue::Whole whole = CO_TRY(co_await services_.queue().find(id));
+  const auto last_words = [&](const queue::Consignment& consignment, const queue::Addressee& addressee) {
+    if (const auto backoff = services_.queue().backoff(consignment.destination);
+        backoff && (!addressee.trouble || backoff->trouble.at > addressee.trouble->at))
+      return backoff->trouble;
+    return addressee.trouble.value_or(trouble("4.4.7", "no attempt was made yet", now()));
+  };
+  if (now() >= whole.entry->expires) {
+    bool held = false;
+    for (queue::Job& job : CO_TRY(co_await services_.queue().claim(id))) {
+      if (job.consignment.hold != queue::Hold::none) {
+        held = true;
+        services_.queue().put_back(job);
+        continue;
+      }
+      Round round{.job = job, .fates = std::vector<Fate>(job.consignment.addressees.size()), .unreached = {}};
+      for (std::size_t i = 0; i < round.fates.size(); ++i)
+        round.fates[i].trouble = last_words(job.consignment, job.consignment.addressees[i]);
+      co_await conclude(round);
+    }
+    if (!held) co_return Result<>();
+    store::Batch batch;
+    services_.queue().postpone(*whole.entry, {now().microseconds + Duration(std::chrono::hours(24)).count()}, batch);
+    co_return co_await queue::commit(services_.tablet(), std::move(batch));
+  }
+  std::vector<Reported> delayed;
+  for (const queue::Whole::Part& part : whole.parts) {
+    for (const queue::Addressee& addressee : part.consignment.addressees)
+      delayed.push_back({.addressee = addressee,
+                         .fate = {.kind = Fate::Kind::owed, .trouble = last_words(part.consignment, addressee)}});
+  }
+  store::Batch batch;
+  services_.queue().noticed(*whole.entry, batch);
+  auto told = CO_TRY(co_await report(whole.entry, std::move(delayed), batch));
+  auto outcome = co_await queue::commit(services_.tablet(), std::move(batch));
+  if (told && outcome) told->done();
+  if (told && !outcome && !outcome.error().is(store::kStopped)) told->refused();
+  co_return outcome;
+}
+
+}  // namespace angarium::agent

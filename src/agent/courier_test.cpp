@@ -1,0 +1,462 @@
+// Several hosts with a network, a DNS and a clock of their own: mail goes from one to the other, or back to its sender.
+#include "agent/courier.h"
+
+#include <algorithm>
+
+#include "agent/settings.h"
+#include "agent/transaction.h"
+#include "io/memory_network.h"
+#include "io/memory_resolver.h"
+#include "protocol/smtp/server.h"
+#include "store/volume_memory.h"
+#include "support/test.h"
+
+namespace angarium::agent {
+namespace {
+
+namespace smtp = protocol::smtp;
+using namespace std::chrono_literals;
+
+constexpr std::string_view kZones = R"(
+a.test MX 10 mx.a.test
+mx.a.test A 192.0.2.1
+b.test MX 10 mx.b.test
+b.test MX 20 backup.b.test
+mx.b.test A 192.0.2.2
+backup.b.test A 192.0.2.3
+null.test MX 0 .
+$SERVFAIL broken.test
+)";
+
+/// One host: a server for SMTP on port 25, and a courier.
+class Host {
+ public:
+  Host(io::SimulatedLoop& loop, io::MemoryNetwork& network, io::Resolver& resolver, const std::string& domain,
+       const std::string& hostname, const std::string& address)
+      : loop_(loop),
+        resolver_(resolver),
+        domain_(domain),
+        place_(network.add_host(hostname, {*io::IpAddress::parse(address)})),
+        disk_(std::make_shared<store::MemoryDisk>()) {
+    c_.server.hostname = hostname;
+    c_.store.reserve = 0;
+    c_.auth.argon2_memory_kib = 64;
+    c_.auth.argon2_passes = 1;
+    c_.smtp.relay_networks = {"192.0.2.100/32"};
+    up();
+  }
+  ~Host() { down(); }
+  Host(const Host&) = delete;
+  Host& operator=(const Host&) = delete;
+
+  void add(const std::string& name, std::uint64_t messages_max = 0) {
+    auto made = services_->directory().add_account({.address = name + "@" + domain_,
+                                                    .name = "",
+                                                    .quota = {.octets = 0, .messages = messages_max},
+                                                    .credentials = {}});
+    REQUIRE(made);
+    REQUIRE(run(services_->mail().create_account(made->id, {.octets = 0, .messages = messages_max})));
+  }
+  void set_room(const std::string& name, std::uint64_t messages_max) {
+    REQUIRE(run(mail_of(name)->set_quota({.octets = 0, .messages = messages_max})));
+  }
+  /// Messages in the INBOX, whole.
+  std::vector<std::string> inbox(const std::string& name) {
+    std::vector<std::string> all;
+    auto mail = mail_of(name);
+    const auto view = *run(mail->view(mail->listing()->find("INBOX")->id));
+    for (std::uint32_t i = 1; i <= view->size(); ++i) {
+      const auto email = *run(mail->email(view->at(i).email));
+      all.push_back(*run(mail->read(email, 0, SIZE_MAX / 2)));
+    }
+    return all;
+  }
+  std::size_t queued() { return run(services_->queue().list(queue::DeliveryId(0), 1000))->size(); }
+  queue::Queue& queue() { return services_->queue(); }
+
+  void up() {
+    auto volume = store::open_memory_volume(disk_);
+    services_ = *Services::open_on(*std::move(volume), store::StateKind::sorted, c_, loop_.clock());
+    if (!services_->directory().domain(domain_)->has_value()) REQUIRE(services_->directory().add_domain(domain_));
+    if (!terms_) {
+      auto terms = std::make_shared<CourierTerms>(**courier_terms(c_));
+      auto remote = std::make_shared<RemoteTerms>();
+      remote->hostname = c_.server.hostname;
+      remote->hosts.own_names = {c_.server.hostname};
+      remote->opportunistic = terms->remote->opportunistic;
+      terms->remote = std::move(remote);
+      terms_ = std::move(terms);
+    }
+    courier_ =
+        std::make_unique<Courier>(*services_, place_, resolver_, [this] { return terms_; }, Courier::Rank::leads);
+    services_->on_queued([this] { courier_->ring(); });
+    place_.set_state(io::MemoryNetwork::Host::State::up);
+    place_.listen(io::Endpoint(place_.addresses().front(), 25), [this](std::unique_ptr<io::Stream> stream) {
+      loop_.spawn(serve(wire::plain_connection(std::move(stream))));
+    });
+    loop_.spawn(courier_->run());
+  }
+  /// What is under way is broken off where it stands.
+  void down() {
+    if (!services_) return;
+    place_.set_state(io::MemoryNetwork::Host::State::stopped);
+    courier_->stop();
+    loop_.advance(1min);
+    courier_.reset();
+    services_.reset();
+  }
+  io::MemoryNetwork::Host& place() { return place_; }
+  smtp::Policy policy() { return smtp_policy(c_, smtp::Role::mx, smtp::TlsUse::none); }
+  void set_transports(std::vector<route::Rule> rules) {
+    auto terms = std::make_shared<CourierTerms>(*terms_);
+    terms->transports = *route::TransportMap::make(std::move(rules));
+    terms_ = std::move(terms);
+  }
+  bool dsn = true;
+
+ private:
+  template <class T>
+  T run(io::Task<T> task) {
+    std::optional<T> result;
+    loop_.spawn([](io::Task<T> inner, std::optional<T>& place) -> io::Task<> {
+      place.emplace(co_await std::move(inner));
+    }(std::move(task), result));
+    loop_.settle();
+    REQUIRE(result.has_value());
+    return *std::move(result);
+  }
+  mailbox::AccountMailPtr mail_of(const std::string& name) {
+    const auto account = services_->directory().account(name + "@" + domain_);
+    REQUIRE(account->has_value());
+    return *run(services_->mail().account((*account)->id));
+  }
+  io::Task<> serve(std::unique_ptr<wire::Connection> connection) {
+    const SmtpDesk desk{.services = *services_,
+                        .budget = budget_,
+                        .rate = rate_,
+                        .policy = policy_now(),
+                        .outbound = terms_,
+                        .relay_networks = *relay_networks(c_)};
+    SmtpSession session(desk, connection->peer());
+    co_await smtp::serve(*connection, session, desk.policy);
+    connection->close();
+  }
+  smtp::Policy policy_now() {
+    smtp::Policy made = policy();
+    made.dsn = dsn ? smtp::Announce::yes : smtp::Announce::no;
+    return made;
+  }
+
+  io::SimulatedLoop& loop_;
+  io::Resolver& resolver_;
+  std::string domain_;
+  io::MemoryNetwork::Host& place_;
+  std::shared_ptr<store::MemoryDisk> disk_;
+  configuration::Configuration c_;
+  std::unique_ptr<Services> services_;
+  Budget budget_{64 << 20};
+  Rate rate_{0};
+  std::shared_ptr<const CourierTerms> terms_;
+  std::unique_ptr<Courier> courier_;
+};
+
+struct World {
+  World() {
+    a.add("alice");
+    a.add("postmaster");
+    b.add("bob");
+  }
+
+  /// What a client of a's network sends through a; whether it was accepted.
+  bool send(const std::string& sender, const std::vector<std::string>& recipients, const std::string& text = "hello") {
+    envelope::Envelope envelope{.sender = envelope::parse_sender(sender).value(), .recipients = {}};
+    for (const std::string& one : recipients) envelope.recipients.push_back(envelope::parse_recipient(one).value());
+    std::optional<bool> accepted;
+    loop.spawn(
+        [](World& world, envelope::Envelope what, std::string octets, std::optional<bool>& outcome) -> io::Task<> {
+          auto stream = co_await world.client.connect(io::Endpoint(*io::IpAddress::parse("192.0.2.1"), 25));
+          auto connection = wire::plain_connection(*std::move(stream));
+          smtp::Client speaker(*connection, {.name = "client.test"});
+          CHECK(co_await speaker.open());
+          smtp::MessageInMemory source(octets);
+          smtp::MessageFacts facts;
+          facts.octets = octets.size();
+          const auto report = co_await speaker.send(what, facts, source);
+          outcome = report && std::ranges::all_of(report->recipients, &smtp::Reply::completed);
+          co_await speaker.quit();
+        }(*this, std::move(envelope), "Message-ID: <1@a.test>\r\nSubject: s\r\n\r\n" + text + "\r\n", accepted));
+    for (int i = 0; i < 100 && !accepted; ++i) loop.advance(100ms);
+    return accepted.value_or(false);
+  }
+
+  io::SimulatedLoop loop;
+  io::MemoryNetwork network{loop, 1, {.latency = 5ms}};
+  std::unique_ptr<io::MemoryResolver> resolver = *io::MemoryResolver::make(loop, kZones);
+  Host a{loop, network, *resolver, "a.test", "mx.a.test", "192.0.2.1"};
+  Host b{loop, network, *resolver, "b.test", "mx.b.test", "192.0.2.2"};
+  io::MemoryNetwork::Host& client = network.add_host("client.test", {*io::IpAddress::parse("192.0.2.100")});
+};
+
+bool holds(const std::string& text, std::string_view part) { return text.find(part) != std::string::npos; }
+
+}  // namespace
+
+TEST_CASE("mail goes to the host that the DNS names, once, and leaves nothing behind") {
+  World world;
+  REQUIRE(world.send("<alice@a.test>", {"<bob@b.test>"}));
+  world.loop.advance(2s);
+  REQUIRE(world.b.inbox("bob").size() == 1);
+  const std::string got = world.b.inbox("bob")[0];
+  CHECK(got.starts_with("Return-Path: <alice@a.test>\r\nDelivered-To: bob@b.test\r\nReceived: from mx.a.test"));
+  CHECK(holds(got, "\r\nReceived: from client.test"));
+  CHECK(world.a.queued() == 0);
+  CHECK(world.a.inbox("alice").empty());
+}
+
+TEST_CASE("recipients here and elsewhere of one message: each has it once") {
+  World world;
+  REQUIRE(world.send("<alice@a.test>", {"<bob@b.test>", "<alice@a.test>"}));
+  world.loop.advance(2s);
+  CHECK(world.b.inbox("bob").size() == 1);
+  CHECK(world.a.inbox("alice").size() == 1);
+  CHECK(world.a.queued() == 0);
+}
+
+TEST_CASE("nobody else may send through a host") {
+  World world;
+  world.client.listen(io::Endpoint(*io::IpAddress::parse("192.0.2.100"), 25), {});
+  io::MemoryNetwork::Host& stranger = world.network.add_host("stranger.test", {*io::IpAddress::parse("192.0.2.101")});
+  std::optional<smtp::Reply> reply;
+  world.loop.spawn([](io::MemoryNetwork::Host& from, std::optional<smtp::Reply>& outcome) -> io::Task<> {
+    auto stream = co_await from.connect(io::Endpoint(*io::IpAddress::parse("192.0.2.1"), 25));
+    auto connection = wire::plain_connection(*std::move(stream));
+    smtp::Client speaker(*connection, {.name = "stranger.test"});
+    CHECK(co_await speaker.open());
+    CHECK(co_await speaker.command("MAIL FROM:<x@y.test>"));
+    outcome = *co_await speaker.command("RCPT TO:<bob@b.test>");
+    co_await speaker.quit();
+  }(stranger, reply));
+  world.loop.advance(5s);
+  REQUIRE(reply);
+  CHECK(reply->code == 550);
+}
+
+TEST_CASE("a host that is down is tried again later, and its backup takes the mail meanwhile") {
+  for (const bool backup : {false, true}) {
+    World world;
+    std::optional<Host> second;
+    if (backup) {
+      second.emplace(world.loop, world.network, *world.resolver, "b.test", "backup.b.test", "192.0.2.3");
+      second->add("bob");
+    }
+    world.b.place().set_state(io::MemoryNetwork::Host::State::stopped);
+    REQUIRE(world.send("<alice@a.test>", {"<bob@b.test>"}));
+    world.loop.advance(1min);
+    if (backup) CHECK(second->inbox("bob").size() == 1);
+    CHECK(world.a.queued() == (backup ? 0 : 1));
+    world.b.place().set_state(io::MemoryNetwork::Host::State::up);
+    world.loop.advance(6min);
+    CHECK(world.b.inbox("bob").size() == (backup ? 0 : 1));
+    CHECK(world.a.queued() == 0);
+    CHECK(world.a.inbox("alice").empty());
+  }
+}
+
+TEST_CASE("the queue outlives its host") {
+  World world;
+  world.b.place().set_state(io::MemoryNetwork::Host::State::gone);
+  REQUIRE(world.send("<alice@a.test>", {"<bob@b.test>"}));
+  world.loop.advance(5min);
+  world.a.down();
+  world.a.up();
+  CHECK(world.a.queued() == 1);
+  world.b.place().set_state(io::MemoryNetwork::Host::State::up);
+  world.loop.advance(1h);
+  CHECK(world.b.inbox("bob").size() == 1);
+  CHECK(world.a.queued() == 0);
+}
+
+TEST_CASE("what cannot be delivered goes back to its sender with the reason; RFC 7505, RFC 5321 5.1") {
+  World world;
+  REQUIRE(world.send("<alice@a.test>", {"<nobody@b.test>", "<x@null.test>", "<x@nowhere.test>", "<bob@b.test>"}));
+  world.loop.advance(10s);
+  CHECK(world.b.inbox("bob").size() == 1);
+  const auto reports = world.a.inbox("alice");
+  REQUIRE(reports.size() == 3);
+  std::string all;
+  for (const std::string& report : reports) {
+    CHECK(report.starts_with("Return-Path: <>\r\n"));
+    CHECK(holds(report, "Action: failed"));
+    CHECK(holds(report, "Subject: s\r\n"));
+    all += report;
+  }
+  CHECK(holds(all, "Diagnostic-Code: smtp; 550 5.1.1"));
+  CHECK(holds(all, "Status: 5.1.10"));
+  CHECK(holds(all, "Final-Recipient: rfc822;x@nowhere.test"));
+  CHECK(!holds(all, "Final-Recipient: rfc822;bob@b.test"));
+  CHECK(world.a.queued() == 0);
+}
+
+TEST_CASE("RFC 5321 5.1: a DNS that does not answer is no reason to give mail back") {
+  World world;
+  REQUIRE(world.send("<alice@a.test>", {"<x@broken.test>"}));
+  world.loop.advance(1h);
+  CHECK(world.a.inbox("alice").empty());
+  CHECK(world.a.queued() == 1);
+}
+
+TEST_CASE("a recipient that is refused for now is tried again until it is taken, the others are not") {
+  World world;
+  world.b.add("small", 1);
+  REQUIRE(world.send("<alice@a.test>", {"<small@b.test>", "<bob@b.test>"}));
+  REQUIRE(world.send("<alice@a.test>", {"<small@b.test>", "<bob@b.test>"}));
+  world.loop.advance(10s);
+  CHECK(world.b.inbox("bob").size() == 2);
+  CHECK(world.b.inbox("small").size() == 1);
+  CHECK(world.a.queued() == 1);
+  world.b.set_room("small", 10);
+  world.loop.advance(6min);
+  CHECK(world.b.inbox("small").size() == 2);
+  CHECK(world.b.inbox("bob").size() == 2);
+  CHECK(world.a.queued() == 0);
+}
+
+TEST_CASE("RFC 5321 4.5.4.1: a sender is told of the delay once, and of the end with the last words") {
+  World world;
+  world.b.add("small", 1);
+  REQUIRE(world.send("<alice@a.test>", {"<small@b.test>"}));
+  REQUIRE(world.send("<alice@a.test>", {"<small@b.test>"}));
+  world.b.place().set_state(io::MemoryNetwork::Host::State::up);
+  world.loop.advance(3h + 50min);
+  CHECK(world.a.inbox("alice").empty());
+  world.loop.advance(20min);
+  REQUIRE(world.a.inbox("alice").size() == 1);
+  CHECK(holds(world.a.inbox("alice")[0], "Action: delayed"));
+  CHECK(holds(world.a.inbox("alice")[0], "Will-Retry-Until:"));
+  world.loop.advance(115h);
+  CHECK(world.a.inbox("alice").size() == 1);
+  CHECK(world.a.queued() == 1);
+  world.loop.advance(2h);
+  const auto reports = world.a.inbox("alice");
+  REQUIRE(reports.size() == 2);
+  CHECK(holds(reports[1], "Action: failed"));
+  CHECK(holds(reports[1], "Status: 5.4.7"));
+  CHECK(holds(reports[1], "Diagnostic-Code: smtp; 452 4.2.2"));
+  CHECK(world.a.queued() == 0);
+}
+
+TEST_CASE("a destination that never answers ends with the reason, too") {
+  World world;
+  world.b.place().set_state(io::MemoryNetwork::Host::State::stopped);
+  REQUIRE(world.send("<alice@a.test>", {"<bob@b.test>"}));
+  REQUIRE(world.send("<alice@a.test>", {"<bob@b.test>"}));
+  world.loop.advance(121h);
+  const auto reports = world.a.inbox("alice");
+  REQUIRE(reports.size() == 4);
+  CHECK(std::ranges::count_if(reports, [](const std::string& one) { return holds(one, "Action: failed"); }) == 2);
+  CHECK(holds(reports[3], "mx.b.test [192.0.2.2]: connect"));
+  CHECK(world.a.queued() == 0);
+}
+
+TEST_CASE("RFC 5321 4.5.5, 6.1: a report that fails goes to the postmaster, and that one's failure to nobody") {
+  World world;
+  REQUIRE(world.send("<gone@a.test>", {"<nobody@b.test>"}));
+  world.loop.advance(10s);
+  REQUIRE(world.a.inbox("postmaster").size() == 1);
+  CHECK(holds(world.a.inbox("postmaster")[0], "Final-Recipient: rfc822;gone@a.test"));
+  REQUIRE(world.send("<>", {"<nobody@b.test>"}));
+  world.loop.advance(10s);
+  CHECK(world.a.inbox("postmaster").size() == 2);
+  CHECK(world.a.queued() == 0);
+}
+
+TEST_CASE("RFC 3461 4.1, 5.2: reports as NOTIFY asks for them") {
+  struct Case {
+    std::string notify;
+    bool exists;
+    bool dsn;
+    std::string action;  // none: no report
+  };
+  for (const Case& one : std::vector<Case>{{"", true, true, ""},
+                                           {"", false, true, "failed"},
+                                           {" NOTIFY=NEVER", false, true, ""},
+                                           {" NOTIFY=SUCCESS", false, true, ""},
+                                           {" NOTIFY=FAILURE", false, false, "failed"},
+                                           {" NOTIFY=SUCCESS", true, true, "delivered"},
+                                           {" NOTIFY=SUCCESS,FAILURE", true, false, "relayed"},
+                                           {" NOTIFY=FAILURE", true, false, ""}}) {
+    CAPTURE(one.notify);
+    CAPTURE(one.exists);
+    CAPTURE(one.dsn);
+    World world;
+    world.b.dsn = one.dsn;
+    REQUIRE(world.send("<alice@a.test> ENVID=xyz",
+                       {(one.exists ? "<bob@b.test>" : "<nobody@b.test>") + one.notify + " ORCPT=rfc822;orig@x.test"}));
+    world.loop.advance(10s);
+    const auto reports = world.a.inbox("alice");
+    REQUIRE(reports.size() == (one.action.empty() ? 0 : 1));
+    if (reports.empty()) continue;
+    CHECK(holds(reports[0], "Action: " + one.action + "\r\n"));
+    CHECK(holds(reports[0], "Original-Envelope-Id: xyz\r\n"));
+    CHECK(holds(reports[0], "Original-Recipient: rfc822;orig@x.test\r\n"));
+  }
+}
+
+TEST_CASE("RFC 3461 5.2.3: success here is told by the same batch") {
+  World world;
+  REQUIRE(world.send("<bob@b.test>", {"<alice@a.test> NOTIFY=SUCCESS"}));
+  world.loop.advance(10s);
+  CHECK(world.a.inbox("alice").size() == 1);
+  REQUIRE(world.b.inbox("bob").size() == 1);
+  CHECK(holds(world.b.inbox("bob")[0], "Action: delivered"));
+}
+
+TEST_CASE("the transport map sends to a relay, refuses, and forgets") {
+  World world;
+  world.a.set_transports(
+      {{.key = "away.test", .transport = *route::parse_transport("relay 192.0.2.2")},
+       {.key = "forbidden.test", .transport = *route::parse_transport("error 550 5.7.1 not for you")},
+       {.key = "sink.test", .transport = *route::parse_transport("discard")}});
+  // The relay takes only what is its own.
+  REQUIRE(world.send("<alice@a.test>", {"<bob@away.test>"}));
+  CHECK(!world.send("<alice@a.test>", {"<x@forbidden.test>"}));
+  REQUIRE(world.send("<alice@a.test>", {"<x@sink.test>"}));
+  world.loop.advance(10s);
+  REQUIRE(world.a.inbox("alice").size() == 1);
+  CHECK(holds(world.a.inbox("alice")[0], "Relaying denied"));
+  CHECK(world.a.queued() == 0);
+}
+
+TEST_CASE("a connection that breaks anywhere loses nothing, and nothing arrives twice but after its last dot") {
+  for (std::size_t octets = 0; octets < 1200; octets += 31) {
+    CAPTURE(octets);
+    World world;
+    world.network.set_plan([&, broken = false](const io::Endpoint&, const io::Endpoint& to) mutable {
+      io::Plan plan;
+      if (to.text() == "192.0.2.2:25" && !std::exchange(broken, true)) plan.octets_to_listener = octets;
+      return plan;
+    });
+    REQUIRE(world.send("<alice@a.test>", {"<bob@b.test>"}));
+    world.loop.advance(30min);
+    const std::size_t arrived = world.b.inbox("bob").size();
+    CHECK(arrived >= 1);
+    CHECK(arrived <= 2);
+    CHECK(world.a.queued() == 0);
+    CHECK(world.a.inbox("alice").empty());
+  }
+}
+
+TEST_CASE("pauses double up to the longest, a tenth more or less") {
+  CourierTerms terms;
+  SeededRandom random(1);
+  for (int i = 0; i < 100; ++i) {
+    CHECK(retry_pause(terms, 1, random) >= 4min + 30s);
+    CHECK(retry_pause(terms, 1, random) <= 5min + 30s);
+    CHECK(retry_pause(terms, 3, random) >= 18min);
+    CHECK(retry_pause(terms, 3, random) <= 22min);
+    CHECK(retry_pause(terms, 100, random) <= 2h + 12min);
+    CHECK(retry_pause(terms, 100, random) >= 2h - 12min);
+  }
+}
+
+}  // namespace angarium::agent

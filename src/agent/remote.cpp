@@ -1,0 +1,174 @@
+#include "agent/remote.h"
+
+#include <algorithm>
+
+#include "base/log.h"
+#include "io/loop.h"
+#include "message/status.h"
+#include "wire/tls/connection.h"
+
+namespace angarium::agent {
+namespace {
+
+namespace smtp = protocol::smtp;
+using route::Tls;
+
+queue::Trouble trouble(std::string status, std::string words, std::string remote) {
+  return {.status = std::move(status),
+          .diagnostic = std::move(words),
+          .remote = std::move(remote),
+          .at = io::Loop::current().clock().wall()};
+}
+
+std::string host_text(const route::Hop& hop) { return hop.host + " [" + hop.address.text() + "]"; }
+
+/// Opportunistic TLS that failed is tried again in the clear: no worse than a server that does not offer it (RFC 7435).
+bool may_go_plain(const Error& error, Tls tls) { return tls == Tls::opportunistic && error.is(wire::kTlsHandshake); }
+
+}  // namespace
+
+io::Task<std::expected<RemotePlan, Unreachable>> Remote::plan(std::shared_ptr<const RemoteTerms> terms,
+                                                              route::Transport transport, std::string domain) {
+  RemotePlan plan{.terms = std::move(terms), .site = route::transport_text(transport)};
+  route::Hosts hosts;
+  plan.port = plan.terms->port;
+  if (const auto* const relay = std::get_if<route::Relay>(&transport)) {
+    plan.port = relay->port;
+    plan.tls = relay->tls;
+    plan.login = relay->login;
+    domain = relay->host;
+    hosts = co_await route::find_relay(resolver_, relay->host, plan.terms->hosts);
+  } else if (const auto* const lmtp = std::get_if<route::ByLmtp>(&transport)) {
+    plan.port = lmtp->port;
+    plan.dialect = smtp::Dialect::lmtp;
+    plan.socket = lmtp->socket;
+    if (!plan.socket.empty()) co_return plan;
+    domain = lmtp->host;
+    hosts = co_await route::find_relay(resolver_, lmtp->host, plan.terms->hosts);
+  } else {
+    hosts = co_await route::find_hosts(resolver_, domain, plan.terms->hosts, io::Loop::current().random());
+    // Any domain whose best host this is may use the session.
+    if (!hosts.hops.empty()) plan.site = "dns " + hosts.hops.front().host;
+  }
+  plan.hops = std::move(hosts.hops);
+  if (hosts.failure == route::Failure::none) co_return plan;
+  route::Status status = route::recipient_status(hosts.failure, domain);
+  // A relay that is not found is the operator's mistake, and mended soon.
+  co_return std::unexpected(
+      Unreachable{.trouble = trouble(std::string(status.enhanced), std::move(status.text), {}),
+                  .permanent = status.code >= 500 && std::holds_alternative<route::ByDns>(transport)});
+}
+
+io::Task<Remote::Opened> Remote::open(RemotePlan plan) {
+  if (!plan.socket.empty()) co_return co_await open_socket(plan);
+  std::optional<Unreachable> why;
+  // RFC 5321 §5.1: the best hosts first; those of equal preference were put in an order of chance.
+  for (auto from = plan.hops.begin(); from != plan.hops.end();) {
+    const auto to =
+        std::find_if(from, plan.hops.end(), [&](const route::Hop& hop) { return hop.preference != from->preference; });
+    auto opened = co_await try_hops(plan, {from, to});
+    if (opened) co_return opened;
+    // What a host said is told rather than that another one does not answer.
+    if (!why || (why->trouble.remote.empty() && !opened.error().trouble.remote.empty()))
+      why = std::move(opened).error();
+    from = to;
+  }
+  co_return std::unexpected(*std::move(why));
+}
+
+/// Hosts of one preference: a race for each until one of them is fit.
+io::Task<Remote::Opened> Remote::try_hops(const RemotePlan& plan, std::vector<route::Hop> hops) {
+  std::optional<Unreachable> why;
+  while (!hops.empty()) {
+    std::vector<io::Endpoint> endpoints;
+    for (const route::Hop& hop : hops) endpoints.push_back(io::Endpoint(hop.address, plan.port));
+    io::Race race = co_await io::race(network_, endpoints, plan.terms->race);
+    const route::Hop* winner = nullptr;
+    std::vector<route::Hop> left;
+    for (std::size_t i = 0; i < hops.size(); ++i) {
+      const io::Attempt& attempt = race.attempts[i];
+      if (attempt.outcome == io::Attempt::Outcome::won) {
+        winner = &hops[i];
+      } else if (attempt.outcome == io::Attempt::Outcome::failed) {
+        if (!why) why = {.trouble = trouble("4.4.1", host_text(hops[i]) + ": " + attempt.error->text(), {})};
+      } else if (race.stream) {
+        left.push_back(hops[i]);
+      }
+    }
+    if (winner == nullptr) break;
+    auto opened = co_await greet(plan, winner, std::move(race.stream), plan.tls != Tls::none);
+    if (opened) co_return opened;
+    why = std::move(opened).error();
+    hops = std::move(left);
+  }
+  if (!why) why = {.trouble = trouble("4.4.1", "no host answered in time", {})};
+  co_return std::unexpected(*std::move(why));
+}
+
+io::Task<Remote::Opened> Remote::open_socket(const RemotePlan& plan) {
+  auto stream = co_await network_.connect(io::Endpoint::unix_path(plan.socket));
+  if (!stream)
+    co_return std::unexpected(Unreachable{.trouble = trouble("4.4.1", plan.socket + ": " + stream.error().text(), {})});
+  co_return co_await greet(plan, nullptr, *std::move(stream), false);
+}
+
+/// `hop`: none for a socket of this host.
+io::Task<Remote::Opened> Remote::greet(const RemotePlan& plan, const route::Hop* hop,
+                                       std::unique_ptr<io::Stream> stream, bool use_tls) {
+  RemoteSession session{.site = plan.site, .host = "localhost", .name = "localhost"};
+  if (hop != nullptr) {
+    session.host = host_text(*hop);
+    session.name = hop->host;
+  }
+  const io::Endpoint peer = stream->peer();
+  auto refused = [&](const Error& error) {
+    return std::unexpected(Unreachable{.trouble = trouble("4.4.0", error.text(), session.name)});
+  };
+  const bool verify = plan.tls == Tls::verified || plan.tls == Tls::implicit;
+  auto options = std::make_shared<wire::tls::ClientOptions>();
+  options->context = verify ? plan.terms->verified : plan.terms->opportunistic;
+  options->server_name = session.name;
+  if (plan.tls == Tls::implicit) {
+    auto connected = co_await wire::tls::connect(std::move(stream), std::move(options));
+    if (!connected) co_return refused(connected.error());
+    session.connection = *std::move(connected);
+  } else {
+    session.connection = wire::tls::client_connection(std::move(stream), std::move(options));
+  }
+  const Result<> introduced = co_await introduce(plan, session, use_tls);
+  if (introduced) co_return session;
+  session.connection->close();
+  if (hop == nullptr || !may_go_plain(introduced.error(), plan.tls) || !use_tls) co_return refused(introduced.error());
+  log::info("mta", "TLS failed, going on in the clear", {{"host", session.host}, {"error", introduced.error().text()}});
+  auto again = co_await network_.connect(peer);
+  if (!again) co_return refused(again.error());
+  co_return co_await greet(plan, hop, *std::move(again), false);
+}
+
+io::Task<Result<>> Remote::introduce(const RemotePlan& plan, RemoteSession& session, bool use_tls) {
+  session.client = std::make_unique<smtp::Client>(
+      *session.connection,
+      smtp::ClientOptions{.name = plan.terms->hostname, .dialect = plan.dialect, .times = plan.terms->times});
+  smtp::Client& client = *session.client;
+  CO_TRY(co_await client.open());
+  if (use_tls && plan.tls != Tls::implicit) {
+    if (client.extensions().starttls) {
+      CO_TRY(co_await client.start_tls());
+    } else if (plan.tls != Tls::opportunistic) {
+      co_return fail(smtp::kRefusedNow, session.name + " offers no STARTTLS, which the transport asks for");
+    }
+  }
+  if (const wire::TlsInfo* const tls = session.connection->tls()) session.tls = tls->version + " " + tls->cipher;
+  if (plan.login.empty()) co_return Result<>();
+  const auto login = plan.terms->logins.find(plan.login);
+  if (login == plan.terms->logins.end())
+    co_return fail(smtp::kRefusedNow, "there is no login '" + plan.login + "' in the configuration");
+  sasl::ClientContext credentials;
+  credentials.identity.authentication_id = login->second.user;
+  credentials.password = sasl::Secret::copy(login->second.password.view());
+  co_return co_await client.authenticate(std::move(credentials), session.connection->tls() != nullptr
+                                                                     ? sasl::Plaintext::allowed
+                                                                     : sasl::Plaintext::refused);
+}
+
+}  // namespace angarium::agent

@@ -1,0 +1,93 @@
+// Connections to other servers: found, opened, encrypted and introduced, one host after the other until one is fit.
+#pragma once
+
+#include <expected>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "io/network.h"
+#include "io/race.h"
+#include "protocol/smtp/client.h"
+#include "queue/types.h"
+#include "route/hosts.h"
+#include "route/transport.h"
+#include "sasl/secret.h"
+#include "wire/connection/connection.h"
+#include "wire/tls/context.h"
+
+namespace angarium::agent {
+
+/// Name and password for a relay.
+struct RelayLogin {
+  std::string user;
+  sasl::Secret password;
+};
+
+/// How other servers are spoken to. Shared by all loops; never changed once it is made.
+struct RemoteTerms {
+  std::string hostname;  ///< for EHLO
+  std::uint16_t port = 25;
+  route::HostsOptions hosts;
+  io::RaceOptions race;
+  protocol::smtp::ClientTimes times;
+  std::shared_ptr<wire::tls::ClientContext> opportunistic;  ///< takes every certificate
+  std::shared_ptr<wire::tls::ClientContext> verified;       ///< takes those that are right
+  std::map<std::string, RelayLogin> logins;                 ///< by the name that transports use
+};
+
+/// An open session with a server, between two transactions.
+struct RemoteSession {
+  std::string site;  ///< what it may be used for again: the transport or host, and what was asked of TLS
+  std::string host;  ///< its name, and its address in brackets: "mx.example.org [192.0.2.1]"
+  std::string name;  ///< its name alone, for reports
+  std::unique_ptr<wire::Connection> connection;
+  std::unique_ptr<protocol::smtp::Client> client;
+  std::string tls;  ///< version and cipher; empty: in the clear
+  std::size_t messages = 0;
+};
+
+/// Why there is no session.
+struct Unreachable {
+  queue::Trouble trouble;
+  bool permanent = false;  ///< trying again is of no use: the mail fails
+};
+
+/// Where sessions for a domain may lead, before one is opened.
+struct RemotePlan {
+  std::shared_ptr<const RemoteTerms> terms;
+  std::string site;  ///< as RemoteSession::site
+  std::vector<route::Hop> hops;
+  std::string socket;  ///< of this host, instead of hops
+  std::uint16_t port = 25;
+  route::Tls tls = route::Tls::opportunistic;
+  std::string login;
+  protocol::smtp::Dialect dialect = protocol::smtp::Dialect::smtp;
+};
+
+/// Who opens sessions for one loop. Outlives its tasks.
+class Remote {
+ public:
+  Remote(io::Network& network, io::Resolver& resolver) : network_(network), resolver_(resolver) {}
+
+  /// The hosts that take mail of this domain by this transport: ByDns, Relay or ByLmtp.
+  io::Task<std::expected<RemotePlan, Unreachable>> plan(std::shared_ptr<const RemoteTerms> terms,
+                                                        route::Transport transport, std::string domain);
+  /// A session with the first of them that is fit.
+  io::Task<std::expected<RemoteSession, Unreachable>> open(RemotePlan plan);
+
+ private:
+  using Opened = std::expected<RemoteSession, Unreachable>;
+  io::Task<Opened> try_hops(const RemotePlan& plan, std::vector<route::Hop> hops);
+  io::Task<Opened> open_socket(const RemotePlan& plan);
+  io::Task<Opened> greet(const RemotePlan& plan, const route::Hop* hop, std::unique_ptr<io::Stream> stream,
+                         bool use_tls);
+  static io::Task<Result<>> introduce(const RemotePlan& plan, RemoteSession& session, bool use_tls);
+
+  io::Network& network_;
+  io::Resolver& resolver_;
+};
+
+}  // namespace angarium::agent

@@ -1,0 +1,170 @@
+#include "agent/report.h"
+
+#include <algorithm>
+#include <array>
+
+#include "agent/way.h"
+#include "base/log.h"
+#include "io/loop.h"
+#include "message/address.h"
+#include "message/trace_fields.h"
+
+namespace angarium::agent {
+namespace {
+
+using message::DsnAction;
+
+DsnAction action_of(Fate::Kind kind) {
+  switch (kind) {
+    case Fate::Kind::failed: return DsnAction::failed;
+    case Fate::Kind::relayed: return DsnAction::relayed;
+    case Fate::Kind::owed: return DsnAction::delayed;
+    case Fate::Kind::delivered:
+    case Fate::Kind::handed_on:
+    case Fate::Kind::discarded: break;
+  }
+  return DsnAction::delivered;
+}
+
+message::TypedText typed_address(const envelope::Mailbox& mailbox) {
+  return {.type = mailbox.needs_utf8() ? "utf-8" : "rfc822", .text = mailbox.text()};
+}
+
+message::RecipientReport report_of(const Reported& reported, const queue::Entry& entry) {
+  const envelope::Recipient& recipient = reported.addressee.recipient;
+  const queue::Trouble& trouble = reported.fate.trouble;
+  message::RecipientReport report;
+  if (const auto& original = recipient.parameters.original)
+    report.original_recipient = {.type = original->type, .text = original->address};
+  report.final_recipient = typed_address(recipient.path.mailbox);
+  report.action = action_of(reported.fate.kind);
+  report.status = message::parse_status(trouble.status);
+  if (!trouble.remote.empty()) report.remote_mta = {.type = "dns", .text = trouble.remote};
+  if (!trouble.diagnostic.empty())
+    report.diagnostic = {.type = trouble.remote.empty() ? "x-angarium" : "smtp", .text = trouble.diagnostic};
+  if (trouble.at.microseconds != 0) report.last_attempt = message::DateTime::at(trouble.at);
+  if (report.action == DsnAction::delayed) report.will_retry_until = message::DateTime::at(entry.expires);
+  return report;
+}
+
+/// The address that reads what nobody else does, or none: no domain is served here.
+io::Task<Result<std::optional<envelope::Mailbox>>> postmaster(Services& services) {
+  const auto domains =
+      CO_TRY(co_await io::run(services.pool(), [&directory = services.directory()] { return directory.domains(); }));
+  if (domains.empty()) co_return std::optional<envelope::Mailbox>();
+  co_return std::optional(envelope::Mailbox{.local_part = "postmaster", .domain = domains.front().name});
+}
+
+struct Addressed {
+  envelope::Mailbox to;
+  queue::Origin origin = queue::Origin::report;
+};
+
+/// RFC 5321 §4.5.5, §6.1: a null reverse-path is never answered; that a report failed is the postmaster's to know.
+io::Task<Result<std::optional<Addressed>>> reader_of(Services& services, const queue::Entry& entry,
+                                                     const std::vector<Reported>& recipients) {
+  if (entry.sender.path.mailbox) co_return std::optional(Addressed{.to = *entry.sender.path.mailbox});
+  const bool failed =
+      std::ranges::any_of(recipients, [](const Reported& one) { return one.fate.kind == Fate::Kind::failed; });
+  if (!failed || entry.origin == queue::Origin::postmaster_report) co_return std::optional<Addressed>();
+  auto to = CO_TRY(co_await postmaster(services));
+  if (!to) co_return std::optional<Addressed>();
+  co_return std::optional(Addressed{.to = *std::move(to), .origin = queue::Origin::postmaster_report});
+}
+
+/// Puts the octets where the batch or the store has them; gives their index in the batch, or fills entry.body.
+io::Task<Result<std::optional<std::size_t>>> place(Services& services, std::string octets, queue::Entry& entry,
+                                                   store::Batch& batch) {
+  if (octets.size() <= store::kGroupBodyMax) co_return std::optional(batch.body(std::move(octets)));
+  entry.body = CO_TRY(co_await io::run(
+      services.pool(), [&tablet = services.tablet(), octets = std::move(octets)]() -> Result<store::BodyRef> {
+        const auto writer = TRY(tablet.open_body());
+        for (std::size_t at = 0; at < octets.size(); at += store::BodyWriter::kAppendMax)
+          TRY(writer->append(std::string_view(octets).substr(at, store::BodyWriter::kAppendMax)));
+        return writer->seal();
+      }));
+  co_return std::optional<std::size_t>();
+}
+
+}  // namespace
+
+bool is_told(const queue::Entry& entry, const queue::Addressee& addressee, DsnAction action) {
+  // Reports themselves ask for none; the postmaster is told all the same.
+  if (entry.origin == queue::Origin::report && action == DsnAction::failed) return true;
+  const auto& notify = addressee.recipient.parameters.notify;
+  if (notify && notify->never) return false;
+  switch (action) {
+    case DsnAction::failed: return !notify || notify->failure;
+    case DsnAction::delayed: return entry.sender.path.mailbox && (!notify || notify->delay);
+    case DsnAction::delivered:
+    case DsnAction::relayed:
+    case DsnAction::expanded: break;
+  }
+  return entry.sender.path.mailbox && notify && notify->success;
+}
+
+std::vector<Reported> to_be_told(const queue::Entry& entry, std::vector<Reported> recipients) {
+  std::erase_if(recipients, [&](const Reported& one) {
+    return one.fate.kind == Fate::Kind::handed_on || one.fate.kind == Fate::Kind::discarded ||
+           !is_told(entry, one.addressee, action_of(one.fate.kind));
+  });
+  return recipients;
+}
+
+std::uint64_t returned_max(const queue::Entry& entry, std::uint64_t size) {
+  const bool full = entry.sender.parameters.ret != envelope::Return::headers && size <= message::kReturnFullMax;
+  return full ? message::kReturnFullMax : message::kReturnHeaderMax;
+}
+
+io::Task<Result<std::optional<queue::Change>>> add_report(Services& services, const ReportTerms& terms,
+                                                          const queue::Entry& entry, std::vector<Reported> recipients,
+                                                          Original original, store::Batch& batch) {
+  const auto reader = CO_TRY(co_await reader_of(services, entry, recipients));
+  if (!reader) {
+    for (const Reported& one : recipients)
+      log::notice("mta", "undeliverable, and nobody is told",
+                  {{"id", entry.id.text()},
+                   {"to", one.addressee.recipient.path.mailbox.text()},
+                   {"why", one.fate.trouble.diagnostic}});
+    co_return std::optional<queue::Change>();
+  }
+
+  io::Loop& loop = io::Loop::current();
+  const WallTime now = loop.clock().wall();
+  message::DeliveryReport report;
+  report.envelope_id = entry.sender.parameters.envelope_id;
+  report.reporting_mta = {.type = "dns", .text = terms.hostname};
+  if (!entry.received_from.empty()) report.received_from_mta = {.type = "dns", .text = entry.received_from};
+  report.arrival = message::DateTime::at(entry.arrived);
+  for (const Reported& one : recipients) report.recipients.push_back(report_of(one, entry));
+
+  message::DsnOptions options;
+  options.from = message::format_address("Mail Delivery System", "postmaster", terms.hostname);
+  options.to = message::format_address("", reader->to.local_part, reader->to.domain);
+  options.date = message::DateTime::at(now);
+  options.message = message::make_message_id(now, loop.random(), terms.hostname);
+  options.utf8 = entry.sender.parameters.smtputf8 ? envelope::Utf8::accept : envelope::Utf8::refuse;
+  options.ret = entry.sender.parameters.ret == envelope::Return::headers ? message::ReturnContent::headers
+                                                                         : message::ReturnContent::full;
+  options.header_only = !original.whole;
+  const message::ComposedDsn composed = CO_TRY(message::compose_dsn(report, original.octets, options, loop.random()));
+
+  queue::Entry made;
+  made.id = envelope::DeliveryId::make(loop.random());
+  made.origin = reader->origin;
+  made.sender.parameters.smtputf8 = composed.utf8_header;
+  made.eight_bit = composed.eight_bit;
+  made.utf8_header = composed.utf8_header;
+  made.arrived = now;
+  made.expires = {now.microseconds + terms.lifetime.count()};
+  const auto body = CO_TRY(co_await place(services, composed.octets(), made, batch));
+  envelope::Recipient to{.path = {.mailbox = reader->to}, .parameters = {}};
+  to.parameters.notify = envelope::Notify{.never = true};
+  std::vector<queue::Lot> lots;
+  lots.push_back({.destination = destination_of(reader->to), .recipients = {std::move(to)}});
+  queue::Change change = CO_TRY(services.queue().admit(made, std::move(lots), body, batch));
+  log::info("mta", "report", {{"id", made.id.text()}, {"of", entry.id.text()}, {"to", reader->to.text()}});
+  co_return std::optional(std::move(change));
+}
+
+}  // namespace angarium::agent
