@@ -99,7 +99,8 @@ std::optional<Due> due_in(std::string_view key) {
   constexpr std::size_t kBefore = kKindSize + 18;
   if (key.size() < kBefore) return std::nullopt;
   return Due{.at = static_cast<std::int64_t>(number(key.substr(kKindSize, 8))),
-             .destination = std::string(key.substr(kBefore))};
+             .destination = std::string(key.substr(kBefore)),
+             .of_backoff = key.substr(kKindSize + 8, 10).find_first_not_of('\0') == std::string_view::npos};
 }
 
 std::string event_key(WallTime at, DeliveryId id) {

@@ -54,6 +54,7 @@ std::string due_from(std::int64_t microseconds);
 struct Due {
   std::int64_t at = 0;
   std::string destination;
+  bool of_backoff = false;
 };
 std::optional<Due> due_in(std::string_view key);
 

@@ -13,7 +13,27 @@ Destination* Spool::known(std::string_view name) {
   return at == destinations_.end() ? nullptr : &at->second;
 }
 
+Destination& Spool::destination(const std::string& name) {
+  const auto [at, made] = destinations_.try_emplace(name);
+  if (made) at->second.looks = ++looks_;
+  return at->second;
+}
+
+/// Memory is held for destinations that somebody works for or should, and for some of those that wait.
+void Spool::forget(const std::string& name) {
+  const auto at = destinations_.find(name);
+  if (at == destinations_.end()) return;
+  const Destination& one = at->second;
+  if (one.announced || !one.ready.empty() || !one.in_hand.empty() || stirred_.contains(name)) return;
+  if (one.waits(now()) && destinations_.size() <= kWaitingKept) return;
+  destinations_.erase(at);
+}
+
 std::shared_ptr<Held> Spool::held(DeliveryId id) {
+  if (held_.size() >= purge_at_) {
+    std::erase_if(held_, [](const auto& one) { return one.second.expired(); });
+    purge_at_ = std::max(kPurge, 2 * held_.size());
+  }
   auto& slot = held_[id.bits()];
   if (auto there = slot.lock()) return there;
   auto made = std::make_shared<Held>();
@@ -24,19 +44,26 @@ std::shared_ptr<Held> Spool::held(DeliveryId id) {
 void Spool::make_ready(const std::string& name, const Place& place, std::shared_ptr<Held> held) {
   Destination& to = destination(name);
   if (to.in_hand.contains(place)) return;
+  // It is found in the store when the wait is over.
+  if (to.waits(now())) return incomplete(to);
   to.ready.insert_or_assign(place, std::move(held));
   if (!to.announced) stirred_.insert(name);
   if (to.ready.size() <= kWindow) return;
   // The last one is found again when the window is empty.
   to.ready.erase(std::prev(to.ready.end()));
-  to.complete = false;
-  ++to.looks;
+  incomplete(to);
+}
+
+/// Also times that were looked at already: the civil clock was set back, or the answer of the store came late.
+void Spool::due_at(std::int64_t microseconds) {
+  put_ = std::min(put_, microseconds);
+  next_ = std::min(next_, microseconds);
+  if (microseconds <= looked_at_) cursor_ = std::min(cursor_, due_from(microseconds));
 }
 
 void Spool::look_again(const std::string& name) {
   Destination& one = destination(name);
-  one.complete = false;
-  ++one.looks;
+  incomplete(one);
   if (!one.announced) stirred_.insert(name);
 }
 
@@ -72,24 +99,29 @@ Result<Change> Spool::admit(const Entry& entry, std::vector<Lot> lots, std::opti
   }
   batch.put(event_key(entry.expires, entry.id), "");
   if (entry.notice) batch.put(event_key(*entry.notice, entry.id), "");
-  return change([this, placed = std::move(placed)](Told how) mutable {
+  std::shared_ptr<Held> all;
+  {
+    const std::lock_guard lock(mutex_);
+    all = held(entry.id);
+    // Known before anybody can have one of them in hand.
+    all->counted = true;
+    all->left = placed.size();
+  }
+  return change([this, all = std::move(all), placed = std::move(placed)](Told how) mutable {
     {
       const std::lock_guard lock(mutex_);
-      came_in(placed, how);
+      came_in(placed, all, how);
     }
     if (how != Told::refused) wake();
   });
 }
 
-void Spool::came_in(std::vector<Placed>& placed, Told how) {
+void Spool::came_in(std::vector<Placed>& placed, const std::shared_ptr<Held>& all, Told how) {
   if (how == Told::refused) return;
   if (how == Told::unknown) {
     for (const Placed& one : placed) doubt(one.destination, nullptr);
     return;
   }
-  const std::shared_ptr<Held> all = held(placed.front().place.entry);
-  all->left = placed.size();
-  all->counted = true;
   for (Placed& one : placed) {
     if (one.place.due > now().microseconds) {
       due_at(one.place.due);
@@ -101,22 +133,27 @@ void Spool::came_in(std::vector<Placed>& placed, Told how) {
 
 WallTime Spool::next_look() {
   const std::lock_guard lock(mutex_);
-  std::int64_t next = std::min(next_, now().microseconds + kLookInterval.count());
+  std::int64_t next = next_;
   for (const Doubt& doubt : doubts_) next = std::min(next, doubt.when.microseconds);
-  return {next};
+  return {std::min(std::max(next, not_before_), now().microseconds + kLookInterval.count())};
 }
 
 std::vector<std::string> Spool::awake() {
   std::vector<std::string> names;
   const std::lock_guard lock(mutex_);
-  for (const std::string& name : stirred_) {
+  for (const std::string& name : std::exchange(stirred_, {})) {
     Destination& one = destination(name);
+    if (one.announced) continue;
     // One that waits is stirred again when its time has come.
-    if (one.announced || one.waits(now())) continue;
+    if (one.waits(now())) {
+      one.ready.clear();
+      incomplete(one);
+      forget(name);
+      continue;
+    }
     one.announced = true;
     names.push_back(name);
   }
-  stirred_.clear();
   return names;
 }
 

@@ -97,7 +97,7 @@ class Queue {
                                store::Batch& batch) = 0;
 
   // --- going out -----------------------------------------------------------------------------------------------------
-  /// Looks what has become due. Call it at next_look(), and after awake() was told.
+  /// Looks what has become due. Call it at next_look(), one call at a time.
   virtual io::Task<Result<>> gather() = 0;
   /// When something becomes due, as far as is known; never later than a minute from now.
   virtual WallTime next_look() = 0;
@@ -144,6 +144,13 @@ class Queue {
   virtual Change hold(const Job& job, Hold hold, store::Batch& batch) = 0;
   /// Adds to the batch: the destination may be tried at once.
   virtual Change retry(std::string destination, store::Batch& batch) = 0;
+
+  /// What is held in memory now.
+  struct InMemory {
+    std::size_t destinations = 0;
+    std::size_t entries = 0;
+  };
+  virtual InMemory in_memory() = 0;
 };
 
 }  // namespace angarium::queue

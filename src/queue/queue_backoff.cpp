@@ -37,12 +37,14 @@ Change Spool::back_off(std::string name, Backoff backoff, store::Batch& batch) {
   std::optional<Backoff> before = this->backoff(name);
   if (before && before->next != backoff.next) batch.erase(due_key(name, before->next));
   return change([this, name = std::move(name), backoff = std::move(backoff)](Told how) {
-    if (how != Told::done) return;
+    if (how == Told::refused) return;
     const std::lock_guard lock(mutex_);
+    if (how == Told::unknown) return doubt(name, nullptr);
     Destination& one = destination(name);
     one.backoff_read = true;
     one.backoff = backoff;
     due_at(backoff.next.microseconds);
+    forget(name);
   });
 }
 
@@ -55,32 +57,41 @@ void Spool::reached(std::string_view name) {
 
 io::Task<Result<bool>> Spool::rest(std::string name) {
   std::optional<Backoff> over;
+  std::int64_t later = INT64_MAX;
   {
     const std::lock_guard lock(mutex_);
     Destination& one = destination(name);
     if (one.waits(now())) {
       one.ready.clear();
-      one.complete = false;
-      ++one.looks;
+      incomplete(one);
       one.announced = false;
-      if (one.in_hand.empty() && destinations_.size() > kWaitingKept) destinations_.erase(name);
+      forget(name);
       co_return true;
     }
     if (!one.ready.empty() || !one.complete) co_return false;
-    if (one.in_hand.empty()) over = one.backoff;
+    // From here on nobody gives back a time that relies on it.
+    if (one.in_hand.empty()) over = std::exchange(one.backoff, std::nullopt);
+    if (set_back_) later = one.later;
   }
   if (over) {
     store::Batch batch;
     batch.erase(backoff_key(name));
     batch.erase(due_key(name, over->next));
-    CO_TRY(co_await commit(std::move(batch)));
+    // Its own may have been given back while the clock was ahead.
+    if (later != INT64_MAX) batch.put(due_key(name, WallTime{later}), "");
+    auto outcome = co_await commit(std::move(batch));
+    if (!outcome) {
+      const std::lock_guard lock(mutex_);
+      Destination& one = destination(name);
+      if (!one.backoff) one.backoff = std::move(over);
+      co_return std::unexpected(std::move(outcome).error());
+    }
   }
   const std::lock_guard lock(mutex_);
   Destination& one = destination(name);
-  if (over && one.backoff == over) one.backoff.reset();
   if (!one.ready.empty() || !one.complete) co_return false;
   one.announced = false;
-  if (one.in_hand.empty()) destinations_.erase(name);
+  forget(name);
   co_return true;
 }
 

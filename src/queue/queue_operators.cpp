@@ -1,4 +1,5 @@
 // What people ask of the queue.
+#include "base/log.h"
 #include "queue/record.h"
 #include "queue/spool.h"
 
@@ -33,7 +34,7 @@ io::Task<Result<std::vector<Job>>> Spool::claim(DeliveryId id) {
     const std::lock_guard lock(mutex_);
     // Somebody changed one of them meanwhile: what was read is old.
     if (of_entry->moves != moves) continue;
-    if (!std::exchange(of_entry->counted, true)) of_entry->left = found.consignments.size();
+    of_entry->count(found.consignments.size());
     std::vector<Job> jobs;
     for (Consignment& one : found.consignments) {
       Destination& there = destination(one.destination);
@@ -49,11 +50,21 @@ io::Task<Result<std::vector<Whole>>> Spool::list(DeliveryId from, std::size_t li
   std::vector<Found> all =
       CO_TRY(co_await io::run(pool_, [&tablet = tablet_, from, limit]() -> Result<std::vector<Found>> {
         std::vector<Found> read;
-        for (const DeliveryId id : TRY(queue::list(tablet, from, limit))) {
-          auto found = queue::find(tablet, id);
-          // Sent since it was listed.
-          if (!found && found.error().is(kNotQueued)) continue;
-          read.push_back(TRY(std::move(found)));
+        // Some may be gone since they were listed: those behind them come instead.
+        for (DeliveryId next = from; read.size() < limit;) {
+          const std::vector<DeliveryId> ids = TRY(queue::list(tablet, next, limit - read.size()));
+          for (const DeliveryId id : ids) {
+            auto found = queue::find(tablet, id);
+            if (found) {
+              read.push_back(*std::move(found));
+            } else if (found.error().is(kDamagedRecord)) {
+              log::error("queue", "a message cannot be read", {{"id", id.text()}, {"error", found.error().text()}});
+            } else if (!found.error().is(kNotQueued)) {
+              return std::unexpected(std::move(found).error());
+            }
+          }
+          if (ids.empty() || ids.back().bits() == UINT64_MAX) break;
+          next = DeliveryId(ids.back().bits() + 1);
         }
         return read;
       }));
@@ -83,14 +94,20 @@ Change Spool::retry(std::string name, store::Batch& batch) {
   next.next = now();
   Change inner = back_off(name, next, batch);
   return change([this, inner = std::move(inner), name = std::move(name)](Told how) mutable {
-    if (how != Told::done) return inner.refused();
-    inner.done();
+    if (how == Told::refused) return inner.refused();
+    if (how == Told::done) inner.done();
+    if (how == Told::unknown) return;
     {
       const std::lock_guard lock(mutex_);
       look_again(name);
     }
     wake();
   });
+}
+
+Queue::InMemory Spool::in_memory() {
+  const std::lock_guard lock(mutex_);
+  return {.destinations = destinations_.size(), .entries = held_.size()};
 }
 
 }  // namespace angarium::queue

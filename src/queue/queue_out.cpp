@@ -15,22 +15,25 @@ io::Task<Result<std::optional<Job>>> Spool::take(std::string name) {
     std::shared_ptr<Held> of_entry;
     std::uint64_t looks = 0;
     bool known_backoff = false;
+    std::size_t limit = kWindow;
     {
       const std::lock_guard lock(mutex_);
       Destination& from = destination(name);
       known_backoff = from.backoff_read;
       if (known_backoff) {
-        if (from.waits(now())) co_return std::optional<Job>();
+        if (from.waits(now()) || (from.ready.empty() && from.complete)) {
+          forget(name);
+          co_return std::optional<Job>();
+        }
         if (!from.ready.empty()) {
           auto node = from.ready.extract(from.ready.begin());
           picked = node.key();
           of_entry = node.mapped() ? std::move(node.mapped()) : held(picked->entry);
-          count = of_entry->counted ? Count::no : Count::yes;
+          count = of_entry->counted || of_entry->uncountable ? Count::no : Count::yes;
           from.in_hand.insert(*picked);
-        } else if (from.complete) {
-          co_return std::optional<Job>();
         }
         looks = from.looks;
+        limit += from.in_hand.size();
       }
     }
     if (!known_backoff) {
@@ -38,9 +41,10 @@ io::Task<Result<std::optional<Job>>> Spool::take(std::string name) {
       continue;
     }
     if (!picked) {
-      const DueNow due = CO_TRY(co_await read([&tablet = tablet_, name, at = now().microseconds](store::Tier tier) {
-        return read_due(tablet, name, at, kWindow, tier);
-      }));
+      const DueNow due =
+          CO_TRY(co_await read([&tablet = tablet_, name, at = now().microseconds, limit](store::Tier tier) {
+            return read_due(tablet, name, at, limit, tier);
+          }));
       const std::lock_guard lock(mutex_);
       fill(destination(name), due, looks);
       continue;
@@ -65,17 +69,26 @@ io::Task<Result<std::optional<Job>>> Spool::take(std::string name) {
       destination(name).in_hand.erase(*picked);  // it was done when it was looked for
       continue;
     }
-    if (!std::exchange(of_entry->counted, true)) of_entry->left = loaded->of_entry;
+    if (count == Count::yes) of_entry->count(loaded->of_entry);
     co_return std::optional<Job>(
         Job{.entry = std::move(loaded->entry), .consignment = *std::move(loaded->consignment), .held = of_entry});
   }
 }
 
 void Spool::fill(Destination& into, const DueNow& due, std::uint64_t looks) {
-  for (const Place& place : due.places)
-    if (!into.in_hand.contains(place)) into.ready.try_emplace(place);
+  bool all = due.all;
+  for (const Place& place : due.places) {
+    if (into.in_hand.contains(place)) continue;
+    if (into.ready.size() >= kWindow) {
+      all = false;
+      break;
+    }
+    into.ready.try_emplace(place);
+  }
   // Something may have come or become due since.
-  into.complete = due.all && into.looks == looks;
+  into.complete = all && into.looks == looks;
+  into.later = due.next.value_or(INT64_MAX);
+  if (due.next) due_at(*due.next);
 }
 
 void Spool::erase_entry(const Entry& entry, store::Batch& batch) {
@@ -118,17 +131,24 @@ void Spool::moved(const Job& job, const Place& to, bool owed, bool erased, Told 
   destination(name).in_hand.erase(job.consignment.place);
   ++job.held->moves;
   if (!owed) {
-    job.held->left -= std::min<std::size_t>(job.held->left, 1);
-    if (job.held->counted && job.held->left == 0) {
-      held_.erase(job.consignment.place.entry.bits());
-      if (!erased) orphans_.push_back(*job.entry);
+    ended(job, erased);
+  } else if (to.rank != kHeldRank) {
+    if (to.due > now().microseconds) {
+      due_at(to.due);
+    } else {
+      make_ready(name, to, job.held);
     }
-  } else if (to.rank == kHeldRank) {
-    return;
-  } else if (to.due > now().microseconds) {
-    due_at(to.due);
-  } else {
-    make_ready(name, to, job.held);
+  }
+  forget(name);
+}
+
+void Spool::ended(const Job& job, bool erased) {
+  const std::uint64_t id = job.consignment.place.entry.bits();
+  job.held->left -= std::min<std::size_t>(job.held->left, 1);
+  if (erased) {
+    held_.erase(id);
+  } else if (!job.held->counted || job.held->left == 0) {
+    orphans_.try_emplace(id, job.entry);
   }
 }
 
@@ -145,12 +165,14 @@ void Spool::put_back(const Job& job) {
     const std::lock_guard lock(mutex_);
     const Place& place = job.consignment.place;
     destination(job.consignment.destination).in_hand.erase(place);
-    if (job.consignment.hold != Hold::none) return;
-    if (place.due > now().microseconds) {
-      due_at(place.due);
-      return;
+    if (job.consignment.hold == Hold::none) {
+      if (place.due > now().microseconds) {
+        due_at(place.due);
+      } else {
+        make_ready(job.consignment.destination, place, job.held);
+      }
     }
-    make_ready(job.consignment.destination, place, job.held);
+    forget(job.consignment.destination);
   }
   wake();
 }

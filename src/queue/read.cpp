@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "queue/limits.h"
 #include "queue/record.h"
 
 namespace angarium::queue {
@@ -21,6 +22,7 @@ Result<DueNow> read_due(store::Tablet& tablet, std::string_view destination, std
       const auto place = place_in(key, destination);
       if (!place) return Step::next;
       if (place->due > now) {
+        due.next = std::min(due.next.value_or(INT64_MAX), place->due);
         rank = static_cast<std::uint8_t>(place->rank + 1);
         more = true;
         return Step::stop;
@@ -47,13 +49,24 @@ Result<Loaded> load(store::Tablet& tablet, const std::string& destination, const
   loaded.entry = std::make_shared<const Entry>(TRY(decode_entry(place.entry, *values[1])));
   if (count == Count::no) return loaded;
   const std::string prefix = whereabouts_prefix(place.entry);
-  TRY(tablet.scan(prefix, behind(prefix), {},
+  TRY(tablet.scan(prefix, behind(prefix), {.limit = kCounted + 1},
                   [&](std::string_view, std::string_view) {
                     ++loaded.of_entry;
                     return Step::next;
                   },
                   {.tier = tier}));
   return loaded;
+}
+
+Result<bool> has_consignments(store::Tablet& tablet, DeliveryId id) {
+  bool has = false;
+  const std::string prefix = whereabouts_prefix(id);
+  const auto seen = [&](std::string_view, std::string_view) {
+    has = true;
+    return Step::stop;
+  };
+  TRY(tablet.scan(prefix, behind(prefix), {.limit = 1}, seen, {}));
+  return has;
 }
 
 Result<Found> find(store::Tablet& tablet, DeliveryId id) {
@@ -141,19 +154,14 @@ Result<Events> read_events(store::Tablet& tablet, WallTime now, std::size_t limi
   Events events;
   for (auto& [key, id] : passed) {
     const bool there = TRY(tablet.get(entry_key(id), {})).has_value();
-    bool owed = false;
-    const std::string whereabouts = whereabouts_prefix(id);
-    const auto seen = [&](std::string_view, std::string_view) {
-      owed = true;
-      return Step::stop;
-    };
-    if (there) TRY(tablet.scan(whereabouts, behind(whereabouts), {.limit = 1}, seen, {}));
-    if (!owed) {
-      events.stale.push_back(std::move(key));
-      if (there) events.stale.push_back(entry_key(id));
-    } else if (std::ranges::find(events.entries, id) == events.entries.end()) {
-      events.entries.push_back(id);
+    if (there && TRY(has_consignments(tablet, id))) {
+      std::vector<std::string>& keys = events.passed[id.bits()];
+      if (keys.empty()) events.entries.push_back(id);
+      keys.push_back(std::move(key));
+      continue;
     }
+    events.stale.push_back(std::move(key));
+    if (there) events.stale.push_back(entry_key(id));
   }
   return events;
 }

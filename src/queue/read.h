@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "queue/keys.h"
@@ -16,7 +17,8 @@ namespace angarium::queue {
 /// Consignments of a destination that are due, first those of the best rank.
 struct DueNow {
   std::vector<Place> places;
-  bool all = false;  ///< false: the limit was reached, there may be more
+  bool all = false;                  ///< false: the limit was reached, there may be more
+  std::optional<std::int64_t> next;  ///< the first that becomes due, if all were seen
 };
 Result<DueNow> read_due(store::Tablet& tablet, std::string_view destination, std::int64_t now, std::size_t limit,
                         store::Tier tier);
@@ -25,11 +27,13 @@ Result<DueNow> read_due(store::Tablet& tablet, std::string_view destination, std
 struct Loaded {
   std::optional<Consignment> consignment;
   EntryPtr entry;
-  std::size_t of_entry = 0;  ///< consignments that the entry has; only if asked for
+  std::size_t of_entry = 0;  ///< consignments that the entry has, one beyond kCounted at most; only if asked for
 };
 enum class Count : std::uint8_t { no, yes };
 Result<Loaded> load(store::Tablet& tablet, const std::string& destination, const Place& place, Count count,
                     store::Tier tier);
+
+Result<bool> has_consignments(store::Tablet& tablet, DeliveryId id);
 
 /// The entry and all its consignments. kNotQueued.
 struct Found {
@@ -56,6 +60,7 @@ Result<Times> read_times(store::Tablet& tablet, const std::string& from, std::in
 /// consignments.
 struct Events {
   std::vector<DeliveryId> entries;
+  std::unordered_map<std::uint64_t, std::vector<std::string>> passed;  ///< the keys of each of them
   std::vector<std::string> stale;
 };
 Result<Events> read_events(store::Tablet& tablet, WallTime now, std::size_t limit);

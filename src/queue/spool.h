@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "queue/keys.h"
+#include "queue/limits.h"
 #include "queue/queue.h"
 #include "queue/read.h"
 #include "store/batch.h"
@@ -24,14 +25,24 @@ class Held {
  public:
   std::size_t left = 0;  ///< in the store, as far as is durable
   bool counted = false;
-  std::uint64_t moves = 0;  ///< grows with each change of one of them
+  bool uncountable = false;  ///< too many, or changes are on their way that a count would not see
+  std::uint64_t moves = 0;   ///< grows with each change of one of them
+
+  /// What was counted in the store while none was in anybody's hand.
+  void count(std::size_t found) {
+    if (counted || uncountable) return;
+    uncountable = found > kCounted;
+    counted = !uncountable;
+    left = found;
+  }
 };
 
 struct Destination {
   std::map<Place, std::shared_ptr<Held>> ready;  ///< due, and nobody's; null: not counted yet
   std::set<Place> in_hand;
-  bool complete = false;    ///< nothing that is due is missing in the two above
-  std::uint64_t looks = 0;  ///< grows whenever `complete` is taken back
+  bool complete = false;           ///< nothing that is due is missing in the two above
+  std::uint64_t looks = 0;         ///< another number whenever `complete` is taken back
+  std::int64_t later = INT64_MAX;  ///< the first that was not due yet at the last look
   bool backoff_read = false;
   std::optional<Backoff> backoff;
   bool announced = false;  ///< somebody works for it
@@ -94,6 +105,7 @@ class Spool final : public Queue {
   io::Task<Result<std::vector<Whole>>> list(DeliveryId from, std::size_t limit) override;
   Change hold(const Job& job, Hold hold, store::Batch& batch) override;
   Change retry(std::string destination, store::Batch& batch) override;
+  InMemory in_memory() override;
 
  private:
   using Destinations = std::map<std::string, Destination, std::less<>>;
@@ -103,16 +115,21 @@ class Spool final : public Queue {
     if (options_.wake) options_.wake();
   }
   // The mutex is held in all that follows.
-  Destination& destination(const std::string& name) { return destinations_[name]; }
+  Destination& destination(const std::string& name);
+  void forget(const std::string& name);
+  void incomplete(Destination& one) {
+    one.complete = false;
+    one.looks = ++looks_;
+  }
   Destination* known(std::string_view name);
   std::shared_ptr<Held> held(DeliveryId id);
   void make_ready(const std::string& name, const Place& place, std::shared_ptr<Held> held);
   void look_again(const std::string& name);
-  void due_at(std::int64_t microseconds) { next_ = std::min(next_, microseconds); }
+  void due_at(std::int64_t microseconds);
   void doubt(const std::string& name, const Job* job);
-  void clear_doubts(WallTime upto);
-  void came_in(std::vector<Placed>& placed, Told how);
+  void came_in(std::vector<Placed>& placed, const std::shared_ptr<Held>& all, Told how);
   void moved(const Job& job, const Place& to, bool owed, bool erased, Told how);
+  void ended(const Job& job, bool erased);
   void fill(Destination& into, const DueNow& due, std::uint64_t looks);
   [[nodiscard]] Whole whole(Found found);
 
@@ -128,7 +145,9 @@ class Spool final : public Queue {
   static void erase_entry(const Entry& entry, store::Batch& batch);
   io::Task<Result<>> commit(store::Batch batch) { return queue::commit(tablet_, std::move(batch)); }
   io::Task<Result<>> read_backoffs(const std::vector<std::string>& names);
+  io::Task<Result<>> look();
   io::Task<Result<bool>> gather_page();
+  io::Task<Result<>> settle_doubts();
   io::Task<Result<>> clear_orphans();
   std::vector<std::string> sort_out(const Times& times, std::int64_t upto);
 
@@ -142,15 +161,20 @@ class Spool final : public Queue {
   std::string cursor_ = due_from(0);         ///< keys of times before it were looked at,
   std::int64_t looked_at_ = 0;               ///< and when that was
   std::int64_t next_ = 0;                    ///< the next time, as far as is known
+  std::int64_t put_ = INT64_MAX;             ///< the first time that was put since the last page was begun
+  std::uint64_t looks_ = 0;                  ///< the last number given to Destination::looks
+  std::size_t purge_at_ = kPurge;            ///< held_ of this size is looked through
+  std::int64_t not_before_ = 0;              ///< no look before this: the last one failed
+  bool set_back_ = false;                    ///< the civil clock was seen to go back
   /// A change of which nobody knows whether it is in the store: looked at when the tablet runs again.
   struct Doubt {
     WallTime when;
     std::string destination;
-    std::optional<Place> in_hand;
-    std::shared_ptr<Held> held;
+    std::optional<Job> in_hand;
   };
   std::vector<Doubt> doubts_;
-  std::vector<Entry> orphans_;  ///< entries whose last consignments ended together
+  std::unordered_map<std::uint64_t, EntryPtr> orphans_;  ///< entries that may have no consignment any more
+  std::unordered_map<std::uint64_t, std::vector<std::string>> passed_events_;  ///< by entry: what overdue() gave last
 };
 
 }  // namespace angarium::queue
