@@ -77,8 +77,7 @@ class Worker {
 
  private:
   io::Task<bool> commit(store::Batch batch, Change change) {
-    using queue::test::commit;
-    const auto outcome = co_await commit(*shared_.tablet, std::move(batch));
+    const auto outcome = co_await queue::commit(*shared_.tablet, std::move(batch));
     if (outcome) change.done();
     co_return outcome.has_value();
   }
