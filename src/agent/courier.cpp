@@ -36,6 +36,7 @@ Duration retry_pause(const CourierTerms& terms, std::uint32_t failures, Random& 
 /// How many sessions work for it.
 struct Courier::Worked {
   std::size_t sessions = 0;
+  std::size_t most = SIZE_MAX;  ///< as many as the other side has taken, once it refused one
   bool unreachable = false;
 };
 
@@ -94,7 +95,11 @@ io::Task<> Courier::look() {
       log::warning("mta", "the queue cannot be read", {{"error", gathered.error().text()}});
   }
   if (stopping_) co_return;
-  for (std::string& destination : queue.awake()) io::Loop::current().spawn(work(std::move(destination)));
+  // Each destination may need a session; the others have their turn when one of these is done.
+  const std::size_t most = terms_()->sessions_max;
+  if (worked_.size() >= most) co_return;
+  for (std::string& destination : queue.awake(most - worked_.size()))
+    io::Loop::current().spawn(work(std::move(destination)));
 }
 
 io::Task<> Courier::close_idle() {
@@ -132,6 +137,7 @@ io::Task<> Courier::work(std::string destination) {
   }
   worked_.erase(destination);
   --tasks_;
+  bell_.set();
 }
 
 /// One session's worth of work.
@@ -147,12 +153,22 @@ io::Task<> Courier::serve(std::string destination) {
       break;
     }
     if (!*job) break;
+    const auto terms = terms_();
     if (services_.queue().ready(destination) > kReadyPerSession * worked->sessions &&
-        worked->sessions < terms_()->per_destination_max && sessions_ < terms_()->sessions_max) {
+        worked->sessions < std::min(terms->per_destination_max, worked->most) && sessions_ < terms->sessions_max) {
       ++worked->sessions;
       io::Loop::current().spawn(serve(destination));
     }
-    if (!co_await attempt(**job, session)) worked->unreachable = true;
+    auto trouble = co_await attempt(**job, session);
+    if (!trouble) continue;
+    if (worked->sessions > 1) {
+      // The other sessions go on: this was one more than the other side takes.
+      worked->most = worked->sessions - 1;
+      services_.queue().put_back(**job);
+      break;
+    }
+    worked->unreachable = true;
+    co_await unreachable(**job, *std::move(trouble));
   }
   put_by(session);
   --worked->sessions;
@@ -165,13 +181,25 @@ void Courier::put_by(Session& session) {
   const bool worn = session->messages >= terms_()->messages_per_session ||
                     session->messages >= session->client->extensions().messages_max.value_or(UINT32_MAX);
   if (session->client->closed() || worn || stopping_) {
-    session->connection->close();
-    --sessions_;
-    open_sessions.add(-1);
+    close(*session);
   } else {
     idle_.emplace(session->site, Idle{.session = *std::move(session), .since = io::Loop::current().now()});
   }
   session.reset();
+}
+
+void Courier::close(RemoteSession& session) {
+  session.connection->close();
+  --sessions_;
+  open_sessions.add(-1);
+}
+
+/// For one more session: one that nobody uses goes.
+void Courier::make_room() {
+  if (sessions_ < terms_()->sessions_max || idle_.empty()) return;
+  const auto oldest = std::ranges::min_element(idle_, {}, [](const auto& one) { return one.second.since; });
+  close(oldest->second.session);
+  idle_.erase(oldest);
 }
 
 io::Task<bool> Courier::get_session(const route::Transport& transport, const std::string& domain, Session& session,
@@ -188,6 +216,7 @@ io::Task<bool> Courier::get_session(const route::Transport& transport, const std
     idle_.erase(at);
     co_return true;
   }
+  make_room();
   auto opened = co_await remote_.open(*std::move(plan));
   if (!opened) {
     why = std::move(opened).error();

@@ -65,7 +65,8 @@ class Courier {
   io::Task<Result<>> end_one(queue::DeliveryId id);
   io::Task<> work(std::string destination);
   io::Task<> serve(std::string destination);
-  io::Task<bool> attempt(const queue::Job& job, Session& session);
+  /// Why no server was reached; then nothing came of it yet. None: it is settled.
+  io::Task<std::optional<queue::Trouble>> attempt(const queue::Job& job, Session& session);
 
   io::Task<Result<std::vector<Way>>> ways(const queue::Job& job);
   struct Round;  // one attempt, as far as it has come
@@ -78,6 +79,8 @@ class Courier {
   io::Task<bool> get_session(const route::Transport& transport, const std::string& domain, Session& session,
                              std::optional<Unreachable>& why);
   void put_by(Session& session);
+  void close(RemoteSession& session);
+  void make_room();
 
   /// add_report() with what the store has of the message, for those who are to be told.
   io::Task<Result<std::optional<queue::Change>>> report(queue::EntryPtr entry, std::vector<Reported> recipients,

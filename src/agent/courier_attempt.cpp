@@ -39,6 +39,8 @@ std::optional<std::string> unfit_status(const Error& error) {
   if (error.is(smtp::kNeedsEightBit)) return "5.6.3";  // RFC 3463: conversion required but not supported
   if (error.is(smtp::kNeedsBinary)) return "5.6.3";
   if (error.is(smtp::kTooBigForServer)) return "5.3.4";
+  if (error.is(smtp::kNeedsRequireTls)) return "5.7.30";  // RFC 8689 §4.2.1
+  if (error.is(smtp::kNeedsDeliverBy)) return "5.4.7";    // RFC 2852 §4.1.4.1
   return std::nullopt;
 }
 
@@ -81,14 +83,13 @@ io::Task<Result<std::vector<Way>>> Courier::ways(const queue::Job& job) {
       });
 }
 
-/// False: the destination was not reached and waits now.
-io::Task<bool> Courier::attempt(const queue::Job& job, Session& session) {
+io::Task<std::optional<queue::Trouble>> Courier::attempt(const queue::Job& job, Session& session) {
   Round round{.job = job, .fates = std::vector<Fate>(job.consignment.addressees.size()), .unreached = {}};
   const auto all = co_await ways(job);
   if (!all) {
     for (Fate& fate : round.fates) fate.trouble = trouble("4.3.0", all.error().text(), now());
     co_await conclude(round);
-    co_return true;
+    co_return std::nullopt;
   }
   // Each way once, with all who go it.
   std::vector<bool> done(all->size());
@@ -102,16 +103,13 @@ io::Task<bool> Courier::attempt(const queue::Job& job, Session& session) {
     }
     co_await by_way(round, (*all)[i], std::move(which), session);
   }
-  if (round.settled) co_return true;
+  if (round.settled) co_return std::nullopt;
   const bool nobody = round.unreached && std::ranges::all_of(round.fates, [&](const Fate& fate) {
                         return fate.kind == Fate::Kind::owed && fate.trouble == *round.unreached;
                       });
-  if (nobody && now() < job.entry->expires) {
-    co_await unreachable(job, *round.unreached);
-    co_return false;
-  }
+  if (nobody && now() < job.entry->expires) co_return round.unreached;
   co_await conclude(round);
-  co_return true;
+  co_return std::nullopt;
 }
 
 io::Task<> Courier::by_way(Round& round, const Way& way, std::vector<std::size_t> which, Session& session) {
@@ -155,7 +153,7 @@ io::Task<> Courier::send(Round& round, const route::Transport& transport, const 
       for (std::size_t i = 0; i < which.size(); ++i) {
         Fate fate = fate_of(report->recipients[i], session->name, now());
         // RFC 3461 §5.2.1: a server that knows DSN answers for what follows.
-        if (fate.kind == Fate::Kind::handed_on && !session->client->extensions().dsn) fate.kind = Fate::Kind::relayed;
+        if (fate.kind == Fate::Kind::handed_on && !report->dsn) fate.kind = Fate::Kind::relayed;
         round.fates[which[i]] = std::move(fate);
       }
       if (session->client->closed()) put_by(session);
@@ -171,15 +169,15 @@ io::Task<> Courier::send(Round& round, const route::Transport& transport, const 
       round.all(which, fate);
       co_return;
     }
-    session->connection->close();
-    --sessions_;
-    session.reset();
-    // After the whole message went out without an answer it may have been taken: not at once again.
-    if (!used || error.is(smtp::kUnanswered)) {
-      round.all(which, fate);
-      co_return;
-    }
     round.all(which, fate);
+    // Refusals stand though the connection was lost afterwards.
+    const std::vector<smtp::Reply>& known = session->client->known().recipients;
+    for (std::size_t i = 0; i < which.size() && i < known.size(); ++i)
+      if (known[i].code != 0) round.fates[which[i]] = fate_of(known[i], session->name, now());
+    close(*session);
+    session.reset();
+    // Only where nothing was sent: after the last dot it may have been taken.
+    if (!used || !error.is(smtp::kOver)) co_return;
   }
 }
 
@@ -300,8 +298,13 @@ io::Task<> Courier::conclude(Round& round) {
       reported.push_back({.addressee = std::move(addressee), .fate = std::move(fate)});
     }
   }
-  const WallTime due{now().microseconds +
-                     retry_pause(*terms, job.consignment.attempts + 1, io::Loop::current().random()).count()};
+  WallTime due{now().microseconds +
+               retry_pause(*terms, job.consignment.attempts + 1, io::Loop::current().random()).count()};
+  // RFC 5321 §4.5.3.1.10: more recipients than the server takes at once; the rest follow the others.
+  if (!reported.empty() && std::ranges::all_of(owed, [](const queue::Addressee& one) {
+        return one.trouble && one.trouble->status == "4.5.3";
+      }))
+    due = now();
   co_await commit_until_durable(
       [&](store::Batch& batch) -> io::Task<Result<std::vector<queue::Change>>> {
         std::vector<queue::Change> changes;

@@ -138,10 +138,11 @@ WallTime Spool::next_look() {
   return {std::min(std::max(next, not_before_), now().microseconds + kLookInterval.count())};
 }
 
-std::vector<std::string> Spool::awake() {
+std::vector<std::string> Spool::awake(std::size_t max) {
   std::vector<std::string> names;
   const std::lock_guard lock(mutex_);
-  for (const std::string& name : std::exchange(stirred_, {})) {
+  while (!stirred_.empty() && names.size() < max) {
+    const std::string name = std::move(stirred_.extract(stirred_.begin()).value());
     Destination& one = destination(name);
     if (one.announced) continue;
     // One that waits is stirred again when its time has come.

@@ -102,7 +102,8 @@ class Queue {
   /// When something becomes due, as far as is known; never later than a minute from now.
   virtual WallTime next_look() = 0;
   /// Destinations with something to send that nobody works for, each once: they are the caller's until rest().
-  virtual std::vector<std::string> awake() = 0;
+  /// At most `max`; the others are given by a later call.
+  virtual std::vector<std::string> awake(std::size_t max = SIZE_MAX) = 0;
   /// The first consignment that is due; nothing when there is none now.
   virtual io::Task<Result<std::optional<Job>>> take(std::string destination) = 0;
   /// How many of the destination's consignments are known to be ready, at most a window.

@@ -87,7 +87,7 @@ class Spool final : public Queue {
                        store::Batch& batch) override;
   io::Task<Result<>> gather() override;
   WallTime next_look() override;
-  std::vector<std::string> awake() override;
+  std::vector<std::string> awake(std::size_t max) override;
   io::Task<Result<std::optional<Job>>> take(std::string destination) override;
   std::size_t ready(std::string_view destination) override;
   Change settle(const Job& job, std::vector<Addressee> owed, WallTime due, store::Batch& batch,
