@@ -90,6 +90,10 @@ class Conversation {
   /// The client may take its time for the next line.
   void expect_command();
 
+  /// The latest HOLDUNTIL, as the last reply to EHLO said (RFC 4865 §4.2).
+  [[nodiscard]] WallTime latest_release() const { return latest_release_; }
+  void set_latest_release(WallTime latest) { latest_release_ = latest; }
+
   // --- Replies
   /// Puts the reply behind those that wait. 421 closes after it.
   void reply(const ReplyView& view, ReplyCharset charset = ReplyCharset::ascii);
@@ -133,6 +137,7 @@ class Conversation {
   Conduct conduct_;
   Transaction transaction_;
   std::optional<BodyIntake> body_;
+  WallTime latest_release_;
   Phase phase_ = Phase::connected;
   bool open_ = false;  ///< the backend has a transaction
   Sent sent_ = Sent::at_once;

@@ -19,6 +19,16 @@ std::string extensions(const Conversation& conversation) {
   }
   lines += "\nENHANCEDSTATUSCODES\n8BITMIME\nBINARYMIME\nCHUNKING\nSMTPUTF8";
   if (policy.dsn == Announce::yes) lines += "\nDSN";
+  if (policy.priorities.announce == Announce::yes) lines += "\nMT-PRIORITY";
+  if (policy.deliver_by.announce == Announce::yes) {
+    lines += "\nDELIVERBY";
+    if (policy.deliver_by.min_s != 0) lines += fmt::format(" {}", policy.deliver_by.min_s);
+  }
+  if (policy.future_release()) {
+    // RFC 4865 §3: whole seconds, in UTC.
+    const std::string latest = to_rfc3339(conversation.latest_release()).substr(0, 19);
+    lines += fmt::format("\nFUTURERELEASE {} {}Z", policy.future_release_s, latest);
+  }
   // RFC 9422 §4
   lines += fmt::format("\nLIMITS RCPTMAX={} MAILMAX={}", policy.limits.recipients, policy.limits.messages);
   if (policy.expn == Announce::yes) lines += "\nEXPN";

@@ -40,13 +40,26 @@ enum class LineEnds : std::uint8_t {
 
 enum class Announce : std::uint8_t { no, yes };
 
+/// MT-PRIORITY (RFC 6710). Who asks for more than he may gets what he may (§4.1), and is told so (250 2.3.6).
+struct Priorities {
+  Announce announce = Announce::no;
+  int highest = 0;        ///< for whoever did not log in: never above 0 unless the network is trusted; at least -9
+  int authenticated = 0;  ///< for whoever did; at most 9
+};
+
+/// DELIVERBY (RFC 2852).
+struct DeliverByPolicy {
+  Announce announce = Announce::no;
+  std::uint32_t min_s = 0;  ///< with by-mode R, less is refused (555); announced unless 0; at most 999,999,999
+};
+
 struct Limits {
   /// Octets of a message, announced with SIZE. RFC 5321 §4.5.3.1.7 asks for 64 KiB at least.
   std::uint64_t message_octets = 50 * 1024 * 1024;
   /// RFC 5321 §4.5.3.1.8 asks for 100 at least.
   std::uint32_t recipients = 1000;
   /// Of a command line with its CR LF: 512 (RFC 5321 §4.5.3.1.4) and what extensions add: SIZE 26, BODY 17, AUTH 500,
-  /// SMTPUTF8 10 (RFC 6531 §3.1), DSN 613; paths of 1024 octets.
+  /// SMTPUTF8 10 (RFC 6531 §3.1), DSN 613, MT-PRIORITY 15, BY 17, HOLDFOR 34; paths of 1024 octets.
   std::uint32_t command_octets = 4096;
   /// Of a line in an authentication exchange with its CR LF (RFC 4954 §4).
   std::uint32_t auth_octets = 12'288 + 2;
@@ -92,6 +105,11 @@ struct Policy {
   /// RFC 3461. Parameters are taken and handed on in any case where this is yes; where it is no they are unknown (555).
   Announce dsn = Announce::no;
   Announce expn = Announce::no;
+  Priorities priorities;
+  DeliverByPolicy deliver_by;
+  /// FUTURERELEASE (RFC 4865): the longest time a message is held back, in seconds, at most 999,999,999; 0: not known.
+  /// Submission only (§4.2).
+  std::uint32_t future_release_s = 0;
 
   EarlyTalk early_talk = EarlyTalk::allow;
   /// Where early talk is refused: how long the greeting waits for it.
@@ -101,6 +119,7 @@ struct Policy {
   Times times;
 
   [[nodiscard]] bool lmtp() const { return role == Role::lmtp; }
+  [[nodiscard]] bool future_release() const { return role == Role::submission && future_release_s != 0; }
 };
 
 }  // namespace angarium::protocol::smtp

@@ -114,6 +114,10 @@ inline constexpr ReplyView kTooManyMessages{421, {4, 5, 3}, "Too many messages, 
 inline constexpr ReplyView kTooBig{552, {5, 3, 4}, "Message size exceeds fixed maximum message size"};  // RFC 1870 §6.1
 inline constexpr ReplyView kBareLineEnds{554, {5, 6, 0}, "Message has bare CR or LF"};  // RFC 5321 §2.3.8
 
+inline constexpr ReplyView kHeldTooLong{501, {5, 5, 4}, "Held longer than offered"};           // RFC 4865 §4.2
+inline constexpr ReplyView kHeldBeyondBy{501, {5, 5, 4}, "Held until after the time in BY"};   // RFC 4865 §5.2.2
+inline constexpr ReplyView kByTooSoon{555, {5, 5, 4}, "Time in BY is less than the minimum"};  // RFC 2852 §3, §4
+
 // Authentication and security.
 inline constexpr ReplyView kAuthenticationRequired{530, {5, 7, 0}, "Authentication required"};
 inline constexpr ReplyView kTlsRequired{530, {5, 7, 0}, "Must issue a STARTTLS command first"};

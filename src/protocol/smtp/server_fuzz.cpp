@@ -36,6 +36,10 @@ Policy policy_of(std::uint8_t choice) {
   policy.line_ends = choice & 4 ? LineEnds::normalise : LineEnds::refuse;
   policy.dsn = choice & 8 ? Announce::yes : Announce::no;
   policy.expn = Announce::yes;
+  if (choice & 16) policy.role = Role::submission;
+  policy.priorities = {.announce = Announce::yes, .highest = 0, .authenticated = 9};
+  policy.deliver_by = {.announce = Announce::yes, .min_s = 60};
+  policy.future_release_s = 1000;
   policy.limits.message_octets = 2000;
   policy.limits.errors = 100;
   return policy;

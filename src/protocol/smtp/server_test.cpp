@@ -92,6 +92,44 @@ bool offended(const MemoryHouse& house, Offence kind) {
   return std::ranges::find(house.offences, kind) != house.offences.end();
 }
 
+TEST_CASE("priority, time to be delivered by and time of release go on as they were judged") {
+  Policy policy;
+  policy.role = Role::submission;
+  policy.priorities = {.announce = Announce::yes, .highest = -1};
+  policy.deliver_by.announce = Announce::yes;
+  policy.future_release_s = 60;
+  Raw raw(policy);
+  raw.begin();
+  raw.hear();
+  raw.say("EHLO c.example\r\n");
+  const std::string rest = "RCPT TO:<alice@example.test>\r\nDATA\r\n";
+  for (const char* const parameters : {"MT-PRIORITY=9 BY=-120;NT", "MT-PRIORITY=-9 BY=90;R HOLDFOR=60", "SIZE=3"}) {
+    CHECK(raw.codes("MAIL FROM:<a@b.example> " + std::string(parameters) + "\r\n" + rest) == "250 250 354");
+    CHECK(raw.codes("x\r\n.\r\n") == "250");
+  }
+  REQUIRE(raw.house.messages.size() == 3);
+  const auto taken = [&raw](std::size_t i) {
+    return envelope::format_parameters(raw.house.messages[i].envelope.sender.parameters);
+  };
+  CHECK(taken(0) == " MT-PRIORITY=-1 BY=-120;NT");
+  CHECK(taken(1) == " MT-PRIORITY=-9 BY=90;R HOLDFOR=60");
+  CHECK(taken(2) == " SIZE=3");
+}
+
+TEST_CASE("RFC 4865 4.2: the latest time of release is the one that was announced, though time passes") {
+  Policy policy;
+  policy.role = Role::submission;
+  policy.future_release_s = 60;
+  Raw raw(policy);
+  raw.begin();
+  raw.hear();
+  CHECK(raw.say("EHLO c.example\r\n").find("250-FUTURERELEASE 60 2023-11-14T22:14:20Z\r\n") != std::string::npos);
+  raw.advance(std::chrono::seconds(30));
+  CHECK(raw.codes("MAIL FROM:<a@b.example> HOLDUNTIL=2023-11-14T22:14:21Z\r\n") == "501");
+  CHECK(raw.codes("MAIL FROM:<a@b.example> HOLDUNTIL=2023-11-14T22:14:20Z\r\nRSET\r\n") == "250 250");
+  CHECK(raw.say("EHLO c.example\r\n").find("250-FUTURERELEASE 60 2023-11-14T22:14:50Z\r\n") != std::string::npos);
+}
+
 TEST_CASE("the message arrives as it was meant: dots unstuffed, octets unchanged") {
   Raw raw;
   raw.begin();

@@ -78,6 +78,34 @@ TEST_CASE("sessions with a server that takes its time for failed logins") {
   test::check_sessions(folder("delay"), serving(policy));
 }
 
+Policy extended_policy() {
+  Policy policy = submission_policy();
+  policy.tls = TlsUse::none;
+  policy.auth = AuthUse::offered;
+  policy.plaintext = PlaintextAuth::always;
+  policy.mechanisms = {"PLAIN"};
+  policy.expn = Announce::no;
+  policy.limits.errors = 30;
+  policy.limits.messages = 20;
+  policy.priorities = {.announce = Announce::yes, .highest = 0, .authenticated = 3};
+  policy.deliver_by = {.announce = Announce::yes, .min_s = 600};
+  policy.future_release_s = 86'400;
+  return policy;
+}
+
+TEST_CASE("sessions with a server that knows of priorities and times") {
+  test::check_sessions(folder("extended"), serving(extended_policy()));
+}
+
+TEST_CASE("sessions with a server for anyone's mail that knows of priorities and times") {
+  Policy policy = extended_policy();
+  policy.role = Role::mx;
+  policy.auth = AuthUse::none;
+  policy.deliver_by.min_s = 0;
+  policy.priorities.highest = -2;
+  test::check_sessions(folder("extended_mx"), serving(policy));
+}
+
 TEST_CASE("sessions with an LMTP server") { test::check_sessions(folder("lmtp"), serving(lmtp_policy())); }
 
 TEST_CASE("sessions with a server that makes line ends right") {

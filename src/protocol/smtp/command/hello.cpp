@@ -24,7 +24,10 @@ Done greet(Conversation& conversation, std::string_view name, Hello hello) {
   conversation.set_phase(Phase::greeted);
   conversation.peer().hello = hello;
   conversation.peer().name = name;
-  std::string text = conversation.policy().hostname;
+  const Policy& policy = conversation.policy();
+  const std::int64_t now = io::Loop::current().clock().wall().seconds();
+  conversation.set_latest_release(WallTime::from_seconds(now + policy.future_release_s));
+  std::string text = policy.hostname;
   if (hello != Hello::helo) text += extensions(conversation);
   conversation.reply({250, {}, text});
   return done();
