@@ -43,6 +43,7 @@ class Host {
     c_.auth.argon2_memory_kib = 64;
     c_.auth.argon2_passes = 1;
     c_.smtp.relay_networks = {"192.0.2.100/32"};
+    c_.auth.plaintext_without_tls = configuration::PlaintextWithoutTls::always;
     up();
   }
   ~Host() { down(); }
@@ -50,10 +51,11 @@ class Host {
   Host& operator=(const Host&) = delete;
 
   void add(const std::string& name, std::uint64_t messages_max = 0) {
-    auto made = services_->directory().add_account({.address = name + "@" + domain_,
-                                                    .name = "",
-                                                    .quota = {.octets = 0, .messages = messages_max},
-                                                    .credentials = {}});
+    auto made = services_->directory().add_account(
+        {.address = name + "@" + domain_,
+         .name = "",
+         .quota = {.octets = 0, .messages = messages_max},
+         .credentials = *account::make_credentials("secret", {.memory_kib = 64, .passes = 1})});
     REQUIRE(made);
     REQUIRE(run(services_->mail().create_account(made->id, {.octets = 0, .messages = messages_max})));
   }
@@ -92,7 +94,10 @@ class Host {
     services_->on_queued([this] { courier_->ring(); });
     place_.set_state(io::MemoryNetwork::Host::State::up);
     place_.listen(io::Endpoint(place_.addresses().front(), 25), [this](std::unique_ptr<io::Stream> stream) {
-      loop_.spawn(serve(wire::plain_connection(std::move(stream))));
+      loop_.spawn(serve(wire::plain_connection(std::move(stream)), smtp::Role::mx));
+    });
+    place_.listen(io::Endpoint(place_.addresses().front(), 587), [this](std::unique_ptr<io::Stream> stream) {
+      loop_.spawn(serve(wire::plain_connection(std::move(stream)), smtp::Role::submission));
     });
     loop_.spawn(courier_->run());
   }
@@ -106,7 +111,6 @@ class Host {
     services_.reset();
   }
   io::MemoryNetwork::Host& place() { return place_; }
-  smtp::Policy policy() { return smtp_policy(c_, smtp::Role::mx, smtp::TlsUse::none); }
   void set_transports(std::vector<route::Rule> rules) {
     auto terms = std::make_shared<CourierTerms>(*terms_);
     terms->transports = *route::TransportMap::make(std::move(rules));
@@ -130,19 +134,19 @@ class Host {
     REQUIRE(account->has_value());
     return *run(services_->mail().account((*account)->id));
   }
-  io::Task<> serve(std::unique_ptr<wire::Connection> connection) {
+  io::Task<> serve(std::unique_ptr<wire::Connection> connection, smtp::Role role) {
     const SmtpDesk desk{.services = *services_,
                         .budget = budget_,
                         .rate = rate_,
-                        .policy = policy_now(),
+                        .policy = policy_now(role),
                         .outbound = terms_,
                         .relay_networks = *relay_networks(c_)};
     SmtpSession session(desk, connection->peer());
     co_await smtp::serve(*connection, session, desk.policy);
     connection->close();
   }
-  smtp::Policy policy_now() {
-    smtp::Policy made = policy();
+  smtp::Policy policy_now(smtp::Role role) {
+    smtp::Policy made = smtp_policy(c_, role, smtp::TlsUse::none);
     made.dsn = dsn ? smtp::Announce::yes : smtp::Announce::no;
     return made;
   }
@@ -168,23 +172,33 @@ struct World {
   }
 
   /// What a client of a's network sends through a; whether it was accepted.
-  bool send(const std::string& sender, const std::vector<std::string>& recipients, const std::string& text = "hello") {
+  /// With a `user`, by submission.
+  bool send(const std::string& sender, const std::vector<std::string>& recipients, const std::string& text = "hello",
+            const std::string& user = {}) {
     envelope::Envelope envelope{.sender = envelope::parse_sender(sender).value(), .recipients = {}};
     for (const std::string& one : recipients) envelope.recipients.push_back(envelope::parse_recipient(one).value());
     std::optional<bool> accepted;
-    loop.spawn(
-        [](World& world, envelope::Envelope what, std::string octets, std::optional<bool>& outcome) -> io::Task<> {
-          auto stream = co_await world.client.connect(io::Endpoint(*io::IpAddress::parse("192.0.2.1"), 25));
-          auto connection = wire::plain_connection(*std::move(stream));
-          smtp::Client speaker(*connection, {.name = "client.test"});
-          CHECK(co_await speaker.open());
-          smtp::MessageInMemory source(octets);
-          smtp::MessageFacts facts;
-          facts.octets = octets.size();
-          const auto report = co_await speaker.send(what, facts, source);
-          outcome = report && std::ranges::all_of(report->recipients, &smtp::Reply::completed);
-          co_await speaker.quit();
-        }(*this, std::move(envelope), "Message-ID: <1@a.test>\r\nSubject: s\r\n\r\n" + text + "\r\n", accepted));
+    loop.spawn([](World& world, envelope::Envelope what, std::string octets, std::string login,
+                  std::optional<bool>& outcome) -> io::Task<> {
+      const std::uint16_t port = login.empty() ? 25 : 587;
+      auto stream = co_await world.client.connect(io::Endpoint(*io::IpAddress::parse("192.0.2.1"), port));
+      auto connection = wire::plain_connection(*std::move(stream));
+      smtp::Client speaker(*connection, {.name = "client.test"});
+      CHECK(co_await speaker.open());
+      if (!login.empty()) {
+        sasl::ClientContext credentials;
+        credentials.identity.authentication_id = login;
+        credentials.password = sasl::Secret::copy("secret");
+        CHECK(co_await speaker.authenticate(std::move(credentials), sasl::Plaintext::allowed));
+      }
+      smtp::MessageInMemory source(octets);
+      smtp::MessageFacts facts;
+      facts.octets = octets.size();
+      const auto report = co_await speaker.send(what, facts, source);
+      outcome = report && std::ranges::all_of(report->recipients, &smtp::Reply::completed);
+      co_await speaker.quit();
+    }(*this, std::move(envelope), "Message-ID: <1@a.test>\r\nFrom: alice@a.test\r\nSubject: s\r\n\r\n" + text + "\r\n",
+                                                user, accepted));
     for (int i = 0; i < 100 && !accepted; ++i) loop.advance(100ms);
     return accepted.value_or(false);
   }
@@ -409,6 +423,34 @@ TEST_CASE("RFC 3461 5.2.3: success here is told by the same batch") {
   CHECK(world.a.inbox("alice").size() == 1);
   REQUIRE(world.b.inbox("bob").size() == 1);
   CHECK(holds(world.b.inbox("bob")[0], "Action: delivered"));
+}
+
+TEST_CASE("users send anywhere by submission") {
+  World world;
+  REQUIRE(world.send("<alice@a.test>", {"<bob@b.test>", "<alice@a.test>"}, "hello", "alice@a.test"));
+  world.loop.advance(10s);
+  CHECK(world.b.inbox("bob").size() == 1);
+  CHECK(world.a.inbox("alice").size() == 1);
+  CHECK(world.a.queued() == 0);
+}
+
+TEST_CASE("RFC 4865 4: a message that is to be held is not delivered before, here or elsewhere, also after a restart") {
+  for (const bool restart : {false, true}) {
+    World world;
+    REQUIRE(world.send("<alice@a.test> HOLDFOR=86400", {"<bob@b.test>", "<alice@a.test>"}, "hello", "alice@a.test"));
+    if (restart) {
+      world.a.down();
+      world.a.up();
+    }
+    world.loop.advance(23h + 50min);
+    CHECK(world.b.inbox("bob").empty());
+    CHECK(world.a.inbox("alice").empty());
+    world.loop.advance(15min);
+    CHECK(world.b.inbox("bob").size() == 1);
+    // No notice of a delay: it was wanted.
+    CHECK(world.a.inbox("alice").size() == 1);
+    CHECK(world.a.queued() == 0);
+  }
 }
 
 TEST_CASE("the transport map sends to a relay, refuses, and forgets") {

@@ -7,6 +7,14 @@
 namespace angarium::agent {
 
 namespace smtp = protocol::smtp;
+namespace {
+
+/// A month: longer than that a message is better kept by who wrote it.
+constexpr std::uint32_t kFutureReleaseMax = 31 * 24 * 3600;
+/// RFC 6710 §5.1: what users may ask for; the rest is the operator's.
+constexpr int kPriorityOfUsers = 4;
+
+}  // namespace
 
 smtp::Policy smtp_policy(const configuration::Configuration& c, smtp::Role role, smtp::TlsUse tls) {
   smtp::Policy policy;
@@ -20,6 +28,10 @@ smtp::Policy smtp_policy(const configuration::Configuration& c, smtp::Role role,
       c.smtp.bare_line_ends == configuration::BareLineEnds::refuse ? smtp::LineEnds::refuse : smtp::LineEnds::normalise;
   // LMTP's recipients are accepted one by one; who hands over by it keeps a queue, and reports itself.
   policy.dsn = role == smtp::Role::lmtp ? smtp::Announce::no : smtp::Announce::yes;
+  if (role == smtp::Role::submission) {
+    policy.future_release_s = kFutureReleaseMax;
+    policy.priorities = {.announce = smtp::Announce::yes, .highest = 0, .authenticated = kPriorityOfUsers};
+  }
   policy.expn = role == smtp::Role::submission ? smtp::Announce::yes : smtp::Announce::no;
   policy.limits.message_octets = static_cast<std::uint64_t>(c.smtp.message_size_max);
   policy.limits.recipients = static_cast<std::uint32_t>(c.smtp.recipients_max);

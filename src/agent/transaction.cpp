@@ -115,6 +115,7 @@ io::Task<Result<Reply>> SmtpSession::mail_submitted(const envelope::Sender& send
 Reply SmtpSession::open(const envelope::Sender& sender) {
   transaction_.emplace();
   transaction_->id = envelope::DeliveryId::make(io::Loop::current().random());
+  transaction_->began = io::Loop::current().clock().wall();
   transaction_->envelope.sender = sender;
   return {250, {2, 1, 0}, with_id("Sender OK")};
 }
@@ -170,6 +171,8 @@ io::Task<Result<Reply>> SmtpSession::take(const envelope::Recipient& recipient,
   if (resolution->kind == account::Resolution::Kind::not_local && may_relay())
     co_return take_elsewhere(recipient, address);
   if (resolution->kind != account::Resolution::Kind::accounts) co_return refusal(*resolution, address);
+  // What is held back waits in the queue, also for mailboxes here.
+  if (held_until(*transaction_) && !recipient.path.postmaster_here()) co_return take_for_later(recipient, address);
   Rcpt taken{.address = std::move(address), .accounts = {}};
   const std::uint64_t size = transaction_->envelope.sender.parameters.size.value_or(1);
   // RFC 5321 §4.2.5: with the final 250 every copy is owed, so that an address is taken for all its accounts or not.

@@ -72,6 +72,7 @@ class SmtpSession final : public protocol::smtp::Session {
   };
   struct Transaction {
     envelope::DeliveryId id;
+    WallTime began;
     envelope::Envelope envelope;
     std::optional<account::Account> submitter;
     std::vector<Rcpt> rcpts;                     ///< one for each recipient of the envelope
@@ -97,6 +98,10 @@ class SmtpSession final : public protocol::smtp::Session {
   std::string with_id(std::string_view text) const;
   [[nodiscard]] bool may_relay() const;
   protocol::smtp::Reply take_elsewhere(const envelope::Recipient& recipient, const std::string& address);
+  /// For the queue.
+  protocol::smtp::Reply take_for_later(const envelope::Recipient& recipient, const std::string& address);
+  /// Until when the message is to be held back (RFC 4865).
+  [[nodiscard]] std::optional<WallTime> held_until(const Transaction& transaction) const;
   std::string received_field(const Transaction& transaction) const;
   io::Task<Result<std::vector<queue::Change>>> enqueue(const Transaction& transaction,
                                                        const protocol::smtp::BodyFacts& facts,

@@ -37,16 +37,29 @@ Reply SmtpSession::take_elsewhere(const envelope::Recipient& recipient, const st
       reply.enhanced = {static_cast<std::uint8_t>(status->class_code), status->subject, status->detail};
     return reply;
   }
+  if (!std::holds_alternative<route::Discard>(decision.transport)) return take_for_later(recipient, address);
   transaction_->envelope.recipients.push_back(recipient);
   transaction_->rcpts.push_back({.address = address, .accounts = {}});
-  if (!std::holds_alternative<route::Discard>(decision.transport)) {
-    const std::string destination = destination_of(recipient.path.mailbox);
-    auto& lots = transaction_->elsewhere;
-    auto lot = std::ranges::find_if(lots, [&](const queue::Lot& one) { return one.destination == destination; });
-    if (lot == lots.end()) lot = lots.insert(lots.end(), {.destination = destination, .recipients = {}});
-    lot->recipients.push_back(recipient);
-  }
   return {250, {2, 1, 5}, with_id("Recipient OK")};
+}
+
+Reply SmtpSession::take_for_later(const envelope::Recipient& recipient, const std::string& address) {
+  transaction_->envelope.recipients.push_back(recipient);
+  transaction_->rcpts.push_back({.address = address, .accounts = {}});
+  const std::string destination = destination_of(recipient.path.mailbox);
+  auto& lots = transaction_->elsewhere;
+  auto lot = std::ranges::find_if(lots, [&](const queue::Lot& one) { return one.destination == destination; });
+  if (lot == lots.end()) lot = lots.insert(lots.end(), {.destination = destination, .recipients = {}});
+  lot->recipients.push_back(recipient);
+  return {250, {2, 1, 5}, with_id("Recipient OK")};
+}
+
+std::optional<WallTime> SmtpSession::held_until(const Transaction& transaction) const {
+  const envelope::MailParameters& said = transaction.envelope.sender.parameters;
+  if (desk_.outbound == nullptr) return std::nullopt;
+  if (said.hold_until) return said.hold_until;
+  if (!said.hold_for_s) return std::nullopt;
+  return WallTime{transaction.began.microseconds + std::int64_t{*said.hold_for_s} * 1'000'000};
 }
 
 /// What goes on to elsewhere, and what the sender wants to hear of those here (RFC 3461 §5.2.3): by the same batch.
@@ -67,12 +80,22 @@ io::Task<Result<std::vector<queue::Change>>> SmtpSession::enqueue(const Transact
   entry.sender.parameters.envelope_id = said.envelope_id;
   entry.body = delivery.content->stored;
   entry.prepended = received_field(transaction);
-  entry.eight_bit = facts.seen.eight_bit() > 0;
+  // Binary parts are stored as base64 (mailbox::Arrival::binary): what goes on is what is stored.
+  message::LineScanner seen = facts.seen;
+  if (said.body == envelope::Body::binary_mime && delivery.content->octets != nullptr) {
+    seen = message::LineScanner();
+    seen.feed(*delivery.content->octets);
+  }
+  entry.eight_bit = seen.eight_bit() > 0;
   entry.utf8_header = delivery.content->facts.ascii_growth.has_value();
-  entry.binary = facts.seen.nul() > 0 || !facts.seen.clean_line_ends() || facts.seen.longest_line() > kTextLineMax;
+  entry.binary = seen.nul() > 0 || !seen.clean_line_ends() || seen.longest_line() > kTextLineMax;
+  entry.sender.parameters.priority = said.priority;
   entry.arrived = now;
-  entry.expires = {now.microseconds + terms.lifetime.count()};
-  entry.notice = WallTime{now.microseconds + terms.notice_after.count()};
+  // RFC 4865 §4: the time it is held back does not count.
+  const std::optional<WallTime> held = held_until(transaction);
+  const WallTime begins = std::max(now, held.value_or(now));
+  entry.expires = {begins.microseconds + terms.lifetime.count()};
+  entry.notice = WallTime{begins.microseconds + terms.notice_after.count()};
   if (transaction.submitter) entry.submitter = transaction.submitter->address;
   entry.received_from = peer_->name;
   if (!transaction.elsewhere.empty()) {
@@ -80,7 +103,12 @@ io::Task<Result<std::vector<queue::Change>>> SmtpSession::enqueue(const Transact
       const std::string_view octets = *delivery.content->octets;
       delivery.body = delivery.also.body(delivery.content->octets, std::span(&octets, 1));
     }
-    changes.push_back(CO_TRY(desk_.services.queue().admit(entry, transaction.elsewhere, delivery.body, delivery.also)));
+    std::vector<queue::Lot> lots = transaction.elsewhere;
+    for (queue::Lot& lot : lots) {
+      lot.priority = said.priority.value_or(0);
+      lot.due = held;
+    }
+    changes.push_back(CO_TRY(desk_.services.queue().admit(entry, std::move(lots), delivery.body, delivery.also)));
   }
   auto report = co_await report_success(transaction, entry, delivery);
   if (!report) {
