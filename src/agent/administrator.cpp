@@ -6,6 +6,7 @@
 #include <boost/json.hpp>
 
 #include "account/password.h"
+#include "agent/queue_verbs.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "envelope/path.h"
@@ -20,7 +21,6 @@ using account::Alias;
 using account::Domain;
 using control::Request;
 
-constexpr ErrorKind kUsageError{"agent.usage", Fault::syntax, Lasting::permanent};
 constexpr ErrorKind kRefused{"agent.refused", Fault::user, Lasting::permanent};
 
 /// An account that is changed while it is being removed is read again, at most so often.
@@ -429,6 +429,13 @@ constexpr std::array<Verb, 20> kVerbs = {{{"account.add", account_add},
 }  // namespace
 
 io::Task<control::Reply> Administrator::execute(Request request, control::Tell tell) {
+  if (request.verb.starts_with("queue.")) {
+    auto answer = co_await queue_verb(services_, reports_(), std::move(request));
+    if (answer) co_return control::Reply{control::kDone, "", *std::move(answer)};
+    control::Reply reply = control::failure(answer.error());
+    if (answer.error().is(kUsageError)) reply.exit_code = control::kUsage;
+    co_return reply;
+  }
   for (const Verb& verb : kVerbs) {
     if (verb.name != request.verb) continue;
     const Answer answer = co_await verb.run(Work{services_, std::move(request), std::move(tell)});

@@ -2,6 +2,9 @@
 // itself.
 #pragma once
 
+#include <functional>
+
+#include "agent/report.h"
 #include "agent/services.h"
 #include "control/request.h"
 #include "control/server.h"
@@ -9,16 +12,19 @@
 namespace angarium::agent {
 
 /// Verbs: account.add|list|show|set|password|remove, domain.add|list|show|set|remove, alias.add|list|show|remove,
-/// route.local, store.verify|snapshot|sweep|status. Arguments are in administrator.cpp beside each verb. Any loop may
-/// use one.
+/// route.local, store.verify|snapshot|sweep|status, and those of queue_verbs.h. Arguments are in administrator.cpp
+/// beside each verb. Any loop may use one.
 class Administrator {
  public:
-  explicit Administrator(Services& services) : services_(services) {}
+  /// Gives what reports are made by.
+  using Reports = std::function<ReportTerms()>;
+  Administrator(Services& services, Reports reports) : services_(services), reports_(std::move(reports)) {}
 
   io::Task<control::Reply> execute(control::Request request, control::Tell tell);
 
  private:
   Services& services_;
+  Reports reports_;
 };
 
 /// The handler of the control socket: root and the user who runs the server may administer; others are refused.

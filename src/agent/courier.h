@@ -82,7 +82,7 @@ class Courier {
   void close(RemoteSession& session);
   void make_room();
 
-  /// add_report() with what the store has of the message, for those who are to be told.
+  /// tell_sender() by the terms of now.
   io::Task<Result<std::optional<queue::Change>>> report(queue::EntryPtr entry, std::vector<Reported> recipients,
                                                         store::Batch& batch);
   io::Task<> conclude(Round& round);

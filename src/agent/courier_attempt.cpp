@@ -254,17 +254,7 @@ io::Task<Fate> Courier::deliver_one(const queue::Job& job, const envelope::Recip
 
 io::Task<Result<std::optional<queue::Change>>> Courier::report(queue::EntryPtr entry, std::vector<Reported> recipients,
                                                                store::Batch& batch) {
-  recipients = to_be_told(*entry, std::move(recipients));
-  if (recipients.empty()) co_return std::optional<queue::Change>();
-  const std::uint64_t max = returned_max(*entry, entry->body.length);
-  auto octets = co_await read_body(services_, entry, max);
-  // A message that cannot be read any more is reported without its text.
-  if (!octets && octets.error().temporary()) co_return std::unexpected(std::move(octets).error());
-  Original original;
-  // With the trace fields of its way here.
-  if (octets) original = {.octets = entry->prepended + *octets, .whole = entry->body.length <= max};
-  co_return co_await add_report(services_, terms_()->reports, *entry, std::move(recipients), std::move(original),
-                                batch);
+  return tell_sender(services_, terms_()->reports, std::move(entry), std::move(recipients), batch);
 }
 
 io::Task<> Courier::conclude(Round& round) {

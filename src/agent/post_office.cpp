@@ -102,7 +102,7 @@ struct PostOffice::Body {
         gate(gate_limits(c)),
         budget(budget_octets(c.limits.memory_percent)),
         rate(messages_per_minute(c)),
-        administrator(*services),
+        administrator(*services, [this] { return terms()->courier->reports; }),
         sweeper([this](const store::SweepOptions& options) { return services->tablet().sweep(options); },
                 services->tablet().stats().swept, {.hour = static_cast<int>(c.store.sweep_hour)}),
         desks(loops->size()),

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "agent/queued_message.h"
 #include "agent/way.h"
 #include "base/log.h"
 #include "io/loop.h"
@@ -165,6 +166,21 @@ io::Task<Result<std::optional<queue::Change>>> add_report(Services& services, co
   queue::Change change = CO_TRY(services.queue().admit(made, std::move(lots), body, batch));
   log::info("mta", "report", {{"id", made.id.text()}, {"of", entry.id.text()}, {"to", reader->to.text()}});
   co_return std::optional(std::move(change));
+}
+
+io::Task<Result<std::optional<queue::Change>>> tell_sender(Services& services, const ReportTerms& terms,
+                                                           queue::EntryPtr entry, std::vector<Reported> recipients,
+                                                           store::Batch& batch) {
+  recipients = to_be_told(*entry, std::move(recipients));
+  if (recipients.empty()) co_return std::optional<queue::Change>();
+  const std::uint64_t max = returned_max(*entry, entry->body.length);
+  auto octets = co_await read_body(services, entry, max);
+  // A message that cannot be read any more is reported without its text.
+  if (!octets && octets.error().temporary()) co_return std::unexpected(std::move(octets).error());
+  Original original;
+  // With the trace fields of its way here.
+  if (octets) original = {.octets = entry->prepended + *octets, .whole = entry->body.length <= max};
+  co_return co_await add_report(services, terms, *entry, std::move(recipients), std::move(original), batch);
 }
 
 }  // namespace angarium::agent

@@ -56,4 +56,9 @@ io::Task<Result<std::optional<queue::Change>>> add_report(Services& services, co
                                                           const queue::Entry& entry, std::vector<Reported> recipients,
                                                           Original original, store::Batch& batch);
 
+/// add_report() for those of them who are to be told, with what the store has of the message.
+io::Task<Result<std::optional<queue::Change>>> tell_sender(Services& services, const ReportTerms& terms,
+                                                           queue::EntryPtr entry, std::vector<Reported> recipients,
+                                                           store::Batch& batch);
+
 }  // namespace angarium::agent

@@ -109,6 +109,10 @@ Result<route::TransportMap> transport_map(const configuration::Configuration& c)
   return route::TransportMap::make(std::move(rules));
 }
 
+ReportTerms report_terms(const configuration::Configuration& c) {
+  return {.hostname = c.server.hostname, .lifetime = c.queue.lifetime, .notice_after = c.queue.notice_after};
+}
+
 Result<std::shared_ptr<const CourierTerms>> courier_terms(const configuration::Configuration& c) {
   using wire::tls::ClientContext;
   auto remote = std::make_shared<RemoteTerms>();
@@ -120,7 +124,7 @@ Result<std::shared_ptr<const CourierTerms>> courier_terms(const configuration::C
   auto terms = std::make_shared<CourierTerms>();
   terms->remote = std::move(remote);
   terms->transports = TRY(transport_map(c));
-  terms->reports = {.hostname = c.server.hostname, .lifetime = c.queue.lifetime, .notice_after = c.queue.notice_after};
+  terms->reports = report_terms(c);
   terms->retry_first = c.queue.retry_first;
   terms->retry_longest = c.queue.retry_longest;
   terms->sessions_max = static_cast<std::size_t>(c.outbound.sessions_max);

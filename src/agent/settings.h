@@ -25,6 +25,7 @@ io::ResolverOptions resolver_options(const configuration::Configuration& configu
 route::HostsOptions hosts_options(const configuration::Configuration& configuration);
 /// Never fails for a configuration that was read.
 Result<route::TransportMap> transport_map(const configuration::Configuration& configuration);
+ReportTerms report_terms(const configuration::Configuration& configuration);
 /// How mail leaves this host. Reads the system's certificate authorities: not for every message.
 Result<std::shared_ptr<const CourierTerms>> courier_terms(const configuration::Configuration& configuration);
 /// Never fails for a configuration that was read.

@@ -6,6 +6,7 @@
 
 #include "agent/administrator.h"
 #include "agent/services.h"
+#include "agent/settings.h"
 #include "configuration/configuration.h"
 #include "control/client.h"
 #include "io/loop.h"
@@ -24,46 +25,69 @@ void show_progress(const control::Progress& progress) {
              progress.done >= progress.all ? "\n" : "");
 }
 
-/// With the server down: opens the store, does the work on a loop of its own, closes.
-Result<control::Reply> do_it_here(const Context& context, const control::Request& request) {
-  const auto configuration = TRY(configuration::load(context.directory));
+}  // namespace
+
+/// The store, opened by this command because no server runs.
+struct Server::Here {
+  explicit Here(std::unique_ptr<agent::Services> opened, agent::ReportTerms terms)
+      : services(std::move(opened)), administrator(*services, [terms = std::move(terms)] { return terms; }) {}
+
+  std::unique_ptr<agent::Services> services;
+  agent::Administrator administrator;
+};
+
+Server::Server(const Context& context) : context_(context) {}
+Server::~Server() = default;
+
+Result<> Server::open_here() {
+  const auto configuration = TRY(configuration::load(context_.directory));
   TRY(become_server_user(configuration));
-  if (geteuid() != 0 && !owns(context.directory) && !owns(configuration.resolve(configuration.server.data)))
+  if (geteuid() != 0 && !owns(context_.directory) && !owns(configuration.resolve(configuration.server.data)))
     return fail(configuration::kUnreadable, "the server is not running, and only root and the owner of " +
-                                                context.directory + " may open its store");
+                                                context_.directory + " may open its store");
+  here_ = std::make_unique<Here>(TRY(agent::Services::open(configuration)), agent::report_terms(configuration));
+  return {};
+}
+
+/// On a loop of its own.
+Result<control::Reply> Server::do_it_here(const control::Request& request) {
   auto loop = TRY(io::make_loop());
-  auto services = TRY(agent::Services::open(configuration));
-  agent::Administrator administrator(*services);
   std::optional<control::Reply> reply;
   const auto work = [](agent::Administrator& who, control::Request what,
                        std::optional<control::Reply>& answer) -> io::Task<> {
     answer = co_await who.execute(std::move(what), [](control::Progress progress) { show_progress(progress); });
   };
-  loop->spawn(work(administrator, request, reply));
+  loop->spawn(work(here_->administrator, request, reply));
   loop->drain();
   loop->run();
   if (!reply) return fail(kBroken, "the command ended without a result");
   return *std::move(reply);
 }
 
-}  // namespace
+Result<control::Reply> Server::ask(const control::Request& request) {
+  if (here_) return do_it_here(request);
+  auto reply = control::ask(context_.directory + "/run/control.sock", request, show_progress);
+  if (reply || !reply.error().is(control::kNotRunning)) return reply;
+  TRY(open_here());
+  return do_it_here(request);
+}
 
 Result<control::Reply> ask_or_do(const Context& context, const control::Request& request) {
-  auto reply = control::ask(context.directory + "/run/control.sock", request, show_progress);
-  if (reply || !reply.error().is(control::kNotRunning)) return reply;
-  return do_it_here(context, request);
+  return Server(context).ask(request);
+}
+
+int report(const Context& context, const control::Reply& refused) {
+  if (context.json)
+    fmt::print("{}\n", to_json(Shown{{{"error", refused.error}}}));
+  else
+    fmt::print(stderr, "angarium: {}\n", refused.error);
+  return refused.exit_code;
 }
 
 int administer(const Context& context, const control::Request& request) {
   const auto reply = ask_or_do(context, request);
   if (!reply) return report(reply.error());
-  if (reply->exit_code != control::kDone) {
-    if (context.json)
-      fmt::print("{}\n", to_json(Shown{{{"error", reply->error}}}));
-    else
-      fmt::print(stderr, "angarium: {}\n", reply->error);
-    return reply->exit_code;
-  }
+  if (reply->exit_code != control::kDone) return report(context, *reply);
   if (context.json) {
     fmt::print("{}\n", reply->result);
   } else {

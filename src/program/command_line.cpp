@@ -58,6 +58,7 @@ class CommandLine {
     aliases("alias", "An address that stands for others");
     aliases("group", "An address whose members all get the mail");
     routes();
+    queues();
     config();
     store();
   }
@@ -240,6 +241,47 @@ class CommandLine {
     made->callback([this] { action_ = [this] { return route_explain(context_, route_); }; });
   }
 
+  void queues() {
+    CLI::App* parent = group("queue", "Mail that waits to go on");
+    CLI::App* made = command(parent, "list", "List messages: state, next attempt and the last words of the other side",
+                             "queue list --destination example.org --deferred");
+    made->add_option("--sender", filter_.sender, "Only from senders with this in their address");
+    made->add_option("--recipient", filter_.recipient, "Only to recipients with this in their address");
+    made->add_option("--destination", filter_.destination, "Only what goes to this domain");
+    CLI::Option* held = made->add_flag_callback("--held", [this] { filter_.state = "held"; }, "Only what is held");
+    made->add_flag_callback(
+            "--deferred", [this] { filter_.state = "deferred"; }, "Only what waits for its next attempt")
+        ->excludes(held);
+    made->add_option("--limit", filter_.limit, "At most so many messages")->check(CLI::PositiveNumber);
+    made->callback([this] { action_ = [this] { return queue_list(context_, filter_); }; });
+    made = command(parent, "show", "Show all that is known of a message, and its header", "queue show 3kf0z9wq1c7e");
+    made->add_option("id", id_, "The message, as in the reply to it")->required();
+    made->callback([this] { action_ = [this] { return queue_show(context_, id_); }; });
+    made = command(parent, "retry", "Try again now", "queue retry example.org");
+    CLI::Option* what = made->add_option("what", id_, "A message, or a destination with all that waits for it");
+    made->add_flag("--all", all_, "Everything that is not held")->excludes(what);
+    made->callback([this] {
+      if (id_.empty() && !all_) throw CLI::ValidationError("say what to retry: an ID, a DESTINATION, or --all");
+      action_ = [this] { return queue_retry(context_, id_); };
+    });
+    command(parent, "flush", "Try everything that is not held again now", "queue flush")->callback([this] {
+      action_ = [this] { return queue_retry(context_, ""); };
+    });
+    queue_action(parent, "hold", "Keep a message back until it is released");
+    queue_action(parent, "release", "Let a message that is held go on, now");
+    queue_action(parent, "remove", "Take a message out of the queue for good; nobody is told")
+        ->add_flag("--bounce", bounce_, "Tell its sender that it was not delivered");
+  }
+
+  CLI::App* queue_action(CLI::App* parent, const std::string& name, const std::string& description) {
+    CLI::App* made = command(parent, name, description, "queue " + name + " 3kf0z9wq1c7e");
+    made->add_option("id", id_, "The message, as in the reply to it")->required();
+    made->callback([this, name] {
+      action_ = [this, name] { return queue_change(context_, name, id_, bounce_ ? Bounce::yes : Bounce::no); };
+    });
+    return made;
+  }
+
   void config() {
     CLI::App* parent = group("config", "The configuration file");
     command(parent, "check", "Check it and name every mistake", "config check --dir var")->callback([this] {
@@ -279,6 +321,10 @@ class CommandLine {
   Context context_;
   InitOptions init_;
   RouteOptions route_;
+  QueueFilter filter_;
+  std::string id_;
+  bool all_ = false;
+  bool bounce_ = false;
   control::Request request_;
   bool read_password_ = false;
   std::string key_;
@@ -288,8 +334,17 @@ class CommandLine {
 }  // namespace
 
 int run_command_line(int count, char** arguments) {
+  std::vector<std::string> words(arguments, arguments + count);
+  // The program by another name.
+  if (count > 0 && words.front().substr(words.front().rfind('/') + 1) == "mailq") {
+    words.front() = "angarium";
+    words.insert(words.begin() + 1, {"queue", "list"});
+  }
+  std::vector<char*> pointers;
+  for (std::string& word : words) pointers.push_back(word.data());
+  pointers.push_back(nullptr);
   CommandLine line;
-  return line.run(count, arguments);
+  return line.run(static_cast<int>(words.size()), pointers.data());
 }
 
 }  // namespace angarium::program

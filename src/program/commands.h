@@ -1,6 +1,8 @@
 // What the subcommands do. Each returns the exit code.
 #pragma once
 
+#include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -27,6 +29,25 @@ int init(const Context& context, const InitOptions& options);
 /// Runs the server until SIGTERM or SIGINT.
 int serve(const Context& context);
 
+/// The running server, or the store itself when none runs; then it stays open between requests.
+class Server {
+ public:
+  explicit Server(const Context& context);
+  Server(const Server&) = delete;
+  Server& operator=(const Server&) = delete;
+  ~Server();
+
+  Result<control::Reply> ask(const control::Request& request);
+
+ private:
+  struct Here;
+  Result<> open_here();
+  Result<control::Reply> do_it_here(const control::Request& request);
+
+  const Context& context_;
+  std::unique_ptr<Here> here_;
+};
+
 /// Asks the running server, or opens the store when none runs; prints the result.
 int administer(const Context& context, const control::Request& request);
 
@@ -44,6 +65,22 @@ struct RouteOptions {
 /// the configuration as the file has it.
 int route_explain(const Context& context, const RouteOptions& options);
 
+struct QueueFilter {
+  std::string sender;
+  std::string recipient;
+  std::string destination;
+  std::string state;        ///< "held", "deferred" or empty
+  std::uint64_t limit = 0;  ///< messages; 0: all
+};
+/// A line for each message, page by page.
+int queue_list(const Context& context, const QueueFilter& filter);
+int queue_show(const Context& context, const std::string& id);
+/// `what`: an id or a destination; empty: all.
+int queue_retry(const Context& context, const std::string& what);
+/// `action`: "hold", "release" or "remove".
+enum class Bounce : std::uint8_t { no, yes };
+int queue_change(const Context& context, const std::string& action, const std::string& id, Bounce bounce = Bounce::no);
+
 int config_check(const Context& context);
 int config_show(const Context& context);
 int config_explain(const Context& context, const std::string& key);
@@ -53,6 +90,8 @@ int rebuild(const Context& context);
 
 /// Prints an error the way all commands do, and gives its exit code.
 int report(const Error& error);
+/// The same of a reply that tells of an error, as JSON if that was asked for.
+int report(const Context& context, const control::Reply& refused);
 
 /// Prints the result of a verb for people: a table, or a line for each field.
 void print_result(const std::string& verb, const std::string& result);

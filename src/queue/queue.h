@@ -139,10 +139,15 @@ class Queue {
   virtual io::Task<Result<Whole>> find(DeliveryId id) = 0;
   /// All of the entry that nobody has in hand, held ones too. kNotQueued.
   virtual io::Task<Result<std::vector<Job>>> claim(DeliveryId id) = 0;
-  /// Entries from this id on, in their order, at most `limit`.
+  /// Entries from this id on, in their order, at most `limit`; none when there is none any more.
   virtual io::Task<Result<std::vector<Whole>>> list(DeliveryId from, std::size_t limit) = 0;
   /// As settle(), with the same recipients: held, or released and due at once.
   virtual Change hold(const Job& job, Hold hold, store::Batch& batch) = 0;
+  /// As settle(), with no recipients left in any of them. `jobs`: of one entry; with all of it in hand, the entry goes
+  /// with the same batch.
+  virtual std::vector<Change> remove(const std::vector<Job>& jobs, store::Batch& batch) = 0;
+  /// As backoff(), also of a destination that nobody works for: the store is read.
+  virtual io::Task<Result<std::optional<Backoff>>> find_backoff(std::string destination) = 0;
   /// Adds to the batch: the destination may be tried at once.
   virtual Change retry(std::string destination, store::Batch& batch) = 0;
 

@@ -4,6 +4,11 @@
 #include "queue/spool.h"
 
 namespace angarium::queue {
+namespace {
+
+constexpr DeliveryId kLastId{~std::uint64_t{0}};
+
+}  // namespace
 
 Whole Spool::whole(Found found) {
   Whole whole{.entry = std::move(found.entry), .parts = {}};
@@ -63,7 +68,7 @@ io::Task<Result<std::vector<Whole>>> Spool::list(DeliveryId from, std::size_t li
               return std::unexpected(std::move(found).error());
             }
           }
-          if (ids.empty() || ids.back().bits() == UINT64_MAX) break;
+          if (ids.empty() || ids.back() == kLastId) break;
           next = DeliveryId(ids.back().bits() + 1);
         }
         return read;
@@ -80,6 +85,20 @@ Change Spool::hold(const Job& job, Hold hold, store::Batch& batch) {
   to.place.rank = hold == Hold::none ? to.rank : kHeldRank;
   if (hold == Hold::none) to.place.due = now().microseconds;
   return move(job, std::move(to), batch);
+}
+
+std::vector<Change> Spool::remove(const std::vector<Job>& jobs, store::Batch& batch) {
+  std::vector<Change> changes;
+  for (const Job& job : jobs) {
+    Consignment none = job.consignment;
+    none.addressees.clear();
+    changes.push_back(move(job, std::move(none), batch, changes.size() + 1));
+  }
+  return changes;
+}
+
+io::Task<Result<std::optional<Backoff>>> Spool::find_backoff(std::string name) {
+  co_return co_await io::run(pool_, [&tablet = tablet_, name] { return read_backoff(tablet, name, store::Tier::any); });
 }
 
 Change Spool::retry(std::string name, store::Batch& batch) {

@@ -97,7 +97,7 @@ void Spool::erase_entry(const Entry& entry, store::Batch& batch) {
   if (entry.notice) batch.erase(event_key(*entry.notice, entry.id));
 }
 
-Change Spool::move(const Job& job, Consignment to, store::Batch& batch) {
+Change Spool::move(const Job& job, Consignment to, store::Batch& batch, std::size_t ending) {
   const std::string& name = job.consignment.destination;
   const bool owed = !to.addressees.empty();
   batch.erase(consignment_key(name, job.consignment.place));
@@ -111,7 +111,7 @@ Change Spool::move(const Job& job, Consignment to, store::Batch& batch) {
     batch.erase(whereabouts_key(job.consignment.place.entry, name, job.consignment.place.part));
     {
       const std::lock_guard lock(mutex_);
-      last = job.held->counted && job.held->left <= 1;
+      last = job.held->counted && job.held->left <= ending;
     }
     if (last) erase_entry(*job.entry, batch);
   }

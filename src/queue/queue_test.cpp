@@ -292,6 +292,39 @@ TEST_CASE("consignments of one message that end together leave nothing behind") 
   CHECK(world.run(world.queue->find(id)).error().is(kNotQueued));
 }
 
+TEST_CASE("what an operator removes goes by one batch with all it has, and without anybody looking later") {
+  for (const std::size_t destinations : {std::size_t{1}, std::size_t{3}}) {
+    World world;
+    std::vector<Lot> lots;
+    for (std::size_t i = 0; i < destinations; ++i)
+      lots.push_back({.destination = std::to_string(i) + ".example", .recipients = {recipient("<bob@b.example>")}});
+    const DeliveryId id = world.admit(lots);
+    const DeliveryId other = world.admit("b.example", "<bob@b.example>");
+    const auto jobs = world.must(world.queue->claim(id));
+    REQUIRE(jobs.size() == destinations);
+    store::Batch batch;
+    std::vector<Change> changes = world.queue->remove(jobs, batch);
+    world.must(queue::commit(*world.tablet, std::move(batch)));
+    for (Change& change : changes) change.done();
+    CHECK(world.run(world.queue->find(id)).error().is(kNotQueued));
+    CHECK(world.keys("E") == 1);
+    CHECK(world.must(world.queue->claim(other)).size() == 1);
+  }
+}
+
+TEST_CASE("the back-off of a destination is found in the store when nobody works for it") {
+  World world;
+  CHECK(!world.must(world.queue->find_backoff("b.example")));
+  world.admit("b.example", "<bob@b.example>");
+  world.awake();
+  back_off(world, "b.example", 1h);
+  world.restart();
+  CHECK(!world.queue->backoff("b.example"));
+  const auto found = world.must(world.queue->find_backoff("b.example"));
+  REQUIRE(found);
+  CHECK(found->trouble.diagnostic == "no answer");
+}
+
 TEST_CASE("a refused change leaves all as it was") {
   World world;
   store::Batch never;

@@ -104,6 +104,8 @@ class Spool final : public Queue {
   io::Task<Result<std::vector<Job>>> claim(DeliveryId id) override;
   io::Task<Result<std::vector<Whole>>> list(DeliveryId from, std::size_t limit) override;
   Change hold(const Job& job, Hold hold, store::Batch& batch) override;
+  std::vector<Change> remove(const std::vector<Job>& jobs, store::Batch& batch) override;
+  io::Task<Result<std::optional<Backoff>>> find_backoff(std::string destination) override;
   Change retry(std::string destination, store::Batch& batch) override;
   InMemory in_memory() override;
 
@@ -141,7 +143,8 @@ class Spool final : public Queue {
     return io::run(pool_, [how = std::move(how)]() mutable { return how(store::Tier::any); });
   }
 
-  Change move(const Job& job, Consignment to, store::Batch& batch);
+  /// `ending`: how many consignments of the entry the batch ends, this one with them.
+  Change move(const Job& job, Consignment to, store::Batch& batch, std::size_t ending = 1);
   static void erase_entry(const Entry& entry, store::Batch& batch);
   io::Task<Result<>> commit(store::Batch batch) { return queue::commit(tablet_, std::move(batch)); }
   io::Task<Result<>> read_backoffs(const std::vector<std::string>& names);

@@ -13,6 +13,7 @@ import signal
 import smtplib
 import socket
 import ssl
+import subprocess
 import sys
 import time
 
@@ -292,6 +293,153 @@ def routes(binary, directory):
     shown = {row["key"]: row["value"] for row in json.loads(server.command("config", "show", "--json").stdout)}
     expect(shown["transport.closed.example"] == '"error closed for good"', f"config show: {shown}")
     expect("TRANSPORT" in server.command("config", "explain", "transport").stdout, "config explain transport says nothing")
+
+
+WAITS = ("transport", '"far.example"', '"relay 127.0.0.1:1"')  # nobody listens there
+
+
+def submit(server, recipients, subject):
+    """Sends as alice; returns the id in the reply to the message."""
+    with smtplib.SMTP("127.0.0.1", server.port("submission"), timeout=60) as session:
+        session.starttls(context=ssl._create_unverified_context())
+        session.login(f"alice@{server.domain}", PASSWORD)
+        session.mail(f"alice@{server.domain}")
+        for recipient in recipients:
+            expect(session.rcpt(recipient)[0] == 250, f"{recipient} is refused")
+        code, reply = session.data(f"From: alice@{server.domain}\r\nTo: {recipients[0]}\r\nSubject: {subject}\r\n\r\nthe text\r\n")
+        expect(code == 250, f"the message is refused: {code} {reply}")
+        found = re.search(r"\b[0-9a-hjkmnp-tv-z]{12}\b", reply.decode())
+        expect(found, f"no id in {reply}")
+        return found[0]
+
+
+def queue_list(server, *options):
+    return json.loads(server.command("queue", "list", "--json", *options).stdout)
+
+
+def shown(server, id):
+    return json.loads(server.command("queue", "show", id, "--json").stdout)
+
+
+def wait_until(holds, what, seconds=30):
+    end = time.monotonic() + seconds
+    while not holds():
+        expect(time.monotonic() < end, what)
+        time.sleep(0.05)
+
+
+def states(server, id):
+    return {one["destination"]: one["state"] for one in shown(server, id)["destinations"]}
+
+
+def expect_waits(server, first, second):
+    """Both messages wait, and are found by what is known of them."""
+    expect({one["id"] for one in queue_list(server)} == {first, second}, f"another queue: {queue_list(server)}")
+    expect([one["id"] for one in queue_list(server, "--recipient", "CAROL@")] == [second], "the filter of recipients")
+    expect(len(queue_list(server, "--sender", "alice", "--destination", "FAR.example")) == 2, "the filters find not both")
+    expect(queue_list(server, "--sender", "nobody") == [] == queue_list(server, "--destination", "example"), "a filter that holds for none finds some")
+    expect(len(queue_list(server, "--limit", "1")) == 1, "--limit 1")
+    known = shown(server, first)
+    expect("Subject: first" in known["header"] and "the text" not in known["header"], f"the header: {known['header']}")
+    expect(any(line.startswith("Received:") for line in known["header"]), "the header has no trace of its way here")
+    expect(known["sender"] == f"<alice@{server.domain}>" and known["submitter"] == f"alice@{server.domain}", f"{known}")
+    text = server.command("queue", "list").stdout
+    expect(text.endswith("2 messages\n") and all(f"{id} " in text for id in (first, second)), f"for people: {text}")
+    expect("Subject: first" in server.command("queue", "show", first.upper()).stdout, "an id in capitals")
+
+
+def expect_refused_words(server, first):
+    """What is no id, or of nothing, says what to type."""
+    near = first[:-1] + ("0" if first[-1] != "0" else "1")
+    for arguments, code, words in (
+            (("show", "nonsense"), 2, ["queue list"]), (("show", near), 1, ["no message", first]), (("retry", "fra.example"), 1, ["far.example"]),
+            (("retry",), 2, ["--all"]), (("remove", near), 1, ["no message"])):
+        done = server.command("queue", *arguments, check=False)
+        expect(done.returncode == code and all(word in done.stderr for word in words), f"queue {arguments}: {done.returncode} {done.stderr!r}")
+    told = server.command("queue", "show", near, "--json", check=False)
+    expect(told.returncode == 1 and "no message" in json.loads(told.stdout)["error"], f"no JSON: {told.stdout!r}")
+
+
+def expect_hold(server, id):
+    """Held, it is not tried, whatever is asked for; the same with the server running and without it."""
+    for _ in range(2):  # the second time changes nothing
+        server.command("queue", "hold", id)
+    expect(states(server, id) == {"far.example": "held"}, f"not held: {states(server, id)}")
+    expect([one["id"] for one in queue_list(server, "--held")] == [id], "the filter of what is held")
+    held = server.command("queue", "retry", id, check=False)
+    expect(held.returncode == 1 and f"queue release {id}" in held.stderr, f"retried though it is held: {held}")
+    server.command("queue", "flush")
+    expect(states(server, id) == {"far.example": "held"}, "flush let go what is held")
+
+
+def failures(server, id):
+    back_off = shown(server, id)["destinations"][0]["back_off"]
+    return back_off["since"] if back_off else None
+
+
+def inbox_text(server):
+    session = Imap(server.port("imap"), f"alice@{server.domain}", PASSWORD)
+    try:
+        lines = []
+        for command in (b"s EXAMINE INBOX\r\n", b"f FETCH 1:* BODY.PEEK[]\r\n"):
+            session.send(command)
+            lines.append(session.line())
+            while not lines[-1].startswith(command[:2]):
+                lines.append(session.line())
+        return b"\n".join(lines)
+    finally:
+        session.close()
+
+
+@case("mail that waits is listed, shown, held, released, retried and removed, with the server running and without it")
+def queue(binary, directory):
+    server = made(binary, directory, settings=[WAITS])
+    with serving(server):
+        expect(queue_list(server) == [], "an empty queue lists something")
+        first = submit(server, ["bob@far.example"], "first")
+        second = submit(server, ["carol@far.example", "dave@far.example"], "second")
+        wait_until(lambda: states(server, first) == states(server, second) == {"far.example": "deferred"}, "nothing is deferred")
+        expect_waits(server, first, second)
+        expect_refused_words(server, first)
+        expect("refused" in shown(server, first)["destinations"][0]["back_off"]["trouble"]["words"].lower(), f"no words: {shown(server, first)}")
+        for what in (["retry", first], ["retry", "far.example"], ["retry", "--all"], ["flush"]):
+            before = failures(server, first)
+            server.command("queue", *what)
+            wait_until(lambda: failures(server, first) not in (None, before), f"not tried again after {what}")
+        expect_hold(server, first)
+        expect(server.end() == 0, "serve did not end well")
+
+        expect_hold(server, first)
+        expect_waits(server, first, second)
+        expect_refused_words(server, first)
+        server.command("queue", "release", first)
+        expect(states(server, first)["far.example"] in ("due", "deferred"), "still held")
+        mailq = os.path.join(directory, "mailq")
+        os.symlink(binary, mailq)
+        server.binary, named = mailq, server.binary
+        expect(server.command().stdout == server.command("--sender", "alice").stdout != "", "mailq says nothing")
+        server.binary = named
+        server.command("queue", "remove", second)
+        expect([one["id"] for one in queue_list(server)] == [first], "removed with the server down, and still there")
+
+        server.start()
+        wait_until(lambda: states(server, first) == {"far.example": "deferred"}, "not deferred after the restart")
+        removed = json.loads(server.command("queue", "remove", first, "--bounce", "--json").stdout)
+        expect(removed["sender_told"] and removed["recipients"] == 1, f"remove says {removed}")
+        wait_until(lambda: queue_list(server) == [], "the report does not leave the queue")
+        text = inbox_text(server)
+        expect(b"bob@far.example" in text and b"by the operator" in text and b"Status: 5.0.0" in text, f"no report: {text[-2000:]}")
+        expect(b"carol@" not in text, "told of a message that was removed without --bounce")
+
+
+@case("other users of the host are refused the queue with the reason", root=True)
+def queue_of_others(binary, directory):
+    server = made(binary, directory)
+    with serving(server):
+        entry = pwd.getpwnam(USER)
+        done = subprocess.run([binary, "queue", "list", "--dir", server.directory], capture_output=True, text=True, timeout=60,
+                              user=entry.pw_uid, group=entry.pw_gid, extra_groups=[])
+        expect(done.returncode == 1 and "only root and the user" in done.stderr, f"{done.returncode}: {done.stderr!r}")
 
 
 if __name__ == "__main__":
