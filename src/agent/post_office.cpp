@@ -9,6 +9,7 @@
 #include <set>
 #include <thread>
 
+#include "agent/collector.h"
 #include "agent/courier.h"
 #include "agent/doors.h"
 #include "agent/imap_login.h"
@@ -105,6 +106,8 @@ struct PostOffice::Body {
         administrator(*services, [this] { return terms()->courier->reports; }),
         sweeper([this](const store::SweepOptions& options) { return services->tablet().sweep(options); },
                 services->tablet().stats().swept, {.hour = static_cast<int>(c.store.sweep_hour)}),
+        collector(
+            *services, [this] { return terms(); }, c.resolve("drop")),
         desks(loops->size()),
         bound(std::move(doors.listeners)),
         lines(std::move(doors.lines)),
@@ -152,6 +155,7 @@ struct PostOffice::Body {
   Rate rate;
   Administrator administrator;
   Sweeper sweeper;
+  Collector collector;
   MaildropLocks maildrop_locks;
   std::vector<Desk> desks;
   std::vector<Doors::Bound> bound;
@@ -319,7 +323,7 @@ void PostOffice::start() {
     loop.post([&body, &bound] {
       io::Loop& here = io::Loop::current();
       if (bound.service == nullptr) {
-        here.spawn(control::serve(bound.listener, administration(body.administrator)));
+        here.spawn(control::serve(bound.listener, collection(body.collector, administration(body.administrator))));
       } else {
         here.spawn(body.accept(bound.loop, bound.listener, *bound.service));
       }
@@ -330,6 +334,7 @@ void PostOffice::start() {
     body.loops->at(i).post([&body, i] { io::Loop::current().spawn(body.run_courier(i)); });
   body.loops->at(0).post([&body] { io::Loop::current().spawn(body.keep_tidy(body.desks[0])); });
   body.loops->at(0).post([&body] { io::Loop::current().spawn(body.sweeper.run()); });
+  body.loops->at(0).post([&body] { io::Loop::current().spawn(body.collector.run()); });
   body.loops->start();
 }
 
@@ -348,6 +353,7 @@ Result<configuration::Reload> PostOffice::reload() {
 void PostOffice::drain() {
   Body& body = *body_;
   body.sweeper.stop();
+  body.collector.stop();
   for (std::size_t i = 0; i < body.loops->size(); ++i) {
     body.loops->at(i).post([&desk = body.desks[i]] {
       desk.draining = true;

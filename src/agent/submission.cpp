@@ -75,7 +75,9 @@ Result<> SubmissionHeader::mend() {
     if (empty && (date || message_id)) continue;
     has_date = has_date || date;
     has_message_id = has_message_id || message_id;
-    has_from = has_from || (!empty && field.is("From"));
+    const bool from = field.is("From");
+    if (empty && from && !author_.empty()) continue;
+    has_from = has_from || (!empty && from);
     if (const auto name = std::ranges::find_if(kAuthorFields, [&](std::string_view n) { return field.is(n); });
         name != kAuthorFields.end()) {
       for (message::Address& address : message::parse_addresses(field.value).addresses)
@@ -84,7 +86,8 @@ Result<> SubmissionHeader::mend() {
     kept += field.whole;
   }
   // RFC 5322 §3.6: a message says from whom it is.
-  if (!has_from) return fail(kBadHeader, "the header has no From field, or an empty one");
+  if (!has_from && author_.empty()) return fail(kBadHeader, "the header has no From field, or an empty one");
+  if (!has_from) TRY(message::append_field(kept, "From", author_));
   const io::Loop& loop = io::Loop::current();
   // RFC 6409 §8.2, §8.3.
   if (!has_date) kept += "Date: " + message::format_date(message::DateTime::at(loop.clock().wall())) + "\r\n";

@@ -25,7 +25,9 @@ inline constexpr std::size_t kSubmittedHeaderMax = 256 * 1024;
 /// Fed with a message from its first octet on; holds the header until it is whole, then gives the mended one.
 class SubmissionHeader {
  public:
-  explicit SubmissionHeader(std::string hostname) : hostname_(std::move(hostname)) {}
+  /// `author`: the value of From where there is none; empty: such a header is refused.
+  explicit SubmissionHeader(std::string hostname, std::string author = {})
+      : hostname_(std::move(hostname)), author_(std::move(author)) {}
 
   /// Takes what belongs to the header; the rest of `octets`, which is body, is returned once done(). kHeaderTooLong,
   /// kBadHeader.
@@ -48,6 +50,7 @@ class SubmissionHeader {
   Result<> mend();
 
   std::string hostname_;
+  std::string author_;
   std::string text_;
   std::vector<Author> authors_;
   bool done_ = false;

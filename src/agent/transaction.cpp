@@ -36,6 +36,9 @@ std::string path_text(const envelope::ReversePath& path) { return path.mailbox ?
 SmtpSession::SmtpSession(const SmtpDesk& desk, const io::Endpoint& peer)
     : desk_(desk), credentials_(desk.services, peer) {}
 
+SmtpSession::SmtpSession(const SmtpDesk& desk, const io::Endpoint& peer, LocalUser user)
+    : desk_(desk), local_(std::move(user)), credentials_(desk.services, peer) {}
+
 std::string SmtpSession::told(const Transaction& transaction, std::string_view text) {
   return std::string(text) + " (id " + transaction.id.text() + ")";
 }
@@ -234,7 +237,7 @@ io::ValueOrTask<Result<Reply>> SmtpSession::begin_body() {
   transaction_->intake = desk_.services.mail().intake(
       transaction_->envelope.sender.parameters.body == envelope::Body::binary_mime ? mailbox::Arrival::binary
                                                                                    : mailbox::Arrival::ordinary);
-  if (submission()) transaction_->header.emplace(desk_.policy.hostname);
+  if (submission()) transaction_->header.emplace(desk_.policy.hostname, local_ ? local_->author : "");
   return Result<Reply>(Reply(smtp::reply::kStartInput));
 }
 
@@ -268,6 +271,9 @@ std::string SmtpSession::received_field(const Transaction& transaction) const {
   }
   facts.peer_literal = literal;
   facts.by = desk_.policy.hostname;
+  std::string user;
+  if (local_) user = "from local user " + local_->name + ", uid " + std::to_string(local_->uid);
+  facts.by_comment = user;
   facts.with = {.base = with_base(*peer_),
                 .tls = peer_->channel == smtp::Channel::tls,
                 .authenticated = peer_->identity.has_value(),
@@ -339,6 +345,7 @@ io::Task<Result<smtp::Outcome>> SmtpSession::deliver(Transaction& transaction, c
                                    .prepended = trace_fields(account, transaction),
                                    .over_quota = alone ? mailbox::OverQuota::refuse : mailbox::OverQuota::take_one});
   std::vector<queue::Change> queued = CO_TRY(co_await enqueue(transaction, facts, delivery));
+  if (local_) delivery.also.put(local_->mark, transaction.id.text());
   auto delivered_to = co_await desk_.services.mail().deliver(std::move(delivery));
   if (delivered_to) {
     for (queue::Change& change : queued) change.done();
@@ -395,7 +402,9 @@ void SmtpSession::log_delivery(const Transaction& transaction, std::uint64_t oct
              {"to", recipients},
              {"octets", octets},
              {"peer", peer_->remote.text()},
-             {"user", transaction.submitter ? transaction.submitter->address : ""}});
+             {"user", local_                  ? local_->name
+                      : transaction.submitter ? transaction.submitter->address
+                                              : ""}});
 }
 
 io::Task<Result<Reply>> SmtpSession::vrfy([[maybe_unused]] std::string_view text,

@@ -32,10 +32,20 @@ struct SmtpDesk {
   std::vector<io::Prefix> relay_networks = {};
 };
 
+/// A user of this host who hands mail in through the drop folder, which stands for a login: the kernel says who it is.
+struct LocalUser {
+  unsigned uid = 0;
+  std::string name;    ///< of the system's account
+  std::string author;  ///< "Anna B <anna@example.test>": From, where the message has none
+  std::string mark;    ///< a key of the store that the accepting batch makes
+};
+
 /// One session. Every accepted message is in its recipients' mailboxes by one durable batch before its 250 is said.
 class SmtpSession final : public protocol::smtp::Session {
  public:
   SmtpSession(const SmtpDesk& desk, const io::Endpoint& peer);
+  /// `desk` is one of submission.
+  SmtpSession(const SmtpDesk& desk, const io::Endpoint& peer, LocalUser user);
 
   io::Task<Result<protocol::smtp::Reply>> connected(const protocol::smtp::Peer& peer) override;
   sasl::ServerContext sasl_context() override { return credentials_.context(); }
@@ -61,6 +71,10 @@ class SmtpSession final : public protocol::smtp::Session {
   io::Task<Result<protocol::smtp::Reply>> expn(std::string_view text, envelope::Utf8 utf8) override;
   void offence(protocol::smtp::Offence kind) override;
 
+  /// Takes on a recipient that rcpt() has refused with this: what may go away by itself is tried from the queue, for
+  /// the rest the accepting batch holds a report. For who cannot be told at once.
+  void answer_for(const envelope::Recipient& recipient, const protocol::smtp::Reply& refused);
+
   /// What MAIL and the accepted RCPTs said, also which reports they want (RFC 3461 §4); null between transactions.
   [[nodiscard]] const envelope::Envelope* envelope() const { return transaction_ ? &transaction_->envelope : nullptr; }
 
@@ -68,7 +82,8 @@ class SmtpSession final : public protocol::smtp::Session {
   /// One RCPT and the accounts it stands for.
   struct Rcpt {
     std::string address;                ///< as the client wrote it, without brackets
-    std::vector<std::size_t> accounts;  ///< indexes into Transaction::accounts; none: it is elsewhere
+    std::vector<std::size_t> accounts;  ///< indexes into Transaction::accounts; none: it is elsewhere, or failed
+    std::optional<queue::Trouble> failed = {};  ///< its sender gets a report
   };
   struct Transaction {
     envelope::DeliveryId id;
@@ -118,6 +133,7 @@ class SmtpSession final : public protocol::smtp::Session {
   void log_delivery(const Transaction& transaction, std::uint64_t octets, std::size_t delivered) const;
 
   const SmtpDesk& desk_;
+  const std::optional<LocalUser> local_;
   CredentialDesk credentials_;
   const protocol::smtp::Peer* peer_ = nullptr;
   std::optional<Transaction> transaction_;

@@ -22,7 +22,7 @@ constexpr std::uint64_t kTextLineMax = 998;
 /// Mail to elsewhere is taken from users, and from the networks that the operator names.
 bool SmtpSession::may_relay() const {
   if (desk_.outbound == nullptr || desk_.policy.lmtp()) return false;
-  if (submission()) return peer_->identity.has_value();
+  if (submission()) return local_ || peer_->identity.has_value();
   return peer_->remote.is_ip() && std::ranges::any_of(desk_.relay_networks, [&](const io::Prefix& network) {
            return network.contains(peer_->remote.address());
          });
@@ -62,6 +62,19 @@ std::optional<WallTime> SmtpSession::held_until(const Transaction& transaction) 
   return WallTime{transaction.began.microseconds + std::int64_t{*said.hold_for_s} * 1'000'000};
 }
 
+void SmtpSession::answer_for(const envelope::Recipient& recipient, const Reply& refused) {
+  const std::string address = recipient.path.mailbox.text();
+  Reply why = refused;
+  if (why.code < 500) why = take_elsewhere(recipient, address);
+  if (why.code < 500) return;
+  queue::Trouble trouble;
+  trouble.status = "5." + std::to_string(why.enhanced.subject) + "." + std::to_string(why.enhanced.detail);
+  trouble.diagnostic = std::to_string(why.code) + " " + why.text;
+  trouble.at = io::Loop::current().clock().wall();
+  transaction_->envelope.recipients.push_back(recipient);
+  transaction_->rcpts.push_back({.address = address, .accounts = {}, .failed = std::move(trouble)});
+}
+
 /// What goes on to elsewhere, and what the sender wants to hear of those here (RFC 3461 §5.2.3): by the same batch.
 io::Task<Result<std::vector<queue::Change>>> SmtpSession::enqueue(const Transaction& transaction,
                                                                   const smtp::BodyFacts& facts,
@@ -96,6 +109,7 @@ io::Task<Result<std::vector<queue::Change>>> SmtpSession::enqueue(const Transact
   const WallTime begins = std::max(now, held.value_or(now));
   entry.expires = {begins.microseconds + terms.lifetime.count()};
   entry.notice = WallTime{begins.microseconds + terms.notice_after.count()};
+  if (local_) entry.submitter = local_->name;
   if (transaction.submitter) entry.submitter = transaction.submitter->address;
   entry.received_from = peer_->name;
   if (!transaction.elsewhere.empty()) {
@@ -124,6 +138,9 @@ io::Task<Result<std::optional<queue::Change>>> SmtpSession::report_success(const
                                                                            mailbox::Delivery& delivery) {
   std::vector<Reported> here;
   for (std::size_t i = 0; i < transaction.rcpts.size(); ++i) {
+    if (const auto& failed = transaction.rcpts[i].failed)
+      here.push_back({.addressee = {.recipient = transaction.envelope.recipients[i], .trouble = {}},
+                      .fate = {.kind = Fate::Kind::failed, .trouble = *failed}});
     if (transaction.rcpts[i].accounts.empty()) continue;
     here.push_back({.addressee = {.recipient = transaction.envelope.recipients[i], .trouble = {}},
                     .fate = {.kind = Fate::Kind::delivered,
@@ -131,12 +148,17 @@ io::Task<Result<std::optional<queue::Change>>> SmtpSession::report_success(const
   }
   here = to_be_told(entry, std::move(here));
   if (here.empty()) co_return std::optional<queue::Change>();
+  const bool failed =
+      std::ranges::any_of(here, [](const Reported& one) { return one.fate.kind == Fate::Kind::failed; });
+  const std::uint64_t size = delivery.content->octets != nullptr ? delivery.content->octets->size() : entry.body.length;
+  const std::uint64_t max = failed ? returned_max(entry, size) : message::kReturnHeaderMax;
   Original original;
+  original.whole = failed && size <= max;
   if (delivery.content->octets != nullptr) {
-    original.octets = delivery.content->octets->substr(0, message::kReturnHeaderMax);
+    original.octets = delivery.content->octets->substr(0, max);
   } else {
     auto stored = std::make_shared<queue::Entry>(entry);
-    original.octets = CO_TRY(co_await read_body(desk_.services, std::move(stored), message::kReturnHeaderMax));
+    original.octets = CO_TRY(co_await read_body(desk_.services, std::move(stored), max));
   }
   co_return co_await add_report(desk_.services, desk_.outbound->reports, entry, std::move(here), std::move(original),
                                 delivery.also);

@@ -160,7 +160,8 @@ std::string compose_received(const ReceivedFacts& facts) {
     }
     value += ' ';
   }
-  value += fmt::format("by {} with {}", facts.by, facts.with.name());
+  value += facts.by_comment.empty() ? fmt::format("by {} with {}", facts.by, facts.with.name())
+                                    : fmt::format("by {} ({})", facts.by, comment_text(facts.by_comment));
   if (!facts.tls.empty()) value += fmt::format(" ({})", comment_text(facts.tls));
   if (!facts.id.empty()) value += fmt::format(" id {}", facts.id);
   if (!facts.for_path.empty()) value += fmt::format(" for {}", facts.for_path);

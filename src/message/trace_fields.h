@@ -43,6 +43,7 @@ struct ReceivedFacts {
   std::string_view peer_name;     ///< its reverse DNS name, verified; or empty
   std::string_view peer_literal;  ///< "[192.0.2.1]", "[IPv6:…]"; empty for what came by no network
   std::string_view by;            ///< our host name
+  std::string_view by_comment;    ///< how it came when by no protocol; then `with` says nothing
   WithProtocol with;
   std::string_view tls;       ///< version and cipher, as a comment; or empty
   std::string_view id;        ///< the delivery id

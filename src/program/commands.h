@@ -26,6 +26,9 @@ struct InitOptions {
 /// Makes what is missing of a server's directory; leaves what is there.
 int init(const Context& context, const InitOptions& options);
 
+/// sendmail(1): `arguments` are the words after the name. Exit codes of sysexits.h.
+int sendmail(const Context& context, const std::vector<std::string>& arguments);
+
 /// Runs the server until SIGTERM or SIGINT.
 int serve(const Context& context);
 

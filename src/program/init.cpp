@@ -50,7 +50,8 @@ Result<> make_files(const Context& context, const InitOptions& options) {
     TRY(write_new_file(file, configuration::initial_file({hostname, options.address, options.port_offset}), 0644));
   const configuration::Configuration configuration = TRY(configuration::load(context.directory));
   if (!configuration.tls.certificate.empty()) TRY(make_certificate(configuration));
-  return hand_over(configuration);
+  TRY(hand_over(configuration));
+  return make_drop_folder(configuration);
 }
 
 }  // namespace

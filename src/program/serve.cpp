@@ -56,6 +56,7 @@ int serve(const Context& context) {
   // What takes root first; then the user's rights alone, with which the store is opened and every thread begins.
   auto doors = agent::Doors::open(*configuration, passed_sockets());
   if (!doors) return report(doors.error());
+  if (auto made = make_drop_folder(*configuration); !made) return report(made.error());
   if (auto became = become_server_user(*configuration); !became) return report(became.error());
   if (auto readable = check_readable(*configuration); !readable) return report(readable.error());
   auto office = agent::PostOffice::open(*configuration, *std::move(doors));

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "base/text.h"
+#include "drop/folder.h"
 #include "program/system.h"
 #include "store/format.h"
 
@@ -193,6 +194,30 @@ Result<> hand_over(const configuration::Configuration& configuration) {
   TRY(make_own(hand_over, without_end_slashes(configuration.resolve(configuration.server.data)), 0700, Holds::store));
   TRY(make_own(hand_over, without_end_slashes(configuration.resolve("run")), 0755, Holds::anything));
   for (const std::string& key : own_keys(configuration)) TRY(give_key(hand_over, key));
+  return {};
+}
+
+Result<> make_drop_folder(const configuration::Configuration& configuration) {
+  Owner owner{.name = {}, .uid = geteuid(), .gid = getegid()};
+  if (wanted(configuration)) owner = TRY(find_owner(configuration.server.user));
+  const std::string folder = configuration.resolve("drop");
+  TRY(make_directory(folder, 0700));
+  // Closed until it is ours, and never what a link stands for.
+  const Descriptor open_folder(open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+  if (open_folder.get() < 0) return std::unexpected(failed("cannot open " + folder, errno));
+  if (mkdirat(open_folder.get(), std::string(drop::kBadFolder).c_str(), 0700) != 0 && errno != EEXIST)
+    return std::unexpected(failed("cannot make " + folder + "/" + std::string(drop::kBadFolder), errno));
+  const Descriptor bad(openat(open_folder.get(), std::string(drop::kBadFolder).c_str(),
+                              O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+  for (const int directory : {bad.get(), open_folder.get()}) {
+    struct stat status{};
+    if (directory < 0 || fstat(directory, &status) != 0)
+      return std::unexpected(failed("cannot look into " + folder, errno));
+    if (status.st_uid != owner.uid && fchown(directory, owner.uid, owner.gid) != 0)
+      return std::unexpected(failed("cannot give " + folder + " to its user", errno));
+  }
+  if (fchmod(open_folder.get(), drop::kFolderMode) != 0)
+    return std::unexpected(failed("cannot open " + folder + " to all", errno));
   return {};
 }
 

@@ -15,7 +15,10 @@ inline constexpr unsigned kStoreDepthMax = 8;
 /// further names where the user could have made them, are errors. Else it does nothing.
 Result<> hand_over(const configuration::Configuration& configuration);
 
-/// The same, then becomes the user for good (as become()). Call before threads start and before the store is opened.
+/// Makes the drop folder, in which every user of this host may put mail, and gives it to the server's user.
+Result<> make_drop_folder(const configuration::Configuration& configuration);
+
+/// hand_over(), then becomes the user for good (as become()). Call before threads start and before the store is opened.
 Result<> become_server_user(const configuration::Configuration& configuration);
 
 /// With server.user set: an error that names the first file which a reload would read and this process now cannot.

@@ -18,6 +18,7 @@ import sys
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+import handing_in  # noqa: E402
 from harness.cases import PASSWORD, Suite, ending, expect, made, serving  # noqa: E402
 from harness.names import A, AAAA, MX, naming  # noqa: E402
 from harness.server import Failure, Server  # noqa: E402
@@ -440,6 +441,9 @@ def queue_of_others(binary, directory):
         done = subprocess.run([binary, "queue", "list", "--dir", server.directory], capture_output=True, text=True, timeout=60,
                               user=entry.pw_uid, group=entry.pw_gid, extra_groups=[])
         expect(done.returncode == 1 and "only root and the user" in done.stderr, f"{done.returncode}: {done.stderr!r}")
+
+
+handing_in.add(case)
 
 
 if __name__ == "__main__":
