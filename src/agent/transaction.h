@@ -121,6 +121,8 @@ class SmtpSession final : public protocol::smtp::Session {
   io::Task<Result<std::vector<queue::Change>>> enqueue(const Transaction& transaction,
                                                        const protocol::smtp::BodyFacts& facts,
                                                        mailbox::Delivery& delivery);
+  /// Whether report_success() may have something to report.
+  static bool wants_report(const Transaction& transaction);
   io::Task<Result<std::optional<queue::Change>>> report_success(const Transaction& transaction,
                                                                 const queue::Entry& entry, mailbox::Delivery& delivery);
   [[nodiscard]] bool at_this_host(const envelope::Mailbox& mailbox) const;

@@ -75,12 +75,21 @@ void SmtpSession::answer_for(const envelope::Recipient& recipient, const Reply& 
   transaction_->rcpts.push_back({.address = address, .accounts = {}, .failed = std::move(trouble)});
 }
 
+bool SmtpSession::wants_report(const Transaction& transaction) {
+  return std::ranges::any_of(transaction.rcpts, [](const Rcpt& rcpt) { return rcpt.failed.has_value(); }) ||
+         std::ranges::any_of(transaction.envelope.recipients, [](const envelope::Recipient& recipient) {
+           return recipient.parameters.notify && recipient.parameters.notify->success;
+         });
+}
+
 /// What goes on to elsewhere, and what the sender wants to hear of those here (RFC 3461 §5.2.3): by the same batch.
 io::Task<Result<std::vector<queue::Change>>> SmtpSession::enqueue(const Transaction& transaction,
                                                                   const smtp::BodyFacts& facts,
                                                                   mailbox::Delivery& delivery) {
   std::vector<queue::Change> changes;
   if (desk_.outbound == nullptr || desk_.policy.lmtp()) co_return changes;
+  // Most mail: for here alone, and nobody wants to be told.
+  if (transaction.elsewhere.empty() && !wants_report(transaction)) co_return changes;
   const ReportTerms& terms = desk_.outbound->reports;
   const WallTime now = io::Loop::current().clock().wall();
   queue::Entry entry;
