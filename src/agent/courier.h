@@ -73,6 +73,7 @@ class Courier {
   io::Task<> by_way(Round& round, const Way& way, std::vector<std::size_t> which, Session& session);
   io::Task<> send(Round& round, const route::Transport& transport, const std::vector<std::size_t>& which,
                   Session& session);
+  io::Task<> deliver_to_target(Round& round, const std::string& target, const std::vector<std::size_t>& which);
   io::Task<> deliver_here(Round& round, const std::vector<std::size_t>& which);
   io::Task<Fate> deliver_one(const queue::Job& job, const envelope::Recipient& recipient,
                              std::vector<queue::Addressee> others);

@@ -5,6 +5,7 @@
 #include "agent/queued_message.h"
 #include "base/counters.h"
 #include "base/log.h"
+#include "delivery/delivery.h"
 #include "io/loop.h"
 #include "message/trace_fields.h"
 
@@ -121,9 +122,8 @@ io::Task<> Courier::by_way(Round& round, const Way& way, std::vector<std::size_t
     round.all(which, fate);
   } else if (std::holds_alternative<route::Discard>(way.transport)) {
     round.all(which, {.kind = Fate::Kind::discarded, .trouble = {}});
-  } else if (std::holds_alternative<route::ToTarget>(way.transport)) {
-    round.all(which, {.kind = Fate::Kind::owed,
-                      .trouble = trouble("4.3.5", "there is no delivery target of this name", now())});
+  } else if (const auto* const to = std::get_if<route::ToTarget>(&way.transport)) {
+    co_await deliver_to_target(round, to->target, which);
   } else {
     co_await send(round, way.transport, which, session);
   }
@@ -178,6 +178,59 @@ io::Task<> Courier::send(Round& round, const route::Transport& transport, const 
     session.reset();
     // Only where nothing was sent: after the last dot it may have been taken.
     if (!used || !error.is(smtp::kOver)) co_return;
+  }
+}
+
+// --- to files and commands ---
+/// The message as a pool's thread reads it.
+class StoredOctets final : public delivery::Octets {
+ public:
+  StoredOctets(store::Tablet& tablet, queue::EntryPtr entry) : tablet_(tablet), entry_(std::move(entry)) {}
+  Result<std::string_view> next() override {
+    const auto size =
+        static_cast<std::size_t>(std::min<std::uint64_t>(entry_->body.length - offset_, QueuedMessage::kPiece));
+    buffer_.resize(size);
+    if (size == 0) return std::string_view();
+    TRY(tablet_.read_body(entry_->body, offset_, buffer_));
+    offset_ += size;
+    return std::string_view(buffer_);
+  }
+
+ private:
+  store::Tablet& tablet_;
+  queue::EntryPtr entry_;
+  std::uint64_t offset_ = 0;
+  std::string buffer_;
+};
+
+/// Each recipient for itself: what one of them gets twice after a sudden end, the others do not.
+io::Task<> Courier::deliver_to_target(Round& round, const std::string& target, const std::vector<std::size_t>& which) {
+  const queue::Job& job = round.job;
+  for (const std::size_t i : which) {
+    const envelope::Mailbox recipient = job.consignment.addressees[i].recipient.path.mailbox;
+    auto outcome = co_await io::run(
+        services_.targets(),
+        [&tablet = services_.tablet(), entry = job.entry, target, recipient]() -> Result<delivery::Outcome> {
+          const delivery::Target parsed = TRY(delivery::parse_target(target));
+          StoredOctets octets(tablet, entry);
+          delivery::Letter letter{.reverse_path = entry->sender.path,
+                                  .recipient = recipient,
+                                  .extension = {},
+                                  .received = entry->arrived,
+                                  .fields = message::compose_return_path(entry->sender.path.text()) +
+                                            message::compose_delivered_to(recipient.text()) + entry->prepended,
+                                  .message = octets};
+          return delivery::deliver(parsed, std::move(letter));
+        });
+    Fate& fate = round.fates[i];
+    if (!outcome) {
+      fate = {.kind = Fate::Kind::owed, .trouble = trouble("4.3.0", outcome.error().text(), now())};
+      continue;
+    }
+    fate.kind = outcome->delivered()   ? Fate::Kind::delivered
+                : outcome->temporary() ? Fate::Kind::owed
+                                       : Fate::Kind::failed;
+    fate.trouble = trouble(outcome->status.text(), outcome->words, now());
   }
 }
 

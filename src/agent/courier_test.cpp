@@ -1,7 +1,12 @@
 // Several hosts with a network, a DNS and a clock of their own: mail goes from one to the other, or back to its sender.
 #include "agent/courier.h"
 
+#include <stdlib.h>
+
 #include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
 
 #include "agent/settings.h"
 #include "agent/transaction.h"
@@ -24,6 +29,7 @@ b.test MX 10 mx.b.test
 b.test MX 20 backup.b.test
 mx.b.test A 192.0.2.2
 backup.b.test A 192.0.2.3
+box.test MX 10 mx.b.test
 null.test MX 0 .
 $SERVFAIL broken.test
 )";
@@ -43,6 +49,7 @@ class Host {
     c_.auth.argon2_memory_kib = 64;
     c_.auth.argon2_passes = 1;
     c_.smtp.relay_networks = {"192.0.2.100/32"};
+    c_.smtp.relay_domains = {"box.test", ".below.test"};
     c_.auth.plaintext_without_tls = configuration::PlaintextWithoutTls::always;
     up();
   }
@@ -140,7 +147,8 @@ class Host {
                         .rate = rate_,
                         .policy = policy_now(role),
                         .outbound = terms_,
-                        .relay_networks = *relay_networks(c_)};
+                        .relay_networks = *relay_networks(c_),
+                        .relay_domains = RelayDomains(c_.smtp.relay_domains)};
     SmtpSession session(desk, connection->peer());
     co_await smtp::serve(*connection, session, desk.policy);
     connection->close();
@@ -467,6 +475,43 @@ TEST_CASE("the transport map sends to a relay, refuses, and forgets") {
   REQUIRE(world.a.inbox("alice").size() == 1);
   CHECK(holds(world.a.inbox("alice")[0], "Relaying denied"));
   CHECK(world.a.queued() == 0);
+}
+
+TEST_CASE("mail for a domain that is relayed is taken from anybody, and goes into a file") {
+  const std::string path = (std::filesystem::temp_directory_path() / "angarium-courier-XXXXXX").string();
+  std::string folder = path;
+  REQUIRE(::mkdtemp(folder.data()) != nullptr);
+  World world;
+  world.b.set_transports({{.key = "box.test", .transport = *route::parse_transport("target mbox:" + folder + "/box")}});
+  REQUIRE(world.send("<alice@a.test>", {"<x@box.test>", "<y@box.test> NOTIFY=SUCCESS"}));
+  world.loop.advance(10s);
+  std::ifstream file(folder + "/box");
+  const std::string text((std::istreambuf_iterator<char>(file)), {});
+  CHECK(text.starts_with("From alice@a.test "));
+  CHECK(holds(text, "\nDelivered-To: x@box.test\n"));
+  CHECK(holds(text, "\nDelivered-To: y@box.test\n"));
+  CHECK(holds(text, "\nhello\n"));
+  REQUIRE(world.a.inbox("alice").size() == 1);
+  CHECK(holds(world.a.inbox("alice")[0], "Action: delivered"));
+  CHECK(world.b.queued() == 0);
+  // One that cannot be written to waits.
+  world.b.set_transports({{.key = "box.test", .transport = *route::parse_transport("target mbox:" + folder)}});
+  REQUIRE(world.send("<alice@a.test>", {"<x@box.test>"}));
+  world.loop.advance(10s);
+  CHECK(world.b.queued() == 1);
+  CHECK(world.a.inbox("alice").size() == 1);
+  std::filesystem::remove_all(folder);
+}
+
+TEST_CASE("domains that are relayed, and those below one") {
+  const RelayDomains domains({"Box.test", ".below.test",
+                              "b\xc3\xbc"
+                              "cher.example"});
+  for (const char* const name : {"box.test", "BOX.TEST.", "a.below.test", "b.a.below.test", "xn--bcher-kva.example"})
+    CHECK(domains.contains(name));
+  for (const char* const name : {"a.box.test", "below.test", "notbox.test", "test", "", "[192.0.2.1]"})
+    CHECK(!domains.contains(name));
+  CHECK(!RelayDomains().contains("box.test"));
 }
 
 TEST_CASE("a connection that breaks anywhere loses nothing, and nothing arrives twice but after its last dot") {

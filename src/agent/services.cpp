@@ -10,6 +10,8 @@ namespace {
 
 // Reads that miss every cache: more threads than cores, since they wait for the disk.
 constexpr std::size_t kPoolThreads = 8;
+// Deliveries into files and commands under way at one time.
+constexpr std::size_t kTargetThreads = 4;
 // Work of the mailbox room must not be refused, only the connections that ask for it are bounded.
 constexpr std::size_t kPoolQueue = 1u << 20;
 
@@ -28,7 +30,6 @@ Result<std::unique_ptr<Services>> Services::open_on(std::unique_ptr<store::Volum
   auto records = std::make_unique<StoredRecords>();
   store::TabletOptions options;
   options.state = state;
-  options.clock = &clock;
   records->tell(options);
   options.reserve = static_cast<std::uint64_t>(configuration.store.reserve);
   options.cache_size = static_cast<std::uint64_t>(configuration.store.cache);
@@ -43,6 +44,8 @@ Services::Services(const configuration::Configuration& configuration, std::uniqu
       records_(std::move(records)),
       tablet_(std::move(tablet)),
       pool_(std::make_unique<io::Pool>(io::PoolOptions{.name = "store", .threads = kPoolThreads, .queue = kPoolQueue})),
+      targets_(std::make_unique<io::Pool>(
+          io::PoolOptions{.name = "targets", .threads = kTargetThreads, .queue = kPoolQueue})),
       directory_(*tablet_),
       mail_(mailbox::MailboxStore::make(*tablet_, *pool_, {.clock = &clock})),
       queue_(queue::Queue::make(*tablet_, *pool_, {.clock = &clock, .wake = [this] {

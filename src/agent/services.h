@@ -41,7 +41,8 @@ class Services {
  public:
   /// Opens the store of this configuration (it waits for recovery).
   static Result<std::unique_ptr<Services>> open(const configuration::Configuration& configuration);
-  /// The same on another volume, with this kind of state: for tests.
+  /// The same on another volume, with this kind of state: for tests. `clock` is the mailboxes' and the queue's; the
+  /// store, whose threads may ask at any time, has the host's.
   static Result<std::unique_ptr<Services>> open_on(std::unique_ptr<store::Volume> volume, store::StateKind state,
                                                    const configuration::Configuration& configuration,
                                                    const Clock& clock = system_clock());
@@ -50,7 +51,10 @@ class Services {
   ~Services();
 
   /// Drops the work that waits for the disk and waits for what is under way: afterwards the store alone is left.
-  void end_work() { pool_->end(); }
+  void end_work() {
+    targets_->end();
+    pool_->end();
+  }
 
   [[nodiscard]] store::Tablet& tablet() { return *tablet_; }
   [[nodiscard]] account::Directory& directory() { return directory_; }
@@ -61,6 +65,8 @@ class Services {
   void on_queued(std::function<void()> ring) { ring_ = std::move(ring); }
   /// For what waits for the disk.
   [[nodiscard]] io::Pool& pool() { return *pool_; }
+  /// For what waits for locks on files and for commands, which may take minutes.
+  [[nodiscard]] io::Pool& targets() { return *targets_; }
 
   /// What new passwords cost, and unknown users: the same for the life of the process.
   [[nodiscard]] account::PasswordCost password_cost() const { return password_cost_; }
@@ -73,6 +79,7 @@ class Services {
   std::unique_ptr<StoredRecords> records_;
   std::unique_ptr<store::Tablet> tablet_;
   std::unique_ptr<io::Pool> pool_;
+  std::unique_ptr<io::Pool> targets_;
   account::Directory directory_;
   std::unique_ptr<mailbox::MailboxStore> mail_;
   std::function<void()> ring_;

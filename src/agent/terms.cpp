@@ -13,7 +13,8 @@ SmtpDesk desk(const configuration::Configuration& configuration, const std::shar
           .rate = shared.rate,
           .policy = smtp_policy(configuration, role, tls),
           .outbound = courier,
-          .relay_networks = relay_networks(configuration).value_or(std::vector<io::Prefix>())};
+          .relay_networks = relay_networks(configuration).value_or(std::vector<io::Prefix>()),
+          .relay_domains = RelayDomains(configuration.smtp.relay_domains)};
 }
 
 }  // namespace

@@ -171,7 +171,7 @@ io::Task<Result<Reply>> SmtpSession::take(const envelope::Recipient& recipient,
           }));
     }
   }
-  if (resolution->kind == account::Resolution::Kind::not_local && may_relay())
+  if (resolution->kind == account::Resolution::Kind::not_local && may_relay(recipient.path.mailbox))
     co_return take_elsewhere(recipient, address);
   if (resolution->kind != account::Resolution::Kind::accounts) co_return refusal(*resolution, address);
   // What is held back waits in the queue, also for mailboxes here.

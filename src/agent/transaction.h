@@ -14,6 +14,7 @@
 #include "agent/received_counter.h"
 #include "agent/services.h"
 #include "agent/submission.h"
+#include "agent/way.h"
 #include "mailbox/content.h"
 #include "protocol/smtp/backend.h"
 #include "protocol/smtp/policy.h"
@@ -30,6 +31,8 @@ struct SmtpDesk {
   std::shared_ptr<const CourierTerms> outbound = nullptr;
   /// Whose clients may send anywhere without logging in.
   std::vector<io::Prefix> relay_networks = {};
+  /// Whose mail is taken from anybody; see RelayDomains.
+  RelayDomains relay_domains = {};
 };
 
 /// A user of this host who hands mail in through the drop folder, which stands for a login: the kernel says who it is.
@@ -111,7 +114,7 @@ class SmtpSession final : public protocol::smtp::Session {
   io::Task<Result<>> check_sender(const Transaction& transaction);
   static std::string told(const Transaction& transaction, std::string_view text);
   std::string with_id(std::string_view text) const;
-  [[nodiscard]] bool may_relay() const;
+  [[nodiscard]] bool may_relay(const envelope::Mailbox& recipient) const;
   protocol::smtp::Reply take_elsewhere(const envelope::Recipient& recipient, const std::string& address);
   /// For the queue.
   protocol::smtp::Reply take_for_later(const envelope::Recipient& recipient, const std::string& address);

@@ -19,10 +19,11 @@ constexpr std::uint64_t kTextLineMax = 998;
 
 }  // namespace
 
-/// Mail to elsewhere is taken from users, and from the networks that the operator names.
-bool SmtpSession::may_relay() const {
+/// Mail to elsewhere is taken from users, and from the networks and for the domains that the operator names.
+bool SmtpSession::may_relay(const envelope::Mailbox& recipient) const {
   if (desk_.outbound == nullptr || desk_.policy.lmtp()) return false;
   if (submission()) return local_ || peer_->identity.has_value();
+  if (desk_.relay_domains.contains(recipient.domain)) return true;
   return peer_->remote.is_ip() && std::ranges::any_of(desk_.relay_networks, [&](const io::Prefix& network) {
            return network.contains(peer_->remote.address());
          });

@@ -302,6 +302,10 @@ class Reader {
     no_time(configuration_.queue.notice_after, "queue.notice_after");
     if (configuration_.queue.retry_longest < configuration_.queue.retry_first)
       found_at(line_of("queue.retry_longest"), "queue.retry_longest is at least queue.retry_first");
+    for (const std::string& domain : configuration_.smtp.relay_domains)
+      if (!message::valid_domain(std::string_view(domain).substr(domain.starts_with('.') ? 1 : 0),
+                                 message::Utf8::accept))
+        found_at(line_of("smtp.relay_domains"), "smtp.relay_domains: '" + escape_controls(domain) + "' is no domain");
     for (const std::string& network : configuration_.smtp.relay_networks)
       if (!io::Prefix::parse(network))
         found_at(line_of("smtp.relay_networks"),

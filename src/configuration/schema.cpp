@@ -83,6 +83,10 @@ const auto kKeys = std::to_array<Key>({
     {"smtp", "relay_networks", ListField([](C& c) -> std::vector<std::string>& { return c.smtp.relay_networks; }),
      "Networks whose hosts may send mail to anywhere by the smtp listener without logging in: \"192.0.2.0/24\", "
      "\"2001:db8::/32\". None: nobody may."},
+    {"smtp", "relay_domains", ListField([](C& c) -> std::vector<std::string>& { return c.smtp.relay_domains; }),
+     "Domains whose mail is taken from anybody and goes on as [transport] or the DNS says: those this host is a backup "
+     "or "
+     "gateway for, or keeps in files. \"example.net\", \".example.net\" for those below it."},
     {"smtp", "early_talk",
      ChoiceField{kEarlyTalk, [](C& c, std::size_t i) { c.smtp.early_talk = static_cast<EarlyTalk>(i); },
                  [](const C& c) { return static_cast<std::size_t>(c.smtp.early_talk); }},

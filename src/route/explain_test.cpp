@@ -75,7 +75,7 @@ TEST_CASE("a rule for the sender decides where none for the recipient does") {
 }
 
 TEST_CASE("what asks nobody: sockets, targets, refusals, discarded mail") {
-  for (const auto* transport : {"lmtp unix:/run/x", "target box", "discard"}) {
+  for (const auto* transport : {"lmtp unix:/run/x", "target mbox:/box", "discard"}) {
     World world({rule("*", transport)});
     const auto told = world.ask("bob@far.example");
     CHECK(!told.hosts);

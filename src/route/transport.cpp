@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "base/text.h"
+#include "delivery/target.h"
 #include "io/address.h"
 #include "message/domain.h"
 
@@ -35,7 +36,7 @@ std::string_view take_word(std::string_view& text) {
   return word;
 }
 
-/// Names of credentials and delivery targets.
+/// Names of credentials.
 bool is_plain_name(std::string_view name) {
   for (const char c : name)
     if (!is_alnum(c) && c != '-' && c != '_' && c != '.' && c != '@') return false;
@@ -165,7 +166,7 @@ struct Writer {
   std::string operator()(const ByLmtp& lmtp) const {
     return lmtp.host.empty() ? "lmtp unix:" + lmtp.socket : "lmtp " + host_text(lmtp.host, lmtp.port);
   }
-  std::string operator()(const ToTarget& target) const { return "target " + target.name; }
+  std::string operator()(const ToTarget& target) const { return "target " + target.target; }
   std::string operator()(const Refuse& refuse) const {
     return fmt::format("error {} {} {}", refuse.code, refuse.enhanced, refuse.text);
   }
@@ -181,7 +182,7 @@ Result<Transport> parse_transport(std::string_view text) {
   if (word == "lmtp") return parse_lmtp(text);
   if (word == "error") return parse_error(text);
   if (word == "target") {
-    if (!is_plain_name(text)) return bad(text, "no name of a delivery target");
+    if (const auto target = delivery::parse_target(text); !target) return bad(text, target.error().text());
     return ToTarget{std::string(text)};
   }
   if (word != "dns" && word != "discard") return bad(word, "a transport is dns, relay, lmtp, target, error or discard");

@@ -43,9 +43,9 @@ struct ByLmtp {
   std::string socket;       ///< path of a UNIX socket
   friend bool operator==(const ByLmtp&, const ByLmtp&) = default;
 };
-/// Into a delivery target of this host.
+/// Into a file, a folder or a command of this host.
 struct ToTarget {
-  std::string name;
+  std::string target;  ///< as delivery::parse_target() reads it
   friend bool operator==(const ToTarget&, const ToTarget&) = default;
 };
 struct Refuse {
@@ -70,7 +70,7 @@ inline constexpr std::size_t kRulesMax = 100'000;
 ///     dns
 ///     relay HOST[:PORT] [tls=opportunistic|none|required|verified|implicit] [login=NAME]
 ///     lmtp HOST[:PORT]  |  lmtp unix:/PATH
-///     target NAME
+///     target mbox:/PATH  |  target maildir:/PATH/  |  target pipe:COMMAND  |  target exec:/PROGRAM WORDS
 ///     error [CODE [X.Y.Z]] TEXT
 ///     discard
 ///
