@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <array>
+#include <charconv>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -35,11 +36,11 @@ bool value_of(const std::array<std::pair<T, std::string_view>, N>& names, std::s
   return false;
 }
 
+/// Times are signed: a clock may stand before 1970.
 template <class T>
 bool number(std::string_view text, T& value) {
-  auto parsed = parse_number<std::make_unsigned_t<T>>(text);
-  if (parsed) value = static_cast<T>(*parsed);
-  return parsed.has_value();
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  return error == std::errc{} && end == text.data() + text.size();
 }
 
 std::vector<std::string_view> words_of(std::string_view line) {

@@ -1,0 +1,45 @@
+#include "store/log_table.h"
+
+#include <fmt/format.h>
+
+#include <cstdint>
+#include <string>
+
+#include "base/crc32c.h"
+#include "support/test.h"
+
+using namespace angarium;
+using namespace angarium::store;
+
+namespace {
+
+std::string sealed(const std::string& body) { return fmt::format("{}crc {:08x}\n", body, crc32c(body)); }
+
+}  // namespace
+
+TEST_CASE("a table is read as it was written, also where the clock stood before 1970") {
+  for (const std::int64_t time : {INT64_MIN, std::int64_t{-1}, std::int64_t{0}, INT64_MAX}) {
+    Table table;
+    table.tablet = UINT64_MAX;
+    table.next = 7;
+    Segment& segment = table.segments[3];
+    segment.number = 3;
+    segment.first = UINT64_MAX;
+    segment.created = time;
+    segment.since = time;
+    const auto read = Table::decode(table.encode());
+    REQUIRE(read);
+    CHECK(read->tablet == table.tablet);
+    CHECK(read->next == table.next);
+    CHECK(read->segments == table.segments);
+  }
+}
+
+TEST_CASE("numbers that do not fit make no table") {
+  const std::string begin = "angarium-store 1\ntablet 5 2\n";
+  CHECK(Table::decode(sealed(begin + "segment 0 log open 4 0 0 0 0 0 0 0 9223372036854775807\n")));
+  for (const char* const last : {"9223372036854775808", "18446744073709551615", "-9223372036854775809", "+1", "", "1x"})
+    CHECK(Table::decode(sealed(begin + "segment 0 log open 4 0 0 0 0 0 0 0 " + last + "\n")).error().is(kDamaged));
+  for (const char* const line : {"tablet 18446744073709551616 2\n", "tablet 5 4294967296\n", "tablet -1 2\n"})
+    CHECK(Table::decode(sealed(std::string("angarium-store 1\n") + line)).error().is(kDamaged));
+}
