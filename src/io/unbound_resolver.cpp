@@ -3,6 +3,7 @@
 #include <unbound.h>
 #include <unistd.h>
 
+#include <mutex>
 #include <optional>
 
 #include "base/text.h"
@@ -53,6 +54,18 @@ Answer read_result(const ub_result& result, RecordType type) {
   return answer;
 }
 
+/// Held while contexts are made and deleted: libunbound prepares what all of them share (its log) in each, without a
+/// lock of its own.
+std::mutex& shared_by_contexts() {
+  static std::mutex mutex;
+  return mutex;
+}
+
+ub_ctx* create_context() {
+  const std::lock_guard lock(shared_by_contexts());
+  return ub_ctx_create();
+}
+
 }  // namespace
 
 Result<Endpoint> parse_dns_server(std::string_view text) {
@@ -76,11 +89,12 @@ class UnboundResolver::Context final : Watch {
     return context;
   }
 
-  explicit Context(Loop& loop) : loop_(loop), ub_(ub_ctx_create()) {}
+  explicit Context(Loop& loop) : loop_(loop), ub_(create_context()) {}
   Context(const Context&) = delete;
   Context& operator=(const Context&) = delete;
   ~Context() override {
     if (watched_) loop_.unwatch(*this);
+    const std::lock_guard lock(shared_by_contexts());
     if (ub_) ub_ctx_delete(ub_);
   }
 
@@ -105,6 +119,7 @@ class UnboundResolver::Context final : Watch {
   void ready([[maybe_unused]] Readiness readiness) override { ub_process(ub_); }
 
   Result<void> set_up(const ResolverOptions& options) {
+    const std::lock_guard lock(shared_by_contexts());
     for (const auto& [key, value] : kSettings)
       if (const int code = ub_ctx_set_option(ub_, key, value)) return refused(key, code);
     if (const int code = ub_ctx_async(ub_, 1)) return refused("ub_ctx_async", code);
