@@ -219,6 +219,27 @@ TEST_CASE("a client that reads nothing is given up in time") {
   CHECK(!bench.house.users["ann"].open);
 }
 
+TEST_CASE("a client that reads nothing and stops in the middle of a command has no more time than another") {
+  Bench bench(512);
+  bench.log_in();
+  // Little enough to stay below what is waited for after each command.
+  std::string noops;
+  for (int i = 0; i < 200; ++i) noops += "NOOP\r\n";
+  for (const std::string_view piece : {std::string_view(noops), std::string_view("NO")}) {
+    std::string_view left = piece;
+    while (!left.empty()) {
+      const auto count = bench.connections.client->try_write(left);
+      if (!count || *count == 0) break;
+      left.remove_prefix(*count);
+      bench.loop.settle();
+    }
+  }
+  bench.loop.advance(bench.options.send_timeout - std::chrono::seconds(1));
+  CHECK(bench.loop.tasks() == 1);
+  bench.loop.advance(std::chrono::seconds(2));
+  CHECK(bench.loop.tasks() == 0);
+}
+
 TEST_CASE("a server that shuts down says so to those who wait, and removes nothing") {
   Bench bench;
   bench.log_in();

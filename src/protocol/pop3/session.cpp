@@ -91,10 +91,13 @@ io::Task<Result<std::string_view>> Session::next_line(std::size_t limit) {
     const std::optional<wire::Line> line = CO_TRY(input.take_line(limit));
     if (line) co_return line->text;
     if (!waited) {
-      // Once a line: an octet now and then does not keep a session alive.
-      connection.set_deadline(io::Loop::current().now() +
-                              (state == State::authorization ? options.login_timeout : options.idle_timeout));
+      // Once a line: an octet now and then does not keep a session alive. What is sent has less time than what is
+      // thought about.
+      const bool login = state == State::authorization;
+      const io::Loop& loop = io::Loop::current();
+      connection.set_deadline(loop.now() + (login ? options.login_timeout : options.send_timeout));
       CO_TRY(co_await output.flush(connection));
+      if (!login) connection.set_deadline(loop.now() + options.idle_timeout);
       waited = true;
     }
     const io::Ready ready = CO_TRY(co_await input.more(connection, stop_));
