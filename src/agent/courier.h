@@ -75,8 +75,10 @@ class Courier {
                   Session& session);
   io::Task<> deliver_to_target(Round& round, const std::string& target, const std::vector<std::size_t>& which);
   io::Task<> deliver_here(Round& round, const std::vector<std::size_t>& which);
-  io::Task<Fate> deliver_one(const queue::Job& job, const envelope::Recipient& recipient,
-                             std::vector<queue::Addressee> others);
+  /// Nothing: the store stopped, and only it knows whether the recipient has it. The queue looks; the job is out of
+  /// hand.
+  io::Task<std::optional<Fate>> deliver_one(const queue::Job& job, const envelope::Recipient& recipient,
+                                            std::vector<queue::Addressee> others);
   io::Task<bool> get_session(const route::Transport& transport, const std::string& domain, Session& session,
                              std::optional<Unreachable>& why);
   void put_by(Session& session);

@@ -243,16 +243,16 @@ io::Task<> Courier::deliver_here(Round& round, const std::vector<std::size_t>& w
   for (const std::size_t i : which) {
     std::vector<queue::Addressee> others = all;
     others.erase(others.begin() + static_cast<std::ptrdiff_t>(i));
-    round.fates[i] = co_await deliver_one(round.job, all[i].recipient, std::move(others));
-    round.settled = round.fates[i].kind == Fate::Kind::delivered;
-    if (!round.settled) continue;
-    sent.add();
-    co_return;
+    auto fate = co_await deliver_one(round.job, all[i].recipient, std::move(others));
+    round.settled = !fate || fate->kind == Fate::Kind::delivered;
+    if (fate && round.settled) sent.add();
+    if (round.settled) co_return;
+    round.fates[i] = *std::move(fate);
   }
 }
 
-io::Task<Fate> Courier::deliver_one(const queue::Job& job, const envelope::Recipient& recipient,
-                                    std::vector<queue::Addressee> others) {
+io::Task<std::optional<Fate>> Courier::deliver_one(const queue::Job& job, const envelope::Recipient& recipient,
+                                                   std::vector<queue::Addressee> others) {
   const auto owed = [&](std::string status, const std::string& words) {
     return Fate{.kind = Fate::Kind::owed, .trouble = trouble(std::move(status), words, now())};
   };
@@ -288,7 +288,11 @@ io::Task<Fate> Courier::deliver_one(const queue::Job& job, const envelope::Recip
       {.addressee = {.recipient = recipient, .trouble = {}},
        .fate = {.kind = Fate::Kind::delivered, .trouble = trouble("2.1.5", "delivered", now())}}};
   auto reported = co_await report(job.entry, std::move(told), delivery.also);
-  if (reported && *reported) changes.push_back(**std::move(reported));
+  if (!reported) {
+    for (queue::Change& change : changes) change.refused();
+    co_return owed("4.3.0", reported.error().text());
+  }
+  if (*reported) changes.push_back(**std::move(reported));
   const auto outcome = co_await services_.mail().deliver(std::move(delivery));
   if (outcome) {
     for (queue::Change& change : changes) change.done();
@@ -296,8 +300,8 @@ io::Task<Fate> Courier::deliver_one(const queue::Job& job, const envelope::Recip
     co_return Fate{.kind = Fate::Kind::delivered, .trouble = {}};
   }
   const Error& error = outcome.error();
-  if (!error.is(store::kStopped))
-    for (queue::Change& change : changes) change.refused();
+  if (error.is(store::kStopped)) co_return std::nullopt;
+  for (queue::Change& change : changes) change.refused();
   if (error.is(mailbox::kOverQuota)) co_return owed("4.2.2", "<" + mailbox.text() + "> is over quota");
   if (error.is(mailbox::kNoMailbox)) co_return owed("4.2.1", "<" + mailbox.text() + "> has no mailbox now");
   co_return owed("4.3.0", error.text());
