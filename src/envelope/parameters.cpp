@@ -237,9 +237,11 @@ Result<> read_orcpt(RcptParameters& out, std::string_view value) {
   const std::string_view encoded = value.substr(semicolon + 1);
   auto address = equals_ignore_case(original.type, "utf-8") ? from_utf8_addr(encoded) : from_xtext(encoded);
   if (!address || address->empty()) return refuse("ORCPT", "address is not xtext");
+  // Postfix writes UTF-8 addresses as rfc822 in xtext (seen in 3.7), which RFC 6533 §3 has another type for.
+  if (equals_ignore_case(original.type, "rfc822") && !all_ascii(*address)) original.type = "utf-8";
   // RFC 3461 §4.2: printable when decoded; RFC 6533 §3 adds UTF-8.
   if (std::ranges::any_of(*address, [](char c) { return is_control(c) && c != '\t'; }) ||
-      (!all_ascii(*address) && !equals_ignore_case(original.type, "utf-8"))) {
+      (!all_ascii(*address) && (!equals_ignore_case(original.type, "utf-8") || !valid_utf8(*address)))) {
     return refuse("ORCPT", "address is not printable");
   }
   original.address = *std::move(address);

@@ -141,10 +141,18 @@ TEST_CASE("RFC 3461 4.2: ORCPT is a type and an address in xtext, at most 500 ch
   CHECK(*original == OriginalRecipient{"rfc822", "Bob+x@b"});
   CHECK(rcpt("ORCPT=rfc822;" + std::string(493, 'x')) != "bad");
   CHECK(rcpt("ORCPT=rfc822;" + std::string(494, 'x')) == "bad");
-  for (const char* text : {"ORCPT", "ORCPT=a@b", "ORCPT=;a@b", "ORCPT=rfc822;", "ORCPT=rfc822;+0A",
-                           "ORCPT=rfc822;+C3+A9", "ORCPT=a@b;c", "ORCPT=rfc822;a=b"}) {
+  for (const char* text : {"ORCPT", "ORCPT=a@b", "ORCPT=;a@b", "ORCPT=rfc822;", "ORCPT=rfc822;+0A", "ORCPT=rfc822;+C3",
+                           "ORCPT=x400;+C3+A9", "ORCPT=a@b;c", "ORCPT=rfc822;a=b"}) {
     CHECK_MESSAGE(rcpt(text) == "bad", text);
   }
+}
+
+TEST_CASE("an ORCPT of UTF-8 octets in xtext, as Postfix writes it, is one of type utf-8") {
+  const auto original = parse_rcpt_parameters("ORCPT=rfc822;+C3+A4nne@one.test")->original;
+  REQUIRE(original);
+  CHECK(original->type == "utf-8");
+  CHECK(original->address == "\xc3\xa4nne@one.test");
+  CHECK(rcpt("ORCPT=rfc822;+C3+A4nne@one.test") == "ORCPT=utf-8;\\x{E4}nne@one.test");
 }
 
 TEST_CASE("RFC 6533 3: ORCPT of type utf-8 in each of its three forms") {

@@ -119,11 +119,12 @@ Result<std::unique_ptr<Session>> Session::make_client(io::Stream& stream, const 
 Error Session::failure(const ErrorKind& kind, std::string_view what) {
   failed_ = true;
   may_read_ = true;
+  // Whoever checks opportunistically goes on with a certificate that is not good, and may fail of another reason later.
+  const bool unverified = ERR_GET_REASON(ERR_peek_error()) == SSL_R_CERTIFICATE_VERIFY_FAILED;
   auto reason = take_openssl_errors();
   bool shaking = &kind == &kTlsHandshake;
   if (stream_error_) return Error(shaking ? kTlsHandshake : stream_error_->kind(), stream_error_->text());
-  auto verified = SSL_get_verify_result(ssl_.get());
-  if (shaking && verify_ && verified != X509_V_OK) reason = X509_verify_cert_error_string(verified);
+  if (shaking && unverified) reason = X509_verify_cert_error_string(SSL_get_verify_result(ssl_.get()));
   return Error(kind, fmt::format("{}: {}", what, reason));
 }
 

@@ -308,6 +308,38 @@ TEST_CASE("a client verifies as much as it was told to") {
   CHECK(verified(trusted, Verification::none, "other.test") == "not verified");
 }
 
+TEST_CASE("a handshake that fails after a certificate nobody minds tells why it failed, not of the certificate") {
+  io::SimulatedLoop loop;
+  auto near = io::memory_pair();
+  auto far = io::memory_pair();
+  auto client = client_connection(std::move(near.first), client_options(Verification::opportunistic));
+  auto server = server_connection(std::move(far.second), server_options({identity({"mail.example.test"})}));
+  std::optional<Result<std::size_t>> client_done;
+  std::optional<Result<std::size_t>> server_done;
+  loop.spawn(start(*server, "", server_done));
+  loop.spawn(start(*client, "", client_done));
+  const auto waiting = [&](io::Stream& from) {
+    std::string all;
+    char buffer[4096];
+    for (loop.settle();;) {
+      const std::size_t count = from.try_read(buffer).value_or(0);
+      if (count == 0) return all;
+      all.append(buffer, count);
+    }
+  };
+  const std::string hello = waiting(*near.second);
+  REQUIRE(far.first->try_write(hello).value() == hello.size());
+  std::string flight = waiting(*far.first);
+  REQUIRE_FALSE(flight.empty());
+  flight.back() ^= 1;
+  REQUIRE(near.second->try_write(flight).value() == flight.size());
+  loop.settle();
+  REQUIRE(client_done);
+  REQUIRE_FALSE(client_done->has_value());
+  CHECK(client_done->error().is(kTlsHandshake));
+  CHECK(client_done->error().text() == "handshake: decryption failed or bad record mac");
+}
+
 TEST_CASE("tls-exporter binds TLS 1.3 and tls-unique TLS 1.2 with extended master secret, at both ends alike") {
   io::SimulatedLoop loop;
   auto ends = shake(loop, server_options(), client_options());
