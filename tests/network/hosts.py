@@ -24,7 +24,8 @@ def possible():
     if os.geteuid() != 0:
         return "takes root"
     probe = ("mount -t tmpfs none /mnt && mkdir /mnt/u /mnt/w /mnt/r && mount -t overlay none -o lowerdir=/,upperdir=/mnt/u,workdir=/mnt/w /mnt/r && "
-             "ip link add br0 type bridge && ip link add v type veth peer name w && ip link set v master br0")
+             "ip link add br0 type bridge && ip link add v type veth peer name w && ip link set v master br0 && "
+             "unshare --net --uts --pid --fork --kill-child --root=/mnt/r sh -c 'hostname x && mount -t proc proc /proc && ip link set lo up'")
     done = subprocess.run(["unshare", "--net", "--mount", "sh", "-c", probe], capture_output=True, text=True)
     return None if done.returncode == 0 else "no right to make namespaces: " + done.stderr.strip()
 
