@@ -224,7 +224,8 @@ io::Task<Result<>> Collector::take_envelope(SmtpSession& session, const drop::No
   sender.parameters.envelope_id = note.envelope_id;
   sender.parameters.body = envelope::Body::eight_bit_mime;
   sender.parameters.smtputf8 = utf8;
-  const smtp::Reply opened = CO_TRY(co_await session.mail(sender));
+  const smtp::Reply opened =
+      CO_TRY(co_await session.mail(sender, envelope::DeliveryId::make(io::Loop::current().random())));
   CO_TRY(judge(opened));
   for (const envelope::Recipient& recipient : recipients) {
     const smtp::Reply reply = CO_TRY(co_await session.rcpt(recipient));

@@ -39,12 +39,6 @@ SmtpSession::SmtpSession(const SmtpDesk& desk, const io::Endpoint& peer)
 SmtpSession::SmtpSession(const SmtpDesk& desk, const io::Endpoint& peer, LocalUser user)
     : desk_(desk), local_(std::move(user)), credentials_(desk.services, peer) {}
 
-std::string SmtpSession::told(const Transaction& transaction, std::string_view text) {
-  return std::string(text) + " (id " + transaction.id.text() + ")";
-}
-
-std::string SmtpSession::with_id(std::string_view text) const { return told(*transaction_, text); }
-
 /// The kinds that only the rooms below know, and the trouble with all others in the log.
 Reply SmtpSession::reply_to(const Error& error) {
   if (!transaction_) {
@@ -80,7 +74,6 @@ Reply SmtpSession::settled(const Transaction& transaction, const Error& error) c
   // One of several who is gone does not make the message undeliverable to the others: the next RCPT says who it is.
   if (error.is(mailbox::kNoMailbox) && transaction.rcpts.size() > 1)
     reply = {450, {4, 2, 1}, "A recipient is no longer there, try again"};
-  reply.text = told(transaction, reply.text);
   return reply;
 }
 
@@ -90,18 +83,18 @@ io::Task<Result<Reply>> SmtpSession::connected(const smtp::Peer& peer) {
   co_return Reply(220, {}, "");
 }
 
-io::ValueOrTask<Result<Reply>> SmtpSession::mail(const envelope::Sender& sender) {
+io::ValueOrTask<Result<Reply>> SmtpSession::mail(const envelope::Sender& sender, envelope::DeliveryId id) {
   if (!desk_.services.tablet().accepting())
     return Result<Reply>(Reply(452, {4, 3, 1}, "Insufficient system storage, try again later"));
   if (desk_.policy.role == smtp::Role::mx && !peer_->remote.is_local_host() &&
       !desk_.rate.allow(account::attempt_key(peer_->remote.address().text())))
     return Result<Reply>(Reply(450, {4, 7, 1}, "Too many messages from your address, try again later"));
-  if (submission() && peer_->identity) return mail_submitted(sender);
-  return Result<Reply>(open(sender));
+  if (submission() && peer_->identity) return mail_submitted(sender, id);
+  return Result<Reply>(open(sender, id));
 }
 
 /// RFC 6409 §6.1: who submits may use its own addresses only.
-io::Task<Result<Reply>> SmtpSession::mail_submitted(const envelope::Sender& sender) {
+io::Task<Result<Reply>> SmtpSession::mail_submitted(const envelope::Sender& sender, envelope::DeliveryId id) {
   account::Account account = CO_TRY(co_await credentials_.account(*peer_->identity));
   if (sender.path.mailbox) {
     const envelope::Mailbox& mailbox = *sender.path.mailbox;
@@ -110,17 +103,17 @@ io::Task<Result<Reply>> SmtpSession::mail_submitted(const envelope::Sender& send
     }));
     if (!own) co_return Reply(553, {5, 7, 1}, "You may not send as <" + mailbox.text() + ">");
   }
-  Reply reply = open(sender);
+  Reply reply = open(sender, id);
   transaction_->submitter = std::move(account);
   co_return reply;
 }
 
-Reply SmtpSession::open(const envelope::Sender& sender) {
+Reply SmtpSession::open(const envelope::Sender& sender, envelope::DeliveryId id) {
   transaction_.emplace();
-  transaction_->id = envelope::DeliveryId::make(io::Loop::current().random());
+  transaction_->id = id;
   transaction_->began = io::Loop::current().clock().wall();
   transaction_->envelope.sender = sender;
-  return {250, {2, 1, 0}, with_id("Sender OK")};
+  return {250, {2, 1, 0}, "Sender OK"};
 }
 
 io::ValueOrTask<Result<Reply>> SmtpSession::rcpt(const envelope::Recipient& recipient) {
@@ -147,13 +140,13 @@ io::Task<Result<Reply>> SmtpSession::rcpt_waiting(const envelope::Recipient& rec
 Reply SmtpSession::refusal(const account::Resolution& resolution, const std::string& address) const {
   using Kind = account::Resolution::Kind;
   switch (resolution.kind) {
-    case Kind::not_local: return {550, {5, 7, 1}, with_id("Relaying denied: <" + address + "> is not served here")};
-    case Kind::disabled: return {550, {5, 2, 1}, with_id("<" + address + "> is disabled")};
-    case Kind::too_deep: return {550, {5, 4, 6}, with_id("<" + address + "> is an alias of too many others")};
+    case Kind::not_local: return {550, {5, 7, 1}, "Relaying denied: <" + address + "> is not served here"};
+    case Kind::disabled: return {550, {5, 2, 1}, "<" + address + "> is disabled"};
+    case Kind::too_deep: return {550, {5, 4, 6}, "<" + address + "> is an alias of too many others"};
     case Kind::unknown:
     case Kind::accounts: break;
   }
-  return {550, {5, 1, 1}, with_id("<" + address + "> does not exist")};
+  return {550, {5, 1, 1}, "<" + address + "> does not exist"};
 }
 
 io::Task<Result<Reply>> SmtpSession::take(const envelope::Recipient& recipient,
@@ -194,9 +187,8 @@ io::Task<Result<Reply>> SmtpSession::take(const envelope::Recipient& recipient,
     if (room) continue;
     // The address was resolved a moment before its account went.
     if (room.error().is(mailbox::kNoMailbox))
-      co_return Reply(450, {4, 2, 1}, with_id("<" + taken.address + "> has no mailbox now, try again later"));
-    if (room.error().is(mailbox::kOverQuota))
-      co_return Reply(452, {4, 2, 2}, with_id("<" + taken.address + "> is over quota"));
+      co_return Reply(450, {4, 2, 1}, "<" + taken.address + "> has no mailbox now, try again later");
+    if (room.error().is(mailbox::kOverQuota)) co_return Reply(452, {4, 2, 2}, "<" + taken.address + "> is over quota");
     co_return std::unexpected(room.error());
   }
   for (const account::Destination& account : resolution->accounts) {
@@ -208,7 +200,7 @@ io::Task<Result<Reply>> SmtpSession::take(const envelope::Recipient& recipient,
   }
   transaction_->envelope.recipients.push_back(recipient);
   transaction_->rcpts.push_back(std::move(taken));
-  co_return Reply(250, {2, 1, 5}, with_id("Recipient OK"));
+  co_return Reply(250, {2, 1, 5}, "Recipient OK");
 }
 
 /// A name of this host that need not be a domain with addresses: none, the one we greet with, for the postmaster, or
@@ -363,7 +355,7 @@ io::Task<Result<smtp::Outcome>> SmtpSession::deliver(Transaction& transaction, c
   } else {
     refused.add();
   }
-  outcome.reply = delivered > 0 ? Reply(250, {2, 6, 0}, told(transaction, "Message accepted")) : outcome.each.front();
+  outcome.reply = delivered > 0 ? Reply(250, {2, 6, 0}, "Message accepted") : outcome.each.front();
   log_delivery(transaction, facts.octets, delivered);
   co_return outcome;
 }
@@ -380,11 +372,11 @@ smtp::Outcome SmtpSession::settle_each(const Transaction& transaction,
       log_failure(transaction.id.text(), *error);
     }
     if (error == nullptr) {
-      outcome.each.emplace_back(250, EnhancedCode{2, 1, 5}, told(transaction, "<" + rcpt.address + "> delivered"));
+      outcome.each.emplace_back(250, EnhancedCode{2, 1, 5}, "<" + rcpt.address + "> delivered");
     } else if (error->is(mailbox::kOverQuota)) {
-      outcome.each.emplace_back(452, EnhancedCode{4, 2, 2}, told(transaction, "<" + rcpt.address + "> is over quota"));
+      outcome.each.emplace_back(452, EnhancedCode{4, 2, 2}, "<" + rcpt.address + "> is over quota");
     } else if (error->is(mailbox::kNoMailbox)) {
-      outcome.each.emplace_back(550, EnhancedCode{5, 1, 1}, told(transaction, "<" + rcpt.address + "> does not exist"));
+      outcome.each.emplace_back(550, EnhancedCode{5, 1, 1}, "<" + rcpt.address + "> does not exist");
     } else {
       outcome.each.push_back(settled(transaction, *error));
     }

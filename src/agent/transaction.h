@@ -62,7 +62,7 @@ class SmtpSession final : public protocol::smtp::Session {
                                                                      sasl::Hash hash) override {
     return credentials_.scram_keys(identity, hash);
   }
-  io::ValueOrTask<Result<protocol::smtp::Reply>> mail(const envelope::Sender& sender) override;
+  io::ValueOrTask<Result<protocol::smtp::Reply>> mail(const envelope::Sender& sender, envelope::DeliveryId id) override;
   io::ValueOrTask<Result<protocol::smtp::Reply>> rcpt(const envelope::Recipient& recipient) override;
   io::ValueOrTask<Result<protocol::smtp::Reply>> begin_body() override;
   Result<protocol::smtp::Flow> append(std::string_view octets) override;
@@ -104,16 +104,14 @@ class SmtpSession final : public protocol::smtp::Session {
   };
 
   [[nodiscard]] bool submission() const { return desk_.policy.role == protocol::smtp::Role::submission; }
-  io::Task<Result<protocol::smtp::Reply>> mail_submitted(const envelope::Sender& sender);
-  protocol::smtp::Reply open(const envelope::Sender& sender);
+  io::Task<Result<protocol::smtp::Reply>> mail_submitted(const envelope::Sender& sender, envelope::DeliveryId id);
+  protocol::smtp::Reply open(const envelope::Sender& sender, envelope::DeliveryId id);
   io::Task<Result<protocol::smtp::Reply>> rcpt_waiting(const envelope::Recipient& recipient);
   io::Task<Result<protocol::smtp::Reply>> take(const envelope::Recipient& recipient,
                                                std::shared_ptr<const account::Resolution> resolution);
   protocol::smtp::Reply refusal(const account::Resolution& resolution, const std::string& address) const;
   std::string trace_fields(const account::Destination& account, const Transaction& transaction) const;
   io::Task<Result<>> check_sender(const Transaction& transaction);
-  static std::string told(const Transaction& transaction, std::string_view text);
-  std::string with_id(std::string_view text) const;
   [[nodiscard]] bool may_relay(const envelope::Mailbox& recipient) const;
   protocol::smtp::Reply take_elsewhere(const envelope::Recipient& recipient, const std::string& address);
   /// For the queue.

@@ -33,7 +33,7 @@ Reply SmtpSession::take_elsewhere(const envelope::Recipient& recipient, const st
   const envelope::Sender& sender = transaction_->envelope.sender;
   const route::Decision decision = desk_.outbound->transports.decide(recipient.path.mailbox, sender.path);
   if (const auto* const refuse = std::get_if<route::Refuse>(&decision.transport)) {
-    Reply reply(refuse->code, {}, with_id(refuse->text));
+    Reply reply(refuse->code, {}, refuse->text);
     if (const auto status = message::parse_status(refuse->enhanced))
       reply.enhanced = {static_cast<std::uint8_t>(status->class_code), status->subject, status->detail};
     return reply;
@@ -41,7 +41,7 @@ Reply SmtpSession::take_elsewhere(const envelope::Recipient& recipient, const st
   if (!std::holds_alternative<route::Discard>(decision.transport)) return take_for_later(recipient, address);
   transaction_->envelope.recipients.push_back(recipient);
   transaction_->rcpts.push_back({.address = address, .accounts = {}});
-  return {250, {2, 1, 5}, with_id("Recipient OK")};
+  return {250, {2, 1, 5}, "Recipient OK"};
 }
 
 Reply SmtpSession::take_for_later(const envelope::Recipient& recipient, const std::string& address) {
@@ -52,7 +52,7 @@ Reply SmtpSession::take_for_later(const envelope::Recipient& recipient, const st
   auto lot = std::ranges::find_if(lots, [&](const queue::Lot& one) { return one.destination == destination; });
   if (lot == lots.end()) lot = lots.insert(lots.end(), {.destination = destination, .recipients = {}});
   lot->recipients.push_back(recipient);
-  return {250, {2, 1, 5}, with_id("Recipient OK")};
+  return {250, {2, 1, 5}, "Recipient OK"};
 }
 
 std::optional<WallTime> SmtpSession::held_until(const Transaction& transaction) const {

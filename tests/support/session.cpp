@@ -208,8 +208,10 @@ class Player {
   }
 
   Result<bool> fits(const Step& step, std::string_view line) {
-    if (step.exact) return step.text == line;
-    return matches(step.text, line, variables_);
+    auto fit = step.exact ? Result<bool>(step.text == line) : matches(step.text, line, variables_);
+    if (!fit || *fit || options_.visible == nullptr || options_.visible(line) == line) return fit;
+    line = options_.visible(line);
+    return step.exact ? Result<bool>(step.text == line) : matches(step.text, line, variables_);
   }
 
   std::string expect(Link& on, const Step& step) {

@@ -49,6 +49,9 @@ struct SessionOptions {
   std::size_t cut = 0;
   std::uint64_t seed = 0;  ///< of the loop; 0 is in order
   wire::MemoryConnectionOptions connection;
+  /// What scripts see of a server's line that does not fit as it stands; null: nothing else. For what the server adds
+  /// to its lines that most scripts are not about.
+  std::string_view (*visible)(std::string_view line) = nullptr;
 };
 
 /// Empty when the session went as the script says; otherwise what went wrong, with the script's line.

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "envelope/delivery_id.h"
 #include "envelope/envelope.h"
 #include "io/address.h"
 #include "io/task.h"
@@ -68,10 +69,21 @@ enum class Offence : std::uint8_t {
   too_slow,
 };
 
+/// The command of a transaction that a reply answers; `data` for all of DATA and BDAT.
+enum class Asked : std::uint8_t { mail, rcpt, data };
+
+/// What was said to a command of a transaction that was not done, whoever refused it.
+struct Refusal {
+  envelope::DeliveryId id;
+  Asked asked = Asked::mail;
+  std::string_view said;  ///< behind the verb, as the client wrote it; empty for Asked::data
+  ReplyView reply;        ///< 4yz or 5yz; without the id
+};
+
 /// One session's counterpart. The session calls one function at a time and awaits what it returns before the next; it
 /// may be destroyed while it waits. A reply with code 421 from any function ends the connection after it was sent. An
-/// error becomes a reply through reply_to(). Replies to MAIL, RCPT and the end of data bear the delivery id in their
-/// text.
+/// error becomes a reply through reply_to(). Every reply to MAIL, RCPT, DATA and BDAT bears the transaction's delivery
+/// id, which the session puts behind the text.
 class Session {
  public:
   virtual ~Session() = default;
@@ -93,8 +105,8 @@ class Session {
                                                                              sasl::Hash hash) = 0;
 
   // --- Transaction --------------------------------------------------------------------------------------------------
-  /// Opens one. 250, or a refusal that leaves none open.
-  virtual io::ValueOrTask<Result<Reply>> mail(const envelope::Sender& sender) = 0;
+  /// Opens one of this name. 250, or a refusal that leaves none open.
+  virtual io::ValueOrTask<Result<Reply>> mail(const envelope::Sender& sender, envelope::DeliveryId id) = 0;
   /// 250 or 251, or a refusal of this recipient.
   virtual io::ValueOrTask<Result<Reply>> rcpt(const envelope::Recipient& recipient) = 0;
   /// Before the first octet of the body: a positive reply, whose text is not sent, or why the body is not wanted now.
@@ -109,6 +121,9 @@ class Session {
   /// The transaction is over without a message: RSET, EHLO, a refused body, a lost connection. Called once for each
   /// transaction that mail() opened and commit() did not end.
   virtual void abort() = 0;
+  /// A command of a transaction, open or not, was answered with 4yz or 5yz; for the record, nothing is to be done.
+  /// Comes with the reply: behind what made it, also behind abort() and commit().
+  virtual void note(const Refusal& /*refusal*/) {}
 
   /// What is said for an error of the functions above; asked before abort() is called. Those that only the back end
   /// knows are its own to name, the others are reply_for()'s.

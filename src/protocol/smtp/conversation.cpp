@@ -53,14 +53,40 @@ void Conversation::abort_transaction() {
 
 void Conversation::end_transaction() {
   abort_transaction();
+  id_used_ = true;
   transaction_ = Transaction();
   body_.reset();
   if (phase_ > Phase::greeted) phase_ = Phase::greeted;
 }
 
+void Conversation::begin_command(Verb verb, std::string_view arguments) {
+  asked_.reset();
+  if (verb == Verb::mail) asked_ = Asked::mail;
+  if (verb == Verb::rcpt) asked_ = Asked::rcpt;
+  if (verb == Verb::data || verb == Verb::bdat) asked_ = Asked::data;
+  if (!asked_) return;
+  said_ = asked_ == Asked::data ? std::string_view() : arguments;
+  // Whoever begins anew gets a new one, also after a MAIL that was refused.
+  const bool anew = id_used_ || (asked_ == Asked::mail && phase_ <= Phase::greeted);
+  if (!anew) return;
+  id_ = envelope::DeliveryId::make(io::Loop::current().random());
+  id_used_ = false;
+}
+
+ReplyView Conversation::named(const ReplyView& view, std::string& text) {
+  if (!asked_) return view;
+  if (!view.positive()) session_.note({.id = id_, .asked = *asked_, .said = said_, .reply = view});
+  text = view.text;
+  text += text.empty() ? "(id " : " (id ";
+  text += id_.text();
+  text += ')';
+  return {view.code, view.enhanced, text};
+}
+
 void Conversation::reply(const ReplyView& view, ReplyCharset charset) {
   if (view.code == 421) return farewell(view);
-  write_reply(output_.text(), view, charset);
+  std::string text;
+  write_reply(output_.text(), named(view, text), charset);
 }
 
 void Conversation::refuse(const ReplyView& view) {
@@ -75,9 +101,10 @@ void Conversation::refuse_line_end(wire::LineEnd end) {
 }
 
 void Conversation::farewell(const ReplyView& view) {
+  std::string with_id;
   std::string text = policy_.hostname;
   text += ' ';
-  text += view.text;
+  text += named(view, with_id).text;
   write_reply(output_.text(), {view.code, view.enhanced, text});
   close();
 }

@@ -94,6 +94,13 @@ class Conversation {
   [[nodiscard]] WallTime latest_release() const { return latest_release_; }
   void set_latest_release(WallTime latest) { latest_release_ = latest; }
 
+  // --- Delivery id
+  /// Until command_done() all replies answer this command. Those of a transaction, the four that are named here, bear
+  /// the id; one that comes outside of a transaction has an id of its own.
+  void begin_command(Verb verb, std::string_view arguments);
+  void command_done() { asked_.reset(); }
+  [[nodiscard]] envelope::DeliveryId delivery_id() const { return id_; }
+
   // --- Replies
   /// Puts the reply behind those that wait. 421 closes after it.
   void reply(const ReplyView& view, ReplyCharset charset = ReplyCharset::ascii);
@@ -127,6 +134,9 @@ class Conversation {
   [[nodiscard]] std::vector<const sasl::Mechanism*> mechanisms() const;
 
  private:
+  /// What is written in the place of this reply: it with the delivery id, where it bears one, in `text`.
+  ReplyView named(const ReplyView& view, std::string& text);
+
   wire::Connection& connection_;
   Session& session_;
   const Policy& policy_;
@@ -140,6 +150,10 @@ class Conversation {
   WallTime latest_release_;
   Phase phase_ = Phase::connected;
   bool open_ = false;  ///< the backend has a transaction
+  envelope::DeliveryId id_;
+  bool id_used_ = true;         ///< its transaction is over
+  std::optional<Asked> asked_;  ///< what the replies of now answer, if they bear the id
+  std::string said_;
   Sent sent_ = Sent::at_once;
   bool turned_away_ = false;
   bool closing_ = false;

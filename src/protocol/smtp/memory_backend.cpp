@@ -1,5 +1,7 @@
 #include "protocol/smtp/memory_backend.h"
 
+#include <array>
+
 #include "base/text.h"
 #include "io/loop.h"
 
@@ -44,8 +46,9 @@ io::Task<Result<std::optional<sasl::ScramCredentials>>> MemorySession::scram_key
   co_return credentials;
 }
 
-io::ValueOrTask<Result<Reply>> MemorySession::mail(const envelope::Sender& sender) {
+io::ValueOrTask<Result<Reply>> MemorySession::mail(const envelope::Sender& sender, envelope::DeliveryId id) {
   message_ = {};
+  message_.id = id;
   message_.envelope.sender = sender;
   return Result<Reply>(reply::kSenderOk);
 }
@@ -97,6 +100,13 @@ io::Task<Result<Outcome>> MemorySession::commit(const BodyFacts& facts) {
 void MemorySession::abort() {
   ++house_.aborted;
   message_ = {};
+}
+
+void MemorySession::note(const Refusal& refusal) {
+  constexpr std::array<std::string_view, 3> kAsked = {"mail", "rcpt", "data"};
+  if (house_.forgets) return;
+  house_.refusals.push_back(refusal.id.text() + " " + std::string(kAsked[static_cast<std::size_t>(refusal.asked)]) +
+                            " " + std::string(refusal.said) + ": " + std::to_string(refusal.reply.code));
 }
 
 io::Task<Result<Reply>> MemorySession::vrfy(std::string_view text, envelope::Utf8) {

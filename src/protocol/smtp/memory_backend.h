@@ -13,6 +13,7 @@ namespace angarium::protocol::smtp {
 /// What all memory sessions share: users, and what arrived for them. One thread.
 struct MemoryHouse {
   struct Message {
+    envelope::DeliveryId id;
     envelope::Envelope envelope;
     std::string octets;
     std::string name;  ///< what the client called itself
@@ -27,6 +28,8 @@ struct MemoryHouse {
   std::map<std::string, std::string, LessIgnoreCase> users;
   std::vector<Message> messages;
   std::vector<Offence> offences;
+  /// "ID asked said: code text" of each refusal, in words.
+  std::vector<std::string> refusals;
   std::size_t aborted = 0;  ///< transactions that ended without a message
   /// Said instead of 220.
   Reply greeting{220, {}, ""};
@@ -46,13 +49,14 @@ class MemorySession final : public Session {
   io::Task<Result<>> check_authority(const sasl::Identity& identity) override;
   io::Task<Result<std::optional<sasl::ScramCredentials>>> scram_keys(const sasl::Identity& identity,
                                                                      sasl::Hash hash) override;
-  io::ValueOrTask<Result<Reply>> mail(const envelope::Sender& sender) override;
+  io::ValueOrTask<Result<Reply>> mail(const envelope::Sender& sender, envelope::DeliveryId id) override;
   io::ValueOrTask<Result<Reply>> rcpt(const envelope::Recipient& recipient) override;
   io::ValueOrTask<Result<Reply>> begin_body() override;
   Result<Flow> append(std::string_view octets) override;
   io::ValueOrTask<Result<>> drained() override;
   io::Task<Result<Outcome>> commit(const BodyFacts& facts) override;
   void abort() override;
+  void note(const Refusal& refusal) override;
   io::Task<Result<Reply>> vrfy(std::string_view text, envelope::Utf8 utf8) override;
   io::Task<Result<Reply>> expn(std::string_view text, envelope::Utf8 utf8) override;
   void offence(Offence kind) override;

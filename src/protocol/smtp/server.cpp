@@ -133,6 +133,7 @@ command::Done obey(Conversation& conversation, const wire::Line& line) {
     return command::done();
   }
   const Rule& rule = rule_of(verb);
+  conversation.begin_command(verb, words.arguments);
   conversation.hold_replies(rule.sent);
   if (verb != Verb::rcpt && verb != Verb::bdat) ++conversation.conduct().idle_commands;
   if (rule.group == Group::last && !conversation.input().empty()) {
@@ -180,6 +181,7 @@ io::Task<Result<>> converse(Conversation& conversation) {
       co_return std::unexpected(std::move(line).error());
     } else if (*line) {
       CO_TRY(co_await obey(conversation, **line));
+      conversation.command_done();
     }
     check_conduct(conversation);
     if (conversation.sent() == Sent::at_once) CO_TRY(co_await conversation.flush());

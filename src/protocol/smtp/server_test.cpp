@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "base/text.h"
 #include "io/memory.h"
 #include "protocol/smtp/memory_backend.h"
 #include "support/test.h"
@@ -90,6 +91,33 @@ class Raw {
 
 bool offended(const MemoryHouse& house, Offence kind) {
   return std::ranges::find(house.offences, kind) != house.offences.end();
+}
+
+TEST_CASE("the backend hears of every refusal with what the client said and the id that the reply bears") {
+  Policy policy;
+  policy.limits.message_octets = 4096;
+  Raw raw(policy);
+  raw.begin();
+  raw.hear();
+  raw.say("HELO c.example\r\n");
+  const std::string heard =
+      raw.say(
+          "MAIL FROM:<\r\nMAIL FROM:<a@b.example>\r\nRCPT TO:<nobody@example.test>\r\nRCPT TO:<bob@example.test>\r\n"
+          "DATA\r\n") +
+      raw.say(std::string(5000, 'x') + "\r\n.\r\n");
+  std::vector<std::string> ids;
+  for (std::string_view rest = heard; !rest.empty();) {
+    const std::string_view line = take_until(rest, '\n');
+    const std::size_t at = line.find("(id ");
+    CHECK(at != std::string_view::npos);
+    ids.emplace_back(line.substr(at + 4, envelope::DeliveryId::kLetters));
+  }
+  REQUIRE(ids.size() == 6);
+  CHECK(ids[0] != ids[1]);
+  CHECK(std::count(ids.begin(), ids.end(), ids[1]) == 5);
+  CHECK(raw.house.refusals == std::vector<std::string>{ids[0] + " mail FROM:<: 501",
+                                                       ids[1] + " rcpt TO:<nobody@example.test>: 550",
+                                                       ids[1] + " data : 552"});
 }
 
 TEST_CASE("priority, time to be delivered by and time of release go on as they were judged") {

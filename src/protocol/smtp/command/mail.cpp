@@ -59,7 +59,7 @@ std::optional<Reply> lower_priority(const Conversation& conversation, envelope::
 
 io::Task<Result<>> open(Conversation& conversation, envelope::Sender sender) {
   const std::optional<Reply> lowered = lower_priority(conversation, sender.parameters);
-  const Reply answer = conversation.settle(co_await conversation.session().mail(sender));
+  const Reply answer = conversation.settle(co_await conversation.session().mail(sender, conversation.delivery_id()));
   conversation.reply(lowered && answer.completed() ? *lowered : answer);
   if (!answer.completed()) co_return Result<>();
   ++conversation.conduct().messages;
