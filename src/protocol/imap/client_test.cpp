@@ -4,6 +4,8 @@
 #include "io/memory.h"
 #include "protocol/imap/testing.h"
 #include "sasl/mechanism.h"
+#include "support/dialogue.h"
+#include "support/run.h"
 #include "support/test.h"
 
 using namespace angarium;
@@ -21,13 +23,13 @@ struct Sink : ContentSink {
     size = of;
     return {};
   }
-  Result<void> append(std::string_view piece) override {
+  io::ValueOrTask<Result<void>> append(std::string_view piece) override {
     octets += piece;
-    return {};
+    return Result<void>{};
   }
-  Result<void> end() override {
+  io::ValueOrTask<Result<void>> end() override {
     ++ended;
-    return {};
+    return Result<void>{};
   }
 };
 
@@ -263,7 +265,77 @@ TEST_CASE("responses of other servers are read") {
   CHECK(std::get<StatusResponse>(*parse_response("* OK [UIDNEXT 4392] Predicted")).code_text == "4392");
   CHECK(std::get<Continuation>(*parse_response("+")).text.empty());
   for (auto wrong : {"", "*", "* 1", "* 1 FETCH", "* 1 FETCH (", "* 1 FETCH (UID)", "a", "a FOO", "* LIST () / x",
-                     "* 0 EXPUNGE", "* ESEARCH MIN", "* OK [A"})
-    CHECK_MESSAGE(!parse_response(wrong), wrong);
+                     "* 0 EXPUNGE", "* ESEARCH MIN"})
+    CHECK_MESSAGE(!parse_response(wrong), std::string(wrong));
   CHECK_FALSE(parse_response("* 1 FETCH (X " + std::string(kValueDepthMax + 1, '(') + ")"));
+}
+
+namespace {
+
+/// Runs `talk` against a server that says `said` whatever it hears.
+template <class Talk>
+void hear(const std::string& said, Talk talk) {
+  const std::vector<test::Step> steps = {{.kind = test::Step::Kind::send, .text = said},
+                                         {.kind = test::Step::Kind::eof, .text = {}}};
+  io::SimulatedLoop loop;
+  test::ScriptedServer server(steps, {});
+  loop.spawn(server.serve());
+  const auto run = [&]() -> io::Task<bool> {
+    Client client(server.client_end());
+    co_await talk(client);
+    server.client_end().close();
+    co_return true;
+  };
+  CHECK(test::sync_wait(loop, run()));
+}
+
+std::string rows_of(std::size_t count) {
+  std::string rows;
+  for (std::size_t i = 0; i < count; ++i) rows += "* LIST () NIL a\r\n";
+  return rows;
+}
+
+}  // namespace
+
+TEST_CASE("a server that answers without end is left: rows of a list, challenges, one response") {
+  const std::string greeting = "* OK [CAPABILITY IMAP4rev1 AUTH=LOGIN] hi\r\n";
+  hear(greeting + rows_of(kListRowsMax) + "A1 OK\r\n", [](Client& client) -> io::Task<> {
+    CHECK(co_await client.greet());
+    const auto rows = co_await client.list("", "*");
+    REQUIRE(rows);
+    CHECK(rows->size() == kListRowsMax);
+  });
+  hear(greeting + rows_of(kListRowsMax + 1) + "A1 OK\r\n", [](Client& client) -> io::Task<> {
+    CHECK(co_await client.greet());
+    CHECK((co_await client.list("", "*")).error().is(kServerBroke));
+  });
+  // kResponseMax octets are a response, one more is none.
+  const std::string before = "* X ";
+  for (const std::size_t more : {0, 1}) {
+    hear(greeting + before + std::string(kResponseMax - before.size() + more, 'x') + "\r\nA1 OK\r\n",
+         [more](Client& client) -> io::Task<> {
+           CHECK(co_await client.greet());
+           CHECK((co_await client.command("NOOP")).has_value() == (more == 0));
+         });
+  }
+}
+
+TEST_CASE("a message to append that is not as long as was said ends the connection before it can harm") {
+  struct Source final : ContentSource {
+    std::vector<std::string> pieces;
+    std::size_t at = 0;
+    io::ValueOrTask<Result<std::string_view>> next() override {
+      return Result<std::string_view>(at < pieces.size() ? std::string_view(pieces[at++]) : std::string_view());
+    }
+  };
+  for (const std::uint64_t octets : {3, 4, 5}) {
+    hear("* OK [CAPABILITY IMAP4rev1 LITERAL+] hi\r\nA1 OK [APPENDUID 1 2] done\r\n",
+         [octets](Client& client) -> io::Task<> {
+           Source source;
+           source.pieces = {"ab", "cd"};
+           CHECK(co_await client.greet());
+           const auto appended = co_await client.append("INBOX", {}, std::nullopt, {.octets = octets}, source);
+           CHECK(appended.has_value() == (octets == 4));
+         });
+  }
 }

@@ -12,11 +12,28 @@ namespace {
 
 std::string rest_of(const Parser& parser) { return std::string(parser.rest()); }
 
-/// A name as servers write them: whatever is no modified UTF-7 is taken as it stands.
-std::string name_of(std::string written, NameForm form) {
-  if (form == NameForm::utf8) return written;
-  if (auto name = from_modified_utf7(written)) return *std::move(name);
-  return written;
+/// A name as servers write them: whatever is no modified UTF-7 is taken as it stands, octets that are no UTF-8 as
+/// Latin-1, so that everyone above has UTF-8.
+std::string name_of(const std::string& written, NameForm form) {
+  if (form == NameForm::modified_utf7)
+    if (auto name = from_modified_utf7(written)) return *std::move(name);
+  if (valid_utf8(written)) return written;
+  std::string name;
+  for (const char c : written) {
+    const auto octet = static_cast<unsigned char>(c);
+    if (octet >= 0x80) name += static_cast<char>(0xC0 | (octet >> 6));
+    name += octet >= 0x80 ? static_cast<char>(0x80 | (octet & 0x3F)) : c;
+  }
+  return name;
+}
+
+/// What stands up to a blank, a closing parenthesis or the end: flags and capabilities of servers that put more into
+/// them than an atom may hold, such as "[Gmail]" or "Label]".
+std::string_view loose_atom(Parser& parser) {
+  const auto rest = parser.rest();
+  const auto found = rest.substr(0, std::min(rest.find_first_of(" )"), rest.size()));
+  parser.move_to(parser.position() + found.size());
+  return found;
 }
 
 /// Flags as servers list them: unknown system flags are passed over.
@@ -24,12 +41,10 @@ Result<FlagList> flags(Parser& parser, bool& recent) {
   TRY(parser.require('('));
   FlagList list;
   while (parser.peek() != ')') {
+    if (parser.at_end()) return parser.expected(")");
+    if (parser.present(' ')) continue;
     if (parser.present('\\')) {
-      if (parser.present('*')) {
-        parser.present(' ');
-        continue;
-      }
-      const auto name = TRY(parser.atom());
+      const auto name = loose_atom(parser);
       for (std::size_t bit = 0; bit < std::size(kFlagNames); ++bit) {
         if (!equals_ignore_case(kFlagNames[bit].substr(1), name)) continue;
         if ((1U << bit) == kRecent) {
@@ -39,9 +54,8 @@ Result<FlagList> flags(Parser& parser, bool& recent) {
         }
       }
     } else {
-      list.keywords.emplace_back(TRY(parser.atom()));
+      list.keywords.emplace_back(loose_atom(parser));
     }
-    if (parser.peek() != ')') TRY(parser.space());
   }
   TRY(parser.require(')'));
   return list;
@@ -81,14 +95,20 @@ Result<StatusResponse> status(Parser& parser, std::string tag, std::string_view 
                                   : Kind::preauth;
   // Some servers end a status response after the word.
   if (!parser.present(' ')) return response;
+  // Brackets that hold no code are the text's own: "[maintenance at noon".
+  const auto text = parser.position();
   if (parser.present('[')) {
-    response.code = TRY(parser.word());
-    auto inside = parser.rest();
+    auto code = parser.word();
+    const auto inside = parser.rest();
     const auto close = inside.find(']');
-    if (close == std::string_view::npos) return parser.expected("]");
-    response.code_text = trim(inside.substr(0, close));
-    parser.move_to(parser.position() + close + 1);
-    parser.present(' ');
+    if (code && close != std::string_view::npos) {
+      response.code = *std::move(code);
+      response.code_text = trim(inside.substr(0, close));
+      parser.move_to(parser.position() + close + 1);
+      parser.present(' ');
+    } else {
+      parser.move_to(text);
+    }
   }
   response.text = parser.rest();
   return response;
@@ -98,7 +118,7 @@ Result<std::vector<std::string>> capability_names(Parser& parser) {
   std::vector<std::string> found;
   while (parser.present(' ')) {
     if (parser.at_end()) break;
-    found.push_back(to_upper(TRY(parser.astring())));
+    if (const auto name = loose_atom(parser); !name.empty()) found.push_back(to_upper(name));
   }
   TRY(parser.end());
   return found;
@@ -157,7 +177,14 @@ Result<void> fetch_item(Parser& parser, FetchResponse& into) {
   } else if (name == "RFC822.SIZE") {
     into.size = TRY(parser.number64());
   } else if (name == "INTERNALDATE") {
-    into.internal_date = WallTime::from_seconds(TRY(parser.date_time()).seconds);
+    // A date that is none is not worth the connection.
+    const auto start = parser.position();
+    if (const auto date = parser.date_time()) {
+      into.internal_date = WallTime::from_seconds(date->seconds);
+    } else {
+      parser.move_to(start);
+      TRY(raw_value(parser));
+    }
   } else if (name == "ENVELOPE") {
     into.envelope = TRY(raw_value(parser));
   } else if (name == "BODY") {
@@ -181,9 +208,11 @@ Result<FetchResponse> fetch(Parser& parser, std::uint32_t sequence) {
   TRY(parser.space());
   TRY(parser.require('('));
   do {
+    if (parser.peek() == ')') break;  // a blank before the end, or nothing at all
     TRY(fetch_item(parser, response));
   } while (parser.present(' '));
   TRY(parser.require(')'));
+  parser.present(' ');
   TRY(parser.end());
   return response;
 }
@@ -193,20 +222,21 @@ Result<ListResponse> list(Parser& parser, bool subscriptions, NameForm names) {
   TRY(parser.space());
   TRY(parser.require('('));
   while (parser.peek() != ')') {
-    TRY(parser.require('\\'));
-    const auto name = TRY(parser.atom());
+    if (parser.at_end()) return parser.expected(")");
+    if (parser.present(' ')) continue;
+    const auto name = loose_atom(parser);
     for (std::size_t bit = 0; bit < std::size(kNameAttributes); ++bit) {
-      if (equals_ignore_case(kNameAttributes[bit].substr(1), name)) response.attributes |= 1U << bit;
+      if (equals_ignore_case(kNameAttributes[bit], name)) response.attributes |= 1U << bit;
     }
-    if (parser.peek() != ')') TRY(parser.space());
   }
   TRY(parser.require(')'));
   TRY(parser.space());
   const auto delimiter = TRY(parser.nstring());
   if (delimiter && delimiter->size() == 1) response.delimiter = delimiter->front();
   TRY(parser.space());
-  response.name = name_of(TRY(parser.astring8()), names);
-  if (!parser.present(' ')) {
+  response.written = TRY(parser.astring8());
+  response.name = name_of(response.written, names);
+  if (!parser.present(' ') || parser.at_end()) {
     TRY(parser.end());
     return response;
   }
@@ -245,6 +275,7 @@ Result<StatusItemsResponse> status_items(Parser& parser, NameForm names) {
     }
     if (parser.peek() != ')') TRY(parser.space());
   }
+  TRY(parser.require(')'));
   return response;
 }
 
@@ -300,14 +331,17 @@ Result<SearchResponse> extended_search(Parser& parser) {
 Result<Response> numbered(Parser& parser) {
   const auto number = TRY(parser.number());
   TRY(parser.space());
-  const auto name = TRY(parser.word());
+  auto name = TRY(parser.word());
   using Kind = NumberResponse::Kind;
   if (name == "FETCH") return TRY(fetch(parser, number));
+  parser.present(' ');
+  if (name != "EXISTS" && name != "RECENT" && name != "EXPUNGE")
+    return OtherResponse{std::to_string(number) + " " + name, rest_of(parser)};
   TRY(parser.end());
   if (name == "EXISTS") return NumberResponse{Kind::exists, number};
   if (name == "RECENT") return NumberResponse{Kind::recent, number};
   if (name == "EXPUNGE" && number > 0) return NumberResponse{Kind::expunge, number};
-  return parser.expected("EXISTS, RECENT, EXPUNGE or FETCH before this");
+  return parser.expected("number of a message before this");
 }
 
 Result<Response> untagged(Parser& parser, NameForm names) {

@@ -62,7 +62,8 @@ struct ListResponse {
   bool subscriptions = false;    ///< LSUB
   std::uint32_t attributes = 0;  ///< of NameBit; unknown ones are passed over
   std::optional<char> delimiter;
-  std::string name;  ///< UTF-8
+  std::string name;     ///< UTF-8
+  std::string written;  ///< the name's octets as the server sent them
   std::vector<std::string> child_info;
 };
 struct StatusItemsResponse {

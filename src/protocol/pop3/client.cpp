@@ -145,7 +145,7 @@ io::Task<Result<>> Client::receive_body(MessageSink& sink) {
   for (;;) {
     std::string_view octets = input_.view();
     const std::size_t before = octets.size();
-    while (!octets.empty() && !dots.ended()) CO_TRY(sink.append(dots.take(octets)));
+    while (!octets.empty() && !dots.ended()) CO_TRY(co_await sink.append(dots.take(octets)));
     input_.consume(before - octets.size());
     if (dots.ended()) co_return Result<>();
     restart_deadline();
@@ -162,7 +162,7 @@ io::Task<Result<>> Client::receive(Number number, MessageSink& sink) {
   }
   CO_TRY(sink.begin(number));
   CO_TRY(co_await receive_body(sink));
-  co_return sink.end(number);
+  co_return co_await sink.end(number);
 }
 
 std::size_t Client::window() const {

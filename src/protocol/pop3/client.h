@@ -26,9 +26,9 @@ class MessageSink {
  public:
   virtual ~MessageSink() = default;
   virtual Result<> begin(Number number) = 0;
-  /// Octets of the message, dots unstuffed. Gone after the call.
-  virtual Result<> append(std::string_view octets) = 0;
-  virtual Result<> end(Number number) = 0;
+  /// Octets of the message, dots unstuffed. Gone when the task ends; nothing more is read before it does.
+  virtual io::ValueOrTask<Result<>> append(std::string_view octets) = 0;
+  virtual io::ValueOrTask<Result<>> end(Number number) = 0;
   /// The server said -ERR to this one; the others go on.
   virtual Result<> refused(Number number, const Error& error) = 0;
 };

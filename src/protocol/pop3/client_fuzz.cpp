@@ -14,8 +14,8 @@ namespace {
 
 struct Nowhere final : MessageSink {
   Result<> begin(Number) override { return {}; }
-  Result<> append(std::string_view) override { return {}; }
-  Result<> end(Number) override { return {}; }
+  io::ValueOrTask<Result<>> append(std::string_view) override { return Result<>{}; }
+  io::ValueOrTask<Result<>> end(Number) override { return Result<>{}; }
   Result<> refused(Number, const Error&) override { return {}; }
 };
 

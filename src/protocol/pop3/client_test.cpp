@@ -25,11 +25,11 @@ struct Collector final : MessageSink {
     order.push_back(number);
     return {};
   }
-  Result<> append(std::string_view octets) override {
+  io::ValueOrTask<Result<>> append(std::string_view octets) override {
     *current += octets;
-    return {};
+    return Result<>{};
   }
-  Result<> end(Number) override { return {}; }
+  io::ValueOrTask<Result<>> end(Number) override { return Result<>{}; }
   Result<> refused(Number number, const Error& error) override {
     refusals[number] = error.kind().name;
     return {};
