@@ -94,10 +94,13 @@ const Capability* Client::capability(std::string_view keyword) const {
 
 io::Task<Result<>> Client::stls() {
   CO_TRY(co_await command("STLS"));
-  CO_TRY(co_await connection_.start_tls(input_));
   // RFC 2595 §4: what was learned in plain is forgotten.
   timestamp_.clear();
-  co_return co_await capa();
+  const auto dropped = input_.empty() ? co_await connection_.start_tls(input_) : Result<std::size_t>(input_.size());
+  if (!dropped) co_return std::unexpected(dropped.error());
+  if (*dropped == 0) co_return co_await capa();
+  connection_.close();
+  co_return fail(kInjected, "octets stood between the server's agreement to TLS and the handshake");
 }
 
 io::Task<Result<>> Client::utf8() {
@@ -142,13 +145,19 @@ io::Task<Result<std::vector<Unique>>> Client::uidl() {
 
 io::Task<Result<>> Client::receive_body(MessageSink& sink) {
   message::DotReader dots;
+  std::size_t unpaced = 0;
+  restart_deadline();
   for (;;) {
     std::string_view octets = input_.view();
     const std::size_t before = octets.size();
     while (!octets.empty() && !dots.ended()) CO_TRY(co_await sink.append(dots.take(octets)));
     input_.consume(before - octets.size());
     if (dots.ended()) co_return Result<>();
-    restart_deadline();
+    unpaced += before - octets.size();
+    if (unpaced >= kPaceOctets) {
+      restart_deadline();
+      unpaced = 0;
+    }
     CO_TRY(co_await output_.flush(connection_));
     CO_TRY(co_await input_.more(connection_));
   }

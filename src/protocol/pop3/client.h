@@ -33,8 +33,16 @@ class MessageSink {
   virtual Result<> refused(Number number, const Error& error) = 0;
 };
 
+/// Octets stood between the server's agreement to TLS and the handshake: somebody injected them (RFC 2595 §4).
+inline constexpr ErrorKind kInjected{"pop3.injected-plaintext", Fault::dependency, Lasting::temporary};
+
+/// A message that is under way must bring so many octets within the timeout.
+inline constexpr std::size_t kPaceOctets = 64 * 1024;
+/// Challenges of one authentication: SCRAM has two, LOGIN three.
+inline constexpr std::size_t kChallengesMax = 16;
+
 struct ClientOptions {
-  /// For each answer, or each part of a message.
+  /// For each answer, or kPaceOctets of a message.
   Duration timeout = std::chrono::minutes(5);
   /// Whether a password may cross a connection without TLS; proofs (SCRAM) always may.
   sasl::Plaintext plaintext_without_tls = sasl::Plaintext::refused;
@@ -79,11 +87,12 @@ class Client {
   io::Task<Result<>> capa();
   [[nodiscard]] const std::vector<Capability>& capabilities() const { return capabilities_; }
   [[nodiscard]] const Capability* capability(std::string_view keyword) const;
-  /// STLS, then capa() again. kRefused when the server has no TLS.
+  /// STLS, then capa() again. kRefused when the server has no TLS; kInjected.
   io::Task<Result<>> stls();
   /// UTF8 (RFC 6856), before login.
   io::Task<Result<>> utf8();
-  /// By the best way both have: SASL, APOP, USER and PASS. kNoMechanism when none is safe. Calls capa() if it was not.
+  /// By the best way both have: SASL, USER and PASS, APOP. kNoMechanism when none is safe. Calls capa() if it was not,
+  /// and again afterwards: a server may announce more to those it knows (RFC 2449 §5).
   io::Task<Result<>> login(const Credentials& credentials);
 
   io::Task<Result<Stat>> stat();
@@ -114,6 +123,7 @@ class Client {
   io::Task<Result<>> login_apop(const Credentials& credentials);
   io::Task<Result<>> login_user(const Credentials& credentials);
   [[nodiscard]] std::size_t window() const;
+  io::Task<Result<>> log_in(const Credentials& credentials);
   void restart_deadline();
 
   wire::Connection& connection_;

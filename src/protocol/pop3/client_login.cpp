@@ -28,6 +28,11 @@ sasl::ClientContext context_for(const wire::Connection& connection, const Creden
 
 io::Task<Result<>> Client::login(const Credentials& credentials) {
   if (asked_ == Asked::no) CO_TRY(co_await capa());
+  CO_TRY(co_await log_in(credentials));
+  co_return co_await capa();
+}
+
+io::Task<Result<>> Client::log_in(const Credentials& credentials) {
   const bool plain = connection_.tls() != nullptr || options_.plaintext_without_tls == sasl::Plaintext::allowed;
   std::vector<std::string> announced;
   if (const Capability* sasl_capability = capability("SASL")) announced = sasl_capability->parameters;
@@ -60,7 +65,7 @@ io::Task<Result<>> Client::login_sasl(const sasl::Mechanism& mechanism, const Cr
   }
   output_.append(line + "\r\n");
   wipe(line);
-  for (;;) {
+  for (std::size_t challenges = 0; challenges <= kChallengesMax; ++challenges) {
     const std::string_view text = CO_TRY(co_await next_line());
     const Status status = CO_TRY(parse_status(text));
     if (status.kind == Status::Kind::error) co_return std::unexpected(error_of(status));
@@ -81,6 +86,7 @@ io::Task<Result<>> Client::login_sasl(const sasl::Mechanism& mechanism, const Cr
     output_.append(to_base64(*response) + "\r\n");
     wipe(*response);
   }
+  co_return fail(kBadReply, "the server asks without end");
 }
 
 io::Task<Result<>> Client::login_apop(const Credentials& credentials) {

@@ -28,8 +28,8 @@ inline constexpr std::size_t kUniqueIdMax = 70;
 /// How long, and how many octets, a server still reads from a client it has said its last word to.
 inline constexpr Duration kLingerTime = std::chrono::seconds(2);
 inline constexpr std::size_t kLingerOctetsMax = 1 << 20;
-/// Messages a listing may have for our client: a guard against a server that never ends it.
-inline constexpr std::size_t kListingMax = 10'000'000;
+/// Messages a listing may have for our client: above the largest maildrops, and some 100 MB with unique-ids.
+inline constexpr std::size_t kListingMax = 1'000'000;
 /// Capabilities a server may announce to our client.
 inline constexpr std::size_t kCapabilitiesMax = 256;
 
