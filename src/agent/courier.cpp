@@ -2,9 +2,11 @@
 
 #include <algorithm>
 
+#include "agent/postmaster.h"
 #include "agent/queued_message.h"
 #include "base/counters.h"
 #include "base/log.h"
+#include "base/text.h"
 #include "io/loop.h"
 
 namespace angarium::agent {
@@ -226,6 +228,28 @@ io::Task<bool> Courier::get_session(const route::Transport& transport, const std
   ++sessions_;
   open_sessions.add(1);
   co_return true;
+}
+
+io::Task<> Courier::tell_of_login(const route::Relay& relay, std::string words) {
+  const auto terms = terms_();
+  const std::string site = route::transport_text(relay);
+  if (!terms->remote->refused_logins->is_news(relay.login, site, io::Loop::current().now())) co_return;
+  log::warning("mta", "a relay refuses our login", {{"transport", site}, {"why", words}});
+  const std::string text = "Mail that goes to\r\n\r\n    " + site + "\r\n\r\nwaits: " + escape_controls(words) +
+                           "\r\n\r\nNothing is lost; it is tried again, and senders are told of the delay as of any "
+                           "other. Put the right name "
+                           "and password into [[relay_login]] and its password_file, give the transport login=NAME, "
+                           "and reload the server.\r\n"
+                           "\r\nThis is said once a day while it lasts.\r\n";
+  co_await commit_until_durable(
+      [&](store::Batch& batch) -> io::Task<Result<std::vector<queue::Change>>> {
+        std::vector<queue::Change> changes;
+        auto told = CO_TRY(co_await tell_postmaster(services_, terms->reports,
+                                                    "A relay refuses our login: " + relay.host, text, batch));
+        if (told) changes.push_back(*std::move(told));
+        co_return changes;
+      },
+      "a message to the postmaster");
 }
 
 io::Task<> Courier::unreachable(const queue::Job& job, queue::Trouble trouble) {

@@ -81,6 +81,8 @@ class Courier {
                                             std::vector<queue::Addressee> others);
   io::Task<bool> get_session(const route::Transport& transport, const std::string& domain, Session& session,
                              std::optional<Unreachable>& why);
+  /// The postmaster hears that a relay does not take our login, or wants one; once a day.
+  io::Task<> tell_of_login(const route::Relay& relay, std::string words);
   void put_by(Session& session);
   void close(RemoteSession& session);
   void make_room();

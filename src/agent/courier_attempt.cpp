@@ -45,6 +45,15 @@ std::optional<std::string> unfit_status(const Error& error) {
   return std::nullopt;
 }
 
+/// RFC 4954 §6: the relay wants us to prove who we are, or to do it better. Not the sender's fault but the operator's.
+bool wants_login(const smtp::Reply& reply) { return reply.code == 530 || reply.code == 534 || reply.code == 538; }
+
+/// RFC 4954 §5: who submitted the message, for relays that know us. Of what others brought it is not known: "<>".
+envelope::ReversePath submitter_of(const queue::Entry& entry) {
+  auto mailbox = envelope::parse_mailbox(entry.submitter);
+  return mailbox ? envelope::ReversePath{*std::move(mailbox)} : envelope::ReversePath{};
+}
+
 }  // namespace
 
 Fate fate_of(const smtp::Reply& reply, const std::string& remote, WallTime at) {
@@ -135,11 +144,14 @@ io::Task<> Courier::send(Round& round, const route::Transport& transport, const 
                          Session& session) {
   const queue::Job& job = round.job;
   envelope::Envelope envelope{.sender = job.entry->sender, .recipients = {}};
+  envelope.sender.parameters.auth = submitter_of(*job.entry);
   for (const std::size_t i : which) envelope.recipients.push_back(job.consignment.addressees[i].recipient);
+  const auto* const relay = std::get_if<route::Relay>(&transport);
   // A session that was kept may have been closed by the other side meanwhile: once more with a new one.
   for (int fresh = 0; fresh < 2; ++fresh) {
     std::optional<Unreachable> why;
     if (!co_await get_session(transport, job.consignment.destination, session, why)) {
+      if (why->login) co_await tell_of_login(std::get<route::Relay>(transport), why->trouble.diagnostic);
       if (!why->permanent) round.unreached = why->trouble;
       round.all(which, {.kind = why->permanent ? Fate::Kind::failed : Fate::Kind::owed, .trouble = why->trouble});
       co_return;
@@ -154,6 +166,11 @@ io::Task<> Courier::send(Round& round, const route::Transport& transport, const 
         Fate fate = fate_of(report->recipients[i], session->name, now());
         // RFC 3461 §5.2.1: a server that knows DSN answers for what follows.
         if (fate.kind == Fate::Kind::handed_on && !report->dsn) fate.kind = Fate::Kind::relayed;
+        if (relay != nullptr && wants_login(report->recipients[i])) {
+          fate.kind = Fate::Kind::owed;
+          fate.trouble.status = "4.7.0";
+          co_await tell_of_login(*relay, fate.trouble.diagnostic);
+        }
         round.fates[which[i]] = std::move(fate);
       }
       if (session->client->closed()) put_by(session);

@@ -60,6 +60,11 @@ io::Task<std::expected<RemotePlan, Unreachable>> Remote::plan(std::shared_ptr<co
 }
 
 io::Task<Remote::Opened> Remote::open(RemotePlan plan) {
+  if (!plan.login.empty()) {
+    const Moment now = io::Loop::current().now();
+    if (const auto words = plan.terms->refused_logins->refused(plan.login, plan.site, now))
+      co_return std::unexpected(Unreachable{.trouble = trouble("4.7.8", *words, {}), .login = true});
+  }
   if (!plan.socket.empty()) co_return co_await open_socket(plan);
   std::optional<Unreachable> why;
   // RFC 5321 §5.1: the best hosts first; those of equal preference were put in an order of chance.
@@ -67,7 +72,8 @@ io::Task<Remote::Opened> Remote::open(RemotePlan plan) {
     const auto to =
         std::find_if(from, plan.hops.end(), [&](const route::Hop& hop) { return hop.preference != from->preference; });
     auto opened = co_await try_hops(plan, {from, to});
-    if (opened) co_return opened;
+    // A password that one host refused is not tried at the next: too many failures lock us out.
+    if (opened || opened.error().login) co_return opened;
     // What a host said is told rather than that another one does not answer.
     if (!why || (why->trouble.remote.empty() && !opened.error().trouble.remote.empty()))
       why = std::move(opened).error();
@@ -97,7 +103,7 @@ io::Task<Remote::Opened> Remote::try_hops(const RemotePlan& plan, std::vector<ro
     }
     if (winner == nullptr) break;
     auto opened = co_await greet(plan, winner, std::move(race.stream), plan.tls != Tls::none);
-    if (opened) co_return opened;
+    if (opened || opened.error().login) co_return opened;
     why = std::move(opened).error();
     hops = std::move(left);
   }
@@ -122,7 +128,10 @@ io::Task<Remote::Opened> Remote::greet(const RemotePlan& plan, const route::Hop*
   }
   const io::Endpoint peer = stream->peer();
   auto refused = [&](const Error& error) {
-    return std::unexpected(Unreachable{.trouble = trouble("4.4.0", error.text(), session.name)});
+    const bool login = error.is(kLoginRefused);
+    if (login) plan.terms->refused_logins->add(plan.login, plan.site, error.text(), io::Loop::current().now());
+    return std::unexpected(
+        Unreachable{.trouble = trouble(login ? "4.7.8" : "4.4.0", error.text(), session.name), .login = login});
   };
   const bool verify = plan.tls == Tls::verified || plan.tls == Tls::implicit;
   auto options = std::make_shared<wire::tls::ClientOptions>();
@@ -160,15 +169,31 @@ io::Task<Result<>> Remote::introduce(const RemotePlan& plan, RemoteSession& sess
   }
   if (const wire::TlsInfo* const tls = session.connection->tls()) session.tls = tls->version + " " + tls->cipher;
   if (plan.login.empty()) co_return Result<>();
+  co_return co_await log_in(plan, session);
+}
+
+io::Task<Result<>> Remote::log_in(const RemotePlan& plan, RemoteSession& session) {
   const auto login = plan.terms->logins.find(plan.login);
   if (login == plan.terms->logins.end())
-    co_return fail(smtp::kRefusedNow, "there is no login '" + plan.login + "' in the configuration");
+    co_return fail(kLoginRefused, "there is no [[relay_login]] '" + plan.login + "' in the configuration");
+  if (session.connection->tls() == nullptr)
+    co_return fail(kLoginRefused, "the login '" + plan.login + "' is used over TLS only, and " + session.name +
+                                      " is spoken to in the clear");
   sasl::ClientContext credentials;
   credentials.identity.authentication_id = login->second.user;
   credentials.password = sasl::Secret::copy(login->second.password.view());
-  co_return co_await client.authenticate(std::move(credentials), session.connection->tls() != nullptr
-                                                                     ? sasl::Plaintext::allowed
-                                                                     : sasl::Plaintext::refused);
+  // Who it is that asks is known only by the certificate: without it the password itself is not told, only proved.
+  const bool verified = plan.tls == Tls::verified || plan.tls == Tls::implicit;
+  const Result<> done = co_await session.client->authenticate(
+      std::move(credentials), verified ? sasl::Plaintext::allowed : sasl::Plaintext::refused);
+  if (done) {
+    plan.terms->refused_logins->taken(plan.login, plan.site);
+    co_return done;
+  }
+  if (done.error().temporary()) co_return done;
+  co_return fail(kLoginRefused,
+                 session.name + " does not take the login '" + plan.login + "': " + done.error().text() +
+                     (verified ? "" : " (with tls=required only SCRAM is used; tls=verified allows PLAIN and LOGIN)"));
 }
 
 }  // namespace angarium::agent

@@ -2,29 +2,22 @@
 #pragma once
 
 #include <expected>
-#include <map>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "agent/relay_login.h"
 #include "io/network.h"
 #include "io/race.h"
 #include "protocol/smtp/client.h"
 #include "queue/types.h"
 #include "route/hosts.h"
 #include "route/transport.h"
-#include "sasl/secret.h"
 #include "wire/connection/connection.h"
 #include "wire/tls/context.h"
 
 namespace angarium::agent {
-
-/// Name and password for a relay.
-struct RelayLogin {
-  std::string user;
-  sasl::Secret password;
-};
 
 /// How other servers are spoken to. Shared by all loops; never changed once it is made.
 struct RemoteTerms {
@@ -35,7 +28,8 @@ struct RemoteTerms {
   protocol::smtp::ClientTimes times;
   std::shared_ptr<wire::tls::ClientContext> opportunistic;  ///< takes every certificate
   std::shared_ptr<wire::tls::ClientContext> verified;       ///< takes those that are right
-  std::map<std::string, RelayLogin> logins;                 ///< by the name that transports use
+  RelayLogins logins;
+  std::shared_ptr<RefusedLogins> refused_logins = std::make_shared<RefusedLogins>();
 };
 
 /// An open session with a server, between two transactions.
@@ -53,6 +47,7 @@ struct RemoteSession {
 struct Unreachable {
   queue::Trouble trouble;
   bool permanent = false;  ///< trying again is of no use: the mail fails
+  bool login = false;      ///< the relay refused our login, which the operator has to know
 };
 
 /// Where sessions for a domain may lead, before one is opened.
@@ -84,6 +79,7 @@ class Remote {
   io::Task<Opened> open_socket(const RemotePlan& plan);
   io::Task<Opened> greet(const RemotePlan& plan, const route::Hop* hop, std::unique_ptr<io::Stream> stream,
                          bool use_tls);
+  static io::Task<Result<>> log_in(const RemotePlan& plan, RemoteSession& session);
   static io::Task<Result<>> introduce(const RemotePlan& plan, RemoteSession& session, bool use_tls);
 
   io::Network& network_;

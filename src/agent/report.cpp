@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "agent/postmaster.h"
 #include "agent/queued_message.h"
 #include "agent/way.h"
 #include "base/log.h"
@@ -46,14 +47,6 @@ message::RecipientReport report_of(const Reported& reported, const queue::Entry&
   if (trouble.at.microseconds != 0) report.last_attempt = message::DateTime::at(trouble.at);
   if (report.action == DsnAction::delayed) report.will_retry_until = message::DateTime::at(entry.expires);
   return report;
-}
-
-/// The address that reads what nobody else does, or none: no domain is served here.
-io::Task<Result<std::optional<envelope::Mailbox>>> postmaster(Services& services) {
-  const auto domains =
-      CO_TRY(co_await io::run(services.pool(), [&directory = services.directory()] { return directory.domains(); }));
-  if (domains.empty()) co_return std::optional<envelope::Mailbox>();
-  co_return std::optional(envelope::Mailbox{.local_part = "postmaster", .domain = domains.front().name});
 }
 
 struct Addressed {

@@ -121,6 +121,7 @@ Result<std::shared_ptr<const CourierTerms>> courier_terms(const configuration::C
   remote->hosts = hosts_options(c);
   remote->opportunistic = TRY(ClientContext::make(wire::tls::Verification::opportunistic));
   remote->verified = TRY(ClientContext::make(wire::tls::Verification::webpki));
+  remote->logins = TRY(read_relay_logins(c));
   auto terms = std::make_shared<CourierTerms>();
   terms->remote = std::move(remote);
   terms->transports = TRY(transport_map(c));

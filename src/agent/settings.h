@@ -26,7 +26,8 @@ route::HostsOptions hosts_options(const configuration::Configuration& configurat
 /// Never fails for a configuration that was read.
 Result<route::TransportMap> transport_map(const configuration::Configuration& configuration);
 ReportTerms report_terms(const configuration::Configuration& configuration);
-/// How mail leaves this host. Reads the system's certificate authorities: not for every message.
+/// How mail leaves this host. Reads the system's certificate authorities and the passwords for relays: not for every
+/// message.
 Result<std::shared_ptr<const CourierTerms>> courier_terms(const configuration::Configuration& configuration);
 /// Never fails for a configuration that was read.
 Result<std::vector<io::Prefix>> relay_networks(const configuration::Configuration& configuration);

@@ -27,6 +27,13 @@ struct Certificate {
   std::string key;
 };
 
+/// Name and password for relays. The password lies in a file of its own, which the configuration only names.
+struct RelayLogin {
+  std::string name;           ///< what login=… of a transport says
+  std::string user;           ///< as the relay knows us
+  std::string password_file;  ///< relative to the configuration file
+};
+
 enum class PlaintextWithoutTls { never, loopback, always };
 enum class BareLineEnds { refuse, normalise };
 enum class EarlyTalk { allow, refuse };
@@ -116,6 +123,7 @@ struct Configuration {
     std::int64_t per_destination_max = 20;
   } outbound;
   std::vector<TransportRule> transports;  ///< [transport]; their order says nothing
+  std::vector<RelayLogin> relay_logins;   ///< for login=… of [transport]
 
   struct Limits {
     std::int64_t connections_max = 20000;
@@ -148,7 +156,7 @@ struct KeyDescription {
   std::string name;           ///< "server.hostname", "listener.protocol", "transport.KEY"
   std::string type;           ///< "text", "number", "size", "duration", "one of a, b, c", "list of texts"
   std::string default_value;  ///< as it would stand in the file
-  std::string value;  ///< what `configuration` says; empty for those of [[listener]], [[certificate]], [transport]
+  std::string value;          ///< what `configuration` says; empty for those of repeated tables and [transport]
   std::string explanation;
   std::string effect;  ///< when a change takes effect: "on SIGHUP, at once", "after a restart: the store is open"
 };
@@ -170,8 +178,8 @@ struct Reload {
   std::vector<std::string> changed;  ///< keys whose change is in `applied`
   std::vector<Left> left;
 };
-/// `used` is what the server runs with. All keys of the repeated tables count as one, "listener" and "certificate", and
-/// all of "transport".
+/// `used` is what the server runs with. All keys of a repeated table count as one, "listener" and so on, and all of
+/// "transport".
 Reload plan_reload(const Configuration& used, const Configuration& wanted);
 /// KeyDescription::effect of the key.
 std::string effect_of(std::string_view name);

@@ -240,6 +240,7 @@ TEST_CASE("[dns]: servers are addresses, domains are names, the time-out is from
 
 TEST_CASE("[transport]: keys of the operator's own, each with a transport that can be read") {
   const auto c = parse(
+      "[[relay_login]]\nname = \"us\"\nuser = \"u\"\npassword_file = \"p\"\n"
       "[transport]\n\"*\" = \"relay smart.example:587 tls=verified login=us\"\n\"from <>\" = "
       "\"dns\"\n\".corp.example\" = "
       "\"lmtp unix:/run/lmtp\"\nexample = \"discard\"\n",
@@ -256,6 +257,30 @@ TEST_CASE("[transport]: keys of the operator's own, each with a transport that c
   CHECK(error_of("[transports]\n").find("did you mean 'transport'?") != std::string::npos);
   CHECK(error_of("[transport]\n\"A.example\" = \"dns\"\n\"a.example\" = \"discard\"\n") ==
         "angarium.toml:3: [transport] has 'a.example' twice: the first stands in line 2");
+}
+
+TEST_CASE("[[relay_login]]: names for login=… of [transport], each once, and the password is not in the file") {
+  const std::string login = "[[relay_login]]\nname = \"isp\"\nuser = \"me\"\npassword_file = \"secrets/isp\"\n";
+  const auto c = parse(login + "[transport]\n\"*\" = \"relay a.example login=isp\"\n", "/etc/a");
+  REQUIRE(c);
+  REQUIRE(c->relay_logins.size() == 1);
+  CHECK(c->relay_logins[0].user == "me");
+  CHECK(c->resolve(c->relay_logins[0].password_file) == "/etc/a/secrets/isp");
+  CHECK(error_of("[transport]\n\"*\" = \"relay a.example login=isp\"\n") ==
+        "angarium.toml:2: there is no [[relay_login]] with name = \"isp\"");
+  CHECK(error_of(login + "[transport]\n\"*\" = \"relay a.example login=ispp\"\n").find("did you mean 'isp'?") !=
+        std::string::npos);
+  CHECK(error_of("[transport]\n\"*\" = \"relay a.example tls=none login=isp\"\n").find("with a login, tls is") !=
+        std::string::npos);
+  CHECK(error_of(login + login) ==
+        "angarium.toml:5: two [[relay_login]] have the name 'isp': the first stands in line 1");
+  CHECK(error_of("[[relay_login]]\nname = \"isp\"\nuser = \"me\"\n").find("needs password_file") != std::string::npos);
+  CHECK(error_of("[[relay_login]]\nname = \"isp\"\nuser = \"me\"\npassword = \"x\"\npassword_file = \"p\"\n")
+            .find("unknown key 'password'") != std::string::npos);
+  Configuration wanted = *c;
+  wanted.relay_logins[0].user = "other";
+  CHECK(plan_reload(*c, wanted).changed == std::vector<std::string>{"relay_login"});
+  CHECK(effect_of("relay_login.name") == effect_of("dns.timeout"));
 }
 
 TEST_CASE("[transport] and [dns] are explained, and changed by a reload") {

@@ -178,6 +178,8 @@ class Reader {
     for (const toml::node& element : *array) {
       if (section == "listener") {
         listener(*element.as_table());
+      } else if (section == "relay_login") {
+        relay_login(*element.as_table());
       } else {
         certificate(*element.as_table());
       }
@@ -244,6 +246,19 @@ class Reader {
         {required("certificate", table, "certificate"), required("certificate", table, "key")});
   }
 
+  void relay_login(const toml::table& table) {
+    only_known("relay_login", table);
+    RelayLogin login{required("relay_login", table, "name"), required("relay_login", table, "user"),
+                     required("relay_login", table, "password_file")};
+    if (!login.name.empty()) {
+      const auto [at, fresh] = login_lines_.try_emplace(login.name, table.source().begin.line);
+      if (!fresh)
+        found(table, "two [[relay_login]] have the name '" + escape_controls(login.name) +
+                         "': the first stands in line " + std::to_string(at->second));
+    }
+    configuration_.relay_logins.push_back(std::move(login));
+  }
+
   /// [transport]: keys of the operator's own, and what each leads to.
   void transports(const toml::table& table) {
     if (table.size() > route::kRulesMax)
@@ -256,8 +271,11 @@ class Reader {
         found(node, "a line of [transport] is \"KEY\" = \"TRANSPORT\", both in quotes");
         continue;
       }
-      if (const auto transport = route::parse_transport(*text); !transport)
-        transport_found(node, *text, transport.error());
+      const auto transport = route::parse_transport(*text);
+      if (!transport) transport_found(node, *text, transport.error());
+      if (const auto* const relay = transport ? std::get_if<route::Relay>(&*transport) : nullptr;
+          relay != nullptr && !relay->login.empty())
+        used_logins_.try_emplace(relay->login, node.source().begin.line);
       const auto form = route::rule_key(key);
       if (!form) {
         found(node, form.error().text());
@@ -277,8 +295,17 @@ class Reader {
     found(node, error.text() + (known ? "" : suggestion(word, words)));
   }
 
+  void logins() {
+    std::vector<std::string_view> names;
+    for (const auto& [name, line] : login_lines_) names.push_back(name);
+    for (const auto& [name, line] : used_logins_)
+      if (!login_lines_.contains(name))
+        found_at(line, "there is no [[relay_login]] with name = \"" + name + "\"" + suggestion(name, names));
+  }
+
   /// What no single key can say.
   void relations() {
+    logins();
     if (!message::valid_domain(configuration_.server.hostname))
       found_at(line_of("server.hostname"), "server.hostname is the name of a host: \"mail.example.org\"");
     mechanisms();
@@ -347,7 +374,9 @@ class Reader {
 
   Configuration& configuration_;
   std::string findings_;
-  std::map<std::string, std::size_t> lines_;  // where a key, a listener's address or its protocol first stands
+  std::map<std::string, std::size_t> login_lines_;  // where each [[relay_login]] stands
+  std::map<std::string, std::size_t> used_logins_;  // and where [transport] first names one
+  std::map<std::string, std::size_t> lines_;        // where a key, a listener's address or its protocol first stands
 };
 
 }  // namespace

@@ -31,7 +31,7 @@ constexpr std::array<std::string_view, 6> kShared = {
     "limits.connections_max", "limits.connections_per_address", "limits.memory_percent"};
 
 /// Used by deliveries, not by sessions.
-constexpr std::array<std::string_view, 4> kOutbound = {"dns.", "transport", "queue.", "outbound."};
+constexpr std::array<std::string_view, 5> kOutbound = {"dns.", "transport", "relay_login", "queue.", "outbound."};
 
 /// Empty: none, a reload may change it.
 std::string_view restart_reason(std::string_view name) {
@@ -68,6 +68,12 @@ bool same(const std::vector<TransportRule>& a, const std::vector<TransportRule>&
   });
 }
 
+bool same(const std::vector<RelayLogin>& a, const std::vector<RelayLogin>& b) {
+  return std::ranges::equal(a, b, [](const RelayLogin& x, const RelayLogin& y) {
+    return x.name == y.name && x.user == y.user && x.password_file == y.password_file;
+  });
+}
+
 }  // namespace
 
 std::string effect_of(std::string_view name) {
@@ -100,6 +106,7 @@ Reload plan_reload(const Configuration& used, const Configuration& wanted) {
            [&] { std::visit(Keep{before, reload.applied}, keys()[i].field); });
   }
   if (!same(used.transports, wanted.transports)) reload.changed.emplace_back(kTransportSection);
+  if (!same(used.relay_logins, wanted.relay_logins)) reload.changed.emplace_back("relay_login");
   if (!same(used.listeners, wanted.listeners))
     settle("listener", restart_reason("listener"), [&] { reload.applied.listeners = used.listeners; });
   if (!same(used.certificates, wanted.certificates))

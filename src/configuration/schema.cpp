@@ -165,21 +165,26 @@ const auto kKeys = std::to_array<Key>({
      "-1: only when `angarium sweep` is called."},
 });
 
-constexpr std::array<RepeatedKey, 4> kRepeated = {{
+constexpr std::array<RepeatedKey, 7> kRepeated = {{
     {"listener", "protocol",
      "What is spoken there: lmtp, smtp, submission, submissions, pop3, pop3s, imap, imaps, metrics."},
     {"listener", "address", "Where it listens: \"127.0.0.1:25\", \"[::1]:25\", \"unix:run/lmtp.sock\"."},
     {"certificate", "certificate", "PEM file with a further certificate chain, used for the names it is made out to."},
     {"certificate", "key", "PEM file with its private key."},
+    {"relay_login", "name", "What login=NAME of a [transport] means."},
+    {"relay_login", "user", "The name by which the relay knows us."},
+    {"relay_login", "password_file",
+     "File with the password as its only line, relative to this file; nobody but its owner may read it (chmod 600). "
+     "Read at the start and on SIGHUP."},
 }};
 
 constexpr std::string_view kTransportExplanation =
     "The way out for mail to other hosts, a line each: \"KEY\" = \"TRANSPORT\". KEY, the first that is there in this "
     "order: user@example.org, example.org or [192.0.2.1], .example.org (domains below it), then of the sender: from "
     "user@example.com (from <> for reports), from example.com, from .example.com, last *. TRANSPORT: dns; relay "
-    "HOST[:PORT] [tls=opportunistic|none|required|verified|implicit] [login=NAME]; lmtp HOST[:PORT] or lmtp "
-    "unix:/PATH; "
-    "target NAME; error [CODE [X.Y.Z]] TEXT; discard. Without a match: dns. Try it: angarium route explain ADDRESS.";
+    "HOST[:PORT] [tls=opportunistic|none|required|verified|implicit] [login=NAME of a [[relay_login]]: over TLS only, "
+    "tls=verified by itself]; lmtp HOST[:PORT] or lmtp unix:/PATH; target NAME; error [CODE [X.Y.Z]] TEXT; discard. "
+    "Without a match: dns. Try it: angarium route explain ADDRESS.";
 
 struct Unit {
   std::string_view name;

@@ -45,7 +45,7 @@ struct Key {
 /// The keys of plain sections, in the order in which they are shown.
 std::span<const Key> keys();
 
-/// The keys of the repeated tables [[listener]] and [[certificate]]; both hold texts only.
+/// The keys of the repeated tables [[listener]], [[certificate]] and [[relay_login]]; all hold texts only.
 struct RepeatedKey {
   std::string_view section;
   std::string_view name;

@@ -4,6 +4,7 @@
 #include <boost/json.hpp>
 #include <optional>
 
+#include "agent/relay_login.h"
 #include "agent/settings.h"
 #include "base/text.h"
 #include "envelope/path.h"
@@ -22,6 +23,7 @@ struct Story {
   envelope::ReversePath sender;
   json::object local;                           ///< the answer to route.local
   std::optional<route::Explanation> elsewhere;  ///< of what is not delivered here
+  std::optional<route::Fact> login;             ///< of a relay that wants one
 };
 
 /// Scripts write the sender without brackets, "<>" apart.
@@ -64,6 +66,19 @@ std::string list(const json::value& texts) {
   return result;
 }
 
+/// Which name and password the relay gets, and whether they are there.
+std::optional<route::Fact> login_step(const configuration::Configuration& configuration, const Story& story) {
+  const auto* const relay = story.elsewhere ? std::get_if<route::Relay>(&story.elsewhere->decision.transport) : nullptr;
+  if (relay == nullptr || relay->login.empty()) return std::nullopt;
+  for (const configuration::RelayLogin& login : configuration.relay_logins) {
+    if (login.name != relay->login) continue;
+    const auto password = agent::read_password_file(configuration.resolve(login.password_file));
+    return route::Fact{"login", "over TLS, as '" + login.user + "' (" + login.name + ")" +
+                                    (password ? "" : "; " + password.error().text())};
+  }
+  return std::nullopt;
+}
+
 /// The steps, the directory's first.
 route::Facts steps(const Story& story) {
   route::Facts facts;
@@ -78,6 +93,7 @@ route::Facts steps(const Story& story) {
     facts.push_back({"directory", story.recipient.domain + " is served here, and the address is " + kind});
   }
   if (story.elsewhere) facts.insert(facts.end(), story.elsewhere->facts.begin(), story.elsewhere->facts.end());
+  if (story.login) facts.push_back(*story.login);
   return facts;
 }
 
@@ -135,7 +151,8 @@ Result<Story> tell(const Context& context, const RouteOptions& options) {
   Story story{.recipient = TRY(envelope::parse_mailbox(options.address, {.utf8 = envelope::Utf8::accept})),
               .sender = TRY(read_sender(options.sender)),
               .local = {},
-              .elsewhere = {}};
+              .elsewhere = {},
+              .login = {}};
   const auto configuration = TRY(configuration::load(context.directory));
   control::Request request{.verb = "route.local", .arguments = {}};
   const auto reply = TRY(ask_or_do(context, request.add("address", options.address)));
@@ -145,6 +162,7 @@ Result<Story> tell(const Context& context, const RouteOptions& options) {
   if (!local.is_object() || !local.get_object().contains("kind")) return fail(kBroken, "the server's answer is none");
   story.local = local.get_object();
   if (local_kind(story) == "not-local") story.elsewhere = TRY(explain_here(configuration, story));
+  story.login = login_step(configuration, story);
   return story;
 }
 

@@ -143,7 +143,7 @@ std::string without_end_slashes(std::string path) {
   return path;
 }
 
-/// The keys that lie in the server's own directory: others are their keeper's.
+/// The keys and passwords that lie in the server's own directory: others are their keeper's.
 std::vector<std::string> own_keys(const configuration::Configuration& configuration) {
   std::vector<std::string> keys;
   const auto add = [&](const std::string& key) {
@@ -153,6 +153,7 @@ std::vector<std::string> own_keys(const configuration::Configuration& configurat
   };
   add(configuration.tls.key);
   for (const configuration::Certificate& pair : configuration.certificates) add(pair.key);
+  for (const configuration::RelayLogin& login : configuration.relay_logins) add(login.password_file);
   return keys;
 }
 
@@ -178,6 +179,7 @@ Result<> check_readable(const configuration::Configuration& configuration) {
     files.push_back(pair.certificate);
     files.push_back(pair.key);
   }
+  for (const configuration::RelayLogin& login : configuration.relay_logins) files.push_back(login.password_file);
   for (const std::string& file : files) {
     const std::string path = configuration.resolve(file);
     if (!file.empty() && access(path.c_str(), R_OK) != 0)

@@ -72,6 +72,12 @@ Result<HostPort> parse_host(std::string_view text) {
   return result;
 }
 
+std::string_view tls_name(Tls tls) {
+  for (const auto& [name, value] : kTlsNames)
+    if (value == tls) return name;
+  return "?";
+}
+
 Result<Transport> parse_relay(std::string_view text) {
   auto [host, port] = TRY(parse_host(take_word(text)));
   Relay relay{.host = std::move(host)};
@@ -89,6 +95,12 @@ Result<Transport> parse_relay(std::string_view text) {
     } else {
       return bad(word, "after the host of a relay stand tls=… and login=…, each once");
     }
+  }
+  if (!relay.login.empty()) {
+    // A password is for the host that was meant, and for nobody on the way.
+    if (!tls_given) relay.tls = Tls::verified;
+    if (relay.tls == Tls::opportunistic || relay.tls == Tls::none)
+      return bad(tls_name(relay.tls), "with a login, tls is verified, implicit or required");
   }
   relay.port = port.value_or(relay.tls == Tls::implicit ? kSubmissionsPort : relay.port);
   return relay;
@@ -149,12 +161,6 @@ Result<Transport> parse_error(std::string_view text) {
 std::string host_text(std::string_view host, std::uint16_t port) {
   const bool bracketed = host.find(':') != std::string_view::npos;
   return fmt::format("{}{}{}:{}", bracketed ? "[" : "", host, bracketed ? "]" : "", port);
-}
-
-std::string_view tls_name(Tls tls) {
-  for (const auto& [name, value] : kTlsNames)
-    if (value == tls) return name;
-  return "?";
 }
 
 struct Writer {

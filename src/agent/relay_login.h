@@ -1,0 +1,61 @@
+// Names and passwords for relays: read from files, given to nobody but the relay, and what became of them.
+#pragma once
+
+#include <map>
+#include <mutex>
+#include <optional>
+#include <string>
+
+#include "base/result.h"
+#include "base/time.h"
+#include "configuration/configuration.h"
+#include "sasl/secret.h"
+
+namespace angarium::agent {
+
+/// A password file that cannot be used; the text says why and what to do, and never holds the password.
+inline constexpr ErrorKind kBadPasswordFile{"agent.bad-password-file", Fault::user, Lasting::permanent};
+/// The relay does not take our name and password: the operator has to act, and the mail waits (RFC 4954 §6: 535).
+inline constexpr ErrorKind kLoginRefused{"agent.login-refused", Fault::user, Lasting::temporary};
+
+/// Octets of a password, as the mechanisms take it.
+inline constexpr std::size_t kPasswordMax = 1024;
+
+struct RelayLogin {
+  std::string user;
+  sasl::Secret password;
+};
+
+/// By the name that transports use.
+using RelayLogins = std::map<std::string, RelayLogin>;
+
+/// The only line of a file that nobody but its owner may read or write, without its line end. kBadPasswordFile.
+Result<sasl::Secret> read_password_file(const std::string& path);
+/// All of the configuration; the first file that is unfit is the error.
+Result<RelayLogins> read_relay_logins(const configuration::Configuration& configuration);
+
+/// Logins that relays refused lately, so that a wrong password is not tried for every message, and the postmaster hears
+/// of it once a day. Any thread. A reload makes a new one: the password may be another.
+class RefusedLogins {
+ public:
+  static constexpr Duration kPause = std::chrono::minutes(5);
+  static constexpr Duration kTold = std::chrono::hours(24);
+
+  /// The relay's words, if this login was refused there less than kPause ago.
+  std::optional<std::string> refused(const std::string& login, const std::string& relay, Moment now);
+  void add(const std::string& login, const std::string& relay, std::string words, Moment now);
+  void taken(const std::string& login, const std::string& relay);
+  /// True once in kTold for each login and relay: the caller tells.
+  bool is_news(const std::string& login, const std::string& relay, Moment now);
+
+ private:
+  struct Known {
+    std::string words;
+    std::optional<Moment> refused;
+    std::optional<Moment> told;
+  };
+  std::mutex mutex_;
+  std::map<std::pair<std::string, std::string>, Known> known_;  ///< as many as the configuration has
+};
+
+}  // namespace angarium::agent
