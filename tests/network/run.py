@@ -11,7 +11,8 @@ import tempfile
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 from harness.cases import attempt, named  # noqa: E402
 from network import hosts  # noqa: E402
-from network.cases import CASES, World  # noqa: E402
+from network import cases  # noqa: E402, F401
+from network.world import CASES, World  # noqa: E402
 
 
 def main():

@@ -68,16 +68,23 @@ class Angarium(MailServer):
     """The built program, from `init` on, as an operator would set it up."""
     home = "/srv/mail"
 
-    def __init__(self, network, domain, number, binary, settings=()):
+    def __init__(self, network, domain, number, binary):
         super().__init__(network, domain, number)
         shutil.copy(binary, self.host.path("/usr/local/bin/angarium"))
         self.command("init", "--domain", domain, "--host", self.host.name, "--address", "::")
         with open(self.host.path(self.home + "/angarium.toml"), "a") as f:
             f.write(f'\n[smtp]\nrelay_networks = ["{HUB}"]\nmessage_size_max = "64 MiB"\n'
-                    '\n[store]\nreserve = "16 MiB"\n\n[queue]\nretry_first = "2s"\nretry_longest = "5s"\n' + "\n".join(settings))
+                    '\n[store]\nreserve = "16 MiB"\n\n[queue]\nretry_first = "2s"\nretry_longest = "5s"\n' + self.settings())
         text = self.host.read(self.home + "/angarium.toml")
         self.host.write(self.home + "/angarium.toml", text.replace('[auth]', '[auth]\nargon2_memory_kib = 8192\nargon2_passes = 1'))
         self.command("config", "check")
+        self.set_up()
+
+    def settings(self):
+        """More of the configuration."""
+        return ""
+
+    def set_up(self):
         for user in USERS:
             self.command("account", "add", self.address(user), "--password-stdin", stdin=PASSWORD + "\n")
 
