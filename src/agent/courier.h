@@ -90,6 +90,8 @@ class Courier {
   /// tell_sender() by the terms of now.
   io::Task<Result<std::optional<queue::Change>>> report(queue::EntryPtr entry, std::vector<Reported> recipients,
                                                         store::Batch& batch);
+  /// The newest that is known of why a recipient has not got it yet.
+  queue::Trouble last_words(const queue::Consignment& consignment, const queue::Addressee& addressee);
   io::Task<> conclude(Round& round);
   io::Task<> unreachable(const queue::Job& job, queue::Trouble trouble);
   io::Task<> commit_until_durable(std::function<io::Task<Result<std::vector<queue::Change>>>(store::Batch&)> fill,

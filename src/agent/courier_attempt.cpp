@@ -2,6 +2,8 @@
 #include <algorithm>
 
 #include "agent/courier.h"
+#include "agent/deliver_by.h"
+#include "agent/outgoing.h"
 #include "agent/queued_message.h"
 #include "base/counters.h"
 #include "base/log.h"
@@ -17,6 +19,8 @@ namespace smtp = protocol::smtp;
 Counter sent("angarium_messages_sent_total", "Recipients whose mail another server or a mailbox here has taken.");
 Counter deferred("angarium_messages_deferred_total", "Recipients whose mail is tried again later.");
 Counter bounced("angarium_messages_failed_total", "Recipients whose mail failed for good.");
+
+constexpr const char* kNoAttempt = "no attempt was made yet";
 
 queue::Trouble trouble(std::string status, std::string words, WallTime at) {
   return {.status = std::move(status), .diagnostic = std::move(words), .remote = {}, .at = at};
@@ -35,14 +39,23 @@ std::string reply_text(const smtp::Reply& reply) {
 }
 
 /// Errors of the client that mean the message cannot go to this server as it is; nothing else of it was wrong.
-std::optional<std::string> unfit_status(const Error& error) {
-  if (error.is(smtp::kNeedsUtf8)) return "5.6.7";      // RFC 6531 §3.5
-  if (error.is(smtp::kNeedsEightBit)) return "5.6.3";  // RFC 3463: conversion required but not supported
-  if (error.is(smtp::kNeedsBinary)) return "5.6.3";
+std::optional<std::string> unfit_status(const Error& error, const envelope::Envelope& envelope) {
+  // RFC 6531 §3.5, §4.4: an address, or the header.
+  if (error.is(smtp::kNeedsUtf8)) return envelope::needs_utf8(envelope) ? "5.6.7" : "5.6.9";
+  if (error.is(kHeaderNotConvertible)) return "5.6.9";
+  // RFC 3463 §3.7: conversion required but not supported.
+  if (error.is(smtp::kNeedsEightBit) || error.is(smtp::kNeedsBinary) || error.is(kNotConvertible)) return "5.6.3";
   if (error.is(smtp::kTooBigForServer)) return "5.3.4";
   if (error.is(smtp::kNeedsRequireTls)) return "5.7.30";  // RFC 8689 §4.2.1
   if (error.is(smtp::kNeedsDeliverBy)) return "5.4.7";    // RFC 2852 §4.1.4.1
   return std::nullopt;
+}
+
+/// What it means that the message was not even offered.
+Fate unsent(const Error& error, const envelope::Envelope& envelope, WallTime at) {
+  const auto unfit = unfit_status(error, envelope);
+  return {.kind = unfit ? Fate::Kind::failed : Fate::Kind::owed,
+          .trouble = trouble(unfit.value_or("4.3.0"), error.text(), at)};
 }
 
 /// RFC 4954 §6: the relay wants us to prove who we are, or to do it better. Not the sender's fault but the operator's.
@@ -95,6 +108,12 @@ io::Task<Result<std::vector<Way>>> Courier::ways(const queue::Job& job) {
 
 io::Task<std::optional<queue::Trouble>> Courier::attempt(const queue::Job& job, Session& session) {
   Round round{.job = job, .fates = std::vector<Fate>(job.consignment.addressees.size()), .unreached = {}};
+  if (too_late(*job.entry, now())) {
+    for (std::size_t i = 0; i < round.fates.size(); ++i)
+      round.fates[i].trouble = last_words(job.consignment, job.consignment.addressees[i]);
+    co_await conclude(round);
+    co_return std::nullopt;
+  }
   const auto all = co_await ways(job);
   if (!all) {
     for (Fate& fate : round.fates) fate.trouble = trouble("4.3.0", all.error().text(), now());
@@ -157,15 +176,24 @@ io::Task<> Courier::send(Round& round, const route::Transport& transport, const 
       co_return;
     }
     services_.queue().reached(job.consignment.destination);
-    QueuedMessage source(services_, job.entry);
+    auto message = co_await outgoing(services_, job.entry, session->client->extensions());
+    if (!message) co_return round.all(which, unsent(message.error(), envelope, now()));
+    if (message->converted) envelope.sender.parameters.body.reset();
+    // RFC 2852 §4.1.4: as close to MAIL as can be. Finding the server took its time.
+    if (too_late(*job.entry, now()))
+      co_return round.all(which, {.kind = Fate::Kind::owed, .trouble = trouble("4.4.7", kNoAttempt, now())});
+    envelope.sender.parameters.deliver_by = remaining(*job.entry, now());
     const bool used = session->messages > 0;
     ++session->messages;
-    const auto report = co_await session->client->send(envelope, facts_of(*job.entry), source);
+    const auto report = co_await session->client->send(envelope, message->facts, *message->source);
     if (report) {
       for (std::size_t i = 0; i < which.size(); ++i) {
         Fate fate = fate_of(report->recipients[i], session->name, now());
         // RFC 3461 §5.2.1: a server that knows DSN answers for what follows.
         if (fate.kind == Fate::Kind::handed_on && !report->dsn) fate.kind = Fate::Kind::relayed;
+        const Keeps keeps = report->deliver_by ? Keeps::yes : Keeps::no;
+        fate.by_time = tells_of_relay(*job.entry, keeps, now());
+        if (fate.kind == Fate::Kind::handed_on && fate.by_time) fate.kind = Fate::Kind::relayed;
         if (relay != nullptr && wants_login(report->recipients[i])) {
           fate.kind = Fate::Kind::owed;
           fate.trouble.status = "4.7.0";
@@ -177,15 +205,9 @@ io::Task<> Courier::send(Round& round, const route::Transport& transport, const 
       co_return;
     }
     const Error& error = report.error();
+    if (unfit_status(error, envelope)) co_return round.all(which, unsent(error, envelope, now()));
     Fate fate{.kind = Fate::Kind::owed, .trouble = trouble("4.4.2", error.text(), now())};
     fate.trouble.remote = session->name;
-    if (const auto status = unfit_status(error)) {
-      fate.kind = Fate::Kind::failed;
-      fate.trouble.status = *status;
-      fate.trouble.remote.clear();
-      round.all(which, fate);
-      co_return;
-    }
     round.all(which, fate);
     // Refusals stand though the connection was lost afterwards.
     const std::vector<smtp::Reply>& known = session->client->known().recipients;
@@ -385,15 +407,16 @@ io::Task<> Courier::conclude(Round& round) {
       "what came of an attempt");
 }
 
+queue::Trouble Courier::last_words(const queue::Consignment& consignment, const queue::Addressee& addressee) {
+  if (auto backoff = services_.queue().backoff(consignment.destination);
+      backoff && (!addressee.trouble || backoff->trouble.at > addressee.trouble->at))
+    return std::move(backoff->trouble);
+  return addressee.trouble.value_or(trouble("4.4.7", kNoAttempt, now()));
+}
+
 /// An entry whose sender waits for news: a notice, or the end.
 io::Task<Result<>> Courier::end_one(queue::DeliveryId id) {
   const queue::Whole whole = CO_TRY(co_await services_.queue().find(id));
-  const auto last_words = [&](const queue::Consignment& consignment, const queue::Addressee& addressee) {
-    if (const auto backoff = services_.queue().backoff(consignment.destination);
-        backoff && (!addressee.trouble || backoff->trouble.at > addressee.trouble->at))
-      return backoff->trouble;
-    return addressee.trouble.value_or(trouble("4.4.7", "no attempt was made yet", now()));
-  };
   if (now() >= whole.entry->expires) {
     bool held = false;
     for (queue::Job& job : CO_TRY(co_await services_.queue().claim(id))) {
@@ -412,11 +435,16 @@ io::Task<Result<>> Courier::end_one(queue::DeliveryId id) {
     services_.queue().postpone(*whole.entry, {now().microseconds + Duration(std::chrono::hours(24)).count()}, batch);
     co_return co_await queue::commit(services_.tablet(), std::move(batch));
   }
+  // RFC 2852 §4.1.3: the notice is of the time that has come.
+  const auto by = deliver_by_time(*whole.entry);
+  const bool by_time = by && now() >= *by;
   std::vector<Reported> delayed;
   for (const queue::Whole::Part& part : whole.parts) {
-    for (const queue::Addressee& addressee : part.consignment.addressees)
-      delayed.push_back({.addressee = addressee,
-                         .fate = {.kind = Fate::Kind::owed, .trouble = last_words(part.consignment, addressee)}});
+    for (const queue::Addressee& addressee : part.consignment.addressees) {
+      Fate fate{.kind = Fate::Kind::owed, .trouble = last_words(part.consignment, addressee)};
+      if (by_time) fate.trouble.status = "4.4.7";
+      delayed.push_back({.addressee = addressee, .fate = std::move(fate)});
+    }
   }
   store::Batch batch;
   services_.queue().noticed(*whole.entry, batch);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "agent/deliver_by.h"
 #include "agent/postmaster.h"
 #include "agent/queued_message.h"
 #include "agent/way.h"
@@ -99,6 +100,9 @@ bool is_told(const queue::Entry& entry, const queue::Addressee& addressee, DsnAc
 
 std::vector<Reported> to_be_told(const queue::Entry& entry, std::vector<Reported> recipients) {
   std::erase_if(recipients, [&](const Reported& one) {
+    const auto& notify = one.addressee.recipient.parameters.notify;
+    if (one.fate.kind == Fate::Kind::relayed && one.fate.by_time && entry.sender.path.mailbox)
+      return notify && notify->never;
     return one.fate.kind == Fate::Kind::handed_on || one.fate.kind == Fate::Kind::discarded ||
            !is_told(entry, one.addressee, action_of(one.fate.kind));
   });
@@ -130,6 +134,7 @@ io::Task<Result<std::optional<queue::Change>>> add_report(Services& services, co
   report.reporting_mta = {.type = "dns", .text = terms.hostname};
   if (!entry.received_from.empty()) report.received_from_mta = {.type = "dns", .text = entry.received_from};
   report.arrival = message::DateTime::at(entry.arrived);
+  if (const auto by = deliver_by_time(entry)) report.deliver_by = message::DateTime::at(*by);
   for (const Reported& one : recipients) report.recipients.push_back(report_of(one, entry));
 
   message::DsnOptions options;

@@ -22,6 +22,7 @@ struct Fate {
     discarded,  ///< by the transport map
   } kind = Kind::owed;
   queue::Trouble trouble;
+  bool by_time = false;  ///< `relayed` is told unless NOTIFY=NEVER: its sender wants to know of the time (RFC 2852)
 };
 
 struct Reported {

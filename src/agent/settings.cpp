@@ -11,6 +11,8 @@ namespace {
 
 /// A month: longer than that a message is better kept by who wrote it.
 constexpr std::uint32_t kFutureReleaseMax = 31 * 24 * 3600;
+/// RFC 2852 §2: the shortest time within which a message can be wanted back; an attempt at a slow host takes as long.
+constexpr std::uint32_t kDeliverByMin = 60;
 /// RFC 6710 §5.1: what users may ask for; the rest is the operator's.
 constexpr int kPriorityOfUsers = 4;
 
@@ -28,6 +30,8 @@ smtp::Policy smtp_policy(const configuration::Configuration& c, smtp::Role role,
       c.smtp.bare_line_ends == configuration::BareLineEnds::refuse ? smtp::LineEnds::refuse : smtp::LineEnds::normalise;
   // LMTP's recipients are accepted one by one; who hands over by it keeps a queue, and reports itself.
   policy.dsn = role == smtp::Role::lmtp ? smtp::Announce::no : smtp::Announce::yes;
+  // Whoever keeps a queue keeps the time, too: mail goes on by it only to those who do.
+  if (role != smtp::Role::lmtp) policy.deliver_by = {.announce = smtp::Announce::yes, .min_s = kDeliverByMin};
   if (role == smtp::Role::submission) {
     policy.future_release_s = kFutureReleaseMax;
     policy.priorities = {.announce = smtp::Announce::yes, .highest = 0, .authenticated = kPriorityOfUsers};

@@ -1,6 +1,7 @@
 // What of a message goes to the queue: copies for elsewhere, and reports of those that were delivered here.
 #include <algorithm>
 
+#include "agent/deliver_by.h"
 #include "agent/queued_message.h"
 #include "agent/report.h"
 #include "agent/transaction.h"
@@ -119,6 +120,7 @@ io::Task<Result<std::vector<queue::Change>>> SmtpSession::enqueue(const Transact
   const WallTime begins = std::max(now, held.value_or(now));
   entry.expires = {begins.microseconds + terms.lifetime.count()};
   entry.notice = WallTime{begins.microseconds + terms.notice_after.count()};
+  set_deliver_by(entry, said.deliver_by, transaction.began);
   if (local_) entry.submitter = local_->name;
   if (transaction.submitter) entry.submitter = transaction.submitter->address;
   entry.received_from = peer_->name;

@@ -10,10 +10,12 @@
 #include "message/attachment.h"
 #include "message/compose.h"
 #include "message/content.h"
+#include "message/dots.h"
 #include "message/downgrade.h"
 #include "message/flowed.h"
 #include "message/imap_text.h"
 #include "message/section.h"
+#include "message/seven_bit.h"
 
 using namespace angarium;
 using namespace angarium::message;
@@ -81,6 +83,32 @@ void check_ascii_form(const Structure& structure, std::string_view message) {
   }
 }
 
+/// Cuts make no difference to the conversion, and nothing is lost but what is told.
+void check_seven_bit(const Structure& structure, std::string_view message) {
+  struct Pieces final : MessageReader {
+    explicit Pieces(std::string_view octets) : whole(octets) {}
+    Result<std::string_view> read(std::uint64_t at, std::size_t most) override {
+      return whole.read(at, std::min<std::size_t>(most, 1 + at % 7));
+    }
+    MessageInString whole;
+  } pieces(message);
+  const SevenBitMessage made = to_seven_bit(structure, message);
+  auto writer = SevenBitWriter::make(pieces, BareLineEnds::pass);
+  std::string octets;
+  while (*writer->next(octets)) {
+  }
+  if (octets != made.octets || writer->left() != made.left) std::abort();
+  octets.clear();
+  writer->rewind();
+  while (*writer->next(octets)) {
+  }
+  if (octets != made.octets) std::abort();
+  const bool whole = made.left.empty() && !made.eight_bit_header;
+  LineScanner lines;
+  lines.feed(made.octets);
+  if (whole && lines.eight_bit() != 0) std::abort();
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const unsigned char* data, std::size_t size) {
@@ -95,7 +123,7 @@ extern "C" int LLVMFuzzerTestOneInput(const unsigned char* data, std::size_t siz
   if (!valid_utf8(preview(structure, message))) std::abort();
   for (const Attachment& each : find_attachments(structure, message))
     if (each.part >= structure.parts.size() || each.name.find('/') != std::string::npos) std::abort();
-  (void)to_seven_bit(structure, message);
+  check_seven_bit(structure, message);
   check_ascii_form(structure, message);
 
   SeededRandom random(size);

@@ -19,9 +19,7 @@ struct SevenBitMessage {
   bool eight_bit_header = false;
 };
 
-/// The message with every body that is 8-bit, binary, or has NUL or lines above 998 octets in quoted-printable or
-/// base64 (RFC 2045 §6.7, §6.8). Multiparts and enclosed messages are descended into; octets above 127 in preambles and
-/// epilogues, which nobody shows, become "?". What is clean already stays octet for octet.
+/// The message as SevenBitWriter (seven_bit.h) writes it, line ends that stand alone kept.
 SevenBitMessage to_seven_bit(const Structure& structure, std::string_view message);
 
 /// Whether octets may go over a 7-bit hop: no NUL, nothing above 127, no line above 998 octets (RFC 5321 §4.5.3.1.6).

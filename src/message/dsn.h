@@ -54,6 +54,7 @@ struct DeliveryReport {
   std::optional<TypedText> gateway;            ///< DSN-Gateway
   std::optional<TypedText> received_from_mta;  ///< what it called itself in HELO
   std::optional<DateTime> arrival;
+  std::optional<DateTime> deliver_by;  ///< Deliver-By-Date (RFC 2852 §5)
   std::vector<RecipientReport> recipients;
 };
 

@@ -58,6 +58,7 @@ class StatusWriter {
     if (report.gateway) TRY(typed("DSN-Gateway", *report.gateway));
     if (report.received_from_mta) TRY(typed("Received-From-MTA", *report.received_from_mta));
     if (report.arrival) TRY(append_field(out_, "Arrival-Date", format_date(*report.arrival)));
+    if (report.deliver_by) TRY(append_field(out_, "Deliver-By-Date", format_date(*report.deliver_by)));
     return {};
   }
 

@@ -83,6 +83,8 @@ class BlockReader {
       if (!report_.received_from_mta) report_.received_from_mta = read_typed(field.value);
     } else if (field.is("Arrival-Date")) {
       if (!report_.arrival) report_.arrival = parse_date(field.value.substr(0, kReportTextMax));
+    } else if (field.is("Deliver-By-Date")) {
+      if (!report_.deliver_by) report_.deliver_by = parse_date(field.value.substr(0, kReportTextMax));
     } else {
       return false;
     }

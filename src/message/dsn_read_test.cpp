@@ -41,6 +41,7 @@ std::string facts(const ReadDsn& dsn, std::string_view message) {
   line(out, "gateway", report.gateway);
   line(out, "received-from-mta", report.received_from_mta);
   line(out, "arrival", report.arrival);
+  line(out, "deliver-by", report.deliver_by);
   for (const RecipientReport& recipient : report.recipients) {
     out += "recipient: " + typed(recipient.final_recipient) + "\n";
     line(out, "  original", recipient.original_recipient);

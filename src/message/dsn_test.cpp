@@ -95,6 +95,7 @@ TEST_CASE("a report of failure is composed as composed_failed.eml has it") {
   two.envelope_id = "QQ314159";
   two.received_from_mta = TypedText{"dns", "client.example"};
   two.arrival = at("Tue, 1 Jul 2003 10:52:37 +0200");
+  two.deliver_by = at("Tue, 1 Jul 2003 11:52:37 +0200");
   RecipientReport& bob = two.recipients[0];
   bob.original_recipient = TypedText{"rfc822", "Bob.Smith@example.com"};
   bob.remote_mta = TypedText{"dns", "mail.example.net"};

@@ -20,6 +20,7 @@ struct Words {
   ByAction opening;               // what happened, a paragraph
   std::string_view about;         // before the subject of the message
   std::string_view arrived;       // before the date it came
+  std::string_view wanted_by;     // before the time by which it was to be delivered
   std::string_view addressed_to;  // before the address the sender used
   std::string_view status;        // before the code
   std::string_view remote_said;   // before the remote's name
@@ -47,6 +48,7 @@ constexpr std::array<Words, kLanguages> kWords{{
                  "of those."},
      .about = "Subject of your message: ",
      .arrived = "It came here: ",
+     .wanted_by = "You wanted it delivered by: ",
      .addressed_to = "You wrote to: ",
      .status = "Status code: ",
      .remote_said = "The words of the mail server ",
@@ -164,6 +166,7 @@ std::string dsn_text(const DeliveryReport& report, std::string_view original_hea
                    std::string(words.about) +
                        visible_text(decode_text(subject->value.substr(0, kReportTextMax)), kSubjectMax, Utf8::accept));
   if (report.arrival) append_wrapped(out, "", std::string(words.arrived) + format_date(*report.arrival));
+  if (report.deliver_by) append_wrapped(out, "", std::string(words.wanted_by) + format_date(*report.deliver_by));
   if (!out.ends_with("\r\n\r\n")) out += "\r\n";
   std::size_t told = 0;
   for (std::size_t action = 0; action < kDsnActions; ++action) {
