@@ -166,6 +166,24 @@ Result<std::vector<Domain>> Directory::domains() {
   return domains;
 }
 
+Result<std::string> Directory::home(std::string_view hostname, store::Tier tier) {
+  if (!hostname.empty() && TRY(is_local(hostname, tier))) return message::domain_key(hostname);
+  const std::string prefix = store::KeyWriter().u8(kDirectoryKey).u8('d').key();
+  std::string name;
+  Result<> inner;
+  const auto visit = [&](std::string_view, std::string_view value) {
+    auto domain = decode_domain(value);
+    if (domain)
+      name = std::move(domain->name);
+    else
+      inner = std::unexpected(std::move(domain).error());
+    return store::Step::stop;
+  };
+  TRY(tablet_.scan(prefix, store::after_prefix(prefix), {}, visit, {.tier = tier}));
+  TRY(std::move(inner));
+  return name;
+}
+
 Result<AccountId> Directory::next_id(std::string& before) {
   auto stored = TRY(tablet_.get(next_id_key()));
   before = stored.value_or("");
@@ -204,7 +222,7 @@ Result<Account> Directory::add_account(const NewAccount& wanted, const Also& als
     batch.put(next_id_key(), after);
     batch.put(address_key(account.address), encode(account));
     Domain home = TRY(decode_domain(*stored_domain));
-    if (home.postmaster.empty()) {
+    if (home.postmaster.empty() && wanted.postmaster == Postmaster::this_one) {
       home.postmaster = account.address;
       batch.put(domain_key(domain), encode(home));
     }

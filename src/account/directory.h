@@ -37,12 +37,17 @@ class Directory {
   Result<Domain> set_catch_all(std::string_view domain, std::string_view address);
   Result<std::optional<Domain>> domain(std::string_view name, store::Tier tier = store::Tier::any);
   Result<std::vector<Domain>> domains();
+  /// The domain that stands for names without one: the host's own if it is served, else the first; empty: none is.
+  Result<std::string> home(std::string_view hostname, store::Tier tier = store::Tier::any);
 
+  /// Whether the account may become its domain's postmaster, being the first.
+  enum class Postmaster : std::uint8_t { this_one, others };
   struct NewAccount {
     std::string address;
     std::string name;
     Quota quota;
     Credentials credentials;
+    Postmaster postmaster = Postmaster::this_one;
   };
   /// What becomes durable together with an account's entry, or not at all: its mailboxes. Called anew at each attempt.
   using Also = std::function<void(const Account&, store::Batch&)>;

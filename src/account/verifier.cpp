@@ -21,6 +21,7 @@ Verifier::Verifier(Directory& directory, io::Pool& read_pool, VerifierOptions op
       decoy_(decoy_hash(options.cost, random).value_or("")),
       decoy_key_(random.octets(32)),
       cache_key_(random.octets(32)),
+      clock_(clock),
       hash_pool_({.name = "password", .threads = options.threads, .queue = options.queue}) {}
 
 io::Task<Result<std::optional<Account>>> Verifier::find(std::string name) {
@@ -32,8 +33,24 @@ io::Task<Result<std::optional<Account>>> Verifier::find(std::string name) {
 /// What a verified password is remembered under. The key lives in this process only, so the table is of no use
 /// elsewhere; the version of the credentials makes a changed password unknown at once.
 std::string Verifier::fingerprint(const Account& account, std::string_view password) const {
-  std::string message = std::to_string(account.id) + ":" + std::to_string(account.credentials.version) + ":";
+  std::string message;
+  message.reserve(64 + password.size());  // growing would leave a copy of the password behind
+  message += std::to_string(account.id) + ":" + std::to_string(account.credentials.version) + ":";
   message += password;
+  return keyed(std::move(message));
+}
+
+/// No account's begins with a letter.
+std::string Verifier::users_fingerprint(std::string_view name, std::string_view password) const {
+  std::string message;
+  message.reserve(64 + name.size() + password.size());
+  message += "users:" + std::to_string(name.size()) + ":";
+  message += name;
+  message += password;
+  return keyed(std::move(message));
+}
+
+std::string Verifier::keyed(std::string message) const {
   std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
   unsigned int size = 0;
   HMAC(EVP_sha256(), cache_key_.data(), static_cast<int>(cache_key_.size()),
@@ -61,11 +78,44 @@ void Verifier::remember(std::string fingerprint) {
   cache_[0].emplace(std::move(fingerprint), true);
 }
 
+/// What was right a moment ago is not asked again.
+io::Task<Result<Users::Check>> Verifier::ask_users(std::string name, std::string_view password, std::string peer) {
+  const std::string print = users_fingerprint(name, password);
+  bool known = false;
+  {
+    const std::lock_guard lock(mutex_);
+    const auto at = users_cache_.find(print);
+    known = at != users_cache_.end() && clock_.now() < at->second;
+  }
+  if (known) {
+    auto account = CO_TRY(co_await users_->account(name));
+    if (account) co_return Users::Check{.kind = Users::Check::Kind::right, .account = *std::move(account)};
+  }
+  auto check = CO_TRY(co_await users_->check_password(std::move(name), sasl::Secret::copy(password), std::move(peer)));
+  if (check.kind == Users::Check::Kind::right && options_.users_cache > Duration(0)) {
+    const std::lock_guard lock(mutex_);
+    if (users_cache_.size() >= options_.cache_max) users_cache_.clear();
+    users_cache_[print] = clock_.now() + options_.users_cache;
+  }
+  co_return check;
+}
+
 io::Task<Result<Account>> Verifier::check_password(std::string name, std::string prepared_password, std::string peer) {
   if (attempts_.locked_out(peer))
     co_return fail(kLockedOut, "too many failed logins from this address; wait some minutes");
-  auto account = CO_TRY(co_await find(std::move(name)));
-  const bool usable = account && account->status == Status::enabled && !account->credentials.argon2id.empty();
+  auto account = CO_TRY(co_await find(name));
+  const bool disabled = account && account->status != Status::enabled;
+  const bool usable = account && !disabled && !account->credentials.argon2id.empty();
+  if (users_ != nullptr && !usable && !disabled) {
+    auto check = co_await ask_users(std::move(name), prepared_password, peer);
+    if (!check || check->kind != Users::Check::Kind::nobody) wipe(prepared_password);
+    if (!check) co_return std::unexpected(std::move(check).error());
+    if (check->kind == Users::Check::Kind::right) co_return std::move(check->account);
+    if (check->kind == Users::Check::Kind::wrong) {
+      attempts_.failed(peer);
+      co_return std::unexpected(refused());
+    }
+  }
   std::string print;
   if (usable) {
     print = fingerprint(*account, prepared_password);
@@ -103,7 +153,8 @@ io::Task<Result<std::optional<sasl::ScramKeys>>> Verifier::scram_keys(std::strin
 }
 
 io::Task<Result<Account>> Verifier::proven(std::string name) {
-  auto account = CO_TRY(co_await find(std::move(name)));
+  auto account = CO_TRY(co_await find(name));
+  if (!account && users_ != nullptr) account = CO_TRY(co_await users_->account(std::move(name)));
   if (!account || account->status != Status::enabled) co_return std::unexpected(refused());
   co_return *std::move(account);
 }

@@ -14,6 +14,7 @@
 #include "account/attempts.h"
 #include "account/directory.h"
 #include "account/password.h"
+#include "account/users.h"
 #include "io/pool.h"
 #include "io/task.h"
 #include "sasl/scram.h"
@@ -26,6 +27,8 @@ struct VerifierOptions {
   std::size_t threads = 1;         ///< hashes at one time: one a core at most, each takes `cost.memory_kib`
   std::size_t queue = 64;          ///< checks that may wait; more are told to come back
   std::size_t cache_max = 10'000;  ///< verified passwords remembered, about 100 octets each
+  /// How long the right password of one of Users is remembered, though it may have changed since. Zero: not at all.
+  Duration users_cache = std::chrono::minutes(1);
   AttemptLimits attempts;
 };
 
@@ -37,9 +40,9 @@ class Verifier {
   Verifier(Directory& directory, io::Pool& read_pool, VerifierOptions options, const Clock& clock = system_clock(),
            Random& random = system_random());
 
-  /// The account whose password this is. `name` is an address. Errors: sasl::kBadCredentials (unknown user, wrong
-  /// password, disabled account: never told apart), kBusy, kLockedOut, and what the directory answers. A failure is
-  /// counted against `peer`.
+  /// The account whose password this is. `name` is an address, or what Users take. Errors: sasl::kBadCredentials
+  /// (unknown user, wrong password, disabled account: never told apart), kBusy, kLockedOut, and what the directory and
+  /// Users answer. A failure is counted against `peer`.
   io::Task<Result<Account>> check_password(std::string name, std::string prepared_password, std::string peer);
 
   /// What the directory holds for SCRAM; nothing for an unknown user or one without keys of this hash.
@@ -52,6 +55,10 @@ class Verifier {
   void failed(std::string_view peer) { attempts_.failed(peer); }
   bool locked_out(std::string_view peer) { return attempts_.locked_out(peer); }
 
+  /// Who else may log in: asked for names that are no account with a password of its own. Must outlive every call; set
+  /// before the first.
+  void set_users(Users& users) { users_ = &users; }
+
   /// How many failures are too many, from now on.
   void set_attempt_limits(AttemptLimits limits) { attempts_.set_limits(limits); }
 
@@ -62,7 +69,10 @@ class Verifier {
 
  private:
   io::Task<Result<std::optional<Account>>> find(std::string name);
+  io::Task<Result<Users::Check>> ask_users(std::string name, std::string_view password, std::string peer);
   std::string fingerprint(const Account& account, std::string_view password) const;
+  std::string users_fingerprint(std::string_view name, std::string_view password) const;
+  [[nodiscard]] std::string keyed(std::string message) const;
   bool remembered(const std::string& fingerprint);
   void remember(std::string fingerprint);
 
@@ -74,7 +84,10 @@ class Verifier {
   std::string decoy_key_;
   std::string cache_key_;
   std::atomic<std::uint64_t> hashes_{0};
-  std::mutex mutex_;
+  Users* users_ = nullptr;
+  const Clock& clock_;
+  std::mutex mutex_;                                            // of all that follows but the pool
+  std::unordered_map<std::string, Moment> users_cache_;         // until when
   std::array<std::unordered_map<std::string, bool>, 2> cache_;  // young and old generation
   io::Pool hash_pool_;                                          // last: its threads end first
 };

@@ -171,3 +171,123 @@ TEST_CASE("passwords that cannot be are refused") {
   CHECK(make_credentials(std::string(1024, 'x'), kCheap));
   CHECK(make_credentials(std::string(1025, 'x'), kCheap).error().is(kInvalid));
 }
+
+namespace {
+
+/// Users of a host, as a table; "later" is nobody's to tell.
+class TableUsers final : public Users {
+ public:
+  std::string password = "of the host";
+  bool there = true;
+  bool outage = false;
+  int checks = 0;
+  std::vector<std::string> peers;
+
+  io::Task<Result<Check>> check_password(std::string name, sasl::Secret given, std::string peer) override {
+    ++checks;
+    peers.push_back(std::move(peer));
+    if (outage) co_return fail(sasl::kUnavailable, "no directory service");
+    if (!there || (name != "bob" && name != "bob@example.test")) co_return Check{};
+    if (given.view() != password) co_return Check{.kind = Check::Kind::wrong};
+    co_return Check{.kind = Check::Kind::right, .account = bob()};
+  }
+  io::Task<Result<std::optional<Account>>> account(std::string name) override {
+    if (!there || (name != "bob" && name != "bob@example.test")) co_return std::nullopt;
+    co_return bob();
+  }
+
+ private:
+  static Account bob() { return {.id = 77, .address = "bob@example.test"}; }
+};
+
+}  // namespace
+
+TEST_CASE("users of the host log in by name or address; who has a password of its own is not asked of them") {
+  TableUsers users;
+  Desk desk({.users_cache = Duration(0)});
+  desk.verifier.set_users(users);
+  for (const auto* const name : {"bob", "bob@example.test"}) {
+    const auto in = desk.check(name, "of the host");
+    REQUIRE(in);
+    CHECK(in->id == 77);
+  }
+  CHECK(desk.check("alice@example.test", "wonder land"));
+  CHECK(users.checks == 2);
+  CHECK(users.peers == std::vector<std::string>{"192.0.2.1", "192.0.2.1"});
+  const auto proven = account::test::finish(desk.loop, desk.verifier.proven("bob"));
+  REQUIRE(proven);
+  CHECK(proven->id == 77);
+}
+
+TEST_CASE("a user's wrong password, and nobody, are refused in the same words and counted once each") {
+  TableUsers users;
+  Desk desk({.attempts = {.failures_max = 2}});
+  desk.verifier.set_users(users);
+  const auto before = desk.verifier.hashes();
+  const auto wrong = desk.check("bob", "x");
+  CHECK(desk.verifier.hashes() == before);
+  const auto nobody = desk.check("carol", "x");
+  CHECK(desk.verifier.hashes() == before + 1);
+  REQUIRE((!wrong && !nobody));
+  CHECK(wrong.error().is(sasl::kBadCredentials));
+  CHECK(wrong.error().text() == nobody.error().text());
+  const auto third = desk.check("bob", "of the host");
+  REQUIRE(!third);
+  CHECK(third.error().is(kLockedOut));
+}
+
+TEST_CASE("an outage of the users' passwords is temporary and no attempt") {
+  TableUsers users;
+  users.outage = true;
+  Desk desk({.attempts = {.failures_max = 1}});
+  desk.verifier.set_users(users);
+  for (int i = 0; i < 3; ++i) {
+    const auto later = desk.check("bob", "of the host");
+    REQUIRE(!later);
+    CHECK(later.error().is(sasl::kUnavailable));
+  }
+  users.outage = false;
+  CHECK(desk.check("bob", "of the host"));
+}
+
+TEST_CASE("a user's right password is remembered for the time that is set, for that user and password alone") {
+  TableUsers users;
+  Desk desk({.users_cache = std::chrono::minutes(1)});
+  desk.verifier.set_users(users);
+  REQUIRE(desk.check("bob", "of the host"));
+  users.password = "another";
+  users.outage = true;
+  CHECK(desk.check("bob", "of the host"));
+  CHECK(users.checks == 1);
+  CHECK(!desk.check("bob", "of the hos"));
+  CHECK(!desk.check("bob@example.test", "of the host"));
+  CHECK(users.checks == 3);
+  desk.clock.advance(std::chrono::minutes(1));
+  CHECK(!desk.check("bob", "of the host"));
+  CHECK(users.checks == 4);
+  // A user who is gone is not let in by what is remembered.
+  users.outage = false;
+  REQUIRE(desk.check("bob", "another"));
+  users.there = false;
+  CHECK(!desk.check("bob", "another"));
+}
+
+TEST_CASE("a disabled account stays closed though a user of the host has its name") {
+  TableUsers users;
+  Desk desk;
+  desk.verifier.set_users(users);
+  desk.add("bob@example.test", "own");
+  REQUIRE(
+      desk.directory.change_account("bob@example.test", [](Account& account) { account.status = Status::disabled; }));
+  CHECK(!desk.check("bob@example.test", "of the host"));
+  CHECK(users.checks == 0);
+}
+
+TEST_CASE("SCRAM tries of users of the host go on as those of unknown users") {
+  TableUsers users;
+  Desk desk;
+  desk.verifier.set_users(users);
+  const auto keys = account::test::finish(desk.loop, desk.verifier.scram_keys("bob@example.test", sasl::Hash::sha256));
+  REQUIRE(keys);
+  CHECK(!*keys);
+}

@@ -11,7 +11,7 @@ Counter failures("angarium_login_failures_total", "Logins that were refused.");
 
 /// Nobody acts as somebody else: the identity asked for must be the account itself, in any spelling.
 bool may_act(const sasl::Identity& identity) {
-  if (identity.authorization_id.empty()) return true;
+  if (identity.authorization_id.empty() || identity.authorization_id == identity.authentication_id) return true;
   const auto wanted = account::canonical_address(identity.authorization_id);
   const auto proven = account::canonical_address(identity.authentication_id);
   return wanted && proven && *wanted == *proven;
@@ -37,6 +37,7 @@ io::Task<Result<>> CredentialDesk::verify_password(const sasl::Identity& identit
   }
   if (!may_act(identity)) co_return std::unexpected(not_authorized());
   verified_ = *std::move(account);
+  verified_name_ = identity.authentication_id;
   co_return Result<>();
 }
 
@@ -68,8 +69,7 @@ void CredentialDesk::failed() {
 }
 
 io::Task<Result<account::Account>> CredentialDesk::account(const sasl::Identity& identity) {
-  const auto wanted = account::canonical_address(identity.authentication_id);
-  if (verified_ && wanted && verified_->address == *wanted) co_return *std::exchange(verified_, std::nullopt);
+  if (verified_ && verified_name_ == identity.authentication_id) co_return *std::exchange(verified_, std::nullopt);
   co_return co_await services_.verifier().proven(identity.authentication_id);
 }
 

@@ -39,7 +39,8 @@ class CredentialDesk {
   Services& services_;
   std::string peer_;
   std::optional<account::Account> verified_;
-  bool counted_ = false;  ///< the verifier has counted the attempt that is being refused
+  std::string verified_name_;  ///< as its owner wrote it: users of the host need no domain
+  bool counted_ = false;       ///< the verifier has counted the attempt that is being refused
 };
 
 }  // namespace angarium::agent

@@ -15,6 +15,7 @@
 #include "agent/imap_login.h"
 #include "agent/settings.h"
 #include "agent/sweeper.h"
+#include "agent/system_users.h"
 #include "agent/terms.h"
 #include "base/log.h"
 #include "io/unbound_resolver.h"
@@ -95,10 +96,13 @@ std::uint64_t messages_per_minute(const configuration::Configuration& configurat
 
 struct PostOffice::Body {
   Body(const configuration::Configuration& c, std::shared_ptr<const CourierTerms> outbound,
-       std::unique_ptr<Services> opened, Doors doors)
+       std::unique_ptr<Services> opened, Doors doors, std::unique_ptr<cage::Steward> root)
       : hostname(c.server.hostname),
         loops(std::move(doors.loops)),
+        steward(std::move(root)),
         services(std::move(opened)),
+        users(steward == nullptr ? nullptr
+                                 : std::make_unique<SystemUsers>(users_of(*steward), *services, c.server.hostname)),
         tls(std::move(doors.tls)),
         gate(gate_limits(c)),
         budget(budget_octets(c.limits.memory_percent)),
@@ -119,6 +123,7 @@ struct PostOffice::Body {
   /// some of them hold parts of the store.
   ~Body() {
     loops->end();
+    if (users) users->end();
     services->end_work();
     loops->end();
   }
@@ -147,8 +152,10 @@ struct PostOffice::Body {
   void ring();
 
   std::string hostname;
-  std::unique_ptr<io::Loops> loops;  // outlives the services, whose threads answer it
+  std::unique_ptr<io::Loops> loops;        // outlives the services, whose threads answer it
+  std::unique_ptr<cage::Steward> steward;  // null: users of the host are not served
   std::unique_ptr<Services> services;
+  std::unique_ptr<SystemUsers> users;  // as the steward
   std::shared_ptr<wire::tls::ServerContext> tls;
   Gate gate;
   Budget budget;
@@ -304,11 +311,13 @@ Result<> PostOffice::Body::bind_control(const configuration::Configuration& conf
 PostOffice::PostOffice(std::unique_ptr<Body> body) : body_(std::move(body)) {}
 PostOffice::~PostOffice() = default;
 
-Result<std::unique_ptr<PostOffice>> PostOffice::open(const configuration::Configuration& configuration, Doors doors) {
+Result<std::unique_ptr<PostOffice>> PostOffice::open(const configuration::Configuration& configuration, Doors doors,
+                                                     std::unique_ptr<cage::Steward> steward) {
   auto outbound = TRY(courier_terms(configuration));
   auto services = TRY(Services::open(configuration));
-  std::unique_ptr<PostOffice> office(new PostOffice(
-      std::make_unique<Body>(configuration, std::move(outbound), std::move(services), std::move(doors))));
+  std::unique_ptr<PostOffice> office(new PostOffice(std::make_unique<Body>(
+      configuration, std::move(outbound), std::move(services), std::move(doors), std::move(steward))));
+  if (SystemUsers* const users = office->body_->users.get()) office->body_->services->verifier().set_users(*users);
   TRY(office->body_->bind_control(configuration));
   return office;
 }
@@ -349,6 +358,8 @@ Result<configuration::Reload> PostOffice::reload() {
   body_->use(reload.applied, TRY(courier_terms(reload.applied)));
   return reload;
 }
+
+bool PostOffice::lost_steward() { return body_->steward != nullptr && body_->steward->ended(); }
 
 void PostOffice::drain() {
   Body& body = *body_;

@@ -14,6 +14,7 @@
 #include "agent/rate.h"
 #include "agent/services.h"
 #include "agent/transaction.h"
+#include "cage/steward.h"
 #include "configuration/configuration.h"
 #include "io/listener.h"
 #include "io/loop.h"
@@ -26,8 +27,9 @@ inline constexpr Duration kDrainPatience = std::chrono::seconds(15);
 class PostOffice {
  public:
   /// Opens the store behind these doors and binds the control socket; nothing is accepted yet. Starts threads: call as
-  /// the user that is to own the store's files.
-  static Result<std::unique_ptr<PostOffice>> open(const configuration::Configuration& configuration, Doors doors);
+  /// the user that is to own the store's files. With a steward the users of the host have mail.
+  static Result<std::unique_ptr<PostOffice>> open(const configuration::Configuration& configuration, Doors doors,
+                                                  std::unique_ptr<cage::Steward> steward = nullptr);
   PostOffice(const PostOffice&) = delete;
   PostOffice& operator=(const PostOffice&) = delete;
   ~PostOffice();
@@ -41,6 +43,9 @@ class PostOffice {
   /// afterwards, and what sessions share for all. Sessions that are open keep what they began with. From one thread at
   /// a time; errors leave everything as it was.
   Result<configuration::Reload> reload();
+  /// Whether the steward is over: then nobody can log in by a password of the host's, or be delivered to as a user, and
+  /// the server should end to be started again. From one thread.
+  bool lost_steward();
   /// Stops accepting, lets every session end at its next command boundary, at most kDrainPatience, and joins the loops.
   void drain();
 

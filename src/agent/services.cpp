@@ -55,6 +55,7 @@ Services::Services(const configuration::Configuration& configuration, std::uniqu
   options.cost = password_cost_;
   options.threads = cores();
   options.attempts = attempt_limits(configuration);
+  options.users_cache = configuration.local.password_cache;
   verifier_ = std::make_unique<account::Verifier>(directory_, *pool_, options);
 }
 

@@ -95,6 +95,15 @@ struct Configuration {
     Duration data_grace = std::chrono::minutes(10);
   } smtp;
 
+  struct Local {
+    bool system_users = false;
+    std::int64_t uid_min = 1000;
+    std::int64_t uid_max = 59'999;
+    std::vector<std::string> excluded;
+    std::string spool_group = "mail";
+    Duration password_cache = std::chrono::minutes(1);
+  } local;
+
   struct Imap {
     std::int64_t append_size_max = 50LL << 20;
     Duration idle_timeout = std::chrono::minutes(30);
@@ -153,8 +162,8 @@ Result<Configuration> parse(std::string_view text, const std::string& directory)
 
 /// What `config show` and `config explain` print of one key.
 struct KeyDescription {
-  std::string name;           ///< "server.hostname", "listener.protocol", "transport.KEY"
-  std::string type;           ///< "text", "number", "size", "duration", "one of a, b, c", "list of texts"
+  std::string name;  ///< "server.hostname", "listener.protocol", "transport.KEY"
+  std::string type;  ///< "text", "number", "size", "duration", "true or false", "one of a, b, c", "list of texts"
   std::string default_value;  ///< as it would stand in the file
   std::string value;          ///< what `configuration` says; empty for those of repeated tables and [transport]
   std::string explanation;

@@ -111,9 +111,30 @@ TEST_CASE("what two keys say together is told at the line of one of them") {
   CHECK(error_of("\n[tls]\nkey = \"k\"\n").starts_with("angarium.toml:3: tls"));
   CHECK(error_of("[auth]\nmechanisms = [\"PLAIN\", \"PLAYN\"]\n") ==
         "angarium.toml:2: unknown mechanism 'PLAYN'; did you mean 'PLAIN'?");
+  CHECK(error_of("[local]\nuid_min = 2000\nuid_max = 1999\n") ==
+        "angarium.toml:3: local.uid_max is at least local.uid_min");
+  CHECK(parse("[local]\nuid_min = 2000\nuid_max = 2000\n", "/d")->local.uid_max == 2000);
   const std::string listener = "[[listener]]\nprotocol = \"smtp\"\naddress = \"127.0.0.1:25\"\n";
   CHECK(error_of(listener + listener) ==
         "angarium.toml:6: two listeners have the address 127.0.0.1:25: the first stands in line 3");
+}
+
+TEST_CASE("switches are true or false, without quotes; the least uid is 1") {
+  CHECK(!parse("", "/d")->local.system_users);
+  CHECK(parse("[local]\nsystem_users = true\n", "/d")->local.system_users);
+  CHECK(!parse("[local]\nsystem_users = false\n", "/d")->local.system_users);
+  for (const auto* const value : {"\"true\"", "1", "\"yes\""})
+    CHECK(error_of("[local]\nsystem_users = " + std::string(value) + "\n") ==
+          "angarium.toml:2: local.system_users is true or false, without quotes");
+  CHECK(parse("[local]\nuid_min = 1\n", "/d")->local.uid_min == 1);
+  CHECK(!error_of("[local]\nuid_min = 0\n").empty());
+  Configuration used;
+  Configuration wanted = used;
+  wanted.local.system_users = true;
+  const Reload reload = plan_reload(used, wanted);
+  REQUIRE(reload.left.size() == 1);
+  CHECK(reload.left[0].name == "local.system_users");
+  CHECK(!reload.applied.local.system_users);
 }
 
 TEST_CASE("sizes and durations both ways") {

@@ -26,6 +26,7 @@ struct Value {
     for (const std::string& text : field(configuration)) result += (result.empty() ? "" : ", ") + quote(text);
     return "[" + result + "]";
   }
+  std::string operator()(SwitchField field) const { return field(configuration) ? "true" : "false"; }
   std::string operator()(DurationField field) const { return quote(format_duration(field(configuration))); }
   std::string operator()(const NumberField& field) const { return std::to_string(field.get(configuration)); }
   std::string operator()(const SizeField& field) const { return quote(format_size(field.get(configuration))); }
@@ -36,6 +37,7 @@ struct Type {
   std::string operator()(TextField) const { return "text"; }
   std::string operator()(ListField) const { return "list of texts"; }
   std::string operator()(DurationField) const { return "duration"; }
+  std::string operator()(SwitchField) const { return "true or false"; }
   std::string operator()(const NumberField& field) const {
     return "number from " + std::to_string(field.low) + " to " + std::to_string(field.high);
   }

@@ -133,6 +133,14 @@ class Reader {
       found(node, full_name(key) + " is a duration: \"30s\", \"5m\", \"2h\"");
   }
 
+  void set(const Key& key, SwitchField field, const toml::node& node) {
+    if (auto value = node.value_exact<bool>()) {
+      field(configuration_) = *value;
+    } else {
+      found(node, full_name(key) + " is true or false, without quotes");
+    }
+  }
+
   void set(const Key& key, const NumberField& field, const toml::node& node) {
     auto number = node.value_exact<std::int64_t>();
     if (number && *number >= field.low && *number <= field.high) {
@@ -333,6 +341,8 @@ class Reader {
       if (!message::valid_domain(std::string_view(domain).substr(domain.starts_with('.') ? 1 : 0),
                                  message::Utf8::accept))
         found_at(line_of("smtp.relay_domains"), "smtp.relay_domains: '" + escape_controls(domain) + "' is no domain");
+    if (configuration_.local.uid_max < configuration_.local.uid_min)
+      found_at(line_of("local.uid_max"), "local.uid_max is at least local.uid_min");
     for (const std::string& network : configuration_.smtp.relay_networks)
       if (!io::Prefix::parse(network))
         found_at(line_of("smtp.relay_networks"),

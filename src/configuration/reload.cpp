@@ -8,18 +8,26 @@
 namespace angarium::configuration {
 namespace {
 
+constexpr std::string_view kSteward = "the steward begins with it while root's rights are there";
+
 /// A key, or all that begin with it, and why a server that runs cannot change it.
 struct Fixed {
   std::string_view prefix;
   std::string_view reason;
 };
-constexpr std::array<Fixed, 8> kFixed = {{
+constexpr std::array<Fixed, 14> kFixed = {{
     {"server.hostname", "listeners are opened with it"},
     {"server.data", "the store is open"},
     {"server.user", "root's rights are given up once"},
     {"server.loops", "threads are started once"},
     {"log.", "the log is opened once"},
     {"auth.argon2_", "unknown users cost what they cost at the start"},
+    {"local.system_users", kSteward},
+    {"local.uid_min", kSteward},
+    {"local.uid_max", kSteward},
+    {"local.excluded", kSteward},
+    {"local.spool_group", kSteward},
+    {"local.password_cache", "what checks passwords begins with it"},
     {"store.", "the store is opened, and its sweep planned, with it"},
     {"listener", "ports are bound while root's rights are there"},
 }};
@@ -46,6 +54,7 @@ struct Keep {
   void operator()(TextField field) const { field(to) = field(from); }
   void operator()(ListField field) const { field(to) = field(from); }
   void operator()(DurationField field) const { field(to) = field(from); }
+  void operator()(SwitchField field) const { field(to) = field(from); }
   void operator()(const NumberField& field) const { field.get(to) = field.get(from); }
   void operator()(const SizeField& field) const { field.get(to) = field.get(from); }
   void operator()(const ChoiceField& field) const { field.set(to, field.get(from)); }

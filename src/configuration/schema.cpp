@@ -100,6 +100,22 @@ const auto kKeys = std::to_array<Key>({
      "How long a message may stand still while it arrives; RFC 5321 section 4.5.3.2.5 asks for 3m."},
     {"smtp", "data_grace", DurationField([](C& c) -> Duration& { return c.smtp.data_grace; }),
      "How long a message may arrive at any speed; beyond it 256 octets a second are asked for on the whole."},
+    {"local", "system_users", SwitchField([](C& c) -> bool& { return c.local.system_users; }),
+     "Whether the users of this host have mail without being added: at server.hostname if it is served, else at the "
+     "first domain served; their passwords are the host's (PAM, service \"angarium\"), so that they log in by PLAIN "
+     "and LOGIN only. Started as root, a process that keeps its rights finds the users, asks PAM and works as them; "
+     "started by anybody else, only that user is served."},
+    {"local", "uid_min", NumberField{[](C& c) -> std::int64_t& { return c.local.uid_min; }, 1, 4'294'967'294},
+     "The least uid of users with mail. Root never has a mailbox."},
+    {"local", "uid_max", NumberField{[](C& c) -> std::int64_t& { return c.local.uid_max; }, 1, 4'294'967'294},
+     "The greatest uid of users with mail."},
+    {"local", "excluded", ListField([](C& c) -> std::vector<std::string>& { return c.local.excluded; }),
+     "Names of users within these uids who have no mail."},
+    {"local", "spool_group", TextField([](C& c) -> std::string& { return c.local.spool_group; }),
+     "The group that may make files in the folder of mailboxes, where an mbox target of a user lies there; empty: "
+     "none."},
+    {"local", "password_cache", DurationField([](C& c) -> Duration& { return c.local.password_cache; }),
+     "How long the right password of a user of this host is believed before PAM is asked again; 0s: asked each time."},
     {"imap", "append_size_max",
      SizeField{[](C& c) -> std::int64_t& { return c.imap.append_size_max; }, 64 << 10, 1LL << 40},
      "The largest message that APPEND takes."},

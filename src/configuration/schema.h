@@ -13,6 +13,7 @@ namespace angarium::configuration {
 using TextField = std::string& (*)(Configuration&);
 using ListField = std::vector<std::string>& (*)(Configuration&);
 using DurationField = Duration& (*)(Configuration&);
+using SwitchField = bool& (*)(Configuration&);
 
 /// A whole number within [low, high].
 struct NumberField {
@@ -33,7 +34,7 @@ struct ChoiceField {
   std::size_t (*get)(const Configuration&);
 };
 
-using Field = std::variant<TextField, ListField, DurationField, NumberField, SizeField, ChoiceField>;
+using Field = std::variant<TextField, ListField, DurationField, SwitchField, NumberField, SizeField, ChoiceField>;
 
 struct Key {
   std::string_view section;

@@ -11,7 +11,7 @@ namespace {
 sigset_t our_signals() {
   sigset_t set;
   sigemptyset(&set);
-  for (const int number : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&set, number);
+  for (const int number : {SIGTERM, SIGINT, SIGHUP, SIGCHLD}) sigaddset(&set, number);
   return set;
 }
 
@@ -27,6 +27,7 @@ Signal next_signal() {
   int number = 0;
   while (sigwait(&set, &number) != 0) {
   }
+  if (number == SIGCHLD) return Signal::child;
   return number == SIGHUP ? Signal::reload : Signal::end;
 }
 

@@ -3,11 +3,11 @@
 
 namespace angarium::program {
 
-enum class Signal { end, reload };
+enum class Signal { end, reload, child };
 
-/// Blocks SIGTERM, SIGINT and SIGHUP in this thread and all that it starts afterwards: call first.
+/// Blocks SIGTERM, SIGINT, SIGHUP and SIGCHLD in this thread and all that it starts afterwards: call first.
 void block_signals();
-/// Waits for the next of them.
+/// Waits for the next of them. A child may be any: a command that mail goes to, the steward.
 Signal next_signal();
 
 }  // namespace angarium::program

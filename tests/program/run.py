@@ -137,6 +137,69 @@ def user_drop(binary, directory):
         server.command("account", "list")
 
 
+def stewards(server):
+    """The server's children of that name, by their numbers."""
+    found = []
+    for task in os.listdir(f"/proc/{server.process.pid}/task"):
+        with open(f"/proc/{server.process.pid}/task/{task}/children", encoding="ascii") as f:
+            for child in f.read().split():
+                with open(f"/proc/{child}/comm", encoding="ascii") as name:
+                    found += [int(child)] if name.read().strip() == "steward" else []
+    return found
+
+
+def runs(process):
+    try:
+        with open(f"/proc/{process}/stat", encoding="ascii") as f:
+            return f.read().rsplit(")", 1)[1].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+@case("the steward alone keeps root's rights; the server does not outlive it, nor it the server", root=True)
+def steward_ends(binary, directory):
+    server = made(binary, directory)
+    server.configure(AS_USER + [("local", "system_users", "true")])
+    with ending(server):
+        server.start()
+        expect_dropped(server.process, USER)
+        found = stewards(server)
+        expect(len(found) == 1, f"stewards: {found}")
+        with open(f"/proc/{found[0]}/status", encoding="ascii") as f:
+            expect("Uid:\t0\t0\t0\t0" in f.read(), "the steward is not root")
+        os.kill(found[0], signal.SIGTERM)  # what a service manager tells all of a service
+        deliver(server, 1)
+        expect_letters(server, 1)
+        os.kill(found[0], signal.SIGKILL)
+        expect(server.process.wait(60) == 1, f"serve ended with {server.process.returncode} after its steward")
+        with open(server.log_path, "rb") as f:
+            expect(b"the steward is gone" in f.read(), "the log does not say why the server ended")
+
+        server.start()
+        expect_letters(server, 1)
+        found = stewards(server)
+        expect(server.end() == 0, "serve did not end well with its steward")
+        expect(not runs(found[0]), "the steward is there after the server has ended")
+
+        server.start()
+        found = stewards(server)
+        server.end(signal.SIGKILL)
+        wait_until(lambda: not runs(found[0]), "the steward to see that the server was killed")
+
+
+@case("started without root, users of the host are one user, and the log says so")
+def steward_without_root(binary, directory):
+    if os.geteuid() == 0:
+        print("      as root nobody is without: left out")
+        return
+    server = made(binary, directory)
+    server.configure([("local", "system_users", "true")])
+    with serving(server):
+        with open(server.log_path, "rb") as f:
+            expect(b"started without root" in f.read(), "the log does not say what does not work")
+        expect(len(stewards(server)) == 1, "there is no steward")
+
+
 def expect_refusal(server, *words):
     done = server.command("serve", check=False)
     expect(done.returncode == 1, f"serve ended with {done.returncode}, wanted 1: {done.stderr}")

@@ -1,0 +1,228 @@
+#include "agent/system_users.h"
+
+#include <condition_variable>
+#include <thread>
+
+#include "account/support.h"
+#include "agent/credential.h"
+#include "support/test.h"
+
+namespace angarium::agent {
+namespace {
+
+using account::test::finish;
+using Kind = account::Users::Check::Kind;
+
+/// Users as a table; "later" is nobody's to tell, and "slow" waits until it is let go.
+class Table final : public UserSource {
+ public:
+  std::vector<cage::User> users{
+      {.name = "anna", .uid = 1000, .gid = 1000, .home = "/home/anna", .full_name = "Anna B"}};
+  int questions = 0;
+  std::string remote;
+
+  Result<std::optional<cage::User>> find_user(const std::string& name) override {
+    std::unique_lock lock(mutex_);
+    ++questions;
+    changed_.notify_all();
+    if (name == "slow") changed_.wait(lock, [&] { return open_; });
+    if (name == "later") return fail(cage::kUnavailable, "no directory service");
+    for (const cage::User& user : users)
+      if (user.name == name) return user;
+    return std::nullopt;
+  }
+  Result<cage::Verdict> check_password(const std::string& name, sasl::Secret password,
+                                       const std::string& peer) override {
+    remote = peer;
+    if (password.view() == "later") return fail(cage::kUnavailable, "PAM cannot");
+    return password.view() == "of " + name ? cage::Verdict::right : cage::Verdict::wrong;
+  }
+  void wait_for(int count) {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [&] { return questions >= count; });
+  }
+  void open() {
+    const std::lock_guard lock(mutex_);
+    open_ = true;
+    changed_.notify_all();
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  bool open_ = false;
+};
+
+/// So that the test keeps hold of what the users own.
+class Borrowed final : public UserSource {
+ public:
+  explicit Borrowed(Table& table) : table_(table) {}
+  Result<std::optional<cage::User>> find_user(const std::string& name) override { return table_.find_user(name); }
+  Result<cage::Verdict> check_password(const std::string& name, sasl::Secret password,
+                                       const std::string& remote) override {
+    return table_.check_password(name, std::move(password), remote);
+  }
+
+ private:
+  Table& table_;
+};
+
+configuration::Configuration settings() {
+  configuration::Configuration c;
+  c.server.hostname = "mx.example.test";
+  c.auth.argon2_memory_kib = 64;
+  c.auth.argon2_passes = 1;
+  c.store.reserve = 0;
+  return c;
+}
+
+struct House {
+  io::SimulatedLoop loop;
+  ManualClock clock;
+  Table table;
+  std::unique_ptr<Services> services = *Services::open_on(
+      *store::open_memory_volume(std::make_shared<store::MemoryDisk>()), store::StateKind::sorted, settings());
+  SystemUsers users{std::make_unique<Borrowed>(table), *services, "mx.example.test", clock};
+
+  explicit House(const std::string& domain = "example.test") {
+    if (!domain.empty()) REQUIRE(services->directory().add_domain(domain));
+  }
+  Kind check(std::string name, std::string_view password) {
+    const auto checked = finish(loop, users.check_password(std::move(name), sasl::Secret::copy(password), "192.0.2.1"));
+    REQUIRE(checked);
+    return checked->kind;
+  }
+};
+
+}  // namespace
+
+TEST_CASE("a user's account and mailboxes are made at the first need, once, and nobody else's") {
+  House house;
+  const auto first = house.users.find("anna");
+  REQUIRE(first);
+  REQUIRE(*first);
+  CHECK((*first)->account.address == "anna@example.test");
+  CHECK((*first)->account.name == "Anna B");
+  CHECK((*first)->user.home == "/home/anna");
+  const auto again = house.users.find("anna");
+  REQUIRE(again);
+  CHECK((*again)->account.id == (*first)->account.id);
+  const auto mail = finish(house.loop, house.services->mail().account((*first)->account.id));
+  REQUIRE(mail);
+  CHECK((*mail)->listing()->find("INBOX") != nullptr);
+  for (const auto* const nobody : {"bob", "", "a/b", "anna+x"}) CHECK(!*house.users.find(nobody));
+  CHECK(house.services->directory().accounts()->size() == 1);
+  // Who gets the first letter does not become the postmaster by it.
+  CHECK((*house.services->directory().domain("example.test"))->postmaster.empty());
+}
+
+TEST_CASE(
+    "names belong to the host's own name if it is served, else to the first domain; without any it serves its own") {
+  House own("mx.example.test");
+  REQUIRE(own.services->directory().add_domain("a.test"));
+  CHECK((*own.users.find("anna"))->account.address == "anna@mx.example.test");
+  House none("");
+  CHECK((*none.users.find("anna"))->account.address == "anna@mx.example.test");
+  CHECK(none.services->directory().is_local("mx.example.test") == true);
+}
+
+TEST_CASE("an account that stands already is the user's; an alias of the name is not") {
+  House house;
+  account::Directory& directory = house.services->directory();
+  const auto own = directory.add_account({.address = "anna@example.test", .name = "", .quota = {}, .credentials = {}});
+  REQUIRE(own);
+  CHECK((*house.users.find("anna"))->account.id == own->id);
+  house.table.users.push_back({.name = "carl", .uid = 1001, .gid = 1001});
+  REQUIRE(directory.add_alias("carl@example.test", account::Alias::Kind::alias, {"anna@example.test"}));
+  CHECK(!*house.users.find("carl"));
+  CHECK(house.check("carl", "of carl") == Kind::wrong);
+}
+
+TEST_CASE("what is known is not asked again for a while, nobody for a shorter one, and an outage is not remembered") {
+  House house;
+  for (int i = 0; i < 3; ++i) {
+    CHECK(*house.users.find("anna"));
+    CHECK(!*house.users.find("bob"));
+  }
+  CHECK(house.table.questions == 2);
+  house.clock.advance(kNobodyKnown);
+  CHECK(!*house.users.find("bob"));
+  CHECK(*house.users.find("anna"));
+  CHECK(house.table.questions == 3);
+  house.clock.advance(kUserKnown);
+  house.table.users.clear();
+  CHECK(!*house.users.find("anna"));
+  CHECK(house.table.questions == 4);
+  for (int i = 0; i < 2; ++i) {
+    const auto later = house.users.find("later");
+    REQUIRE(!later);
+    CHECK(later.error().temporary());
+  }
+  CHECK(house.table.questions == 6);
+}
+
+TEST_CASE("questions that hang do not take all threads: one more is told to come back, and what is known is answered") {
+  House house;
+  REQUIRE(house.users.find("anna"));
+  std::vector<std::thread> threads;
+  for (std::ptrdiff_t i = 0; i < kUserQuestionsMax; ++i)
+    threads.emplace_back([&] { CHECK(!*house.users.find("slow")); });
+  house.table.wait_for(1 + static_cast<int>(kUserQuestionsMax));
+  const auto refused = house.users.find("bob");
+  REQUIRE(!refused);
+  CHECK(refused.error().temporary());
+  CHECK(*house.users.find("anna"));
+  house.table.open();
+  for (std::thread& thread : threads) thread.join();
+  CHECK(!*house.users.find("bob"));
+}
+
+TEST_CASE("users log in by their name, or with it at the host, its first domain and those that are named") {
+  House house;
+  REQUIRE(house.services->directory().add_domain("other.test"));
+  for (const auto* const name : {"anna", "ANNA", "anna@example.test", "anna@MX.example.test", "anna@Example.TEST"})
+    CHECK(house.check(name, "of anna") == Kind::right);
+  CHECK(house.table.remote == "192.0.2.1");
+  CHECK(house.check("anna@other.test", "of anna") == Kind::nobody);
+  house.users.set_domains({"Other.test"});
+  CHECK(house.check("anna@other.test", "of anna") == Kind::right);
+  CHECK(house.check("anna@elsewhere.test", "of anna") == Kind::nobody);
+  CHECK(house.check("bob", "of bob") == Kind::nobody);
+  CHECK(house.check("anna", "of bob") == Kind::wrong);
+  CHECK(house.check("@", "of anna") == Kind::nobody);
+  CHECK(house.services->directory().accounts()->size() == 1);
+  const auto known = finish(house.loop, house.users.account("anna@mx.example.test"));
+  REQUIRE(known);
+  REQUIRE(*known);
+  CHECK((*known)->address == "anna@example.test");
+}
+
+TEST_CASE("a wrong password makes no mailbox, and an outage is neither right nor wrong") {
+  House house;
+  CHECK(house.check("anna", "x") == Kind::wrong);
+  CHECK(house.services->directory().accounts()->empty());
+  for (const auto& [name, password] : {std::pair("anna", "later"), std::pair("later", "x")}) {
+    const auto checked = finish(house.loop, house.users.check_password(name, sasl::Secret::copy(password), ""));
+    REQUIRE(!checked);
+    CHECK(checked.error().is(sasl::kUnavailable));
+  }
+}
+
+TEST_CASE("a session of a user who logged in without a domain finds the account for each of its messages") {
+  House house;
+  house.services->verifier().set_users(house.users);
+  CredentialDesk desk(*house.services, io::Endpoint(*io::IpAddress::parse("192.0.2.1"), 1));
+  const sasl::Identity anna{.authentication_id = "anna", .authorization_id = "anna"};
+  REQUIRE(finish(house.loop, desk.verify_password(anna, sasl::Secret::copy("of anna"))));
+  for (int i = 0; i < 3; ++i) {
+    const auto account = finish(house.loop, desk.account(anna));
+    REQUIRE(account);
+    CHECK(account->address == "anna@example.test");
+  }
+  const auto other = finish(house.loop, desk.verify_password({.authentication_id = "anna", .authorization_id = "bob"},
+                                                             sasl::Secret::copy("of anna")));
+  REQUIRE(!other);
+  CHECK(other.error().is(sasl::kNotAuthorized));
+}
+
+}  // namespace angarium::agent
