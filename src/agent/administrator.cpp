@@ -11,6 +11,7 @@
 #include "base/text.h"
 #include "envelope/path.h"
 #include "mailbox/verify.h"
+#include "transfer/ledger.h"
 
 namespace angarium::agent {
 namespace {
@@ -210,6 +211,7 @@ io::Task<Answer> account_remove(Work work) {
           return prepared;
         }));
     // One batch: there is never mail without an address.
+    transfer::erase_ledger(removal.account.id, removal.batch);
     auto removed = co_await services.mail().remove_account(removal.account.id, std::move(removal.batch));
     services.directory().forget();
     if (removed) co_return show(removal.account);
@@ -450,12 +452,17 @@ io::Task<control::Reply> Administrator::execute(Request request, control::Tell t
   co_return control::failure(Error(kUsageError, "the server does not know '" + escape_controls(request.verb) + "'"));
 }
 
+bool may_administer(control::Caller caller, const Request& request) {
+  if (caller.uid == 0 || caller.uid == geteuid()) return true;
+  log::notice("admin", "refused a caller", {{"uid", std::uint64_t{caller.uid}}, {"verb", request.verb}});
+  return false;
+}
+
+Error not_permitted() { return {kRefused, "only root and the user who runs the server may do this"}; }
+
 control::Handler administration(Administrator& administrator) {
   return [&administrator](Request request, control::Caller caller, control::Tell tell) -> io::Task<control::Reply> {
-    if (caller.uid != 0 && caller.uid != geteuid()) {
-      log::notice("admin", "refused a caller", {{"uid", std::uint64_t{caller.uid}}, {"verb", request.verb}});
-      co_return control::failure(Error(kRefused, "only root and the user who runs the server may do this"));
-    }
+    if (!may_administer(caller, request)) co_return control::failure(not_permitted());
     log::info("admin", "request", {{"uid", std::uint64_t{caller.uid}}, {"verb", request.verb}});
     co_return co_await administrator.execute(std::move(request), std::move(tell));
   };

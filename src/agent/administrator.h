@@ -27,6 +27,10 @@ class Administrator {
   Reports reports_;
 };
 
+/// Root and the user who runs the server may; others are noted in the log.
+bool may_administer(control::Caller caller, const control::Request& request);
+Error not_permitted();
+
 /// The handler of the control socket: root and the user who runs the server may administer; others are refused.
 control::Handler administration(Administrator& administrator);
 

@@ -17,6 +17,7 @@
 #include "agent/sweeper.h"
 #include "agent/system_users.h"
 #include "agent/terms.h"
+#include "agent/transfer_verbs.h"
 #include "base/log.h"
 #include "io/unbound_resolver.h"
 #include "protocol/http/metrics.h"
@@ -332,7 +333,8 @@ void PostOffice::start() {
     loop.post([&body, &bound] {
       io::Loop& here = io::Loop::current();
       if (bound.service == nullptr) {
-        here.spawn(control::serve(bound.listener, collection(body.collector, administration(body.administrator))));
+        here.spawn(control::serve(bound.listener, collection(body.collector, administration(body.administrator)),
+                                  transfers(*body.services)));
       } else {
         here.spawn(body.accept(bound.loop, bound.listener, *bound.service));
       }

@@ -11,21 +11,6 @@
 namespace angarium::control {
 namespace {
 
-/// A descriptor that is closed at the end.
-class Descriptor {
- public:
-  explicit Descriptor(int number) : number_(number) {}
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  ~Descriptor() {
-    if (number_ >= 0) close(number_);
-  }
-  [[nodiscard]] int get() const { return number_; }
-
- private:
-  int number_;
-};
-
 Error not_running(const std::string& path, int number) {
   return {kNotRunning, "no server answers on " + path + " (" + std::string(strerrordesc_np(number)) + ")"};
 }
@@ -42,21 +27,31 @@ Result<> send_all(int descriptor, std::string_view octets, const std::string& pa
 
 }  // namespace
 
-Result<Reply> ask(const std::string& path, const Request& request,
-                  const std::function<void(const Progress&)>& progress) {
+Connection::~Connection() {
+  if (number_ >= 0) close(number_);
+}
+
+Result<Connection> connect(const std::string& path) {
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
   if (path.size() >= sizeof address.sun_path)
     return fail(kNotRunning, "the path of the control socket is too long: " + path);
   path.copy(address.sun_path, path.size());
-  const Descriptor socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  if (socket.get() < 0 || connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)
+  Connection connection(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  if (connection.get() < 0 ||
+      ::connect(connection.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)
     return std::unexpected(not_running(path, errno));
-  TRY(send_all(socket.get(), encode(request), path));
+  return connection;
+}
+
+namespace {
+
+/// Reads lines up to the reply.
+Result<Reply> read_reply(const Connection& connection, const std::function<void(const Progress&)>& progress) {
   std::string received;
   std::array<char, 65536> block;
   for (;;) {
-    const ssize_t got = read(socket.get(), block.data(), block.size());
+    const ssize_t got = read(connection.get(), block.data(), block.size());
     if (got < 0 && errno == EINTR) continue;
     if (got <= 0) return fail(kNotRunning, "the server ended before it replied; look at its log");
     received.append(block.data(), static_cast<std::size_t>(got));
@@ -69,6 +64,20 @@ Result<Reply> ask(const std::string& path, const Request& request,
       received.erase(0, end + 1);
     }
   }
+}
+
+}  // namespace
+
+Result<Reply> ask(const std::string& path, const Request& request,
+                  const std::function<void(const Progress&)>& progress) {
+  const Connection connection = TRY(connect(path));
+  TRY(send_all(connection.get(), encode(request), path));
+  return read_reply(connection, progress);
+}
+
+Result<Reply> open_talk(const Connection& connection, const Request& request) {
+  TRY(send_all(connection.get(), encode(request), "the control socket"));
+  return read_reply(connection, {});
 }
 
 }  // namespace angarium::control

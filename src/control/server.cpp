@@ -44,12 +44,28 @@ io::Task<Result<Request>> read_request(io::Stream& stream) {
   }
 }
 
+io::Task<> hold_talk(io::Stream& stream, Opening opening) {
+  io::Loop& loop = io::Loop::current();
+  if (!co_await io::write_all(stream, encode(opening.reply))) co_return;
+  if (opening.reply.exit_code != kDone || !opening.talk) co_return;
+  stream.set_deadline(Moment::never());
+  co_await opening.talk(stream);
+  stream.set_deadline(loop.now() + kPatience);
+}
+
 }  // namespace
 
-io::Task<> serve_caller(std::unique_ptr<io::Stream> stream, Caller caller, Handler handler) {
+io::Task<> serve_caller(std::unique_ptr<io::Stream> stream, Caller caller, Handler handler, Opener opener) {
   io::Loop& loop = io::Loop::current();
   stream->set_deadline(loop.now() + kPatience);
   auto request = co_await read_request(*stream);
+  if (request && opener) {
+    auto opening = co_await opener(*request, caller);
+    if (opening) {
+      co_await hold_talk(*stream, *std::move(opening));
+      co_return;
+    }
+  }
   Reply reply;
   if (request) {
     auto latest = std::make_shared<Latest>(loop);
@@ -80,7 +96,7 @@ io::Task<> serve_caller(std::unique_ptr<io::Stream> stream, Caller caller, Handl
   (void)co_await io::write_all(*stream, encode(reply));
 }
 
-io::Task<> serve(std::shared_ptr<io::Listener> listener, Handler handler) {
+io::Task<> serve(std::shared_ptr<io::Listener> listener, Handler handler, Opener opener) {
   for (;;) {
     auto stream = co_await listener->accept();
     if (!stream) co_return;
@@ -89,7 +105,7 @@ io::Task<> serve(std::shared_ptr<io::Listener> listener, Handler handler) {
       log::warning("control", "a caller without credentials was turned away");
       continue;
     }
-    io::Loop::current().spawn(serve_caller(*std::move(stream), Caller{*uid}, handler));
+    io::Loop::current().spawn(serve_caller(*std::move(stream), Caller{*uid}, handler, opener));
   }
 }
 

@@ -1,5 +1,7 @@
 #include "io/connect.h"
 
+#include <fcntl.h>
+
 #include <cerrno>
 
 #include "io/socket.h"
@@ -50,6 +52,12 @@ Task<Result<std::unique_ptr<Stream>>> connect(Endpoint to, ConnectOptions option
     co_await loop.sleep_for(kAgain);
   }
   co_return std::make_unique<SocketStream>(std::move(descriptor), to, SocketStream::State::connected);
+}
+
+std::unique_ptr<Stream> adopt_stream(int descriptor) {
+  Descriptor owned(descriptor);
+  ::fcntl(descriptor, F_SETFL, ::fcntl(descriptor, F_GETFL) | O_NONBLOCK);
+  return std::make_unique<SocketStream>(std::move(owned), Endpoint::unix_path(""), SocketStream::State::connected);
 }
 
 }  // namespace angarium::io

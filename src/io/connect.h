@@ -17,4 +17,7 @@ struct ConnectOptions {
 /// TCP (with TCP_NODELAY) or a UNIX socket. kRefused, kUnreachable, kTimedOut, kNoDescriptors.
 Task<Result<std::unique_ptr<Stream>>> connect(Endpoint to, ConnectOptions options = {});
 
+/// A connected socket, as one end of a socketpair(2). Owns it and makes it non-blocking.
+std::unique_ptr<Stream> adopt_stream(int descriptor);
+
 }  // namespace angarium::io

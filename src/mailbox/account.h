@@ -60,7 +60,7 @@ class Account final : public AccountMail, public std::enable_shared_from_this<Ac
   io::Task<Result<>> subscribe(std::string name, Subscription subscription) override;
   io::Task<Result<>> set_quota(QuotaLimits limits) override;
 
-  io::Task<Result<AppendResult>> append(MailboxId mailbox, std::vector<AppendItem> items) override;
+  io::Task<Result<AppendResult>> append(MailboxId mailbox, std::vector<AppendItem> items, store::Batch also) override;
   io::Task<Result<FlagResult>> change_flags(MailboxId mailbox, UidSet uids, FlagRequest request,
                                             FlagOptions options) override;
   io::Task<Result<ExpungeResult>> expunge(MailboxId mailbox, UidSet uids, ExpungeOnly only) override;
@@ -196,7 +196,7 @@ class Account final : public AccountMail, public std::enable_shared_from_this<Ac
   /// Where a delivery goes, each mailbox once; or why it is not taken.
   Result<Targets> delivery_targets(const DeliveryRecipient& recipient, const Content& content);
   void begin_append(MailboxId mailbox, const std::vector<AppendItem>& items, const std::vector<ThreadHits>& hits,
-                    Done<AppendResult> done);
+                    store::Batch batch, Done<AppendResult> done);
   enum class Copying { copy, move };
   void begin_copy(MailboxId from, const UidSet& uids, MailboxId to, Copying copying, Done<Partial<CopyResult>> done);
   io::Task<Result<CopyResult>> copy_or_move(MailboxId from, UidSet uids, MailboxId to, Copying copying);

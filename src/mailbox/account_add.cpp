@@ -144,9 +144,8 @@ UidSet Account::add_messages(Mailbox& mailbox, std::vector<NewEntry> entries, st
 }
 
 void Account::begin_append(MailboxId id, const std::vector<AppendItem>& items, const std::vector<ThreadHits>& hits,
-                           Done<AppendResult> done) {
+                           store::Batch batch, Done<AppendResult> done) {
   const std::lock_guard lock(mutex_);
-  store::Batch batch;
   auto part = std::make_shared<CommitPart>();
   part->only_adds = true;
   auto outcome = [&]() -> Result<AppendResult> {
@@ -203,7 +202,7 @@ Result<> store_aside(store::Tablet& tablet, std::span<AppendItem> items) {
 
 }  // namespace
 
-io::Task<Result<AppendResult>> Account::append(MailboxId mailbox, std::vector<AppendItem> items) {
+io::Task<Result<AppendResult>> Account::append(MailboxId mailbox, std::vector<AppendItem> items, store::Batch also) {
   if (items.empty()) co_return AppendResult{};
   // RFC 3502: all of a MULTIAPPEND or nothing.
   if (items.size() > store::kBatchBodiesMax)
@@ -216,7 +215,7 @@ io::Task<Result<AppendResult>> Account::append(MailboxId mailbox, std::vector<Ap
   std::vector<ThreadHits> hits;
   for (const AppendItem& item : items) hits.push_back(CO_TRY(co_await find_threads(item.content->facts.threads)));
   io::CrossThread<AppendResult> answer;
-  begin_append(mailbox, items, hits, answer.completion());
+  begin_append(mailbox, items, hits, std::move(also), answer.completion());
   co_return co_await answer;
 }
 

@@ -227,7 +227,10 @@ class AccountMail {
   // ------------------------------------------------------------------------------------------------------- Sets are
   // UIDs; those not there are left out without error. Each call is one batch and takes one MODSEQ, which it does not
   // use up when nothing changes (the result's modseq is then 0). kNoMailbox, kNotSelectable, kOverQuota, kTooMany.
-  virtual io::Task<Result<AppendResult>> append(MailboxId mailbox, std::vector<AppendItem> items) = 0;
+  /// `also`: records of other rooms that become durable by the same batch; what it expects is expected of the whole
+  /// (store::kExpectation). Not written when there are no items.
+  virtual io::Task<Result<AppendResult>> append(MailboxId mailbox, std::vector<AppendItem> items,
+                                                store::Batch also = {}) = 0;
   virtual io::Task<Result<FlagResult>> change_flags(MailboxId mailbox, UidSet uids, FlagRequest request,
                                                     FlagOptions options = {}) = 0;
   virtual io::Task<Result<ExpungeResult>> expunge(MailboxId mailbox, UidSet uids, ExpungeOnly only) = 0;

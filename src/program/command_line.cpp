@@ -59,6 +59,7 @@ class CommandLine {
     aliases("group", "An address whose members all get the mail");
     routes();
     queues();
+    moving();
     config();
     store();
   }
@@ -282,6 +283,18 @@ class CommandLine {
     return made;
   }
 
+  void moving() {
+    CLI::App* made =
+        command(&app_, "import", "Bring mail of other programs in: an mbox file, a Maildir, or a folder of either",
+                "import --account alice@example.test ~/Maildir\n  angarium import --account "
+                "alice@example.test old.mbox --into Old --dry-run");
+    made->add_option("--account", import_.account, "Whose mail it becomes")->required();
+    made->add_option("source", import_.source, "The file or folder")->required();
+    made->add_option("--into", import_.into, "The mailbox that all goes into, or below");
+    made->add_flag("--dry-run", import_.dry_run, "Only show what would be done");
+    made->callback([this] { action_ = [this] { return import_mail(context_, import_); }; });
+  }
+
   void config() {
     CLI::App* parent = group("config", "The configuration file");
     command(parent, "check", "Check it and name every mistake", "config check --dir var")->callback([this] {
@@ -322,6 +335,7 @@ class CommandLine {
   InitOptions init_;
   RouteOptions route_;
   QueueFilter filter_;
+  ImportOptions import_;
   std::string id_;
   bool all_ = false;
   bool bounce_ = false;

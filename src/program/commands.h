@@ -84,6 +84,15 @@ int queue_retry(const Context& context, const std::string& what);
 enum class Bounce : std::uint8_t { no, yes };
 int queue_change(const Context& context, const std::string& action, const std::string& id, Bounce bounce = Bounce::no);
 
+struct ImportOptions {
+  std::string account;
+  std::string source;
+  std::string into;  ///< a mailbox; empty: the source's own names
+  bool dry_run = false;
+};
+/// Prints the plan, brings the mail in, prints the report. kFailed when something could not come.
+int import_mail(const Context& context, const ImportOptions& options);
+
 int config_check(const Context& context);
 int config_show(const Context& context);
 int config_explain(const Context& context, const std::string& key);

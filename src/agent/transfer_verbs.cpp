@@ -1,0 +1,39 @@
+#include "agent/transfer_verbs.h"
+
+#include "agent/administrator.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "transfer/receive.h"
+
+namespace angarium::agent {
+namespace {
+
+using control::Opening;
+using control::Request;
+
+io::Task<Result<mailbox::AccountId>> account_of(Services& services, std::string address) {
+  const auto found =
+      CO_TRY(co_await io::run(services.pool(), [&services, address] { return services.directory().account(address); }));
+  if (!found) co_return fail(account::kUnknown, "there is no account " + escape_controls(address));
+  co_return found->id;
+}
+
+io::Task<Opening> open_talk(Services& services, const Request& request) {
+  auto id = co_await account_of(services, std::string(request.get("address")));
+  if (!id) co_return Opening{.reply = control::failure(id.error()), .talk = {}};
+  transfer::Desk desk{.mail = services.mail(), .tablet = services.tablet(), .pool = services.pool(), .account = *id};
+  co_return Opening{.reply = {}, .talk = [desk](io::Stream& stream) { return transfer::receive(stream, desk); }};
+}
+
+}  // namespace
+
+control::Opener transfers(Services& services) {
+  return [&services](const Request& request, control::Caller caller) -> io::Task<std::optional<Opening>> {
+    if (request.verb != "transfer.import") co_return std::nullopt;
+    if (!may_administer(caller, request)) co_return Opening{.reply = control::failure(not_permitted()), .talk = {}};
+    log::info("admin", "request", {{"uid", std::uint64_t{caller.uid}}, {"verb", request.verb}});
+    co_return co_await open_talk(services, request);
+  };
+}
+
+}  // namespace angarium::agent

@@ -1,0 +1,168 @@
+// angarium import: mail of other programs brought in.
+#include <fmt/core.h>
+#include <unistd.h>
+
+#include <boost/json.hpp>
+
+#include "base/text.h"
+#include "base/time.h"
+#include "program/commands.h"
+#include "program/talk.h"
+#include "transfer/import.h"
+
+namespace angarium::program {
+namespace {
+
+namespace json = boost::json;
+using transfer::Defect;
+using transfer::Plan;
+using transfer::PlannedFolder;
+using transfer::Report;
+
+/// Between two lines of progress where no terminal is.
+constexpr Duration kLineEvery = std::chrono::seconds(10);
+/// Between two states of the bar.
+constexpr Duration kBarEvery = std::chrono::milliseconds(100);
+
+std::string shown(std::string_view text) { return escape_controls(text, 4096); }
+
+std::string size_of(std::uint64_t octets) {
+  if (octets < 1024) return fmt::format("{} B", octets);
+  if (octets < 1024 * 1024) return fmt::format("{:.1f} KiB", static_cast<double>(octets) / 1024);
+  if (octets < 1024 * 1024 * 1024) return fmt::format("{:.1f} MiB", static_cast<double>(octets) / 1024 / 1024);
+  return fmt::format("{:.1f} GiB", static_cast<double>(octets) / 1024 / 1024 / 1024);
+}
+
+/// A bar on a terminal, a line now and then elsewhere.
+class ProgressShown {
+ public:
+  explicit ProgressShown(std::string what) : what_(std::move(what)), terminal_(isatty(STDERR_FILENO) != 0) {}
+  ~ProgressShown() {
+    if (drawn_) fmt::print(stderr, "\n");
+  }
+  ProgressShown(const ProgressShown&) = delete;
+  ProgressShown& operator=(const ProgressShown&) = delete;
+
+  void operator()(std::uint64_t done, std::uint64_t all) {
+    const Moment now = system_clock().now();
+    if (all == 0 || (now < next_ && !(terminal_ && done == all))) return;
+    if (next_ == Moment{} && !terminal_) {
+      next_ = now + kLineEvery;
+      return;
+    }
+    next_ = now + (terminal_ ? kBarEvery : kLineEvery);
+    if (!terminal_) {
+      fmt::print(stderr, "{}: {} of {} messages\n", what_, done, all);
+      return;
+    }
+    const auto percent = static_cast<unsigned>(done * 100 / all);
+    fmt::print(stderr, "\r{} [{:<40}] {:3} % {} of {}", what_, std::string(percent * 2 / 5, '#'), percent, done, all);
+    drawn_ = true;
+  }
+
+ private:
+  std::string what_;
+  bool terminal_;
+  bool drawn_ = false;
+  Moment next_{};
+};
+
+json::array json_of(const std::vector<Defect>& defects) {
+  json::array all;
+  for (const Defect& defect : defects)
+    all.push_back(json::object{{"place", shown(defect.place)}, {"words", shown(defect.words)}});
+  return all;
+}
+
+json::object json_of(const Plan& plan) {
+  json::array folders;
+  for (const PlannedFolder& one : plan.folders)
+    folders.push_back(json::object{{"source", shown(one.folder.name)},
+                                   {"path", shown(one.folder.path)},
+                                   {"form", one.folder.form == transfer::Folder::Form::mbox ? "mbox" : "maildir"},
+                                   {"mailbox", shown(one.target)},
+                                   {"exists", one.exists},
+                                   {"messages", one.messages},
+                                   {"octets", one.octets},
+                                   {"already_there", one.known},
+                                   {"refused", one.refused.empty() ? json::value() : json::value(shown(one.refused))}});
+  return {{"folders", std::move(folders)},
+          {"messages", plan.messages},
+          {"octets", plan.octets},
+          {"already_there", plan.known},
+          {"passed_over", json_of(plan.passed_over)}};
+}
+
+json::object json_of(const Report& report) {
+  return {{"imported", report.counts.imported},
+          {"already_there", report.counts.known},
+          {"refused", report.counts.refused},
+          {"octets", report.octets},
+          {"folders", report.folders},
+          {"mailboxes_made", report.made},
+          {"defects_found", report.defects_found},
+          {"defects", json_of(report.defects)},
+          {"stopped", report.stopped ? json::value(shown(report.stopped->text())) : json::value()}};
+}
+
+void print_plan(const Plan& plan) {
+  fmt::print("{:>10} {:>10} {:>10}  FOLDER -> MAILBOX\n", "MESSAGES", "SIZE", "THERE");
+  for (const PlannedFolder& one : plan.folders) {
+    fmt::print("{:>10} {:>10} {:>10}  {} -> {}{}\n", one.messages, size_of(one.octets), one.known,
+               shown(one.folder.name), shown(one.target), one.exists ? "" : " (new)");
+    if (!one.refused.empty()) fmt::print("{:34}cannot come: {}\n", "", shown(one.refused));
+  }
+  fmt::print("{:>10} {:>10} {:>10}  in {} folder{}\n", plan.messages, size_of(plan.octets), plan.known,
+             plan.folders.size(), plan.folders.size() == 1 ? "" : "s");
+  for (const Defect& one : plan.passed_over) fmt::print("passed over: {}: {}\n", shown(one.place), shown(one.words));
+}
+
+void print_report(const Report& report) {
+  fmt::print("imported {} message{} ({}), {} already there, {} refused; {} mailbox{} made\n", report.counts.imported,
+             report.counts.imported == 1 ? "" : "s", size_of(report.octets), report.counts.known, report.counts.refused,
+             report.made, report.made == 1 ? "" : "es");
+  for (const Defect& one : report.defects) fmt::print("  {}: {}\n", shown(one.place), shown(one.words));
+  if (report.defects_found > report.defects.size())
+    fmt::print("  and {} more\n", report.defects_found - report.defects.size());
+}
+
+int exit_code_of(const Report& report) {
+  if (report.stopped) return report.stopped->temporary() ? control::kTemporary : control::kFailed;
+  return report.defects_found > 0 ? control::kFailed : control::kDone;
+}
+
+}  // namespace
+
+int import_mail(const Context& context, const ImportOptions& options) {
+  TalkDoor door;
+  control::Request request{.verb = "transfer.import", .arguments = {}};
+  request.add("address", options.account);
+  const auto opened = door.open(context, request);
+  if (!opened) return report(opened.error());
+  if (opened->exit_code != control::kDone) return report(context, *opened);
+
+  transfer::Link link(door.descriptor());
+  transfer::Import import(link);
+  const auto plan = import.plan(options.source, options.into);
+  if (!plan) return report(context, control::failure(plan.error()));
+  if (!context.json) print_plan(*plan);
+  if (options.dry_run) {
+    if (context.json) fmt::print("{}\n", json::serialize(json::object{{"plan", json_of(*plan)}}));
+    return control::kDone;
+  }
+  std::fflush(stdout);
+  Report done;
+  {
+    ProgressShown bar("import");
+    done = import.run(*plan, std::ref(bar));
+  }
+  if (context.json) {
+    fmt::print("{}\n", json::serialize(json::object{{"plan", json_of(*plan)}, {"report", json_of(done)}}));
+  } else {
+    print_report(done);
+    if (done.stopped) fmt::print(stderr, "angarium: {}\n", done.stopped->text());
+  }
+  return exit_code_of(done);
+}
+
+}  // namespace angarium::program

@@ -1,0 +1,294 @@
+#include "transfer/import.h"
+
+#include <algorithm>
+#include <array>
+
+#include "base/text.h"
+#include "mailbox/flags.h"
+#include "transfer/name.h"
+
+namespace angarium::transfer {
+namespace {
+
+/// Messages between two looks at what the server says.
+constexpr std::uint64_t kHearEvery = 32;
+
+/// What IMAP knows of flags that a mailbox file has.
+mailbox::FlagNames flags_of(const Message& message) {
+  struct Pair {
+    message::BoxFlags box;
+    mailbox::SystemFlags system;
+  };
+  constexpr std::array<Pair, 5> kPairs = {{{message::kBoxSeen, mailbox::kSeen},
+                                           {message::kBoxAnswered, mailbox::kAnswered},
+                                           {message::kBoxFlagged, mailbox::kFlagged},
+                                           {message::kBoxDraft, mailbox::kDraft},
+                                           {message::kBoxDeleted, mailbox::kDeleted}}};
+  mailbox::FlagNames flags;
+  for (const Pair& pair : kPairs)
+    if ((message.flags & pair.box) != 0) flags.system |= pair.system;
+  if ((message.flags & message::kBoxPassed) != 0) flags.keywords.emplace_back("$Forwarded");
+  for (const std::string& keyword : message.keywords)
+    if (mailbox::valid_keyword(keyword)) flags.keywords.push_back(keyword);
+  return flags;
+}
+
+/// Names one folder of one source on its way to one mailbox.
+Fingerprint seed_of(const Folder& folder, std::string_view target) {
+  Fingerprinter digest;
+  digest.add_text(folder.path);
+  digest.add_text(target);
+  return digest.finish();
+}
+
+}  // namespace
+
+void Import::defect(std::string place, std::string words) {
+  ++report_.defects_found;
+  if (report_.defects.size() < kDefectsMax) report_.defects.push_back({std::move(place), std::move(words)});
+}
+
+// --- the plan
+// ---------------------------------------------------------------------------------------------------------
+
+Result<Plan> Import::plan(const std::string& source, const std::string& into) {
+  Found found = TRY(find_folders(source));
+  Plan plan;
+  plan.passed_over = std::move(found.passed_over);
+  const bool single = found.folders.size() == 1 && found.folders.front().form == Folder::Form::mbox;
+  for (Folder& folder : found.folders) {
+    // A file by itself goes into the mailbox that was asked for, not below it.
+    if (single && !into.empty()) folder.name = mailbox::kInbox;
+    plan.folders.push_back(TRY(plan_folder(folder, into)));
+    const PlannedFolder& planned = plan.folders.back();
+    plan.messages += planned.messages;
+    plan.octets += planned.octets;
+    plan.known += planned.known;
+  }
+  return plan;
+}
+
+Result<PlannedFolder> Import::plan_folder(const Folder& folder, const std::string& into) {
+  PlannedFolder planned{.folder = folder};
+  const std::string name = below(into, folder.name);
+  if (into.empty()) planned.use = use_of(folder.name);
+  const MailboxPlace place = TRY(ask_place({.handle = 0, .make = Make::no, .use = planned.use, .name = name}));
+  planned.target = place.name;
+  planned.exists = place.exists;
+  planned.refused = place.refused;
+  planned.seed = seed_of(folder, place.name);
+  auto surveyed = survey(planned);
+  if (surveyed) return planned;
+  if (!surveyed.error().is(kPlace) && !surveyed.error().is(kChanged))
+    return std::unexpected(std::move(surveyed).error());
+  planned.refused = surveyed.error().text();
+  return planned;
+}
+
+Result<> Import::survey(PlannedFolder& planned) {
+  const auto reader = TRY(open_folder(planned.folder, planned.seed));
+  std::vector<Fingerprint> asked;
+  const auto ask = [&](const std::vector<Fingerprint>& these, bool keep) -> Result<> {
+    const std::string answer = TRY(ask_known(these));
+    for (const char known : answer) {
+      planned.known += known != 0 ? 1 : 0;
+      if (keep) planned.is_known.push_back(known != 0);
+    }
+    return {};
+  };
+  while (true) {
+    const std::vector<Fingerprint> upcoming = reader->upcoming(kKnownMax);
+    if (!upcoming.empty()) {
+      TRY(ask(upcoming, false));
+      for (std::size_t i = 0; i < upcoming.size() && TRY(reader->next()); ++i) {
+        ++planned.messages;
+        planned.octets += reader->message().octets;
+      }
+      continue;
+    }
+    if (!TRY(reader->next())) break;
+    while (!TRY(reader->read()).empty()) {
+    }
+    ++planned.messages;
+    planned.octets += reader->message().octets;
+    asked.push_back(reader->message().fingerprint);
+    if (asked.size() == kKnownMax) {
+      TRY(ask(asked, true));
+      asked.clear();
+    }
+  }
+  return asked.empty() ? Result<>() : ask(asked, true);
+}
+
+// --- what is said
+// -----------------------------------------------------------------------------------------------------
+
+Result<> Import::heed(const Link::Frame& frame) {
+  if (frame.kind == Kind::note) {
+    const Note note = TRY(decode_note(frame.payload));
+    const auto at = std::ranges::find(on_the_way_, note.number, [](const auto& one) { return one.first; });
+    defect(at == on_the_way_.end() ? "a message" : at->second, note.words);
+    return {};
+  }
+  if (frame.kind != Kind::durable && frame.kind != Kind::committed)
+    return fail(kTalkEnded, "the server said what makes no sense");
+  report_.counts = TRY(decode_counts(frame.payload));
+  // Messages are settled in their order, but for refused ones, which may be earlier: some places stay a little longer.
+  while (on_the_way_.size() > sent_ - report_.counts.settled) on_the_way_.pop_front();
+  tell();
+  return {};
+}
+
+Result<Link::Frame> Import::await_answer(Kind kind) {
+  TRY(link_.flush());
+  while (true) {
+    Link::Frame frame = TRY(link_.receive());
+    if (frame.kind == kind) return frame;
+    TRY(heed(frame));
+  }
+}
+
+Result<> Import::hear() {
+  while (const auto frame = TRY(link_.poll())) TRY(heed(*frame));
+  return {};
+}
+
+Result<std::string> Import::ask_known(const std::vector<Fingerprint>& asked) {
+  std::string payload;
+  for (const Fingerprint& one : asked) payload += octets(one);
+  TRY(link_.send(frame(Kind::known, payload)));
+  Link::Frame answer = TRY(await_answer(Kind::are_known));
+  if (answer.payload.size() != asked.size()) return fail(kTalkEnded, "the server said what makes no sense");
+  return std::move(answer.payload);
+}
+
+Result<MailboxPlace> Import::ask_place(const MailboxWish& wish) {
+  TRY(link_.send(encode(wish)));
+  return decode_place(TRY(await_answer(Kind::place)).payload);
+}
+
+void Import::tell() {
+  if (progress_) progress_(std::min(passed_ + report_.counts.settled, all_), all_);
+}
+
+// --- the work
+// ---------------------------------------------------------------------------------------------------------
+
+Report Import::run(const Plan& plan, const Progress& progress) {
+  progress_ = progress;
+  all_ = plan.messages;
+  for (const Defect& one : plan.passed_over) defect(one.place, one.words);
+  std::uint64_t handle = 0;
+  for (const PlannedFolder& planned : plan.folders) {
+    auto done = run_folder(planned, ++handle);
+    if (done) continue;
+    if (done.error().is(kPlace) || done.error().is(kChanged)) {
+      defect(planned.folder.path, done.error().text());
+      continue;
+    }
+    report_.stopped = std::move(done).error();
+    break;
+  }
+  if (!report_.stopped) {
+    if (auto done = finish(); !done) report_.stopped = std::move(done).error();
+  }
+  report_.counts.known += passed_;
+  return std::move(report_);
+}
+
+Result<> Import::finish() {
+  TRY(link_.send(frame(Kind::commit)));
+  return heed(TRY(await_answer(Kind::committed)));
+}
+
+Result<> Import::run_folder(const PlannedFolder& planned, std::uint64_t handle) {
+  if (!planned.refused.empty()) {
+    defect(planned.folder.path, planned.refused);
+    return {};
+  }
+  const MailboxPlace place =
+      TRY(ask_place({.handle = handle, .make = Make::yes, .use = planned.use, .name = planned.target}));
+  if (!place.refused.empty()) {
+    defect(planned.folder.path, place.refused);
+    return {};
+  }
+  ++report_.folders;
+  if (!place.exists) ++report_.made;
+  const auto reader = TRY(open_folder(planned.folder, planned.seed));
+  changed_ = planned.folder.path;
+  TRY(bring(*reader, planned, handle));
+  return check_passed();
+}
+
+Result<> Import::bring(Reader& reader, const PlannedFolder& planned, std::uint64_t handle) {
+  std::string known;  // of the next messages, where that can be asked
+  std::size_t at = 0;
+  for (std::size_t index = 0;; ++index) {
+    bool is_known = index < planned.is_known.size() && planned.is_known[index];
+    if (at == known.size()) {
+      const std::vector<Fingerprint> upcoming = reader.upcoming(kKnownMax);
+      known = upcoming.empty() ? "" : TRY(ask_known(upcoming));
+      at = 0;
+    }
+    const bool named = at < known.size();
+    if (named) is_known = known[at++] != 0;
+    if (!TRY(reader.next())) return {};
+    if (is_known && named) {
+      ++passed_;
+      tell();
+    } else if (is_known) {
+      TRY(pass_message(reader));
+    } else {
+      TRY(send_message(reader, handle));
+    }
+  }
+}
+
+/// A message that the plan found to be known; it is looked at again, for the file may have changed since.
+Result<> Import::pass_message(Reader& reader) {
+  while (!TRY(reader.read()).empty()) {
+  }
+  to_check_.push_back(reader.message().fingerprint);
+  ++passed_;
+  tell();
+  return to_check_.size() < kKnownMax ? Result<>() : check_passed();
+}
+
+Result<> Import::check_passed() {
+  if (to_check_.empty()) return {};
+  const std::string answer = TRY(ask_known(to_check_));
+  to_check_.clear();
+  const auto missing = static_cast<std::uint64_t>(std::ranges::count(answer, '\0'));
+  if (missing == 0) return {};
+  passed_ -= missing;
+  return fail(kChanged,
+              escape_controls(changed_, 4096) + " changed while it was read; run this again for what is missing");
+}
+
+Result<> Import::send_message(Reader& reader, std::uint64_t handle) {
+  std::uint64_t octets = 0;
+  while (true) {
+    const auto piece = reader.read();
+    if (!piece) {
+      if (octets > 0) TRY(link_.send(frame(Kind::abandon)));
+      defect(reader.message().place, piece.error().text());
+      return {};
+    }
+    if (piece->empty()) break;
+    octets += piece->size();
+    TRY(link_.send_octets(Kind::octets, *piece));
+  }
+  const Message& message = reader.message();
+  const MessageEnd end{.number = ++sent_,
+                       .handle = handle,
+                       .fingerprint = message.fingerprint,
+                       .flags = flags_of(message),
+                       .received = message.received,
+                       .zone_minutes = message.zone_minutes};
+  on_the_way_.emplace_back(end.number, message.place);
+  report_.octets += octets;
+  TRY(link_.send(encode(end)));
+  return sent_ % kHearEvery == 0 ? hear() : Result<>();
+}
+
+}  // namespace angarium::transfer

@@ -1,0 +1,142 @@
+"""Moving house: mail of other programs brought in, with the server up, down and killed."""
+import imaplib
+import json
+import mailbox
+import os
+import re
+import signal
+import subprocess
+
+from harness.cases import PASSWORD, expect, made, serving
+
+DATE = 1195736561  # Thu Nov 22 13:02:41 2007
+
+
+def letter(number, octets=1000):
+    return (f"From: a{number}@example.org\nSubject: number {number}\nMessage-ID: <{number}@far.example>\n\n".encode()
+            + f"line {number}\n".encode() * (octets // 10))
+
+
+def make_maildir(path, count):
+    """A Maildir++ as Python writes it, with two subfolders; `count` letters in each."""
+    box = mailbox.Maildir(path)
+    for name in ("", "Sent", "lists.Entw&APw-rfe"):
+        folder = box.add_folder(name) if name else box
+        for number in range(count):
+            message = mailbox.MaildirMessage(letter(number))
+            message.set_subdir("cur")
+            message.set_flags("FS" if number % 2 else "R")
+            message.set_date(DATE + number)
+            folder.add(message)
+    return path
+
+
+def make_mbox(path, count, octets=1000):
+    """An mbox as Python writes it."""
+    box = mailbox.mbox(path)
+    for number in range(count):
+        message = mailbox.mboxMessage(letter(number, octets))
+        message.set_from("a@example.org", True)
+        message.set_flags("RO")
+        box.add(message)
+    box.close()
+    return path
+
+
+def bring(server, source, *options, status=0):
+    """Imports; gives plan and report."""
+    done = server.command("import", "--account", "alice@example.test", source, "--json", *options, check=False)
+    expect(done.returncode == status, f"import ended with {done.returncode}: {done.stdout}{done.stderr}")
+    return json.loads(done.stdout)
+
+
+def subjects(server, name):
+    """Subjects of a mailbox in the order of its UIDs, with flags and dates."""
+    session = imaplib.IMAP4("127.0.0.1", server.port("imap"), timeout=60)
+    try:
+        session.login(f"alice@{server.domain}", PASSWORD)
+        answer, count = session.select(f'"{name}"', readonly=True)
+        expect(answer == "OK", f"there is no mailbox {name}")
+        if int(count[0]) == 0:
+            return []
+        _, found = session.fetch("1:*", "(FLAGS INTERNALDATE BODY.PEEK[HEADER.FIELDS (SUBJECT)])")
+        rows = [(one[1].decode().strip(), one[0].decode()) for one in found if isinstance(one, tuple)]
+        return [(re.sub("^Subject: ", "", subject), set(imaplib.ParseFlags(facts.encode())), facts) for subject, facts in rows]
+    finally:
+        session.logout()
+
+
+def expect_all(server, name, count):
+    """Each message of the source is there once, in its order."""
+    found = [subject for subject, _, _ in subjects(server, name)]
+    expect(found == [f"number {number}" for number in range(count)], f"{name} has {len(found)} messages: {found[:5]} ...")
+
+
+def used(server):
+    return json.loads(server.command("account", "show", "alice@example.test", "--json").stdout)["used_messages"]
+
+
+def kill_in_the_middle(server, path, count, times=3):
+    """Imports are killed when something of them has arrived; what is missing then comes by the last one."""
+    for _ in range(times):
+        before = used(server)
+        command = subprocess.Popen([server.binary, "import", "--dir", server.directory, "--account", "alice@example.test", path],
+                                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        while command.poll() is None and used(server) == before:
+            pass
+        command.kill()
+        command.wait()
+    report = bring(server, path)["report"]
+    expect(report["imported"] + report["already_there"] == count, f"{report}")
+    expect(used(server) == count, f"{used(server)} messages after the kills, not {count}")
+
+
+def add(case):
+    @case("a Maildir++ and an mbox come in with the server running and without it, and a second time nothing more comes")
+    def moving(binary, directory):
+        server = made(binary, directory)
+        maildir = make_maildir(os.path.join(directory, "Maildir"), 10)
+        box = make_mbox(os.path.join(directory, "Old.mbox"), 200)
+        plan = bring(server, maildir, "--dry-run")["plan"]
+        expect(plan["messages"] == 30 and [one["mailbox"] for one in plan["folders"]] == ["INBOX", "Sent", "lists/Entwürfe"], f"{plan}")
+        with serving(server):
+            expect(subjects(server, "INBOX") == [], "a dry run brought something")
+            expect(bring(server, maildir)["report"]["imported"] == 30, "not all came")
+            expect(bring(server, maildir)["report"]["already_there"] == 30, "known messages came again")
+            for name in ("INBOX", "Sent", "lists/Entw&APw-rfe"):
+                expect_all(server, name, 10)
+            _, flags, facts = subjects(server, "Sent")[1]
+            expect({b"\\Flagged", b"\\Seen"} <= flags and "22-Nov-2007 13:02:42 +0000" in facts, f"{facts}")
+            missing = bring(server, os.path.join(directory, "nothing"), status=1)
+            expect("nothing" in missing["error"], f"{missing}")
+            expect(server.end() == 0, "serve did not end well")
+        expect(bring(server, box, "--into", "Archive/2007")["report"]["imported"] == 200, "not all came with the server down")
+        expect(bring(server, box, "--into", "Archive/2007")["report"]["already_there"] == 200, "known messages came again")
+        expect(bring(server, maildir)["report"]["already_there"] == 30, "what came to the server is not known without it")
+        server.command("verify")
+        with serving(server):
+            expect_all(server, "Archive/2007", 200)
+
+    @case("an import that is killed, or whose server is, goes on where it stopped, and brings every message once")
+    def killed(binary, directory):
+        server = made(binary, directory)
+        count = 3000
+        box = make_mbox(os.path.join(directory, "box"), count)
+        with serving(server):
+            kill_in_the_middle(server, box, count)
+            expect_all(server, "box", count)
+        server.command("account", "remove", "alice@example.test")
+        server.add_account("alice", PASSWORD)
+        with serving(server):
+            command = subprocess.Popen([binary, "import", "--dir", server.directory, "--account", "alice@example.test", box],
+                                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            while command.poll() is None and used(server) == 0:
+                pass
+            server.end(signal.SIGKILL)
+            command.wait()
+        with serving(server):
+            report = bring(server, box)["report"]
+            expect(report["imported"] + report["already_there"] == count, f"{report}")
+            expect_all(server, "box", count)
+            expect(server.end() == 0, "serve did not end well")
+        server.command("verify")
