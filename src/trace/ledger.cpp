@@ -1,0 +1,229 @@
+#include "trace/ledger.h"
+
+#include <algorithm>
+
+#include "base/counters.h"
+#include "base/crc32c.h"
+#include "trace/index.h"
+#include "trace/keys.h"
+
+namespace angarium::trace {
+namespace {
+
+Counter lost("angarium_trace_refusals_lost_total", "Refusals of which the trace has no record.");
+
+/// Octets of a key of the store and what it keeps besides, about.
+constexpr std::uint64_t kKeyOctets = 24;
+
+/// Whose refusals are counted together: a host, or a network of IPv6 (RFC 6177 §2).
+std::string offender(std::string_view peer) { return std::string(peer.substr(0, peer.size() == 16 ? 8 : 4)); }
+
+WallTime later(WallTime time, Duration by) { return {time.microseconds + by.count()}; }
+
+}  // namespace
+
+void Ledger::accept(const Beginning& beginning, std::string& scratch, store::Batch& batch) {
+  encode(beginning, scratch);
+  batch.put(story_key(Lane::accepted, beginning.at, beginning.id), scratch);
+  unindexed(Lane::accepted).fetch_add(1, std::memory_order_relaxed);
+}
+
+void Ledger::happened(WallTime began, DeliveryId id, const Event& event, store::Batch& batch) {
+  std::string octets;
+  encode(event, octets);
+  const auto part = static_cast<std::uint16_t>(crc32c(octets));
+  batch.put(event_key(Lane::accepted, began, id, event.at, part), octets);
+}
+
+void Ledger::refuse(const Beginning& beginning) {
+  std::string octets;
+  const std::lock_guard lock(mutex_);
+  const std::string name = offender(beginning.peer);
+  auto at = refusing_.find(name);
+  if (at == refusing_.end()) {
+    if (refusing_.size() >= kRefusingPeersMax) return lost.add();
+    at = refusing_.try_emplace(name).first;
+  }
+  Refused& refused = at->second;
+  if (refused.written < kRefusalsOfOne && waiting_.size() < kRefusalsWaitingMax) {
+    ++refused.written;
+    encode(beginning, octets);
+    waiting_.push_back({.at = beginning.at, .id = beginning.id, .octets = std::move(octets)});
+    return;
+  }
+  if (refused.further++ == 0) refused.first_at = beginning.at;
+  refused.peer = beginning.peer;
+  refused.last.id = beginning.id;
+  refused.last.at = beginning.at;
+  refused.last.door = beginning.door;
+  refused.last.has_sender = false;
+  refused.last.refusal = beginning.refusal;
+  if (refused.last.refusal) refused.last.refusal->words = {};
+}
+
+Result<> Ledger::write_refusals() {
+  std::map<std::string, Refused> refusing;
+  std::vector<Waiting> waiting;
+  {
+    const std::lock_guard lock(mutex_);
+    refusing.swap(refusing_);
+    waiting.swap(waiting_);
+  }
+  if (waiting.empty() && refusing.empty()) return {};
+  store::Batch batch;
+  for (const Waiting& one : waiting) batch.put(story_key(Lane::refused, one.at, one.id), one.octets);
+  std::size_t count = waiting.size();
+  std::string octets;
+  for (auto& [name, refused] : refusing) {
+    if (refused.further == 0) continue;
+    Beginning summary = refused.last;
+    summary.peer = refused.peer;
+    if (!summary.refusal) summary.refusal.emplace();
+    summary.refusal->further = refused.further;
+    summary.refusal->over_ms =
+        static_cast<std::uint64_t>(std::max<std::int64_t>(0, summary.at.microseconds - refused.first_at.microseconds)) /
+        1000;
+    encode(summary, octets);
+    batch.put(story_key(Lane::refused, summary.at, summary.id), octets);
+    ++count;
+  }
+  // Below the reserve the disk is for what was accepted.
+  if (!tablet_.accepting()) {
+    lost.add(static_cast<std::int64_t>(count));
+    return {};
+  }
+  unindexed(Lane::refused).fetch_add(count, std::memory_order_relaxed);
+  auto done = tablet_.commit_and_wait(std::move(batch));
+  if (done) return {};
+  lost.add(static_cast<std::int64_t>(count));
+  return std::unexpected(std::move(done).error());
+}
+
+Result<> Ledger::tend(WallTime now) {
+  const std::lock_guard lock(tending_);
+  TRY(write_refusals());
+  for (const Lane lane : {Lane::accepted, Lane::refused}) {
+    TRY(index(lane, now));
+    TRY(expire(lane, now));
+  }
+  return {};
+}
+
+// --- the index ------------------------------------------------------------------------------------------------------
+
+Result<WallTime> Ledger::indexed_to(Lane lane) {
+  const std::string prefix = kind_prefix(lane, RecordKind::block);
+  std::optional<WallTime> from;
+  std::string value;
+  TRY(tablet_.scan(prefix, behind(prefix), {.limit = 1, .direction = store::Direction::backward},
+                   [&](std::string_view key, std::string_view octets) {
+                     from = block_in(key);
+                     value = octets;
+                     return store::Step::stop;
+                   }));
+  if (!from) return WallTime{INT64_MIN};
+  return TRY(decode_block(*from, value)).to;
+}
+
+Result<> Ledger::index(Lane lane, WallTime now) {
+  if (unindexed(lane).load(std::memory_order_relaxed) < kBlockRecords) return {};
+  while (TRY(index_block(lane, now))) {
+  }
+  return {};
+}
+
+/// One block, if there is enough for it.
+Result<bool> Ledger::index_block(Lane lane, WallTime now) {
+  const WallTime from = TRY(indexed_to(lane));
+  const WallTime until = later(now, -kIndexLag);
+  if (until <= from) return false;
+  Block block;
+  std::optional<IndexBuilder> builder;
+  bool full = false;
+  TRY(tablet_.scan(story_from(lane, from), story_from(lane, until), {},
+                   [&](std::string_view key, std::string_view value) {
+                     const auto place = story_in(key);
+                     if (!place) return store::Step::next;
+                     // All of one moment lie in one block.
+                     if (full && !place->event && place->began >= block.to) return store::Step::stop;
+                     block.octets += kKeyOctets + key.size() + value.size();
+                     if (place->event) return store::Step::next;
+                     if (!builder) {
+                       block.from = place->began;
+                       builder.emplace(place->began);
+                     }
+                     block.to = {place->began.microseconds + 1};
+                     ++block.records;
+                     if (const auto read = decode_beginning(place->id, place->began, value)) {
+                       for (const std::uint32_t hash : hashes_of(*read)) builder->add(hash, place->began);
+                     } else {
+                       builder->add(hash_of(place->id), place->began);
+                     }
+                     full = block.records >= kBlockRecords || builder->names() >= kBlockNames;
+                     return store::Step::next;
+                   }));
+  if (!full) {
+    bool younger = false;
+    TRY(tablet_.scan(story_from(lane, until), behind(kind_prefix(lane, RecordKind::story)), {.limit = 1},
+                     [&](std::string_view, std::string_view) {
+                       younger = true;
+                       return store::Step::stop;
+                     }));
+    // Counted again while some are too young: they may make the block whole.
+    if (!younger) unindexed(lane).store(block.records, std::memory_order_relaxed);
+    return false;
+  }
+  store::Batch batch;
+  builder->put(lane, batch);
+  batch.put(block_key(lane, block.from), encode(block));
+  TRY(tablet_.commit_and_wait(std::move(batch)));
+  auto& count = unindexed(lane);
+  if (count.load() < kLook) count.fetch_sub(std::min(count.load(), block.records));
+  return true;
+}
+
+Result<> Ledger::expire(Lane lane, WallTime now) {
+  const std::uint64_t octets_max = lane == Lane::accepted ? options_.octets_max : options_.octets_max / 8;
+  WallTime bound = later(now, -options_.keep);
+  // Taken away in steps: each is a hole that readers have to pass over.
+  const Duration step = options_.keep / 48;
+  std::uint64_t octets = 0;
+  std::vector<Block> blocks;
+  const std::string prefix = kind_prefix(lane, RecordKind::block);
+  bool crowded = false;
+  TRY(tablet_.scan(prefix, behind(prefix), {.direction = store::Direction::backward},
+                   [&](std::string_view key, std::string_view value) {
+                     const auto from = block_in(key);
+                     auto block = from ? decode_block(*from, value) : decode_block({}, "");
+                     if (!block) return store::Step::next;
+                     octets += block->octets;
+                     if (octets > octets_max && !crowded) {
+                       crowded = true;
+                       bound = std::max(bound, block->to);
+                     }
+                     blocks.push_back(*std::move(block));
+                     return store::Step::next;
+                   }));
+  std::optional<StoryPlace> oldest;
+  WallTime& gone = gone_[lane == Lane::accepted ? 0 : 1];
+  if (gone >= bound) return {};
+  TRY(tablet_.scan(story_from(lane, gone), story_from(lane, bound), {.limit = 1},
+                   [&](std::string_view key, std::string_view) {
+                     oldest = story_in(key);
+                     return store::Step::stop;
+                   }));
+  if (!oldest || (!crowded && later(oldest->began, step) > bound)) return {};
+  store::Batch batch;
+  // From the beginning: what came under an older time meanwhile goes, too.
+  batch.erase_range(kind_prefix(lane, RecordKind::story), story_from(lane, bound));
+  for (const Block& block : blocks) {
+    if (block.to > bound) continue;
+    for (std::uint8_t part = 0; part < kIndexParts; ++part) batch.erase(index_key(lane, part, block.from));
+    batch.erase(block_key(lane, block.from));
+  }
+  TRY(tablet_.commit_and_wait(std::move(batch)));
+  gone = bound;
+  return {};
+}
+
+}  // namespace angarium::trace

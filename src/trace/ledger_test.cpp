@@ -1,0 +1,295 @@
+#include "trace/ledger.h"
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "store/volume_memory.h"
+#include "support/test.h"
+#include "trace/index.h"
+#include "trace/keys.h"
+
+namespace angarium::trace {
+namespace {
+
+constexpr std::int64_t kSecond = 1'000'000;
+constexpr std::int64_t kStart = 1'700'000'000 * kSecond;
+const std::string kPeer("\xC0\0\2\7", 4);
+
+class World {
+ public:
+  explicit World(LedgerOptions options = {}) : options_(options) { open(); }
+  /// What a sudden end leaves, and a new start.
+  void restart() {
+    ledger.reset();
+    tablet.reset();
+    open();
+  }
+
+  /// The n-th message: one a second, from sN, to rN; the ids tell them apart.
+  static Beginning message(std::uint64_t n, std::string& names) {
+    names = "s" + std::to_string(n % 50) + "@far.example";
+    Beginning beginning;
+    beginning.id = DeliveryId(n * 0x9E3779B97F4A7C15U);
+    beginning.at = {kStart + static_cast<std::int64_t>(n) * kSecond};
+    beginning.peer = kPeer;
+    beginning.sender = std::string_view(names);
+    beginning.recipients = {{.address = std::string_view("bob@example.test")}};
+    return beginning;
+  }
+  void accept(const std::vector<Beginning>& some) {
+    store::Batch batch;
+    std::string scratch;
+    for (const Beginning& one : some) ledger->accept(one, scratch, batch);
+    REQUIRE(tablet->commit_and_wait(std::move(batch)));
+  }
+  void accept(std::uint64_t from, std::uint64_t to) {
+    store::Batch batch;
+    std::string scratch;
+    std::string name;
+    for (std::uint64_t n = from; n < to; ++n) {
+      ledger->accept(message(n, name), scratch, batch);
+      if (n % 1000 == 999) REQUIRE(tablet->commit_and_wait(std::exchange(batch, {})));
+    }
+    if (!batch.empty()) REQUIRE(tablet->commit_and_wait(std::move(batch)));
+  }
+  std::vector<Story> find(const Question& question) {
+    auto found = ledger->find(question);
+    REQUIRE(found);
+    return *std::move(found);
+  }
+  std::size_t keys(Lane lane, RecordKind kind) {
+    std::size_t count = 0;
+    const std::string prefix = kind_prefix(lane, kind);
+    REQUIRE(tablet->scan(prefix, behind(prefix), {}, [&](std::string_view, std::string_view) {
+      ++count;
+      return store::Step::next;
+    }));
+    return count;
+  }
+  /// So much later that all of the n messages may be indexed.
+  void tend(std::uint64_t n) { REQUIRE(ledger->tend({kStart + static_cast<std::int64_t>(n + 60) * kSecond})); }
+
+  std::unique_ptr<store::Tablet> tablet;
+  std::unique_ptr<Ledger> ledger;
+
+ private:
+  void open() {
+    tablet = *store::Tablet::open(*store::open_memory_volume(disk_),
+                                  {.state = store::StateKind::sorted, .threads = store::Threads::none, .reserve = 0});
+    ledger = std::make_unique<Ledger>(*tablet, options_);
+  }
+  LedgerOptions options_;
+  std::shared_ptr<store::MemoryDisk> disk_ = std::make_shared<store::MemoryDisk>();
+};
+
+Beginning refusal(std::uint64_t n, std::string_view peer = kPeer) {
+  Beginning beginning;
+  beginning.id = DeliveryId(n);
+  beginning.at = {kStart + static_cast<std::int64_t>(n) * kSecond};
+  beginning.peer = peer;
+  beginning.sender = std::string_view("spammer@far.example");
+  beginning.recipients = {{.address = std::string_view("nobody@example.test"), .course = Course::refused}};
+  beginning.refusal = Refusal{.step = Step::rcpt, .code = {550, 5, 1, 1}, .words = std::string_view("no")};
+  return beginning;
+}
+
+}  // namespace
+
+TEST_CASE(
+    "a story is found by its id, sender, recipient, login, Message-ID and peer, with what happened later in order") {
+  World world;
+  Beginning one;
+  one.id = DeliveryId(7);
+  one.at = {kStart};
+  one.peer = kPeer;
+  one.login = std::string_view("carol@example.test");
+  one.sender = std::string_view("sales@example.test");
+  one.message_id = std::string_view("1@example.test");
+  one.recipients = {{.address = std::string_view("bob@far.example"), .course = Course::elsewhere}};
+  std::string name;
+  world.accept({one, World::message(1, name)});
+  store::Batch batch;
+  Event attempt{.kind = Event::Kind::attempt, .at = {kStart + 9}, .number = 1};
+  Event report{.kind = Event::Kind::report, .at = {kStart + 5}, .id = DeliveryId(8)};
+  Ledger::happened(one.at, one.id, attempt, batch);
+  Ledger::happened(one.at, one.id, report, batch);
+  REQUIRE(world.tablet->commit_and_wait(std::move(batch)));
+  const std::vector<Question> questions = {{.id = DeliveryId(7)},
+                                           {.address = "Sales@Example.Test"},
+                                           {.address = "bob@far.example"},
+                                           {.address = "carol@example.test"},
+                                           {.message_id = "1@example.test"},
+                                           {.address = "bob@far.example", .peer = kPeer}};
+  for (const Question& question : questions) {
+    const auto found = world.find(question);
+    REQUIRE(found.size() == 1);
+    CHECK(found[0].id == DeliveryId(7));
+    REQUIRE(found[0].events.size() == 2);
+    CHECK(found[0].events[0].at == WallTime{kStart + 5});
+    CHECK(decode_event(found[0].events[1].at, found[0].events[1].octets)->kind == Event::Kind::attempt);
+  }
+  CHECK(world.find({.peer = kPeer}).size() == 2);
+  CHECK(world.find({}).front().id == World::message(1, name).id);
+  CHECK(world.find({.since = WallTime{kStart + 1}}).size() == 1);
+  CHECK(world.find({.limit = 1}).size() == 1);
+  CHECK(world.find({.address = "nobody@far.example"}).empty());
+  CHECK(world.find({.id = DeliveryId(9)}).empty());
+  CHECK(world.find({.address = "bob@far.example", .peer = "\1\2\3\4"}).empty());
+}
+
+TEST_CASE("the index tells the same as a look through everything, also after a restart") {
+  World world;
+  constexpr std::uint64_t kAll = 2 * kBlockRecords + 500;
+  world.accept(0, kAll);
+  std::string name;
+  std::vector<Question> questions = {
+      {.address = "s7@far.example", .limit = 5000},
+      {.address = "s7@far.example", .limit = 3},
+      {.address = "s7@far.example", .since = WallTime{kStart + 20'000 * kSecond}, .limit = 5000},
+      {.address = "bob@example.test", .limit = 2000},
+      {.peer = kPeer, .limit = 10}};
+  for (const std::uint64_t n : {std::uint64_t{0}, kBlockRecords - 1, kBlockRecords, 2 * kBlockRecords - 1, kAll - 1})
+    questions.push_back({.id = World::message(n, name).id});
+  const auto ids = [&](const Question& question) {
+    std::vector<DeliveryId> found;
+    for (const Story& story : world.find(question)) found.push_back(story.id);
+    return found;
+  };
+  std::vector<std::vector<DeliveryId>> before;
+  for (const Question& question : questions) before.push_back(ids(question));
+  CHECK(before[0].size() == (kAll - 7 + 49) / 50);
+  CHECK(before[5].size() == 1);
+  world.tend(kAll);
+  CHECK(world.keys(Lane::accepted, RecordKind::block) == 2);
+  CHECK(world.keys(Lane::accepted, RecordKind::index) > kIndexParts);
+  for (std::size_t i = 0; i < questions.size(); ++i) CHECK(ids(questions[i]) == before[i]);
+  world.restart();
+  world.accept(kAll, kAll + kBlockRecords);
+  world.tend(kAll + kBlockRecords);
+  CHECK(world.keys(Lane::accepted, RecordKind::block) == 3);
+  for (std::size_t i = 5; i < questions.size(); ++i) CHECK(ids(questions[i]) == before[i]);
+}
+
+TEST_CASE("what is younger than the lag is not indexed yet, and nothing of one moment is torn apart") {
+  World world;
+  world.accept(0, kBlockRecords);
+  REQUIRE(world.ledger->tend({kStart + static_cast<std::int64_t>(kBlockRecords) * kSecond}));
+  CHECK(world.keys(Lane::accepted, RecordKind::block) == 0);
+  // The last moment of the block has three more.
+  std::vector<Beginning> more;
+  std::string name;
+  for (int i = 0; i < 3; ++i) {
+    more.push_back(World::message(kBlockRecords - 1, name));
+    more.back().id = DeliveryId(static_cast<std::uint64_t>(1000 + i));
+  }
+  world.accept(more);
+  world.accept(kBlockRecords, kBlockRecords + 5);
+  world.tend(kBlockRecords + 5);
+  CHECK(world.keys(Lane::accepted, RecordKind::block) == 1);
+  for (int i = 0; i < 3; ++i) CHECK(world.find({.id = DeliveryId(static_cast<std::uint64_t>(1000 + i))}).size() == 1);
+  const std::string prefix = kind_prefix(Lane::accepted, RecordKind::block);
+  REQUIRE(world.tablet->scan(prefix, behind(prefix), {}, [&](std::string_view key, std::string_view value) {
+    const Block block = *decode_block(*block_in(key), value);
+    CHECK(block.records == kBlockRecords + 3);
+    CHECK(block.to == WallTime{more[0].at.microseconds + 1});
+    return store::Step::next;
+  }));
+}
+
+TEST_CASE("stories go when their time is over, and their index with them") {
+  World world({.keep = std::chrono::hours(6)});
+  world.accept(0, kBlockRecords + 100);  // four and a half hours
+  world.tend(kBlockRecords + 100);
+  CHECK(world.keys(Lane::accepted, RecordKind::block) == 1);
+  const std::size_t all = world.keys(Lane::accepted, RecordKind::story);
+  // The first minute is over, but a step is a forty-eighth.
+  REQUIRE(world.ledger->tend({kStart + (6 * 3600 + 60) * kSecond}));
+  CHECK(world.keys(Lane::accepted, RecordKind::story) == all);
+  REQUIRE(world.ledger->tend({kStart + 8 * 3600 * kSecond}));
+  CHECK(world.keys(Lane::accepted, RecordKind::story) == all - 2 * 3600);
+  REQUIRE(world.ledger->tend({kStart + 48 * 3600 * kSecond}));
+  CHECK(world.keys(Lane::accepted, RecordKind::story) == 0);
+  CHECK(world.keys(Lane::accepted, RecordKind::block) == 0);
+  CHECK(world.keys(Lane::accepted, RecordKind::index) == 0);
+}
+
+TEST_CASE("stories go before their time where they take more than their share of the disk") {
+  World world({.octets_max = 3'000'000});
+  world.accept(0, 3 * kBlockRecords);
+  world.tend(3 * kBlockRecords);
+  // A block has about 2 MB: of three the latest stays.
+  CHECK(world.keys(Lane::accepted, RecordKind::block) == 1);
+  CHECK(world.keys(Lane::accepted, RecordKind::story) == kBlockRecords);
+}
+
+TEST_CASE("refusals are written when it is time, and lost by a sudden end before it") {
+  World world;
+  world.ledger->refuse(refusal(1));
+  CHECK(world.find({.id = DeliveryId(1)}).empty());
+  world.restart();
+  REQUIRE(world.ledger->write_refusals());
+  CHECK(world.find({.id = DeliveryId(1)}).empty());
+  world.ledger->refuse(refusal(2));
+  REQUIRE(world.ledger->write_refusals());
+  const auto found = world.find({.address = "nobody@example.test"});
+  REQUIRE(found.size() == 1);
+  CHECK(found[0].lane == Lane::refused);
+  CHECK(decode_beginning(found[0].id, found[0].at, found[0].octets)->refusal->words.octets == "no");
+}
+
+TEST_CASE("who is refused again and again is counted, with the first attempts in full") {
+  World world;
+  for (std::uint64_t n = 1; n <= kRefusalsOfOne + 5; ++n) world.ledger->refuse(refusal(n));
+  world.ledger->refuse(refusal(100, "\1\2\3\4"));
+  REQUIRE(world.ledger->write_refusals());
+  CHECK(world.keys(Lane::refused, RecordKind::story) == kRefusalsOfOne + 2);
+  const auto found = world.find({.id = DeliveryId(kRefusalsOfOne + 5)});
+  REQUIRE(found.size() == 1);
+  const auto summary = decode_beginning(found[0].id, found[0].at, found[0].octets);
+  REQUIRE(summary);
+  CHECK(summary->refusal->further == 5);
+  CHECK(summary->refusal->over_ms == 4000);
+  CHECK(summary->peer == kPeer);
+  // Neighbours of an IPv6 network are one.
+  World other;
+  for (std::uint64_t n = 0; n < 20; ++n)
+    other.ledger->refuse(
+        refusal(n, std::string("\x20\1\x0d\xb8\0\0\0\1", 8) + std::string(7, '\0') + static_cast<char>(n)));
+  REQUIRE(other.ledger->write_refusals());
+  CHECK(other.keys(Lane::refused, RecordKind::story) == kRefusalsOfOne + 1);
+}
+
+TEST_CASE("refusals take no more memory and disk than they may, however many peers there are") {
+  World world;
+  for (std::uint64_t n = 0; n < kRefusingPeersMax + 50; ++n) {
+    std::string peer(4, '\0');
+    for (int i = 0; i < 4; ++i) peer[static_cast<std::size_t>(i)] = static_cast<char>(n >> (8 * i));
+    for (std::uint64_t i = 0; i < 3; ++i) world.ledger->refuse(refusal(10 * n + i, peer));
+  }
+  REQUIRE(world.ledger->write_refusals());
+  CHECK(world.keys(Lane::refused, RecordKind::story) <= kRefusalsWaitingMax + kRefusingPeersMax);
+  CHECK(world.keys(Lane::refused, RecordKind::story) >= kRefusalsWaitingMax);
+}
+
+TEST_CASE("a damaged record hides no other, and is found by its id still") {
+  World world;
+  world.accept(0, 3);
+  std::string name;
+  const Beginning broken = World::message(1, name);
+  store::Batch batch;
+  batch.put(story_key(Lane::accepted, broken.at, broken.id), "?");
+  REQUIRE(world.tablet->commit_and_wait(std::move(batch)));
+  CHECK(world.find({.address = "bob@example.test"}).size() == 2);
+  CHECK(world.find({.id = broken.id}).size() == 1);
+  CHECK_FALSE(decode_beginning(broken.id, broken.at, "?"));
+}
+
+TEST_CASE("a block cut short is refused, at every octet") {
+  const Block block{.from = {5}, .to = {70'000'000}, .records = 16'384, .octets = 3'000'000};
+  const std::string octets = encode(block);
+  CHECK(*decode_block({5}, octets) == block);
+  for (std::size_t cut = 0; cut < octets.size(); ++cut) CHECK_FALSE(decode_block({5}, octets.substr(0, cut)));
+}
+
+}  // namespace angarium::trace
