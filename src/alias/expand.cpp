@@ -26,7 +26,7 @@ struct Context {
 
 class Walk {
  public:
-  Walk(const Aliases& aliases, Files& files, Household& household)
+  Walk(const AliasTables& aliases, Files& files, Household& household)
       : aliases_(aliases), files_(files), household_(household) {}
 
   void address(const envelope::Mailbox& mailbox, const Context& context);
@@ -42,9 +42,17 @@ class Walk {
   /// The user whose .forward leads from the alias, which is open, back to it; null when it is a loop of aliases.
   [[nodiscard]] const std::string* forward_above(std::string_view alias) const;
 
+  /// An entry and the file it stands in.
+  struct Found {
+    const Aliases* file = nullptr;
+    const Entry* entry = nullptr;
+  };
+  [[nodiscard]] Found find(std::string_view name) const;
+  [[nodiscard]] const Entry* owner_of(std::string_view name) const;
+
   void targets(const std::vector<Target>& all, const Context& context);
   void target(const Target& target, const Context& context);
-  void expand_alias(const Entry& entry, const envelope::Mailbox& mailbox, const Context& context);
+  void expand_alias(const Found& found, const envelope::Mailbox& mailbox, const Context& context);
   void user(const std::string& name, const envelope::Mailbox& mailbox, bool must_exist, const Context& context);
   void expand_forward(const std::string& name, const Household::User& user, const Context& context);
   void include(const std::string& path, const Context& context);
@@ -67,7 +75,7 @@ class Walk {
     }
   }
 
-  const Aliases& aliases_;
+  const AliasTables& aliases_;
   Files& files_;
   Household& household_;
   Expansion result_;
@@ -78,6 +86,18 @@ class Walk {
   std::set<std::string> keys_;
   bool full_ = false;
 };
+
+Walk::Found Walk::find(std::string_view name) const {
+  for (const auto& file : aliases_)
+    if (const auto* entry = file->table.find(name)) return {file.get(), entry};
+  return {};
+}
+
+const Entry* Walk::owner_of(std::string_view name) const {
+  for (const auto& file : aliases_)
+    if (const auto* owner = file->table.owner_of(name)) return owner;
+  return nullptr;
+}
 
 bool Walk::open(Frame::Kind kind, std::string_view name) const {
   return std::ranges::any_of(stack_, [&](const Frame& frame) { return frame.kind == kind && frame.name == name; });
@@ -129,23 +149,30 @@ void Walk::local_use(Destination::Kind kind, const std::string& text, const Cont
 void Walk::address(const envelope::Mailbox& mailbox, const Context& context) {
   if (!mailbox.domain.empty() && !household_.is_here(mailbox.domain)) return deliver(mailbox, context);
   auto name = to_lower(mailbox.local_part);
-  const auto* entry = aliases_.table.find(name);
-  if (const auto plus = name.find(kDetail); !entry && plus != std::string::npos && plus > 0) {
+  const auto first = household_.comes_first(name);
+  if (!first) return problem("4.3.0", fmt::format("{}: {}", escape_controls(name), first.error().text()));
+  if (*first) return deliver(mailbox, context);
+  auto found = find(name);
+  if (const auto plus = name.find(kDetail); !found.entry && plus != std::string::npos && plus > 0) {
     name.resize(plus);
-    entry = aliases_.table.find(name);
+    found = find(name);
   }
-  if (!entry) return user(name, mailbox, false, context);
+  if (!found.entry) return user(name, mailbox, false, context);
   if (open(Frame::Kind::alias, name)) return user(name, mailbox, true, context);
   if (aliases_seen_.contains(name)) return note("once", fmt::format("{} again", escape_controls(name)));
-  expand_alias(*entry, mailbox, context);
+  expand_alias(found, mailbox, context);
 }
 
-void Walk::expand_alias(const Entry& entry, const envelope::Mailbox& mailbox, const Context& context) {
+void Walk::expand_alias(const Found& found, const envelope::Mailbox& mailbox, const Context& context) {
+  const Entry& entry = *found.entry;
   if (!goes_deeper(context, mailbox.local_part)) return;
   note("alias", fmt::format("{} (line {})", escape_controls(entry.name), entry.line));
-  Context below{
-      .depth = context.depth + 1, .owner = context.owner, .user = {}, .uid = aliases_.owner, .trust = aliases_.trust};
-  if (const auto* owner = aliases_.table.owner_of(entry.name)) {
+  Context below{.depth = context.depth + 1,
+                .owner = context.owner,
+                .user = {},
+                .uid = found.file->owner,
+                .trust = found.file->trust};
+  if (const auto* owner = owner_of(entry.name)) {
     below.owner = owner->name;
     note("owner", escape_controls(owner->name));
   }
@@ -231,9 +258,9 @@ void Walk::targets(const std::vector<Target>& all, const Context& context) {
 
 bool Expansion::temporary() const { return std::ranges::any_of(problems, &Problem::temporary); }
 
-Expansion expand(const Aliases& aliases, Files& files, Household& household, const envelope::Mailbox& address) {
+Expansion expand(const AliasTables& aliases, Files& files, Household& household, const envelope::Mailbox& address) {
   Walk walk(aliases, files, household);
-  walk.address(address, {.uid = aliases.owner, .trust = aliases.trust});
+  walk.address(address, {});
   return std::move(walk).result();
 }
 

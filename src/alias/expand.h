@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -68,14 +69,20 @@ class Household {
   virtual ~Household() = default;
   /// Whether names of the domain are those of the aliases and users.
   virtual bool is_here(std::string_view domain) = 0;
+  /// Whether mail for the name (in lower case) is laid down without a look at aliases: somebody else knows where it
+  /// goes.
+  virtual Result<bool> comes_first(const std::string& name) = 0;
   /// Nothing when nobody has the name (in lower case). Temporary errors make temporary problems.
   virtual Result<std::optional<User>> user(const std::string& name) = 0;
 };
+
+/// Some files of aliases; of a name that is in several the first counts.
+using AliasTables = std::vector<std::shared_ptr<const Aliases>>;
 
 /// `address` without a domain is a name of this host. A name with a detail, "name+detail", counts as it stands if there
 /// is an alias of it, else as the name before it. An alias that leads back to itself means the user of its
 /// name; without one, the mailbox of the user whose .forward leads back; else it is a loop (5.4.6). Blocks for the
 /// files.
-Expansion expand(const Aliases& aliases, Files& files, Household& household, const envelope::Mailbox& address);
+Expansion expand(const AliasTables& aliases, Files& files, Household& household, const envelope::Mailbox& address);
 
 }  // namespace angarium::alias

@@ -19,6 +19,7 @@ class House final : public Household {
  public:
   explicit House(std::string_view text) : forward_{.list = parse_list(text)} {}
   bool is_here(std::string_view domain) override { return domain == "h"; }
+  Result<bool> comes_first(const std::string& name) override { return name.starts_with('!'); }
   Result<std::optional<User>> user(const std::string& name) override {
     if (name.size() > 2) return std::nullopt;
     return User{.uid = 1, .forward = forward_};
@@ -35,9 +36,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   House house(text);
   MemoryFiles files;
   files.write("/i", std::string(text));
-  Aliases aliases;
-  aliases.table = Table::parse(text).value();
-  const auto expansion = expand(aliases, files, house, {.local_part = "a", .domain = {}});
+  auto aliases = std::make_shared<Aliases>();
+  aliases->table = Table::parse(text).value();
+  const auto expansion = expand({aliases, aliases}, files, house, {.local_part = "a", .domain = {}});
   require(expansion.destinations.size() <= kDestinationsMax && expansion.problems.size() <= kProblemsMax);
   require(expansion.facts.size() <= kFactsMax);
   return 0;

@@ -12,6 +12,8 @@
 
 #include <filesystem>
 #include <map>
+#include <memory>
+#include <set>
 
 #include "alias/memory_files.h"
 #include "base/text.h"
@@ -49,6 +51,10 @@ constexpr std::uint32_t kServer = 50;
 class House final : public Household {
  public:
   bool is_here(std::string_view domain) override { return equals_ignore_case(domain, "here.example"); }
+  Result<bool> comes_first(const std::string& name) override {
+    if (name == "unsure") return fail(kUnreadableFile, "nobody knows now");
+    return firsts.contains(name);
+  }
   Result<std::optional<User>> user(const std::string& name) override {
     const auto found = users.find(name);
     if (found == users.end()) return std::nullopt;
@@ -58,10 +64,14 @@ class House final : public Household {
   Expansion ask(std::string_view address) {
     envelope::Mailbox mailbox{.local_part = std::string(address), .domain = {}};
     if (address.find('@') != std::string_view::npos) mailbox = envelope::parse_mailbox(address).value();
-    return expand(aliases, files, *this, mailbox);
+    AliasTables tables = {std::make_shared<const Aliases>(aliases)};
+    tables.insert(tables.end(), more.begin(), more.end());
+    return expand(tables, files, *this, mailbox);
   }
 
   Aliases aliases;
+  AliasTables more;  ///< further files
+  std::set<std::string> firsts;
   MemoryFiles files;
   std::map<std::string, std::optional<User>> users;
 };
@@ -155,6 +165,27 @@ House with_aliases(const std::string& lines) {
   House house;
   house.aliases.table = Table::parse(lines).value();
   return house;
+}
+
+TEST_CASE("of several files the first that has a name counts, with its own rights; owners may stand in any") {
+  House house = with_aliases("one: a\nboth: first\nlist: \"|x\", y");
+  auto second = std::make_shared<Aliases>();
+  second->table = Table::parse("both: second\ntwo: \"|x\", b, one\nowner-list: boss").value();
+  second->trust = Trust::addresses;
+  house.more = {second};
+  CHECK(text(house.ask("both")) == "mailbox first\n");
+  CHECK(text(house.ask("list")) == "pipe x owner=owner-list\nmailbox y owner=owner-list\n");
+  const auto two = house.ask("two");
+  CHECK(text(two).starts_with("mailbox b\nmailbox a\nproblem 5.7.1 "));
+}
+
+TEST_CASE("who comes first has mail whatever the aliases say, directly and through them") {
+  House house = with_aliases("anna: \"|x\"\nroot: Anna\nboth: unsure, anna");
+  CHECK(text(house.ask("root")) == "pipe x\n");
+  house.firsts = {"anna"};
+  CHECK(text(house.ask("anna")) == "mailbox anna\n");
+  CHECK(text(house.ask("root")) == "mailbox Anna\n");
+  CHECK(house.ask("both").temporary());
 }
 
 TEST_CASE("depth: at the limit and one past it") {
