@@ -147,7 +147,7 @@ class Host {
                         .rate = rate_,
                         .policy = policy_now(role),
                         .outbound = terms_,
-                        .relay_networks = *relay_networks(c_),
+                        .relay_networks = *read_networks(c_.smtp.relay_networks),
                         .relay_domains = RelayDomains(c_.smtp.relay_domains)};
     SmtpSession session(desk, connection->peer());
     co_await smtp::serve(*connection, session, desk.policy);

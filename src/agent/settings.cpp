@@ -36,6 +36,8 @@ smtp::Policy smtp_policy(const configuration::Configuration& c, smtp::Role role,
     policy.future_release_s = kFutureReleaseMax;
     policy.priorities = {.announce = smtp::Announce::yes, .highest = 0, .authenticated = kPriorityOfUsers};
   }
+  const bool etrn = role == smtp::Role::mx && !c.smtp.etrn_networks.empty();
+  policy.etrn = etrn ? smtp::Announce::yes : smtp::Announce::no;
   policy.expn = role == smtp::Role::submission ? smtp::Announce::yes : smtp::Announce::no;
   policy.limits.message_octets = static_cast<std::uint64_t>(c.smtp.message_size_max);
   policy.limits.recipients = static_cast<std::uint32_t>(c.smtp.recipients_max);
@@ -137,9 +139,9 @@ Result<std::shared_ptr<const CourierTerms>> courier_terms(const configuration::C
   return terms;
 }
 
-Result<std::vector<io::Prefix>> relay_networks(const configuration::Configuration& c) {
+Result<std::vector<io::Prefix>> read_networks(const std::vector<std::string>& texts) {
   std::vector<io::Prefix> networks;
-  for (const std::string& text : c.smtp.relay_networks) networks.push_back(TRY(io::Prefix::parse(text)));
+  for (const std::string& text : texts) networks.push_back(TRY(io::Prefix::parse(text)));
   return networks;
 }
 

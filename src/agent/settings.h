@@ -29,8 +29,8 @@ ReportTerms report_terms(const configuration::Configuration& configuration);
 /// How mail leaves this host. Reads the system's certificate authorities and the passwords for relays: not for every
 /// message.
 Result<std::shared_ptr<const CourierTerms>> courier_terms(const configuration::Configuration& configuration);
-/// Never fails for a configuration that was read.
-Result<std::vector<io::Prefix>> relay_networks(const configuration::Configuration& configuration);
+/// Never fails for the networks of a configuration that was read.
+Result<std::vector<io::Prefix>> read_networks(const std::vector<std::string>& texts);
 account::AttemptLimits attempt_limits(const configuration::Configuration& configuration);
 
 }  // namespace angarium::agent

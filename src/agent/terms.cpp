@@ -13,8 +13,9 @@ SmtpDesk desk(const configuration::Configuration& configuration, const std::shar
           .rate = shared.rate,
           .policy = smtp_policy(configuration, role, tls),
           .outbound = courier,
-          .relay_networks = relay_networks(configuration).value_or(std::vector<io::Prefix>()),
-          .relay_domains = RelayDomains(configuration.smtp.relay_domains)};
+          .relay_networks = read_networks(configuration.smtp.relay_networks).value_or(std::vector<io::Prefix>()),
+          .relay_domains = RelayDomains(configuration.smtp.relay_domains),
+          .etrn_networks = read_networks(configuration.smtp.etrn_networks).value_or(std::vector<io::Prefix>())};
 }
 
 }  // namespace

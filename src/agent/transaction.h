@@ -33,6 +33,8 @@ struct SmtpDesk {
   std::vector<io::Prefix> relay_networks = {};
   /// Whose mail is taken from anybody; see RelayDomains.
   RelayDomains relay_domains = {};
+  /// Whose hosts may have the queue of a relayed domain started (ETRN).
+  std::vector<io::Prefix> etrn_networks = {};
 };
 
 /// A user of this host who hands mail in through the drop folder, which stands for a login: the kernel says who it is.
@@ -72,6 +74,7 @@ class SmtpSession final : public protocol::smtp::Session {
   protocol::smtp::Reply reply_to(const Error& error) override;
   io::Task<Result<protocol::smtp::Reply>> vrfy(std::string_view text, envelope::Utf8 utf8) override;
   io::Task<Result<protocol::smtp::Reply>> expn(std::string_view text, envelope::Utf8 utf8) override;
+  io::Task<Result<protocol::smtp::Reply>> etrn(std::string_view domain) override;
   void offence(protocol::smtp::Offence kind) override;
 
   /// Takes on a recipient that rcpt() has refused with this: what may go away by itself is tried from the queue, for

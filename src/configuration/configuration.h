@@ -88,6 +88,7 @@ struct Configuration {
     std::int64_t messages_per_minute = 0;
     std::vector<std::string> relay_networks;
     std::vector<std::string> relay_domains;
+    std::vector<std::string> etrn_networks;
     EarlyTalk early_talk = EarlyTalk::allow;
     Duration greeting_delay = std::chrono::seconds(2);
     Duration command_timeout = std::chrono::minutes(5);

@@ -304,6 +304,12 @@ TEST_CASE("[[relay_login]]: names for login=… of [transport], each once, and t
   CHECK(effect_of("relay_login.name") == effect_of("dns.timeout"));
 }
 
+TEST_CASE("networks that may ask by ETRN are networks") {
+  CHECK(error_of("[smtp]\netrn_networks = [\"192.0.2.0/33\"]\n") ==
+        "angarium.toml:2: smtp.etrn_networks: '192.0.2.0/33' is no network like \"192.0.2.0/24\"");
+  CHECK(parse("[smtp]\netrn_networks = [\"192.0.2.0/24\", \"2001:db8::/32\"]\n", "/x")->smtp.etrn_networks.size() == 2);
+}
+
 TEST_CASE("[transport] and [dns] are explained, and changed by a reload") {
   Configuration used;
   used.transports = {{"*", "dns"}};

@@ -343,10 +343,8 @@ class Reader {
         found_at(line_of("smtp.relay_domains"), "smtp.relay_domains: '" + escape_controls(domain) + "' is no domain");
     if (configuration_.local.uid_max < configuration_.local.uid_min)
       found_at(line_of("local.uid_max"), "local.uid_max is at least local.uid_min");
-    for (const std::string& network : configuration_.smtp.relay_networks)
-      if (!io::Prefix::parse(network))
-        found_at(line_of("smtp.relay_networks"),
-                 "smtp.relay_networks: '" + escape_controls(network) + "' is no network like \"192.0.2.0/24\"");
+    networks(configuration_.smtp.relay_networks, "smtp.relay_networks");
+    networks(configuration_.smtp.etrn_networks, "smtp.etrn_networks");
     no_time(configuration_.limits.handshake_timeout, "limits.handshake_timeout");
     no_time(configuration_.limits.login_timeout, "limits.login_timeout");
     no_time(configuration_.limits.send_timeout, "limits.send_timeout");
@@ -354,6 +352,12 @@ class Reader {
       found_at(line_of("imap.idle_timeout"), "imap.idle_timeout is at least 30m (RFC 9051 section 5.4)");
     if (configuration_.pop3.idle_timeout < std::chrono::minutes(10))
       found_at(line_of("pop3.idle_timeout"), "pop3.idle_timeout is at least 10m (RFC 1939 section 3)");
+  }
+
+  void networks(const std::vector<std::string>& all, const std::string& key) {
+    for (const std::string& network : all)
+      if (!io::Prefix::parse(network))
+        found_at(line_of(key), key + ": '" + escape_controls(network) + "' is no network like \"192.0.2.0/24\"");
   }
 
   void dns() {

@@ -87,6 +87,9 @@ const auto kKeys = std::to_array<Key>({
      "Domains whose mail is taken from anybody and goes on as [transport] or the DNS says: those this host is a backup "
      "or "
      "gateway for, or keeps in files. \"example.net\", \".example.net\" for those below it."},
+    {"smtp", "etrn_networks", ListField([](C& c) -> std::vector<std::string>& { return c.smtp.etrn_networks; }),
+     "Networks whose hosts may ask by ETRN on the smtp listener that what waits for a domain of smtp.relay_domains is "
+     "tried now: \"192.0.2.0/24\". None: ETRN is not offered."},
     {"smtp", "early_talk",
      ChoiceField{kEarlyTalk, [](C& c, std::size_t i) { c.smtp.early_talk = static_cast<EarlyTalk>(i); },
                  [](const C& c) { return static_cast<std::size_t>(c.smtp.early_talk); }},

@@ -148,6 +148,8 @@ class Queue {
   virtual std::vector<Change> remove(const std::vector<Job>& jobs, store::Batch& batch) = 0;
   /// As backoff(), also of a destination that nobody works for: the store is read.
   virtual io::Task<Result<std::optional<Backoff>>> find_backoff(std::string destination) = 0;
+  /// What waits for a destination and is not held, at most `limit` of its consignments: those of the best rank first.
+  virtual io::Task<Result<std::vector<Place>>> waiting(std::string destination, std::size_t limit) = 0;
   /// Adds to the batch: the destination may be tried at once.
   virtual Change retry(std::string destination, store::Batch& batch) = 0;
 

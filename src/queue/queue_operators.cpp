@@ -101,6 +101,12 @@ io::Task<Result<std::optional<Backoff>>> Spool::find_backoff(std::string name) {
   co_return co_await io::run(pool_, [&tablet = tablet_, name] { return read_backoff(tablet, name, store::Tier::any); });
 }
 
+io::Task<Result<std::vector<Place>>> Spool::waiting(std::string name, std::size_t limit) {
+  co_return co_await io::run(pool_, [&tablet = tablet_, name, limit]() -> Result<std::vector<Place>> {
+    return TRY(read_due(tablet, name, INT64_MAX, limit, store::Tier::any)).places;
+  });
+}
+
 Change Spool::retry(std::string name, store::Batch& batch) {
   std::optional<Backoff> before = backoff(name);
   if (!before) {

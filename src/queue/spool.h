@@ -106,6 +106,7 @@ class Spool final : public Queue {
   Change hold(const Job& job, Hold hold, store::Batch& batch) override;
   std::vector<Change> remove(const std::vector<Job>& jobs, store::Batch& batch) override;
   io::Task<Result<std::optional<Backoff>>> find_backoff(std::string destination) override;
+  io::Task<Result<std::vector<Place>>> waiting(std::string destination, std::size_t limit) override;
   Change retry(std::string destination, store::Batch& batch) override;
   InMemory in_memory() override;
 

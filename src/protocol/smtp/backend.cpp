@@ -18,4 +18,6 @@ std::string_view with_keyword(const Peer& peer, envelope::Utf8 utf8) {
   return kKeywords[index];
 }
 
+io::Task<Result<Reply>> Session::etrn(std::string_view /*domain*/) { co_return Reply(reply::kNotImplemented); }
+
 }  // namespace angarium::protocol::smtp

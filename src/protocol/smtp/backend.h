@@ -134,6 +134,11 @@ class Session {
   virtual io::Task<Result<Reply>> vrfy(std::string_view text, envelope::Utf8 utf8) = 0;
   virtual io::Task<Result<Reply>> expn(std::string_view text, envelope::Utf8 utf8) = 0;
 
+  // --- Queue --------------------------------------------------------------------------------------------------------
+  /// RFC 1985 §5.1: starts the queue for a domain, as the client wrote it: 250 to 253, 458 or 459. Asked only where
+  /// policy announces ETRN.
+  virtual io::Task<Result<Reply>> etrn(std::string_view domain);
+
   // --- Conduct ------------------------------------------------------------------------------------------------------
   virtual void offence(Offence kind) = 0;
 };

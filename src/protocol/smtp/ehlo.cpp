@@ -32,6 +32,7 @@ std::string extensions(const Conversation& conversation) {
   // RFC 9422 §4
   lines += fmt::format("\nLIMITS RCPTMAX={} MAILMAX={}", policy.limits.recipients, policy.limits.messages);
   if (policy.expn == Announce::yes) lines += "\nEXPN";
+  if (policy.etrn == Announce::yes) lines += "\nETRN";
   lines += "\nHELP";
   return lines;
 }

@@ -122,6 +122,12 @@ io::Task<Result<Reply>> MemorySession::expn(std::string_view text, envelope::Utf
   co_return Reply(250, {2, 1, 5}, std::move(members));
 }
 
+io::Task<Result<Reply>> MemorySession::etrn(std::string_view domain) {
+  const std::string node(domain);
+  if (!equals_ignore_case(domain, house_.domain)) co_return Reply(459, {4, 7, 1}, "Node " + node + " not allowed");
+  co_return Reply(253, {2, 0, 0}, "OK, 14 pending messages for node " + node + " started");
+}
+
 void MemorySession::offence(Offence kind) { house_.offences.push_back(kind); }
 
 }  // namespace angarium::protocol::smtp

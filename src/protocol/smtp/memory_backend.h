@@ -59,6 +59,7 @@ class MemorySession final : public Session {
   void note(const Refusal& refusal) override;
   io::Task<Result<Reply>> vrfy(std::string_view text, envelope::Utf8 utf8) override;
   io::Task<Result<Reply>> expn(std::string_view text, envelope::Utf8 utf8) override;
+  io::Task<Result<Reply>> etrn(std::string_view domain) override;
   void offence(Offence kind) override;
 
  private:

@@ -105,6 +105,7 @@ struct Policy {
   /// RFC 3461. Parameters are taken and handed on in any case where this is yes; where it is no they are unknown (555).
   Announce dsn = Announce::no;
   Announce expn = Announce::no;
+  Announce etrn = Announce::no;  ///< RFC 1985; who may use it for what is the back end's to say
   Priorities priorities;
   DeliverByPolicy deliver_by;
   /// FUTURERELEASE (RFC 4865): the longest time a message is held back, in seconds, at most 999,999,999; 0: not known.

@@ -118,6 +118,8 @@ inline constexpr ReplyView kHeldTooLong{501, {5, 5, 4}, "Held longer than offere
 inline constexpr ReplyView kHeldBeyondBy{501, {5, 5, 4}, "Held until after the time in BY"};   // RFC 4865 §5.2.2
 inline constexpr ReplyView kByTooSoon{555, {5, 5, 4}, "Time in BY is less than the minimum"};  // RFC 2852 §3, §4
 
+inline constexpr ReplyView kNoSuchQueue{458, {4, 5, 4}, "Unable to queue messages: name one domain"};  // RFC 1985 §5.3
+
 // Authentication and security.
 inline constexpr ReplyView kAuthenticationRequired{530, {5, 7, 0}, "Authentication required"};
 inline constexpr ReplyView kTlsRequired{530, {5, 7, 0}, "Must issue a STARTTLS command first"};

@@ -120,7 +120,7 @@ inline constexpr std::array<Rule, kVerbs> kRules = [] {
     { V::auth,     "AUTH",     { greet,  go,     nested,     nested,     nested }, required, kBoth, nothing,      at_once,    own      },
     { V::starttls, "STARTTLS", { go,     go,     go,         go,         go     }, noargs,   kBoth, nothing,      at_once,    own      },
     { V::turn,     "TURN",     { absent, absent, absent,     absent,     absent }, optional, kBoth, nothing,      at_once,    anywhere },
-    { V::etrn,     "ETRN",     { absent, absent, absent,     absent,     absent }, optional, kBoth, nothing,      at_once,    anywhere },
+    { V::etrn,     "ETRN",     { greet,  go,     nested,     nested,     nested }, required, kSmtp, tls_and_auth, at_once,    anywhere },
     { V::atrn,     "ATRN",     { absent, absent, absent,     absent,     absent }, optional, kBoth, nothing,      at_once,    anywhere },
     { V::send,     "SEND",     { absent, absent, absent,     absent,     absent }, optional, kBoth, nothing,      at_once,    anywhere },
     { V::soml,     "SOML",     { absent, absent, absent,     absent,     absent }, optional, kBoth, nothing,      at_once,    anywhere },

@@ -9,6 +9,7 @@ bool spoken(const Rule& rule, const Policy& policy) {
   if (rule.step[0] == Step::absent) return false;
   if (rule.verb == Verb::auth && policy.auth == AuthUse::none) return false;
   if (rule.verb == Verb::expn && policy.expn == Announce::no) return false;
+  if (rule.verb == Verb::etrn && policy.etrn == Announce::no) return false;
   if (rule.verb == Verb::starttls && policy.tls == TlsUse::none) return false;
   return rule.spoken == Spoken::both || (rule.spoken == Spoken::lmtp) == policy.lmtp();
 }
