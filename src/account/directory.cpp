@@ -80,6 +80,18 @@ Result<std::string> canonical_address(std::string_view text) {
   return join(to_lower(mailbox->local_part), TRY(canonical_domain(mailbox->domain)));
 }
 
+Result<std::string> canonical_target(std::string_view text) {
+  auto mailbox = envelope::parse_mailbox(text, {.utf8 = message::Utf8::accept});
+  if (!mailbox || mailbox->domain.empty())
+    return fail(kInvalid, "'" + escape_controls(text) + "' is not an address; write it as name@domain");
+  if (!mailbox->has_literal()) mailbox->domain = TRY(canonical_domain(mailbox->domain));
+  std::string address = mailbox->text();
+  if (address.size() > kAddressMax)
+    return fail(kInvalid,
+                "'" + escape_controls(text, 100) + "' is longer than " + std::to_string(kAddressMax) + " octets");
+  return address;
+}
+
 Result<> Directory::commit(store::Batch batch) {
   auto committed = tablet_.commit_and_wait(std::move(batch));
   // Also after an error: a tablet that stopped may or may not have taken it.
@@ -307,11 +319,8 @@ Result<Alias> Directory::add_alias(std::string_view address, Alias::Kind kind,
     return fail(kInvalid, "an alias has 1 to " + std::to_string(kTargetsMax) + " targets");
   Alias alias{.address = TRY(canonical_address(address)), .kind = kind, .targets = {}, .created = clock_.wall()};
   for (const std::string& target : targets) {
-    std::string canonical = TRY(canonical_address(target));
-    if (!TRY(is_local(domain_of(canonical)))) {
-      return fail(kInvalid,
-                  "the domain of " + canonical + " is not served here, and mail is not sent on to other hosts yet");
-    }
+    std::string canonical = TRY(canonical_target(target));
+    if (TRY(is_local(domain_of(canonical)))) canonical = TRY(canonical_address(target));
     if (canonical == alias.address) return fail(kInvalid, canonical + " cannot stand for itself");
     if (std::ranges::find(alias.targets, canonical) == alias.targets.end())
       alias.targets.push_back(std::move(canonical));

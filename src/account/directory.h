@@ -64,7 +64,7 @@ class Directory {
   Result<std::optional<Account>> account(std::string_view address, store::Tier tier = store::Tier::any);
   Result<std::vector<Account>> accounts(std::string_view domain = {});
 
-  /// Targets must be addresses of domains here: mail is not yet sent on to other hosts.
+  /// Targets may be addresses anywhere.
   Result<Alias> add_alias(std::string_view address, Alias::Kind kind, const std::vector<std::string>& targets);
   Result<> remove_alias(std::string_view address);
   Result<std::optional<Alias>> alias(std::string_view address, store::Tier tier = store::Tier::any);
@@ -73,7 +73,9 @@ class Directory {
   /// Whether the domain is one of ours.
   Result<bool> is_local(std::string_view domain, store::Tier tier = store::Tier::any);
   /// Follows exact addresses, sub-addresses ("user+detail"), aliases and groups, the domain's postmaster (RFC 5321
-  /// §4.5.1: there always is one once the domain has an account) and its catch-all, in this order.
+  /// §4.5.1: there always is one once the domain has an account; RFC 2142 §2, §4: "abuse" is read by them too, and so
+  /// is what is sent to "mailer-daemon") and its catch-all, in this order. Where an alias has an "owner-" beside it,
+  /// reports about its copies go there.
   Result<std::shared_ptr<const Resolution>> resolve(std::string_view local_part, std::string_view domain,
                                                     store::Tier tier = store::Tier::any);
   Result<Expansion> expand(std::string_view address, store::Tier tier = store::Tier::any);
@@ -90,6 +92,7 @@ class Directory {
   Result<Resolution> read_resolution(const std::string& local_part, std::string_view domain, store::Tier tier);
   Result<std::optional<Entry>> entry(std::string_view address, store::Tier tier);
   Result<bool> follow(const std::string& address, std::size_t depth, store::Tier tier, Walk& walk);
+  Result<> follow_alias(const Alias& alias, std::size_t depth, store::Tier tier, Walk& walk);
   Result<std::optional<std::string>> postmaster(const Domain& domain, store::Tier tier);
   Result<AccountId> next_id(std::string& before);
 

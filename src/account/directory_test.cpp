@@ -154,7 +154,7 @@ TEST_CASE("alias depth: ten are followed, eleven are too deep") {
   CHECK(house.resolve("l11").kind == Resolution::Kind::too_deep);
 }
 
-TEST_CASE("alias targets: a thousand, not one more, and only here") {
+TEST_CASE("alias targets: a thousand, not one more") {
   House house;
   std::vector<std::string> targets;
   for (int i = 0; i < 1000; ++i) targets.push_back("t" + std::to_string(i) + "@example.test");
@@ -162,7 +162,60 @@ TEST_CASE("alias targets: a thousand, not one more, and only here") {
   targets.emplace_back("t1000@example.test");
   CHECK(house.directory.add_alias("more@example.test", Alias::Kind::group, targets).error().is(kInvalid));
   CHECK(house.directory.add_alias("none@example.test", Alias::Kind::group, {}).error().is(kInvalid));
-  CHECK(house.directory.add_alias("far@example.test", Alias::Kind::alias, {"x@elsewhere.test"}).error().is(kInvalid));
+}
+
+TEST_CASE("an alias may point anywhere; a local part of another host stays as it is written") {
+  House house;
+  house.add("a@example.test");
+  REQUIRE(house.directory.add_alias("far@example.test", Alias::Kind::alias,
+                                    {"Some.One@Elsewhere.TEST", "\"b c\"@elsewhere.test", "x@[192.0.2.1]",
+                                     "root@localhost", "A@Example.Test", "Some.One@elsewhere.test"}));
+  const auto resolution = house.resolve("far");
+  CHECK(resolution.kind == Resolution::Kind::accounts);
+  CHECK(!resolution.by_default);
+  REQUIRE(resolution.accounts.size() == 1);
+  CHECK(resolution.accounts[0].address == "a@example.test");
+  REQUIRE(resolution.onward.size() == 4);
+  CHECK(resolution.onward[0].address == "Some.One@elsewhere.test");
+  CHECK(resolution.onward[1].address == "\"b c\"@elsewhere.test");
+  CHECK(resolution.onward[2].address == "x@[192.0.2.1]");
+  CHECK(resolution.onward[3].address == "root@localhost");
+  for (const char* wrong : {"", "x", "@elsewhere.test", "x@else where.test"})
+    CHECK(house.directory.add_alias("wrong@example.test", Alias::Kind::alias, {wrong}).error().is(kInvalid));
+  CHECK(
+      !house.directory.add_alias("long@example.test", Alias::Kind::alias, {std::string(310, 'x') + "@elsewhere.test"}));
+}
+
+TEST_CASE("a target is of this host while its domain is served, and elsewhere before and after") {
+  House house;
+  REQUIRE(house.directory.add_alias("x@example.test", Alias::Kind::alias, {"You@other.test"}));
+  CHECK(house.resolve("x").onward.size() == 1);
+  REQUIRE(house.directory.add_domain("other.test"));
+  CHECK(house.resolve("x").kind == Resolution::Kind::unknown);
+  house.add("you@other.test");
+  CHECK(house.accounts("x") == "you@other.test");
+}
+
+TEST_CASE("where an alias has an owner beside it, reports about its copies go to the owner; the innermost counts") {
+  House house;
+  house.add("a@example.test");
+  house.add("b@example.test");
+  REQUIRE(house.directory.add_alias("inner@example.test", Alias::Kind::group, {"b@example.test", "y@far.test"}));
+  REQUIRE(house.directory.add_alias("outer@example.test", Alias::Kind::group,
+                                    {"inner@example.test", "a@example.test", "x@far.test"}));
+  CHECK(house.resolve("outer").onward[0].owner.empty());
+  REQUIRE(house.directory.add_alias("owner-outer@example.test", Alias::Kind::alias, {"a@example.test"}));
+  REQUIRE(house.directory.add_alias("owner-inner@example.test", Alias::Kind::alias, {"b@example.test"}));
+  const auto resolution = house.resolve("outer");
+  REQUIRE(resolution.accounts.size() == 2);
+  CHECK(resolution.accounts[0].owner == "owner-inner@example.test");
+  CHECK(resolution.accounts[1].owner == "owner-outer@example.test");
+  REQUIRE(resolution.onward.size() == 2);
+  CHECK(resolution.onward[0].owner == "owner-inner@example.test");
+  CHECK(resolution.onward[1].owner == "owner-outer@example.test");
+  // Reports to an owner have no other owner.
+  REQUIRE(house.directory.add_alias("owner-owner-inner@example.test", Alias::Kind::alias, {"a@example.test"}));
+  CHECK(house.resolve("owner-inner").accounts[0].owner.empty());
 }
 
 TEST_CASE("RFC 5321 section 4.5.1: the postmaster of a domain with an account always gets mail") {
@@ -175,6 +228,21 @@ TEST_CASE("RFC 5321 section 4.5.1: the postmaster of a domain with an account al
   CHECK(house.accounts("postmaster") == "amy@example.test");
   REQUIRE(house.directory.add_alias("postmaster@example.test", Alias::Kind::alias, {"amy@example.test"}));
   CHECK(house.accounts("postmaster") == "amy@example.test");
+}
+
+TEST_CASE("RFC 2142: abuse and MAILER-DAEMON are read by the postmaster, unless they are somebody's") {
+  House house;
+  house.add("zoe@example.test");
+  house.add("amy@example.test");
+  CHECK(house.accounts("Abuse") == "zoe@example.test");
+  CHECK(house.accounts("MAILER-DAEMON") == "zoe@example.test");
+  CHECK(house.resolve("abuse").by_default);
+  CHECK(house.resolve("root").kind == Resolution::Kind::unknown);
+  REQUIRE(house.directory.add_alias("postmaster@example.test", Alias::Kind::alias, {"amy@example.test"}));
+  CHECK(house.accounts("abuse") == "amy@example.test");
+  REQUIRE(house.directory.add_alias("abuse@example.test", Alias::Kind::alias, {"x@elsewhere.test"}));
+  CHECK(house.accounts("abuse").empty());
+  CHECK(!house.resolve("abuse").by_default);
 }
 
 TEST_CASE("the catch-all gets what nobody else does") {

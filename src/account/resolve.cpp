@@ -1,5 +1,6 @@
 // Where mail to an address goes: Directory::resolve and its kin.
 #include <algorithm>
+#include <array>
 
 #include "account/directory.h"
 #include "base/text.h"
@@ -14,6 +15,10 @@ struct Directory::Walk {
   std::vector<std::string> seen;  // every address that was looked at
   bool disabled = false;
   bool too_deep = false;
+  std::string owner;  // of the innermost alias that has one
+  // The domain that was asked for last: members of a list often share one.
+  std::string domain;
+  bool domain_is_here = false;
 };
 
 namespace {
@@ -30,6 +35,11 @@ Parts split(std::string_view address) {
   const std::size_t at = address.rfind('@');
   return {address.substr(0, at), address.substr(at + 1)};
 }
+
+constexpr std::string_view kOwner = "owner-";
+
+/// Names that always have a reader: RFC 5321 §4.5.1, RFC 2142 §2 and §4.
+constexpr std::array<std::string_view, 3> kAlwaysRead = {"postmaster", "abuse", "mailer-daemon"};
 
 }  // namespace
 
@@ -51,14 +61,42 @@ Result<bool> Directory::follow(const std::string& address, std::size_t depth, st
   walk.seen.push_back(address);
   if (auto* account = std::get_if<Account>(&*found)) {
     if (account->status == Status::enabled) {
-      walk.resolution.accounts.push_back({account->id, std::move(account->address)});
+      walk.resolution.accounts.push_back({account->id, std::move(account->address), walk.owner});
     } else {
       walk.disabled = true;
     }
     return true;
   }
-  for (const std::string& target : std::get<Alias>(*found).targets) TRY(follow(target, depth + 1, tier, walk));
+  TRY(follow_alias(std::get<Alias>(*found), depth, tier, walk));
   return true;
+}
+
+Result<> Directory::follow_alias(const Alias& alias, std::size_t depth, store::Tier tier, Walk& walk) {
+  const std::string before = walk.owner;
+  const Parts parts = split(alias.address);
+  if (!parts.local_part.starts_with(kOwner)) {
+    std::string owner = join(std::string(kOwner) + std::string(parts.local_part), parts.domain);
+    if (TRY(entry(owner, tier))) walk.owner = std::move(owner);
+  }
+  for (const std::string& target : alias.targets) {
+    if (const std::string_view domain = split(target).domain; domain != walk.domain) {
+      walk.domain_is_here = TRY(is_local(domain, tier));
+      walk.domain = domain;
+    }
+    if (walk.domain_is_here) {
+      TRY(follow(to_lower(target), depth + 1, tier, walk));
+      continue;
+    }
+    if (std::ranges::find(walk.seen, target) != walk.seen.end()) continue;
+    if (walk.seen.size() >= kTargetsMax) {
+      walk.too_deep = true;
+      break;
+    }
+    walk.seen.push_back(target);
+    walk.resolution.onward.push_back({target, walk.owner});
+  }
+  walk.owner = before;
+  return {};
 }
 
 /// RFC 5321 §4.5.1: mail to the postmaster is accepted. Without an address of that name it goes to the domain's first
@@ -94,11 +132,17 @@ Result<Resolution> Directory::read_resolution(const std::string& local, std::str
   }
   Walk walk{resolution, {}};
   bool known = TRY(follow(join(local, domain_name), 0, tier, walk));
-  if (!known && local == "postmaster") {
-    if (auto address = TRY(postmaster(*here, tier))) known = TRY(follow(*address, 1, tier, walk));
+  resolution.by_default = !known;
+  if (!known && std::ranges::find(kAlwaysRead, local) != kAlwaysRead.end()) {
+    std::optional<std::string> address;
+    if (local != "postmaster" && TRY(entry(join("postmaster", domain_name), tier)))
+      address = join("postmaster", domain_name);
+    else
+      address = TRY(postmaster(*here, tier));
+    if (address) known = TRY(follow(*address, 1, tier, walk));
   }
   if (!known && !here->catch_all.empty()) known = TRY(follow(here->catch_all, 1, tier, walk));
-  if (!resolution.accounts.empty()) {
+  if (!resolution.accounts.empty() || !resolution.onward.empty()) {
     resolution.kind = Resolution::Kind::accounts;
   } else if (walk.too_deep) {
     resolution.kind = Resolution::Kind::too_deep;

@@ -9,7 +9,8 @@ Routes::Found Routes::find(const std::string& address) const {
 }
 
 void Routes::keep(std::string address, std::shared_ptr<const Resolution> resolution, std::uint64_t generation) {
-  if (resolution->kind != Resolution::Kind::accounts || resolution->accounts.size() > kDestinationsMax) return;
+  if (resolution->kind != Resolution::Kind::accounts) return;
+  if (resolution->accounts.size() + resolution->onward.size() > kDestinationsMax) return;
   const std::lock_guard lock(mutex_);
   if (generation != generation_) return;
   if (routes_.size() >= kRoutesMax) routes_.clear();

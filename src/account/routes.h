@@ -16,12 +16,19 @@ namespace angarium::account {
 struct Destination {
   AccountId id = 0;
   std::string address;
+  std::string owner = {};  ///< where reports of this copy go instead of to the sender: "owner-LIST@…"; empty: to them
+};
+
+/// An address of a domain that is not ours, which gets the mail.
+struct Onward {
+  std::string address;  ///< as envelope::Mailbox::text() writes it
+  std::string owner = {};
 };
 
 /// Where mail to an address goes.
 struct Resolution {
   enum class Kind {
-    accounts,   ///< to these
+    accounts,   ///< to these, and to `onward`
     unknown,    ///< the domain is ours, the address is nobody's: 550 5.1.1
     not_local,  ///< the domain is not ours
     disabled,   ///< the only account is switched off: 550 5.2.1
@@ -30,6 +37,9 @@ struct Resolution {
   Kind kind = Kind::unknown;
   /// Each once, in the order in which they were found.
   std::vector<Destination> accounts;
+  std::vector<Onward> onward = {};
+  /// The address is nobody's own: the domain's postmaster or its catch-all has it.
+  bool by_default = false;
   /// What stood behind the "+" of the local part, if anything did.
   std::string detail;
 };

@@ -74,13 +74,16 @@ struct Alias {
   enum class Kind : std::uint8_t { alias, group };
   std::string address;
   Kind kind = Kind::alias;
-  std::vector<std::string> targets;  ///< canonical addresses
+  /// Canonical addresses; of other hosts, whose local parts are theirs to compare: as canonical_target() writes them.
+  std::vector<std::string> targets;
   WallTime created;
 };
 
 /// The one way an address is written here: local part without quotes and in lower case, domain as lower-case A-labels.
 /// Errors: kInvalid.
 Result<std::string> canonical_address(std::string_view text);
+/// The same for an address that may be another host's: the local part stays as it is, in quotes where it needs them.
+Result<std::string> canonical_target(std::string_view text);
 /// The domain's canonical name, or kInvalid.
 Result<std::string> canonical_domain(std::string_view text);
 

@@ -6,7 +6,9 @@
 #include <boost/json.hpp>
 
 #include "account/password.h"
+#include "agent/alias_verbs.h"
 #include "agent/queue_verbs.h"
+#include "agent/settings.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "envelope/path.h"
@@ -30,6 +32,7 @@ constexpr int kRemovalAttempts = 20;
 /// What verbs work with.
 struct Work {
   Services& services;
+  AdministratorTerms terms;
   Request request;
   control::Tell tell;
 };
@@ -305,43 +308,42 @@ io::Task<Answer> alias_remove(Work work) {
   co_return json::object{{"address", std::string(work.request.get("address"))}};
 }
 
-std::string_view word(account::Resolution::Kind kind) {
-  using Kind = account::Resolution::Kind;
-  switch (kind) {
-    case Kind::accounts: return "accounts";
-    case Kind::unknown: return "unknown";
-    case Kind::not_local: return "not-local";
-    case Kind::disabled: return "disabled";
-    case Kind::too_deep: return "too-deep";
-  }
-  return "unknown";
-}
-
-// route.local address: what the directory says of it
+// route.local address: what becomes of mail to it here
 io::Task<Answer> route_local(Work work) {
   const std::string address(work.request.get("address"));
-  const auto mailbox = envelope::parse_mailbox(address, {.utf8 = envelope::Utf8::accept});
+  const bool named = address.find('@') == std::string::npos;
+  auto mailbox = envelope::parse_mailbox(named ? address + "@localhost" : address, {.utf8 = envelope::Utf8::accept});
   if (!mailbox) co_return fail(kUsageError, mailbox.error().text());
+  if (named) mailbox->domain.clear();
   struct Found {
-    std::shared_ptr<const account::Resolution> resolution;
+    Sorted sorted;
+    std::string detail;
     std::optional<Alias> alias;
   };
-  const Found found =
-      CO_TRY(co_await on_pool(work, [&services = work.services, mailbox = *mailbox, address]() -> Result<Found> {
-        Found both;
-        both.resolution = TRY(services.directory().resolve(mailbox.local_part, mailbox.domain));
-        both.alias = TRY(services.directory().alias(address));
-        return both;
+  const Found found = CO_TRY(co_await on_pool(
+      work, [&services = work.services, local = work.terms.local, mailbox = *mailbox, address]() -> Result<Found> {
+        Found all;
+        all.sorted = TRY(sort_mail(services, local.get(), mailbox));
+        all.detail = TRY(services.directory().resolve(mailbox.local_part, mailbox.domain))->detail;
+        all.alias = TRY(services.directory().alias(address));
+        return all;
       }));
+  json::object answer = json::parse(sorted_json(found.sorted)).as_object();
   json::array targets;
   if (found.alias)
     for (const std::string& target : found.alias->targets) targets.push_back(json::string(target));
-  json::array accounts;
-  for (const auto& account : found.resolution->accounts) accounts.push_back(json::string(account.address));
-  co_return json::object{{"kind", word(found.resolution->kind)},
-                         {"alias_targets", std::move(targets)},
-                         {"accounts", std::move(accounts)},
-                         {"detail", found.resolution->detail}};
+  answer["alias_targets"] = std::move(targets);
+  answer["detail"] = found.detail;
+  co_return answer;
+}
+
+// aliases.check
+io::Task<Answer> aliases_check(Work work) {
+  if (work.terms.local == nullptr) co_return fail(kUsageError, "no files of aliases are in use: local.aliases");
+  const std::string answer = CO_TRY(co_await on_pool(work, [&services = work.services, terms = work.terms] {
+    return check_aliases(services, *terms.local, terms.alias_files);
+  }));
+  co_return json::parse(answer);
 }
 
 // store.verify
@@ -407,7 +409,7 @@ struct Verb {
   std::string_view name;
   io::Task<Answer> (*run)(Work);
 };
-constexpr std::array<Verb, 20> kVerbs = {{{"account.add", account_add},
+constexpr std::array<Verb, 21> kVerbs = {{{"account.add", account_add},
                                           {"account.list", account_list},
                                           {"account.show", account_show},
                                           {"account.set", account_set},
@@ -422,6 +424,7 @@ constexpr std::array<Verb, 20> kVerbs = {{{"account.add", account_add},
                                           {"alias.list", alias_list},
                                           {"alias.show", alias_show},
                                           {"alias.remove", alias_remove},
+                                          {"aliases.check", aliases_check},
                                           {"route.local", route_local},
                                           {"store.verify", store_verify},
                                           {"store.snapshot", store_snapshot},
@@ -430,9 +433,16 @@ constexpr std::array<Verb, 20> kVerbs = {{{"account.add", account_add},
 
 }  // namespace
 
+AdministratorTerms administrator_terms(const configuration::Configuration& configuration) {
+  AdministratorTerms terms{
+      .reports = report_terms(configuration), .local = local_terms(configuration), .alias_files = {}};
+  for (const std::string& path : configuration.local.aliases) terms.alias_files.push_back(configuration.resolve(path));
+  return terms;
+}
+
 io::Task<control::Reply> Administrator::execute(Request request, control::Tell tell) {
   if (request.verb.starts_with("queue.")) {
-    auto answer = co_await queue_verb(services_, reports_(), std::move(request));
+    auto answer = co_await queue_verb(services_, terms_().reports, std::move(request));
     if (answer) co_return control::Reply{control::kDone, "", *std::move(answer)};
     control::Reply reply = control::failure(answer.error());
     if (answer.error().is(kUsageError)) reply.exit_code = control::kUsage;
@@ -440,7 +450,7 @@ io::Task<control::Reply> Administrator::execute(Request request, control::Tell t
   }
   for (const Verb& verb : kVerbs) {
     if (verb.name != request.verb) continue;
-    const Answer answer = co_await verb.run(Work{services_, std::move(request), std::move(tell)});
+    const Answer answer = co_await verb.run(Work{services_, terms_(), std::move(request), std::move(tell)});
     if (!answer) {
       control::Reply reply = control::failure(answer.error());
       // What was asked for cannot be, whatever the server holds: that is said as a mistake in usage.

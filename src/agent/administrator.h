@@ -3,28 +3,39 @@
 #pragma once
 
 #include <functional>
+#include <memory>
+#include <string>
+#include <vector>
 
 #include "agent/report.h"
 #include "agent/services.h"
+#include "agent/sorting.h"
 #include "control/request.h"
 #include "control/server.h"
 
 namespace angarium::agent {
 
+/// What the configuration says to administrators.
+struct AdministratorTerms {
+  ReportTerms reports;                      ///< what reports are made by
+  std::shared_ptr<const LocalTerms> local;  ///< null: the host has no names of its own
+  std::vector<std::string> alias_files;
+};
+AdministratorTerms administrator_terms(const configuration::Configuration& configuration);
+
 /// Verbs: account.add|list|show|set|password|remove, domain.add|list|show|set|remove, alias.add|list|show|remove,
-/// route.local, store.verify|snapshot|sweep|status, and those of queue_verbs.h. Arguments are in administrator.cpp
-/// beside each verb. Any loop may use one.
+/// aliases.check, route.local, store.verify|snapshot|sweep|status, and those of queue_verbs.h. Arguments are in
+/// administrator.cpp beside each verb. Any loop may use one.
 class Administrator {
  public:
-  /// Gives what reports are made by.
-  using Reports = std::function<ReportTerms()>;
-  Administrator(Services& services, Reports reports) : services_(services), reports_(std::move(reports)) {}
+  using Terms = std::function<AdministratorTerms()>;
+  Administrator(Services& services, Terms terms) : services_(services), terms_(std::move(terms)) {}
 
   io::Task<control::Reply> execute(control::Request request, control::Tell tell);
 
  private:
   Services& services_;
-  Reports reports_;
+  Terms terms_;
 };
 
 /// Root and the user who runs the server may; others are noted in the log.

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 
+#include "agent/alias_verbs.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "drop/options.h"
@@ -260,14 +261,17 @@ io::Task<control::Reply> Collector::verify(std::string address) {
   if (!here) co_return control::failure(here.error());
   const auto mailbox = drop::qualify(address, *here);
   if (!mailbox) co_return reply;
-  const auto resolution = co_await io::run(services_.pool(), [&directory = services_.directory(), mailbox = *mailbox] {
-    return directory.resolve(mailbox.local_part, mailbox.domain);
+  const auto local = terms->courier == nullptr ? nullptr : terms->courier->local;
+  const auto sorted = co_await io::run(services_.pool(), [&services = services_, local, mailbox = *mailbox] {
+    return sort_mail(services, local.get(), mailbox);
   });
-  if (!resolution) co_return control::failure(resolution.error());
-  if ((*resolution)->kind == Kind::accounts || (*resolution)->kind == Kind::not_local) {
-    const bool far = (*resolution)->kind == Kind::not_local;
-    co_return control::Reply{.exit_code = drop::kExitOk, .error = "", .result = far ? "\"remote\"" : "\"local\""};
+  if (!sorted) co_return control::failure(sorted.error());
+  if (const auto* const problem = sorted->temporary()) {
+    reply = {.exit_code = drop::kExitAgain, .error = "<" + mailbox->text() + ">: " + problem->text};
+    co_return reply;
   }
+  if (sorted->kind == Kind::accounts || sorted->kind == Kind::not_local)
+    co_return control::Reply{.exit_code = drop::kExitOk, .error = "", .result = sorted_json(*sorted)};
   reply.error = "<" + mailbox->text() + "> would reach nobody";
   co_return reply;
 }

@@ -11,6 +11,7 @@
 #include "agent/remote.h"
 #include "agent/report.h"
 #include "agent/services.h"
+#include "agent/sorting.h"
 #include "agent/way.h"
 #include "io/event.h"
 #include "queue/queue.h"
@@ -21,6 +22,7 @@ namespace angarium::agent {
 struct CourierTerms {
   std::shared_ptr<const RemoteTerms> remote;
   route::TransportMap transports;
+  std::shared_ptr<const LocalTerms> local;  ///< null: the host has no names of its own
   ReportTerms reports;
   /// Between two attempts: the first pause, doubled each time up to the longest, a tenth more or less.
   Duration retry_first = std::chrono::minutes(5);
@@ -79,6 +81,8 @@ class Courier {
   /// hand.
   io::Task<std::optional<Fate>> deliver_one(const queue::Job& job, const envelope::Recipient& recipient,
                                             std::vector<queue::Addressee> others);
+  io::Task<Result<std::vector<queue::Change>>> send_on(const queue::Job& job, const envelope::Recipient& recipient,
+                                                       const Sorted& sorted, store::Batch& batch);
   io::Task<bool> get_session(const route::Transport& transport, const std::string& domain, Session& session,
                              std::optional<Unreachable>& why);
   /// The postmaster hears that a relay does not take our login, or wants one; once a day.

@@ -3,6 +3,8 @@
 
 #include "agent/courier.h"
 #include "agent/deliver_by.h"
+#include "agent/departures.h"
+#include "agent/forwarding.h"
 #include "agent/outgoing.h"
 #include "agent/queued_message.h"
 #include "base/counters.h"
@@ -93,15 +95,17 @@ struct Courier::Round {
 };
 
 io::Task<Result<std::vector<Way>>> Courier::ways(const queue::Job& job) {
-  std::vector<envelope::Mailbox> mailboxes;
-  for (const queue::Addressee& one : job.consignment.addressees) mailboxes.push_back(one.recipient.path.mailbox);
+  std::vector<Wayfarer> wayfarers;
+  for (const queue::Addressee& one : job.consignment.addressees)
+    wayfarers.push_back({.destination = job.consignment.destination,
+                         .recipient = one.recipient.path.mailbox,
+                         .sender = job.entry->sender.path});
   co_return co_await io::run(
       services_.pool(),
-      [&directory = services_.directory(), terms = terms_(), mailboxes,
-       entry = job.entry]() -> Result<std::vector<Way>> {
+      [&directory = services_.directory(), terms = terms_(), wayfarers]() -> Result<std::vector<Way>> {
         std::vector<Way> found;
-        for (const envelope::Mailbox& mailbox : mailboxes)
-          found.push_back(TRY(find_way(directory, terms->transports, mailbox, entry->sender.path, store::Tier::any)));
+        for (const Wayfarer& one : wayfarers)
+          found.push_back(TRY(find_way(directory, terms->local.get(), terms->transports, one, store::Tier::any)));
         return found;
       });
 }
@@ -151,7 +155,12 @@ io::Task<> Courier::by_way(Round& round, const Way& way, std::vector<std::size_t
   } else if (std::holds_alternative<route::Discard>(way.transport)) {
     round.all(which, {.kind = Fate::Kind::discarded, .trouble = {}});
   } else if (const auto* const to = std::get_if<route::ToTarget>(&way.transport)) {
-    co_await deliver_to_target(round, to->target, which);
+    if (way.user.empty()) {
+      co_await deliver_to_target(round, to->target, which);
+    } else {
+      round.all(which, {.kind = Fate::Kind::owed,
+                        .trouble = trouble("4.3.5", "nobody works with the rights of " + way.user + " here", now())});
+    }
   } else {
     co_await send(round, way.transport, which, session);
   }
@@ -290,6 +299,24 @@ io::Task<> Courier::deliver_here(Round& round, const std::vector<std::size_t>& w
   }
 }
 
+/// What an alias sends on from a message that waited: new entries, in the batch that ends the old one.
+io::Task<Result<std::vector<queue::Change>>> Courier::send_on(const queue::Job& job,
+                                                              const envelope::Recipient& recipient,
+                                                              const Sorted& sorted, store::Batch& batch) {
+  Departures departures;
+  departures.forward(recipient, sorted);
+  queue::Entry entry = *job.entry;
+  entry.id = envelope::DeliveryId::make(io::Loop::current().random());
+  Departures::Terms leaving{.priority = 9 - job.consignment.rank};
+  const auto local = terms_()->local;
+  if (departures.forwards_far() && local != nullptr)
+    leaving.forwarded_from =
+        CO_TRY(co_await io::run(services_.pool(), [&services = services_, local, sender = entry.sender.path] {
+          return forwarding_sender(services, *local, sender);
+        }));
+  co_return departures.admit(services_.queue(), entry, leaving, std::nullopt, batch);
+}
+
 io::Task<std::optional<Fate>> Courier::deliver_one(const queue::Job& job, const envelope::Recipient& recipient,
                                                    std::vector<queue::Addressee> others) {
   const auto owed = [&](std::string status, const std::string& words) {
@@ -299,33 +326,40 @@ io::Task<std::optional<Fate>> Courier::deliver_one(const queue::Job& job, const 
     return Fate{.kind = Fate::Kind::failed, .trouble = trouble(std::move(status), words, now())};
   };
   const envelope::Mailbox& mailbox = recipient.path.mailbox;
-  const auto resolution = co_await io::run(services_.pool(), [&directory = services_.directory(), mailbox] {
-    return directory.resolve(mailbox.local_part, mailbox.domain);
+  const auto sorted = co_await io::run(services_.pool(), [&services = services_, local = terms_()->local, mailbox] {
+    return sort_mail(services, local.get(), mailbox);
   });
-  if (!resolution) co_return owed("4.3.0", resolution.error().text());
+  if (!sorted) co_return owed("4.3.0", sorted.error().text());
+  if (const auto* const problem = sorted->temporary()) co_return owed(problem->enhanced, problem->text);
   using Kind = account::Resolution::Kind;
-  switch ((*resolution)->kind) {
-    case Kind::accounts: break;
-    case Kind::disabled: co_return failed("5.2.1", "<" + mailbox.text() + "> is disabled");
-    case Kind::too_deep: co_return failed("5.4.6", "<" + mailbox.text() + "> is an alias of too many others");
-    case Kind::not_local: co_return owed("4.4.3", "the domain was taken away from this host a moment ago");
-    case Kind::unknown: co_return failed("5.1.1", "<" + mailbox.text() + "> does not exist");
-  }
+  if (sorted->kind == Kind::not_local) co_return owed("4.4.3", "the domain was taken away from this host a moment ago");
+  if (sorted->kind != Kind::accounts)
+    co_return failed(sorted->problems.front().enhanced, sorted->problems.front().text);
   auto content = co_await content_of(services_, job.entry);
   if (!content) co_return owed("4.3.0", content.error().text());
   mailbox::Delivery delivery;
   delivery.content = *std::move(content);
   delivery.together = mailbox::Together::all_or_nothing;
-  for (const account::Destination& account : (*resolution)->accounts)
-    delivery.recipients.push_back({.account = account.id,
-                                   .prepended = message::compose_return_path(job.entry->sender.path.text()) +
-                                                message::compose_delivered_to(account.address)});
-  std::vector<queue::Change> changes;
+  const envelope::ReversePath& sender = job.entry->sender.path;
+  for (const account::Destination& account : sorted->accounts) {
+    const bool owned = !account.owner.empty() && sender.mailbox;
+    delivery.recipients.push_back(
+        {.account = account.id,
+         .prepended = message::compose_return_path(owned ? "<" + account.owner + ">" : sender.text()) +
+                      message::compose_delivered_to(account.address)});
+  }
+  auto admitted = co_await send_on(job, recipient, *sorted, delivery.also);
+  if (!admitted) co_return owed("4.3.0", admitted.error().text());
+  std::vector<queue::Change> changes = *std::move(admitted);
   changes.push_back(
       services_.queue().settle(job, std::move(others), now(), delivery.also, queue::Queue::Attempt::not_made));
-  std::vector<Reported> told{
-      {.addressee = {.recipient = recipient, .trouble = {}},
-       .fate = {.kind = Fate::Kind::delivered, .trouble = trouble("2.1.5", "delivered", now())}}};
+  std::vector<Reported> told;
+  if (const auto kind = fate_of(*sorted))
+    told.push_back({.addressee = {.recipient = recipient, .trouble = {}},
+                    .fate = {.kind = *kind, .trouble = trouble("2.1.5", "delivered", now())}});
+  for (const alias::Problem& problem : sorted->problems)
+    told.push_back({.addressee = {.recipient = recipient, .trouble = {}},
+                    .fate = {.kind = Fate::Kind::failed, .trouble = trouble(problem.enhanced, problem.text, now())}});
   auto reported = co_await report(job.entry, std::move(told), delivery.also);
   if (!reported) {
     for (queue::Change& change : changes) change.refused();

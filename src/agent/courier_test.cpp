@@ -46,6 +46,7 @@ class Host {
         disk_(std::make_shared<store::MemoryDisk>()) {
     c_.server.hostname = hostname;
     c_.store.reserve = 0;
+    c_.local.aliases = {};
     c_.auth.argon2_memory_kib = 64;
     c_.auth.argon2_passes = 1;
     c_.smtp.relay_networks = {"192.0.2.100/32"};

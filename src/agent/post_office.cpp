@@ -108,7 +108,7 @@ struct PostOffice::Body {
         gate(gate_limits(c)),
         budget(budget_octets(c.limits.memory_percent)),
         rate(messages_per_minute(c)),
-        administrator(*services, [this] { return terms()->courier->reports; }),
+        administrator(*services, [this] { return administrator_terms(terms()->configuration); }),
         sweeper([this](const store::SweepOptions& options) { return services->tablet().sweep(options); },
                 services->tablet().stats().swept, {.hour = static_cast<int>(c.store.sweep_hour)}),
         collector(

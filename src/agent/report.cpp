@@ -22,6 +22,7 @@ DsnAction action_of(Fate::Kind kind) {
     case Fate::Kind::failed: return DsnAction::failed;
     case Fate::Kind::relayed: return DsnAction::relayed;
     case Fate::Kind::owed: return DsnAction::delayed;
+    case Fate::Kind::expanded: return DsnAction::expanded;
     case Fate::Kind::delivered:
     case Fate::Kind::handed_on:
     case Fate::Kind::discarded: break;

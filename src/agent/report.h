@@ -19,6 +19,7 @@ struct Fate {
     delivered,  ///< into a mailbox or target of this host
     relayed,    ///< to a server that knows no DSN
     handed_on,  ///< to one that does: it answers for the rest (RFC 3461 §5.2.1)
+    expanded,   ///< an alias, to several (RFC 3461 §5.2.7.3): the others' fates are told of themselves
     discarded,  ///< by the transport map
   } kind = Kind::owed;
   queue::Trouble trouble;

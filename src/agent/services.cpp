@@ -46,7 +46,9 @@ Services::Services(const configuration::Configuration& configuration, std::uniqu
       pool_(std::make_unique<io::Pool>(io::PoolOptions{.name = "store", .threads = kPoolThreads, .queue = kPoolQueue})),
       targets_(std::make_unique<io::Pool>(
           io::PoolOptions{.name = "targets", .threads = kTargetThreads, .queue = kPoolQueue})),
+      clock_(clock),
       directory_(*tablet_),
+      srs_keys_(*tablet_, clock),
       mail_(mailbox::MailboxStore::make(*tablet_, *pool_, {.clock = &clock})),
       queue_(queue::Queue::make(*tablet_, *pool_, {.clock = &clock, .wake = [this] {
                                                      if (ring_) ring_();

@@ -7,6 +7,7 @@
 
 #include "account/directory.h"
 #include "account/verifier.h"
+#include "agent/srs_keys.h"
 #include "configuration/configuration.h"
 #include "io/pool.h"
 #include "mailbox/mailbox.h"
@@ -61,6 +62,9 @@ class Services {
   [[nodiscard]] account::Verifier& verifier() { return *verifier_; }
   [[nodiscard]] mailbox::MailboxStore& mail() { return *mail_; }
   [[nodiscard]] queue::Queue& queue() { return *queue_; }
+  [[nodiscard]] SrsKeys& srs_keys() { return srs_keys_; }
+  /// The mailboxes' and the queue's.
+  [[nodiscard]] const Clock& clock() const { return clock_; }
   /// Called, from any thread, when the queue may have something to do. Set before the loops run.
   void on_queued(std::function<void()> ring) { ring_ = std::move(ring); }
   /// For what waits for the disk.
@@ -80,7 +84,9 @@ class Services {
   std::unique_ptr<store::Tablet> tablet_;
   std::unique_ptr<io::Pool> pool_;
   std::unique_ptr<io::Pool> targets_;
+  const Clock& clock_;
   account::Directory directory_;
+  SrsKeys srs_keys_;
   std::unique_ptr<mailbox::MailboxStore> mail_;
   std::function<void()> ring_;
   std::unique_ptr<queue::Queue> queue_;

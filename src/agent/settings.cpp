@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "io/interfaces.h"
+#include "message/domain.h"
 
 namespace angarium::agent {
 
@@ -38,7 +39,11 @@ smtp::Policy smtp_policy(const configuration::Configuration& c, smtp::Role role,
   }
   const bool etrn = role == smtp::Role::mx && !c.smtp.etrn_networks.empty();
   policy.etrn = etrn ? smtp::Announce::yes : smtp::Announce::no;
-  policy.expn = role == smtp::Role::submission ? smtp::Announce::yes : smtp::Announce::no;
+  // RFC 5321 §3.5.2: announced to those who may ask; others hear that they may not.
+  using configuration::Vrfy;
+  const bool asked_by_hosts = c.smtp.vrfy == Vrfy::all || !c.smtp.relay_networks.empty();
+  const bool asked = role == smtp::Role::submission || (role == smtp::Role::mx && asked_by_hosts);
+  policy.expn = asked && c.smtp.vrfy != Vrfy::off ? smtp::Announce::yes : smtp::Announce::no;
   policy.limits.message_octets = static_cast<std::uint64_t>(c.smtp.message_size_max);
   policy.limits.recipients = static_cast<std::uint32_t>(c.smtp.recipients_max);
   policy.limits.errors = static_cast<std::uint32_t>(c.smtp.errors_max);
@@ -115,6 +120,19 @@ Result<route::TransportMap> transport_map(const configuration::Configuration& c)
   return route::TransportMap::make(std::move(rules));
 }
 
+std::shared_ptr<const LocalTerms> local_terms(const configuration::Configuration& c) {
+  auto local = std::make_shared<LocalTerms>();
+  local->hostname = c.server.hostname;
+  local->domains.insert(message::domain_key(c.server.hostname));
+  for (const std::string& domain : c.local.domains) local->domains.insert(message::domain_key(domain));
+  local->srs = c.forwarding.srs;
+  local->srs_domain = message::domain_key(c.forwarding.domain);
+  // Root's, or the server's own.
+  for (const std::string& path : c.local.aliases)
+    local->aliases.push_back(std::make_shared<alias::AliasFile>(*local->files, c.resolve(path), geteuid()));
+  return local;
+}
+
 ReportTerms report_terms(const configuration::Configuration& c) {
   return {.hostname = c.server.hostname, .lifetime = c.queue.lifetime, .notice_after = c.queue.notice_after};
 }
@@ -131,6 +149,7 @@ Result<std::shared_ptr<const CourierTerms>> courier_terms(const configuration::C
   auto terms = std::make_shared<CourierTerms>();
   terms->remote = std::move(remote);
   terms->transports = TRY(transport_map(c));
+  terms->local = local_terms(c);
   terms->reports = report_terms(c);
   terms->retry_first = c.queue.retry_first;
   terms->retry_longest = c.queue.retry_longest;

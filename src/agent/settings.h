@@ -25,6 +25,8 @@ io::ResolverOptions resolver_options(const configuration::Configuration& configu
 route::HostsOptions hosts_options(const configuration::Configuration& configuration);
 /// Never fails for a configuration that was read.
 Result<route::TransportMap> transport_map(const configuration::Configuration& configuration);
+/// Names of this host. Reads no file yet.
+std::shared_ptr<const LocalTerms> local_terms(const configuration::Configuration& configuration);
 ReportTerms report_terms(const configuration::Configuration& configuration);
 /// How mail leaves this host. Reads the system's certificate authorities and the passwords for relays: not for every
 /// message.

@@ -15,7 +15,8 @@ SmtpDesk desk(const configuration::Configuration& configuration, const std::shar
           .outbound = courier,
           .relay_networks = read_networks(configuration.smtp.relay_networks).value_or(std::vector<io::Prefix>()),
           .relay_domains = RelayDomains(configuration.smtp.relay_domains),
-          .etrn_networks = read_networks(configuration.smtp.etrn_networks).value_or(std::vector<io::Prefix>())};
+          .etrn_networks = read_networks(configuration.smtp.etrn_networks).value_or(std::vector<io::Prefix>()),
+          .vrfy = configuration.smtp.vrfy};
 }
 
 }  // namespace

@@ -58,6 +58,7 @@ class Outbound {
   Outbound() {
     configuration_.server.hostname = "mx.a.test";
     configuration_.store.reserve = 0;
+    configuration_.local.aliases = {};
     configuration_.auth.argon2_memory_kib = 64;
     configuration_.auth.argon2_passes = 1;
     auto volume = store::open_memory_volume(std::make_shared<store::MemoryDisk>());

@@ -116,107 +116,6 @@ Reply SmtpSession::open(const envelope::Sender& sender, envelope::DeliveryId id)
   return {250, {2, 1, 0}, "Sender OK"};
 }
 
-io::ValueOrTask<Result<Reply>> SmtpSession::rcpt(const envelope::Recipient& recipient) {
-  const envelope::Mailbox& mailbox = recipient.path.mailbox;
-  const std::string& domain = recipient.path.postmaster_here() ? desk_.policy.hostname : mailbox.domain;
-  auto resolution = desk_.services.directory().resolve(mailbox.local_part, domain, store::Tier::memory);
-  if (!resolution) {
-    if (resolution.error().is(store::kWouldBlock)) return rcpt_waiting(recipient);
-    return Result<Reply>(std::unexpected(std::move(resolution).error()));
-  }
-  return take(recipient, *std::move(resolution));
-}
-
-io::Task<Result<Reply>> SmtpSession::rcpt_waiting(const envelope::Recipient& recipient) {
-  const envelope::Mailbox& mailbox = recipient.path.mailbox;
-  auto resolution = CO_TRY(co_await io::run(
-      desk_.services.pool(), [&services = desk_.services, local = mailbox.local_part,
-                              domain = recipient.path.postmaster_here() ? desk_.policy.hostname : mailbox.domain] {
-        return services.directory().resolve(local, domain);
-      }));
-  co_return co_await take(recipient, std::move(resolution));
-}
-
-Reply SmtpSession::refusal(const account::Resolution& resolution, const std::string& address) const {
-  using Kind = account::Resolution::Kind;
-  switch (resolution.kind) {
-    case Kind::not_local: return {550, {5, 7, 1}, "Relaying denied: <" + address + "> is not served here"};
-    case Kind::disabled: return {550, {5, 2, 1}, "<" + address + "> is disabled"};
-    case Kind::too_deep: return {550, {5, 4, 6}, "<" + address + "> is an alias of too many others"};
-    case Kind::unknown:
-    case Kind::accounts: break;
-  }
-  return {550, {5, 1, 1}, "<" + address + "> does not exist"};
-}
-
-io::Task<Result<Reply>> SmtpSession::take(const envelope::Recipient& recipient,
-                                          std::shared_ptr<const account::Resolution> resolution) {
-  std::string address = recipient.path.postmaster_here() ? "postmaster" : recipient.path.mailbox.text();
-  if (resolution->kind == account::Resolution::Kind::not_local && at_this_host(recipient.path.mailbox)) {
-    // RFC 5321 §4.5.1, RFC 1123 §5.2.17: this host's own names mean the first domain served.
-    const auto domains = CO_TRY(co_await io::run(
-        desk_.services.pool(), [&services = desk_.services] { return services.directory().domains(); }));
-    if (!domains.empty()) {
-      resolution =
-          CO_TRY(co_await io::run(desk_.services.pool(), [&services = desk_.services, name = domains.front().name,
-                                                          local = recipient.path.mailbox.local_part] {
-            return services.directory().resolve(local, name);
-          }));
-    }
-  }
-  if (resolution->kind == account::Resolution::Kind::not_local && may_relay(recipient.path.mailbox))
-    co_return take_elsewhere(recipient, address);
-  if (resolution->kind != account::Resolution::Kind::accounts) co_return refusal(*resolution, address);
-  // What is held back waits in the queue, also for mailboxes here.
-  if (held_until(*transaction_) && !recipient.path.postmaster_here()) co_return take_for_later(recipient, address);
-  Rcpt taken{.address = std::move(address), .accounts = {}};
-  const std::uint64_t size = transaction_->envelope.sender.parameters.size.value_or(1);
-  // RFC 5321 §4.2.5: with the final 250 every copy is owed, so that an address is taken for all its accounts or not.
-  for (const account::Destination& account : resolution->accounts) {
-    auto mail = desk_.services.mail().account_now(account.id);
-    Result<> room;
-    if (!mail) {
-      auto loaded = co_await desk_.services.mail().account(account.id);
-      if (loaded) {
-        mail = *std::move(loaded);
-      } else {
-        room = std::unexpected(std::move(loaded).error());
-      }
-    }
-    if (room) room = mail->may_accept(size);
-    if (room) continue;
-    // The address was resolved a moment before its account went.
-    if (room.error().is(mailbox::kNoMailbox))
-      co_return Reply(450, {4, 2, 1}, "<" + taken.address + "> has no mailbox now, try again later");
-    if (room.error().is(mailbox::kOverQuota)) co_return Reply(452, {4, 2, 2}, "<" + taken.address + "> is over quota");
-    co_return std::unexpected(room.error());
-  }
-  for (const account::Destination& account : resolution->accounts) {
-    auto& accounts = transaction_->accounts;
-    const auto known =
-        std::ranges::find_if(accounts, [&](const account::Destination& a) { return a.id == account.id; });
-    taken.accounts.push_back(static_cast<std::size_t>(known - accounts.begin()));
-    if (known == accounts.end()) accounts.push_back(account);
-  }
-  transaction_->envelope.recipients.push_back(recipient);
-  transaction_->rcpts.push_back(std::move(taken));
-  co_return Reply(250, {2, 1, 5}, "Recipient OK");
-}
-
-/// A name of this host that need not be a domain with addresses: none, the one we greet with, for the postmaster, or
-/// the address the client has reached us at, for everybody.
-bool SmtpSession::at_this_host(const envelope::Mailbox& mailbox) const {
-  if (mailbox.domain.empty()) return true;
-  if (equals_ignore_case(mailbox.domain, desk_.policy.hostname))
-    return equals_ignore_case(mailbox.local_part, "postmaster");
-  if (!mailbox.has_literal() || !peer_->local.is_ip()) return false;
-  std::string_view literal = std::string_view(mailbox.domain).substr(1, mailbox.domain.size() - 2);
-  if (constexpr std::string_view kTag = "IPv6:"; equals_ignore_case(literal.substr(0, kTag.size()), kTag))
-    literal.remove_prefix(kTag.size());
-  const auto address = io::IpAddress::parse(literal);
-  return address && *address == peer_->local.address();
-}
-
 io::ValueOrTask<Result<Reply>> SmtpSession::begin_body() {
   const bool here = peer_->remote.is_local_host();
   std::string owner = here ? std::string() : account::attempt_key(peer_->remote.address().text());
@@ -238,6 +137,7 @@ Result<smtp::Flow> SmtpSession::append(std::string_view octets) {
   transaction.received.feed(octets);
   if (transaction.received.count() > kReceivedMax)
     return fail(kMailLoop, "too many hops: the message runs in a circle");
+  if (!transaction.departures.empty()) transaction.sent_on_by.feed(octets);
   if (transaction.header && !transaction.header->done()) {
     octets = TRY(transaction.header->feed(octets));
     if (!transaction.header->done()) return smtp::Flow::more;
@@ -283,7 +183,9 @@ std::string SmtpSession::received_field(const Transaction& transaction) const {
 
 /// RFC 5321 §4.4: Return-Path at final delivery, then Received; Delivered-To tells whose copy it is.
 std::string SmtpSession::trace_fields(const account::Destination& account, const Transaction& transaction) const {
-  return message::compose_return_path(transaction.envelope.sender.path.text()) +
+  const envelope::ReversePath& sender = transaction.envelope.sender.path;
+  const bool owned = !account.owner.empty() && sender.mailbox;
+  return message::compose_return_path(owned ? "<" + account.owner + ">" : sender.text()) +
          message::compose_delivered_to(account.address) + received_field(transaction);
 }
 
@@ -326,11 +228,14 @@ io::Task<Result<smtp::Outcome>> SmtpSession::deliver(Transaction& transaction, c
   } else {
     CO_TRY(transaction.intake->append(transaction.delivered.finish()));
   }
+  for (const std::string& address : transaction.sent_on_by.addresses())
+    if (transaction.departures.forwards(address))
+      co_return fail(kMailLoop, "<" + address + "> has sent this message on before: it runs in a circle");
   mailbox::Delivery delivery;
   delivery.content = CO_TRY(co_await transaction.intake->finish());
   // SMTP has one reply for all its recipients: what RCPT has let in may go over its quota by this message, and either
   // all get it or none. LMTP refuses one alone.
-  const bool alone = desk_.policy.lmtp();
+  const bool alone = desk_.policy.lmtp() && transaction.departures.empty();
   delivery.together = alone ? mailbox::Together::each_alone : mailbox::Together::all_or_nothing;
   for (const account::Destination& account : transaction.accounts)
     delivery.recipients.push_back({.account = account.id,
@@ -397,23 +302,6 @@ void SmtpSession::log_delivery(const Transaction& transaction, std::uint64_t oct
              {"user", local_                  ? local_->name
                       : transaction.submitter ? transaction.submitter->address
                                               : ""}});
-}
-
-io::Task<Result<Reply>> SmtpSession::vrfy([[maybe_unused]] std::string_view text,
-                                          [[maybe_unused]] envelope::Utf8 utf8) {
-  // RFC 5321 §7.3: whether an address exists is told to who brings mail for it, not to who asks.
-  co_return Reply(smtp::reply::kWillTry);
-}
-
-io::Task<Result<Reply>> SmtpSession::expn(std::string_view text, [[maybe_unused]] envelope::Utf8 utf8) {
-  auto expansion = co_await io::run(desk_.services.pool(), [&services = desk_.services, address = std::string(text)] {
-    return services.directory().expand(address);
-  });
-  if (!expansion && expansion.error().fault() == Fault::user) co_return Reply(550, {5, 1, 1}, "No such list");
-  if (!expansion) co_return std::unexpected(std::move(expansion).error());
-  std::string lines;
-  for (const std::string& address : expansion->addresses) lines += (lines.empty() ? "<" : "\n<") + address + ">";
-  co_return Reply(250, {2, 1, 5}, std::move(lines));
 }
 
 void SmtpSession::offence(smtp::Offence kind) {

@@ -10,9 +10,13 @@
 #include "agent/courier.h"
 #include "agent/credential.h"
 #include "agent/delivered_header.h"
+#include "agent/delivered_to.h"
+#include "agent/departures.h"
 #include "agent/rate.h"
 #include "agent/received_counter.h"
+#include "agent/report.h"
 #include "agent/services.h"
+#include "agent/sorting.h"
 #include "agent/submission.h"
 #include "agent/way.h"
 #include "mailbox/content.h"
@@ -35,6 +39,8 @@ struct SmtpDesk {
   RelayDomains relay_domains = {};
   /// Whose hosts may have the queue of a relayed domain started (ETRN).
   std::vector<io::Prefix> etrn_networks = {};
+  /// Who may ask by VRFY and EXPN.
+  configuration::Vrfy vrfy = configuration::Vrfy::users;
 };
 
 /// A user of this host who hands mail in through the drop folder, which stands for a login: the kernel says who it is.
@@ -90,6 +96,7 @@ class SmtpSession final : public protocol::smtp::Session {
     std::string address;                ///< as the client wrote it, without brackets
     std::vector<std::size_t> accounts;  ///< indexes into Transaction::accounts; none: it is elsewhere, or failed
     std::optional<queue::Trouble> failed = {};  ///< its sender gets a report
+    std::optional<Fate::Kind> fate = {};        ///< what a report of success says; nothing: others tell
   };
   struct Transaction {
     envelope::DeliveryId id;
@@ -98,7 +105,9 @@ class SmtpSession final : public protocol::smtp::Session {
     std::optional<account::Account> submitter;
     std::vector<Rcpt> rcpts;                     ///< one for each recipient of the envelope
     std::vector<account::Destination> accounts;  ///< each once, whichever RCPTs lead to it
-    std::vector<queue::Lot> elsewhere;           ///< what the queue gets
+    Departures departures;                       ///< what the queue gets
+    std::vector<Reported> lost;                  ///< parts of addresses that nobody can reach
+    DeliveredTo sent_on_by;                      ///< fed where there are departures
     std::unique_ptr<mailbox::Intake> intake;
     Budget::Hold hold;
     ReceivedCounter received;
@@ -106,15 +115,36 @@ class SmtpSession final : public protocol::smtp::Session {
     std::optional<SubmissionHeader> header;  ///< role submission only
   };
 
+  /// Null: the host has no names of its own.
+  [[nodiscard]] const std::shared_ptr<const LocalTerms>& local_terms() const {
+    static const std::shared_ptr<const LocalTerms> kNone;
+    return desk_.outbound == nullptr ? kNone : desk_.outbound->local;
+  }
   [[nodiscard]] bool submission() const { return desk_.policy.role == protocol::smtp::Role::submission; }
   io::Task<Result<protocol::smtp::Reply>> mail_submitted(const envelope::Sender& sender, envelope::DeliveryId id);
   protocol::smtp::Reply open(const envelope::Sender& sender, envelope::DeliveryId id);
-  io::Task<Result<protocol::smtp::Reply>> rcpt_waiting(const envelope::Recipient& recipient);
+  [[nodiscard]] bool is_settled(const account::Resolution& resolution, const envelope::Mailbox& mailbox) const;
+  io::Task<Result<protocol::smtp::Reply>> rcpt_sorted(const envelope::Recipient& recipient);
   io::Task<Result<protocol::smtp::Reply>> take(const envelope::Recipient& recipient,
                                                std::shared_ptr<const account::Resolution> resolution);
-  protocol::smtp::Reply refusal(const account::Resolution& resolution, const std::string& address) const;
+  io::Task<Result<std::optional<protocol::smtp::Reply>>> check_room(const std::vector<account::Destination>& accounts,
+                                                                    const std::string& address);
+  void take_accounts(const envelope::Recipient& recipient, const std::vector<account::Destination>& accounts,
+                     Rcpt taken);
+  void send_on(const envelope::Recipient& recipient, const Sorted& sorted);
+  static protocol::smtp::Reply refusal(account::Resolution::Kind kind, const std::string& address);
+  static protocol::smtp::Reply refusal(const Sorted& sorted, const std::string& address);
   std::string trace_fields(const account::Destination& account, const Transaction& transaction) const;
   io::Task<Result<>> check_sender(const Transaction& transaction);
+  struct Verified {
+    Sorted sorted;
+    std::string name;                ///< of the only account
+    std::vector<std::string> group;  ///< who stands in the directory as its targets
+  };
+  io::Task<Result<Verified>> look_up(envelope::Mailbox mailbox);
+  [[nodiscard]] bool of_relay_network() const;
+  /// Whether VRFY and EXPN tell this client what is so.
+  [[nodiscard]] bool may_ask() const;
   [[nodiscard]] bool may_relay(const envelope::Mailbox& recipient) const;
   protocol::smtp::Reply take_elsewhere(const envelope::Recipient& recipient, const std::string& address);
   /// For the queue.
@@ -122,6 +152,7 @@ class SmtpSession final : public protocol::smtp::Session {
   /// Until when the message is to be held back (RFC 4865).
   [[nodiscard]] std::optional<WallTime> held_until(const Transaction& transaction) const;
   std::string received_field(const Transaction& transaction) const;
+  io::Task<Result<envelope::ReversePath>> sender_of_forwarded(const envelope::ReversePath& sender);
   io::Task<Result<std::vector<queue::Change>>> enqueue(const Transaction& transaction,
                                                        const protocol::smtp::BodyFacts& facts,
                                                        mailbox::Delivery& delivery);

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "agent/deliver_by.h"
+#include "agent/forwarding.h"
 #include "agent/queued_message.h"
 #include "agent/report.h"
 #include "agent/transaction.h"
@@ -25,6 +26,10 @@ bool SmtpSession::may_relay(const envelope::Mailbox& recipient) const {
   if (desk_.outbound == nullptr || desk_.policy.lmtp()) return false;
   if (submission()) return local_ || peer_->identity.has_value();
   if (desk_.relay_domains.contains(recipient.domain)) return true;
+  return of_relay_network();
+}
+
+bool SmtpSession::of_relay_network() const {
   return peer_->remote.is_ip() && std::ranges::any_of(desk_.relay_networks, [&](const io::Prefix& network) {
            return network.contains(peer_->remote.address());
          });
@@ -48,11 +53,7 @@ Reply SmtpSession::take_elsewhere(const envelope::Recipient& recipient, const st
 Reply SmtpSession::take_for_later(const envelope::Recipient& recipient, const std::string& address) {
   transaction_->envelope.recipients.push_back(recipient);
   transaction_->rcpts.push_back({.address = address, .accounts = {}});
-  const std::string destination = destination_of(recipient.path.mailbox);
-  auto& lots = transaction_->elsewhere;
-  auto lot = std::ranges::find_if(lots, [&](const queue::Lot& one) { return one.destination == destination; });
-  if (lot == lots.end()) lot = lots.insert(lots.end(), {.destination = destination, .recipients = {}});
-  lot->recipients.push_back(recipient);
+  transaction_->departures.relay(recipient);
   return {250, {2, 1, 5}, "Recipient OK"};
 }
 
@@ -78,10 +79,19 @@ void SmtpSession::answer_for(const envelope::Recipient& recipient, const Reply& 
 }
 
 bool SmtpSession::wants_report(const Transaction& transaction) {
-  return std::ranges::any_of(transaction.rcpts, [](const Rcpt& rcpt) { return rcpt.failed.has_value(); }) ||
+  return !transaction.lost.empty() ||
+         std::ranges::any_of(transaction.rcpts, [](const Rcpt& rcpt) { return rcpt.failed.has_value(); }) ||
          std::ranges::any_of(transaction.envelope.recipients, [](const envelope::Recipient& recipient) {
            return recipient.parameters.notify && recipient.parameters.notify->success;
          });
+}
+
+io::Task<Result<envelope::ReversePath>> SmtpSession::sender_of_forwarded(const envelope::ReversePath& sender) {
+  const auto local = local_terms();
+  if (local == nullptr || !sender.mailbox) co_return sender;
+  co_return co_await io::run(desk_.services.pool(), [&services = desk_.services, local, sender] {
+    return forwarding_sender(services, *local, sender);
+  });
 }
 
 /// What goes on to elsewhere, and what the sender wants to hear of those here (RFC 3461 §5.2.3): by the same batch.
@@ -89,9 +99,10 @@ io::Task<Result<std::vector<queue::Change>>> SmtpSession::enqueue(const Transact
                                                                   const smtp::BodyFacts& facts,
                                                                   mailbox::Delivery& delivery) {
   std::vector<queue::Change> changes;
-  if (desk_.outbound == nullptr || desk_.policy.lmtp()) co_return changes;
+  if (desk_.outbound == nullptr) co_return changes;
   // Most mail: for here alone, and nobody wants to be told.
-  if (transaction.elsewhere.empty() && !wants_report(transaction)) co_return changes;
+  const bool told = wants_report(transaction) && !desk_.policy.lmtp();
+  if (transaction.departures.empty() && !told) co_return changes;
   const ReportTerms& terms = desk_.outbound->reports;
   const WallTime now = io::Loop::current().clock().wall();
   queue::Entry entry;
@@ -124,18 +135,18 @@ io::Task<Result<std::vector<queue::Change>>> SmtpSession::enqueue(const Transact
   if (local_) entry.submitter = local_->name;
   if (transaction.submitter) entry.submitter = transaction.submitter->address;
   entry.received_from = peer_->name;
-  if (!transaction.elsewhere.empty()) {
+  if (!transaction.departures.empty()) {
     if (delivery.content->octets != nullptr) {
       const std::string_view octets = *delivery.content->octets;
       delivery.body = delivery.also.body(delivery.content->octets, std::span(&octets, 1));
     }
-    std::vector<queue::Lot> lots = transaction.elsewhere;
-    for (queue::Lot& lot : lots) {
-      lot.priority = said.priority.value_or(0);
-      lot.due = held;
-    }
-    changes.push_back(CO_TRY(desk_.services.queue().admit(entry, std::move(lots), delivery.body, delivery.also)));
+    Departures::Terms leaving{.priority = said.priority.value_or(0), .due = held};
+    if (transaction.departures.forwards_far())
+      leaving.forwarded_from = CO_TRY(co_await sender_of_forwarded(entry.sender.path));
+    changes =
+        CO_TRY(transaction.departures.admit(desk_.services.queue(), entry, leaving, delivery.body, delivery.also));
   }
+  if (!told) co_return changes;
   auto report = co_await report_success(transaction, entry, delivery);
   if (!report) {
     for (queue::Change& change : changes) change.refused();
@@ -153,11 +164,13 @@ io::Task<Result<std::optional<queue::Change>>> SmtpSession::report_success(const
     if (const auto& failed = transaction.rcpts[i].failed)
       here.push_back({.addressee = {.recipient = transaction.envelope.recipients[i], .trouble = {}},
                       .fate = {.kind = Fate::Kind::failed, .trouble = *failed}});
-    if (transaction.rcpts[i].accounts.empty()) continue;
-    here.push_back({.addressee = {.recipient = transaction.envelope.recipients[i], .trouble = {}},
-                    .fate = {.kind = Fate::Kind::delivered,
-                             .trouble = {.status = "2.1.5", .diagnostic = {}, .remote = {}, .at = entry.arrived}}});
+    const auto& fate = transaction.rcpts[i].fate;
+    if (!fate) continue;
+    here.push_back(
+        {.addressee = {.recipient = transaction.envelope.recipients[i], .trouble = {}},
+         .fate = {.kind = *fate, .trouble = {.status = "2.1.5", .diagnostic = {}, .remote = {}, .at = entry.arrived}}});
   }
+  here.insert(here.end(), transaction.lost.begin(), transaction.lost.end());
   here = to_be_told(entry, std::move(here));
   if (here.empty()) co_return std::optional<queue::Change>();
   const bool failed =

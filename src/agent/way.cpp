@@ -1,14 +1,34 @@
 #include "agent/way.h"
 
+#include "base/text.h"
 #include "message/domain.h"
 
 namespace angarium::agent {
 
-Result<Way> find_way(account::Directory& directory, const route::TransportMap& map, const envelope::Mailbox& recipient,
-                     const envelope::ReversePath& sender, store::Tier tier) {
-  Way way{.local = TRY(directory.is_local(recipient.domain, tier)), .transport = {}, .rule = {}};
+namespace {
+
+// No domain has a blank.
+constexpr std::string_view kTarget = "target ";
+constexpr std::string_view kUser = "user=";
+
+}  // namespace
+
+Result<Way> find_way(account::Directory& directory, const LocalTerms* local, const route::TransportMap& map,
+                     const Wayfarer& wayfarer, store::Tier tier) {
+  Way way;
+  if (std::string_view words = wayfarer.destination; words.starts_with(kTarget)) {
+    words.remove_prefix(kTarget.size());
+    if (words.starts_with(kUser)) {
+      words.remove_prefix(kUser.size());
+      way.user = take_until(words, ' ');
+    }
+    way.transport = route::ToTarget{std::string(words)};
+    return way;
+  }
+  const std::string& domain = wayfarer.recipient.domain;
+  way.local = domain.empty() || (local != nullptr && local->is_here(domain)) || TRY(directory.is_local(domain, tier));
   if (way.local) return way;
-  route::Decision decision = map.decide(recipient, sender);
+  route::Decision decision = map.decide(wayfarer.recipient, wayfarer.sender);
   way.transport = std::move(decision.transport);
   way.rule = std::move(decision.rule);
   return way;
@@ -31,5 +51,12 @@ bool RelayDomains::contains(std::string_view domain) const {
 }
 
 std::string destination_of(const envelope::Mailbox& recipient) { return message::domain_key(recipient.domain); }
+
+std::string destination_of(const Sorted::Onward& onward) {
+  if (onward.target.empty()) return destination_of(onward.to);
+  std::string words(kTarget);
+  if (!onward.user.empty()) words.append(kUser).append(onward.user) += ' ';
+  return words + onward.target;
+}
 
 }  // namespace angarium::agent

@@ -7,20 +7,29 @@
 #include <vector>
 
 #include "account/directory.h"
+#include "agent/sorting.h"
 #include "envelope/path.h"
 #include "route/transport.h"
 
 namespace angarium::agent {
 
 struct Way {
-  bool local = false;          ///< the domain is served here; else:
+  bool local = false;          ///< a mailbox here, or a name that leads on from here; else:
   route::Transport transport;  ///< as the transport map says
   std::string rule;            ///< of the map that matched; empty: none
+  std::string user;            ///< whose rights a target is used with; empty: the server's
 };
 
-/// A domain that is served here stays here, whatever the map says.
-Result<Way> find_way(account::Directory& directory, const route::TransportMap& map, const envelope::Mailbox& recipient,
-                     const envelope::ReversePath& sender, store::Tier tier);
+/// What is asked of a way.
+struct Wayfarer {
+  std::string destination;  ///< of the queue
+  envelope::Mailbox recipient;
+  envelope::ReversePath sender;
+};
+/// A domain that is served here stays here, whatever the map says, and so do names of this host (`local`, may be null);
+/// a destination that is a target is the way itself.
+Result<Way> find_way(account::Directory& directory, const LocalTerms* local, const route::TransportMap& map,
+                     const Wayfarer& wayfarer, store::Tier tier);
 
 /// Domains that are not served here and whose mail is taken all the same. Immutable.
 class RelayDomains {
@@ -36,5 +45,7 @@ class RelayDomains {
 
 /// The queue's destination of a recipient: its domain or address literal in the form that compares.
 std::string destination_of(const envelope::Mailbox& recipient);
+/// That of a copy: its address', or "target TARGET", "target user=NAME TARGET".
+std::string destination_of(const Sorted::Onward& onward);
 
 }  // namespace angarium::agent

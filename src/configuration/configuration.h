@@ -37,6 +37,7 @@ struct RelayLogin {
 enum class PlaintextWithoutTls { never, loopback, always };
 enum class BareLineEnds { refuse, normalise };
 enum class EarlyTalk { allow, refuse };
+enum class Vrfy { off, users, all };
 enum class Dnssec { automatic, strict, off };
 
 /// One line of [transport]. route/transport.h has the grammar of both; a Configuration that exists is right in both.
@@ -89,6 +90,7 @@ struct Configuration {
     std::vector<std::string> relay_networks;
     std::vector<std::string> relay_domains;
     std::vector<std::string> etrn_networks;
+    Vrfy vrfy = Vrfy::users;
     EarlyTalk early_talk = EarlyTalk::allow;
     Duration greeting_delay = std::chrono::seconds(2);
     Duration command_timeout = std::chrono::minutes(5);
@@ -103,7 +105,14 @@ struct Configuration {
     std::vector<std::string> excluded;
     std::string spool_group = "mail";
     Duration password_cache = std::chrono::minutes(1);
+    std::vector<std::string> aliases = {"/etc/aliases"};
+    std::vector<std::string> domains = {"localhost"};
   } local;
+
+  struct Forwarding {
+    bool srs = true;
+    std::string domain;
+  } forwarding;
 
   struct Imap {
     std::int64_t append_size_max = 50LL << 20;

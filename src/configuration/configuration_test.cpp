@@ -239,6 +239,28 @@ TEST_CASE("certificates are changed by a reload, but TLS is neither begun nor en
   CHECK(ended.applied.certificates.size() == 1);
 }
 
+TEST_CASE("[local] and [forwarding]: files of aliases, domains that are names, and SRS unless it is switched off") {
+  const auto plain = parse("", "/d");
+  REQUIRE(plain);
+  CHECK(plain->local.aliases == std::vector<std::string>{"/etc/aliases"});
+  CHECK(plain->local.domains == std::vector<std::string>{"localhost"});
+  CHECK(plain->forwarding.srs);
+  CHECK(plain->smtp.vrfy == Vrfy::users);
+  const auto c = parse(
+      "[local]\naliases = []\ndomains = [\"localhost\", \"host.example\"]\n[forwarding]\nsrs = false\n"
+      "domain = \"example.org\"\n[smtp]\nvrfy = \"all\"\n",
+      "/d");
+  REQUIRE(c);
+  CHECK(c->local.aliases.empty());
+  CHECK(c->local.domains.size() == 2);
+  CHECK(!c->forwarding.srs);
+  CHECK(c->forwarding.domain == "example.org");
+  CHECK(c->smtp.vrfy == Vrfy::all);
+  CHECK(error_of("[local]\ndomains = [\"a b\"]\n").starts_with("angarium.toml:2: local.domains: 'a b'"));
+  CHECK(error_of("[forwarding]\ndomain = \"a b\"\n").starts_with("angarium.toml:2: forwarding.domain: 'a b'"));
+  CHECK(error_of("[smtp]\nvrfy = \"on\"\n") == "angarium.toml:2: smtp.vrfy is one of \"off\", \"users\", \"all\"");
+}
+
 TEST_CASE("[dns]: servers are addresses, domains are names, the time-out is from 1s to 1m") {
   const auto c = parse(
       "[dns]\nservers = [\"127.0.0.1:5353\", \"2001:db8::53\"]\ndnssec = \"strict\"\ntrust_anchor = \"keys/root.key\"\n"

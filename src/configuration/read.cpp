@@ -345,6 +345,12 @@ class Reader {
       found_at(line_of("local.uid_max"), "local.uid_max is at least local.uid_min");
     networks(configuration_.smtp.relay_networks, "smtp.relay_networks");
     networks(configuration_.smtp.etrn_networks, "smtp.etrn_networks");
+    for (const std::string& domain : configuration_.local.domains)
+      if (!message::valid_domain(domain, message::Utf8::accept))
+        found_at(line_of("local.domains"), "local.domains: '" + escape_controls(domain) + "' is no domain");
+    if (const std::string& domain = configuration_.forwarding.domain;
+        !domain.empty() && !message::valid_domain(domain, message::Utf8::accept))
+      found_at(line_of("forwarding.domain"), "forwarding.domain: '" + escape_controls(domain) + "' is no domain");
     no_time(configuration_.limits.handshake_timeout, "limits.handshake_timeout");
     no_time(configuration_.limits.login_timeout, "limits.login_timeout");
     no_time(configuration_.limits.send_timeout, "limits.send_timeout");

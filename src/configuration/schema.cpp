@@ -13,6 +13,7 @@ constexpr std::array<std::string_view, 4> kFormats = {"auto", "text", "json", "j
 constexpr std::array<std::string_view, 3> kPlaintext = {"never", "loopback", "always"};
 constexpr std::array<std::string_view, 2> kLineEnds = {"refuse", "normalise"};
 constexpr std::array<std::string_view, 2> kEarlyTalk = {"allow", "refuse"};
+constexpr std::array<std::string_view, 3> kVrfy = {"off", "users", "all"};
 constexpr std::array<std::string_view, 3> kDnssec = {"auto", "strict", "off"};
 constexpr std::array<std::string_view, 9> kProtocols = {"lmtp",  "smtp", "submission", "submissions", "pop3",
                                                         "pop3s", "imap", "imaps",      "metrics"};
@@ -90,6 +91,13 @@ const auto kKeys = std::to_array<Key>({
     {"smtp", "etrn_networks", ListField([](C& c) -> std::vector<std::string>& { return c.smtp.etrn_networks; }),
      "Networks whose hosts may ask by ETRN on the smtp listener that what waits for a domain of smtp.relay_domains is "
      "tried now: \"192.0.2.0/24\". None: ETRN is not offered."},
+    {"smtp", "vrfy",
+     ChoiceField{kVrfy, [](C& c, std::size_t i) { c.smtp.vrfy = static_cast<Vrfy>(i); },
+                 [](const C& c) { return static_cast<std::size_t>(c.smtp.vrfy); }},
+     "Who is told by VRFY whether an address exists, and by EXPN who is behind it: nobody (off), users who logged in "
+     "and "
+     "hosts of smtp.relay_networks (users), or all. Everybody else hears from VRFY that the message will be tried "
+     "(252)."},
     {"smtp", "early_talk",
      ChoiceField{kEarlyTalk, [](C& c, std::size_t i) { c.smtp.early_talk = static_cast<EarlyTalk>(i); },
                  [](const C& c) { return static_cast<std::size_t>(c.smtp.early_talk); }},
@@ -119,6 +127,22 @@ const auto kKeys = std::to_array<Key>({
      "none."},
     {"local", "password_cache", DurationField([](C& c) -> Duration& { return c.local.password_cache; }),
      "How long the right password of a user of this host is believed before PAM is asked again; 0s: asked each time."},
+    {"local", "aliases", ListField([](C& c) -> std::vector<std::string>& { return c.local.aliases; }),
+     "Files of aliases(5) for the names of this host: addresses, files, commands, :include:. They are read as they "
+     "are, "
+     "at each use; one that is not there has no aliases, and of a name that is in several the first counts. Look them "
+     "through with: angarium aliases check."},
+    {"local", "domains", ListField([](C& c) -> std::vector<std::string>& { return c.local.domains; }),
+     "Domains whose addresses are names of this host, besides server.hostname and the domain that names without one "
+     "belong to: server.hostname if it is served, else the first domain served."},
+    {"forwarding", "srs", SwitchField([](C& c) -> bool& { return c.forwarding.srs; }),
+     "Whether the sender of a message that an alias sends on to another host becomes an address of this one (SRS), "
+     "since "
+     "the sender's domain does not let this host send in its name (SPF). What comes back to that address goes to the "
+     "sender."},
+    {"forwarding", "domain", TextField([](C& c) -> std::string& { return c.forwarding.domain; }),
+     "The domain of such addresses; its mail must come here. Empty: server.hostname if it is served, else the first "
+     "domain served."},
     {"imap", "append_size_max",
      SizeField{[](C& c) -> std::int64_t& { return c.imap.append_size_max; }, 64 << 10, 1LL << 40},
      "The largest message that APPEND takes."},

@@ -29,7 +29,7 @@ void show_progress(const control::Progress& progress) {
 
 /// The store, opened by this command because no server runs.
 struct Server::Here {
-  explicit Here(std::unique_ptr<agent::Services> opened, agent::ReportTerms terms)
+  explicit Here(std::unique_ptr<agent::Services> opened, agent::AdministratorTerms terms)
       : services(std::move(opened)), administrator(*services, [terms = std::move(terms)] { return terms; }) {}
 
   std::unique_ptr<agent::Services> services;
@@ -45,7 +45,7 @@ Result<> Server::open_here() {
   if (geteuid() != 0 && !owns(context_.directory) && !owns(configuration.resolve(configuration.server.data)))
     return fail(configuration::kUnreadable, "the server is not running, and only root and the owner of " +
                                                 context_.directory + " may open its store");
-  here_ = std::make_unique<Here>(TRY(agent::Services::open(configuration)), agent::report_terms(configuration));
+  here_ = std::make_unique<Here>(TRY(agent::Services::open(configuration)), agent::administrator_terms(configuration));
   return {};
 }
 

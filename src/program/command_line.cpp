@@ -57,6 +57,7 @@ class CommandLine {
     domains();
     aliases("alias", "An address that stands for others");
     aliases("group", "An address whose members all get the mail");
+    aliases_files();
     routes();
     queues();
     moving();
@@ -231,6 +232,13 @@ class CommandLine {
     made = verb(parent, "remove", "alias.remove", "Remove one", kind + " remove sales@example.test");
     positional(made, "address", "The address");
     made->parse_complete_callback([this, kind] { request_.add("kind", kind); });
+  }
+
+  void aliases_files() {
+    CLI::App* parent = group("aliases", "The files of aliases of this host: local.aliases");
+    CLI::App* made = command(parent, "check", "Show what is wrong in them, and which aliases do not reach everybody",
+                             "aliases check");
+    made->callback([this] { action_ = [this] { return aliases_check(context_); }; });
   }
 
   void routes() {

@@ -68,6 +68,9 @@ struct RouteOptions {
 /// the configuration as the file has it.
 int route_explain(const Context& context, const RouteOptions& options);
 
+/// Reads the files of aliases as the server would, and tells what is wrong in them: kFailed if anything is.
+int aliases_check(const Context& context);
+
 struct QueueFilter {
   std::string sender;
   std::string recipient;

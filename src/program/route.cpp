@@ -1,6 +1,8 @@
 // angarium route explain: the directory's word, the rule of the transport map, and the hosts in the order of trying.
 #include <fmt/core.h>
 
+#include <algorithm>
+#include <array>
 #include <boost/json.hpp>
 #include <optional>
 
@@ -32,6 +34,14 @@ Result<envelope::ReversePath> read_sender(const std::string& text) {
   return envelope::ReversePath{TRY(envelope::parse_mailbox(text, {.utf8 = envelope::Utf8::accept}))};
 }
 
+/// "root" is a name of this host.
+Result<envelope::Mailbox> read_recipient(const std::string& text) {
+  const bool named = text.find('@') == std::string::npos;
+  auto mailbox = TRY(envelope::parse_mailbox(named ? text + "@localhost" : text, {.utf8 = envelope::Utf8::accept}));
+  if (named) mailbox.domain.clear();
+  return mailbox;
+}
+
 Result<route::Explanation> explain_here(const configuration::Configuration& configuration, const Story& story) {
   const auto map = TRY(agent::transport_map(configuration));
   const auto options = agent::hosts_options(configuration);
@@ -54,6 +64,9 @@ std::string local_kind(const Story& story) { return std::string(story.local.at("
 std::optional<route::Status> local_reply(const Story& story) {
   const auto kind = local_kind(story);
   const auto address = story.recipient.text();
+  for (const auto& problem : story.local.at("problems").as_array())
+    if (const auto status = std::string(problem.at("status").as_string()); status.starts_with('4'))
+      return route::Status{451, status, std::string(problem.at("text").as_string())};
   if (kind == "unknown") return route::Status{550, "5.1.1", "<" + address + "> does not exist"};
   if (kind == "disabled") return route::Status{550, "5.2.1", "<" + address + "> is disabled"};
   if (kind == "too-deep") return route::Status{550, "5.4.6", "<" + address + "> is an alias of too many others"};
@@ -83,12 +96,23 @@ std::optional<route::Fact> login_step(const configuration::Configuration& config
 route::Facts steps(const Story& story) {
   route::Facts facts;
   const auto kind = local_kind(story);
+  if (const auto* const found = story.local.if_contains("steps"); found != nullptr && kind != "not-local") {
+    static constexpr std::array<std::string_view, 10> kAbouts = {"alias", "srs",     "owner", "forward", "include",
+                                                                 "once",  "mailbox", "user",  "target",  "discard"};
+    for (const auto& step : found->as_array()) {
+      const auto about = std::ranges::find(kAbouts, std::string_view(step.at("about").as_string()));
+      facts.push_back({about == kAbouts.end() ? "problem" : *about, std::string(step.at("text").as_string())});
+    }
+  }
   if (const auto targets = list(story.local.at("alias_targets")); !targets.empty())
     facts.push_back({"alias", story.recipient.text() + " stands for " + targets});
   if (kind == "not-local") {
     facts.push_back({"directory", story.recipient.domain + " is not served here"});
   } else if (kind == "accounts") {
-    facts.push_back({"directory", "delivered here to " + list(story.local.at("accounts"))});
+    if (const auto accounts = list(story.local.at("accounts")); !accounts.empty())
+      facts.push_back({"directory", "delivered here to " + accounts});
+    if (const auto onward = list(story.local.at("onward")); !onward.empty())
+      facts.push_back({"onward", "sent on to " + onward});
   } else {
     facts.push_back({"directory", story.recipient.domain + " is served here, and the address is " + kind});
   }
@@ -148,7 +172,7 @@ void print(const Story& story) {
 }
 
 Result<Story> tell(const Context& context, const RouteOptions& options) {
-  Story story{.recipient = TRY(envelope::parse_mailbox(options.address, {.utf8 = envelope::Utf8::accept})),
+  Story story{.recipient = TRY(read_recipient(options.address)),
               .sender = TRY(read_sender(options.sender)),
               .local = {},
               .elsewhere = {},

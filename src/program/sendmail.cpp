@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <boost/json.hpp>
 #include <cerrno>
 #include <cstdlib>
 
@@ -157,6 +158,19 @@ Result<control::Reply> deliver(const Context& context, const drop::Options& opti
   return reply;
 }
 
+/// The steps, and whether the end of them is here.
+void print_sorted(const std::string& address, const std::string& result) {
+  boost::system::error_code error;
+  const boost::json::value sorted = boost::json::parse(result, error);
+  const auto* const steps = sorted.is_object() ? sorted.get_object().if_contains("steps") : nullptr;
+  const auto* const kind = sorted.is_object() ? sorted.get_object().if_contains("kind") : nullptr;
+  const bool far = kind != nullptr && *kind == "not-local";
+  fmt::print("{}: {}\n", address, far ? "another server's" : "an address of this server");
+  if (steps == nullptr || !steps->is_array()) return;
+  for (const auto& step : steps->get_array())
+    fmt::print("  {:<10} {}\n", std::string(step.at("about").as_string()), std::string(step.at("text").as_string()));
+}
+
 int verify(const Context& context, const drop::Options& options) {
   int code = drop::kExitOk;
   for (const std::string& address : options.recipients) {
@@ -167,7 +181,7 @@ int verify(const Context& context, const drop::Options& options) {
     if (reply->exit_code != drop::kExitOk)
       code = complain(reply->exit_code, reply->error);
     else
-      fmt::print("{}: {}\n", address, reply->result == "\"local\"" ? "a mailbox of this server" : "another server's");
+      print_sorted(address, reply->result);
   }
   return code;
 }
@@ -188,8 +202,8 @@ int sendmail(const Context& context, const std::vector<std::string>& arguments) 
   switch (options->mode) {
     case drop::Mode::deliver: break;
     case drop::Mode::new_aliases:
-      fmt::print("Nothing to do: aliases are read as they are, without a table made from them.\n");
-      return drop::kExitOk;
+      // No table is made: aliases are read as they are. What is wrong in them is told.
+      return aliases_check(context) == control::kDone ? drop::kExitOk : drop::kExitData;
     case drop::Mode::list_queue: return queue_command(context, "list");
     case drop::Mode::flush: return queue_command(context, "flush");
     case drop::Mode::verify: return verify(context, *options);

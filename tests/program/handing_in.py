@@ -81,6 +81,38 @@ def add(case):
             expect(sendmail(server, "-bv", "alice").returncode == 0, "-bv of an account")
             expect(sendmail(server, "-bv", "nemo@example.test").returncode == 67, "-bv of nobody")
 
+    @case("names of the host go by the aliases file, which newaliases checks and -bv follows")
+    def aliases(binary, directory):
+        path = os.path.join(directory, "aliases")
+        box = os.path.join(directory, "box")
+        with open(path, "w", encoding="ascii") as file:
+            file.write(f"root: alice\nops: root, {box}\ncmd: \"|cat > {box}.piped\"\n")
+        os.chmod(path, 0o644)
+        server = made(binary, directory, settings=[("local", "aliases", f'["{path}"]')])
+        with serving(server):
+            for name, arguments in (("newaliases", ()), ("sendmail", ("-bi",))):
+                done = sendmail(server, *arguments, name=name)
+                commands = b"commands do not run" in done.stdout  # where the server is root
+                expect(done.returncode == (65 if commands else 0), f"{name}: {done.returncode} {done.stdout} {done.stderr}")
+                expect(f"{path}: 3 aliases".encode() in done.stdout, f"{name}: {done.stdout}")
+            told = sendmail(server, "-bv", "ops")
+            expect(told.returncode == 0 and b"alias" in told.stdout and b"alice@example.test" in told.stdout
+                   and f"mbox:{box}".encode() in told.stdout, f"-bv: {told}")
+            handed_in(server, "-falice", "ops", letter=b"Subject: for ops\n\nx\n")
+            expect(b"Subject: for ops" in wait_for(server, 1)[0], "no letter for alice")
+            end = time.monotonic() + 30
+            while not os.path.exists(box) or b"Subject: for ops" not in open(box, "rb").read():
+                expect(time.monotonic() < end, f"nothing in the file: {server.log_tail()}")
+                time.sleep(0.1)
+            with open(path, "a", encoding="ascii") as file:
+                file.write("lost: nemo\nbroken: \"never closed\n")
+            checked = server.command("aliases", "check", check=False)
+            expect(checked.returncode == 1 and f"{path}:4: lost: " in checked.stdout and f"{path}:5: " in checked.stdout,
+                   f"aliases check: {checked}")
+            explained = server.command("route", "explain", "ops").stdout
+            expect("alice@example.test" in explained and f"mbox:{box}" in explained, f"route explain: {explained}")
+            expect(sendmail(server, "-bv", "broken").returncode == 75, "-bv of a broken alias")
+
     @case("sendmail refuses by the codes of sysexits.h")
     def refused(binary, directory):
         server = made(binary, directory, settings=[("smtp", "message_size_max", '"64 KiB"')])

@@ -1,0 +1,59 @@
+// What of one message leaves the mailboxes of this host, put together for the queue: what is relayed as it came, and
+// what aliases and lists send on, under the envelope that is right for each.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "agent/report.h"
+#include "agent/sorting.h"
+#include "envelope/envelope.h"
+#include "queue/queue.h"
+
+namespace angarium::agent {
+
+class Departures {
+ public:
+  /// As it came.
+  void relay(const envelope::Recipient& recipient);
+  /// The copies of a recipient that go onward, with what RFC 3461 §5.2.7 leaves of its parameters. Each recipient once.
+  void forward(const envelope::Recipient& recipient, const Sorted& sorted);
+
+  [[nodiscard]] bool empty() const { return all_.empty(); }
+  /// An address whose mail is sent on is `address` in any case.
+  [[nodiscard]] bool forwards(std::string_view address) const;
+  /// Whether something is sent on in the name of Terms::forwarded_from.
+  [[nodiscard]] bool forwards_far() const;
+
+  struct Terms {
+    int priority = 0;
+    std::optional<WallTime> due = {};  ///< not before
+    /// In whose name aliases send on to other hosts, see forwarding_sender(); nothing: the sender's.
+    std::optional<envelope::ReversePath> forwarded_from = {};
+  };
+  /// Adds an entry for each envelope, the first with the id of `message`. `body`: as queue::Queue::admit().
+  Result<std::vector<queue::Change>> admit(queue::Queue& queue, const queue::Entry& message, const Terms& terms,
+                                           std::optional<std::size_t> body, store::Batch& batch) const;
+
+ private:
+  /// Copies under one envelope.
+  struct Departure {
+    std::string by;     // the address that sends them on; empty: none does
+    std::string owner;  // gets the reports; empty: who sent the message
+    bool far = false;   // to other hosts, in the name of Terms::forwarded_from
+    std::vector<queue::Lot> lots;
+    std::map<std::string, std::size_t> places;  // of destinations in `lots`
+  };
+  static void add(Departure& departure, std::string destination, envelope::Recipient recipient);
+  Departure& departure(Departure wanted);
+
+  std::vector<Departure> all_;
+};
+
+/// What the sender is told of an address whose mail was sorted so; nothing where others tell of it, or nobody.
+std::optional<Fate::Kind> fate_of(const Sorted& sorted);
+
+}  // namespace angarium::agent

@@ -1,0 +1,303 @@
+#include "agent/sorting.h"
+
+#include <algorithm>
+#include <array>
+#include <deque>
+
+#include "agent/forwarding.h"
+#include "agent/way.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "delivery/target.h"
+#include "message/domain.h"
+#include "queue/types.h"
+
+namespace angarium::agent {
+namespace {
+
+using Kind = account::Resolution::Kind;
+using envelope::Mailbox;
+
+constexpr std::string_view kPostmaster = "postmaster";
+/// Of the host: RFC 5321 §4.5.1, RFC 2142, and whom cron writes to.
+constexpr std::array<std::string_view, 4> kAlwaysRead = {kPostmaster, "mailer-daemon", "abuse", "root"};
+
+std::string without_detail(std::string_view name) {
+  const std::string lower = to_lower(name);
+  const std::size_t plus = lower.find('+');
+  return plus == 0 ? lower : lower.substr(0, plus);
+}
+
+/// One address, followed to the end.
+class Walk final : public alias::Household {
+ public:
+  Walk(Services& services, const LocalTerms* local, std::string home, std::string asked)
+      : services_(services),
+        directory_(services.directory()),
+        local_(local),
+        home_(std::move(home)),
+        asked_(std::move(asked)) {}
+
+  Result<Sorted> follow(const Mailbox& address);
+
+  bool is_here(std::string_view domain) override {
+    return domain.empty() || (local_ != nullptr && local_->is_here(domain)) || message::domain_key(domain) == home_;
+  }
+  Result<bool> comes_first(const std::string& name) override {
+    const auto found = TRY(in_directory(name, where_));
+    return found && found->kind != Kind::unknown && !found->by_default;
+  }
+  Result<std::optional<User>> user(const std::string& name) override {
+    const auto found = TRY(host_user(name));
+    if (!found) return std::nullopt;
+    return User{.uid = found->uid, .forward = found->forward};
+  }
+
+ private:
+  using ResolutionPtr = std::shared_ptr<const account::Resolution>;
+  struct Step {
+    Mailbox mailbox;
+    std::string owner;
+    std::size_t depth = 0;
+  };
+
+  Result<> address(const Step& step);
+  Result<> name_here(const Step& step, const std::string& domain);
+  Result<> lay_down(const Step& step, const std::string& name, const std::string& domain);
+  Result<> expand(const Step& step, const std::string& domain);
+  Result<bool> rewritten(const Step& step);
+  Result<alias::AliasTables> tables() const;
+  Result<ResolutionPtr> in_directory(std::string_view name, const std::string& domain);
+  Result<std::optional<HostUsers::User>> host_user(const std::string& name) {
+    if (local_ == nullptr || local_->users == nullptr) return std::nullopt;
+    return local_->users->find(name);
+  }
+  bool take(const ResolutionPtr& resolution, const Step& step);
+  void add(account::Destination account);
+  void add(Sorted::Onward onward);
+  void add_target(const alias::Destination& destination, const std::string& owner);
+  [[nodiscard]] std::string owner_address(const std::string& owner) const;
+  void problem(std::string enhanced, std::string text) {
+    sorted_.facts.push_back({"problem", enhanced + " " + text});
+    sorted_.problems.push_back({std::move(enhanced), std::move(text)});
+  }
+
+  Services& services_;
+  account::Directory& directory_;
+  const LocalTerms* local_;
+  std::string home_;   // the domain of names without one; empty: none is served
+  std::string where_;  // the domain whose names are looked for in the directory at the moment
+  std::string asked_;  // the domain under which owners are told
+  Sorted sorted_;
+  std::deque<Step> steps_;
+  std::set<std::string> seen_;
+  std::set<std::string> taken_;
+};
+
+Result<Walk::ResolutionPtr> Walk::in_directory(std::string_view name, const std::string& domain) {
+  if (domain.empty()) return nullptr;
+  return directory_.resolve(name, domain);
+}
+
+void Walk::add(account::Destination account) {
+  if (taken_.insert("account " + std::to_string(account.id)).second) sorted_.accounts.push_back(std::move(account));
+}
+
+void Walk::add(Sorted::Onward onward) {
+  const std::string key = onward.target.empty()
+                              ? "to " + onward.to.local_part + "@" + message::domain_key(onward.to.domain)
+                              : "target " + onward.user + " " + onward.target;
+  if (taken_.insert(key).second) sorted_.onward.push_back(std::move(onward));
+}
+
+std::string Walk::owner_address(const std::string& owner) const {
+  return owner.empty() ? owner : Mailbox{.local_part = owner, .domain = asked_}.text();
+}
+
+/// False when the directory has nobody of that name.
+bool Walk::take(const ResolutionPtr& resolution, const Step& step) {
+  if (resolution == nullptr) return false;
+  if (resolution->kind == Kind::disabled || resolution->kind == Kind::too_deep) {
+    const std::string name = step.mailbox.text();
+    if (resolution->kind == Kind::disabled) {
+      problem("5.2.1", "<" + name + "> is disabled");
+    } else {
+      problem("5.4.6", "<" + name + "> is an alias of too many others");
+    }
+    if (step.depth == 0) sorted_.kind = resolution->kind;
+    return true;
+  }
+  if (resolution->kind != Kind::accounts) return false;
+  for (account::Destination account : resolution->accounts) {
+    if (account.owner.empty()) account.owner = step.owner;
+    sorted_.facts.push_back({"mailbox", account.address});
+    add(std::move(account));
+  }
+  for (const account::Onward& onward : resolution->onward) {
+    auto mailbox = envelope::parse_mailbox(onward.address, {.utf8 = envelope::Utf8::accept});
+    if (!mailbox) {
+      problem("5.1.3", "<" + onward.address + "> is no address");
+      continue;
+    }
+    sorted_.facts.push_back({"alias", step.mailbox.text() + " goes on to " + onward.address});
+    steps_.push_back({.mailbox = *std::move(mailbox),
+                      .owner = onward.owner.empty() ? step.owner : onward.owner,
+                      .depth = step.depth + 1});
+  }
+  return true;
+}
+
+Result<alias::AliasTables> Walk::tables() const {
+  alias::AliasTables tables;
+  if (local_ == nullptr) return tables;
+  for (const auto& file : local_->aliases) tables.push_back(TRY(file->read()));
+  return tables;
+}
+
+void Walk::add_target(const alias::Destination& destination, const std::string& owner) {
+  const std::string& path = destination.text;
+  Sorted::Onward onward{.to = {}, .target = {}, .user = destination.user, .owner = owner};
+  if (destination.kind == alias::Destination::Kind::pipe) {
+    onward.target = "pipe:" + path;
+  } else {
+    onward.target = (path.ends_with('/') ? "maildir:" : "mbox:") + path;
+  }
+  sorted_.facts.push_back({"target", onward.target + (onward.user.empty() ? "" : " as " + onward.user)});
+  if (const auto parsed = delivery::parse_target(onward.target); !parsed)
+    return problem("4.3.5", parsed.error().text());
+  if (destination_of(onward).size() > queue::kDestinationMax)
+    return problem("4.3.5", "the target " + escape_controls(path, 40) + "… is too long; put it into a script");
+  add(std::move(onward));
+}
+
+/// The name itself, behind all aliases: in the directory, a user, or what always has a reader.
+Result<> Walk::lay_down(const Step& step, const std::string& name, const std::string& domain) {
+  const auto found = TRY(in_directory(name, domain));
+  if (found != nullptr && !found->by_default && take(found, step)) return {};
+  const bool here = is_here(step.mailbox.domain);
+  std::optional<HostUsers::User> user;
+  if (here) user = TRY(host_user(without_detail(name)));
+  if (user) {
+    user->mailbox.owner = step.owner;
+    sorted_.facts.push_back({"user", user->mailbox.address});
+    add(std::move(user->mailbox));
+    return {};
+  }
+  if (take(found, step)) return {};
+  const std::string asked = without_detail(step.mailbox.local_part);
+  if (here && step.depth == 0 && std::ranges::find(kAlwaysRead, asked) != kAlwaysRead.end() &&
+      take(TRY(in_directory(kPostmaster, home_)), step))
+    return {};
+  problem("5.1.1",
+          "<" + (step.mailbox.domain.empty() ? name : Mailbox{name, step.mailbox.domain}.text()) + "> does not exist");
+  return {};
+}
+
+Result<> Walk::expand(const Step& step, const std::string& domain) {
+  const auto aliases = tables();
+  if (!aliases) {
+    problem("4.3.0", aliases.error().text());
+    return {};
+  }
+  where_ = domain;
+  auto expansion =
+      alias::expand(*aliases, *local_->files, *this, {.local_part = step.mailbox.local_part, .domain = {}});
+  for (route::Fact& fact : expansion.facts)
+    if (fact.about != "problem") sorted_.facts.push_back(std::move(fact));
+  for (alias::Problem& found : expansion.problems) problem(std::move(found.enhanced), std::move(found.text));
+  for (const alias::Destination& destination : expansion.destinations) {
+    using Where = alias::Destination::Kind;
+    const std::string owner = destination.owner.empty() ? step.owner : owner_address(destination.owner);
+    switch (destination.kind) {
+      case Where::discard:
+        sorted_.facts.push_back({"discard", "/dev/null"});
+        sorted_.discarded = true;
+        break;
+      case Where::file:
+      case Where::pipe: add_target(destination, owner); break;
+      case Where::mailbox:
+        if (destination.mailbox.domain.empty()) {
+          TRY(lay_down({.mailbox = step.mailbox, .owner = owner, .depth = step.depth}, destination.mailbox.local_part,
+                       domain));
+        } else {
+          steps_.push_back({.mailbox = destination.mailbox, .owner = owner, .depth = step.depth + 1});
+        }
+        break;
+    }
+  }
+  return {};
+}
+
+/// True when the address is a rewritten sender, whatever becomes of it.
+Result<bool> Walk::rewritten(const Step& step) {
+  if (local_ == nullptr) return false;
+  auto sender = rewritten_sender(services_, *local_, step.mailbox);
+  if (!sender) {
+    if (sender.error().fault() != Fault::user) return std::unexpected(std::move(sender).error());
+    problem("5.1.1", "<" + step.mailbox.text() + ">: " + sender.error().text());
+    return true;
+  }
+  if (!*sender) return false;
+  sorted_.facts.push_back({"srs", step.mailbox.text() + " stands for " + (*sender)->text()});
+  steps_.push_back({.mailbox = **std::move(sender), .owner = step.owner, .depth = step.depth + 1});
+  return true;
+}
+
+Result<> Walk::address(const Step& step) {
+  const Mailbox& mailbox = step.mailbox;
+  if (TRY(rewritten(step))) return {};
+  const bool here = is_here(mailbox.domain);
+  const bool served = !mailbox.domain.empty() && TRY(directory_.is_local(mailbox.domain));
+  if (!here && !served) {
+    if (step.depth == 0) {
+      sorted_.kind = Kind::not_local;
+    } else {
+      add(Sorted::Onward{.to = mailbox, .target = {}, .user = {}, .owner = step.owner});
+    }
+    return {};
+  }
+  if (step.depth > kSortingDepthMax || seen_.size() >= kSortingAddressesMax) {
+    problem("5.4.6", "<" + mailbox.text() + "> is an alias of too many others");
+    return {};
+  }
+  const std::string domain = served ? mailbox.domain : home_;
+  if (!seen_.insert(to_lower(mailbox.local_part) + "@" + message::domain_key(domain)).second) return {};
+  if (!here || local_ == nullptr) return lay_down(step, mailbox.local_part, domain);
+  return expand(step, domain);
+}
+
+Result<Sorted> Walk::follow(const Mailbox& address) {
+  steps_.push_back({.mailbox = address, .owner = {}, .depth = 0});
+  while (!steps_.empty()) {
+    const Step step = std::move(steps_.front());
+    steps_.pop_front();
+    TRY(this->address(step));
+  }
+  if (sorted_.copies() > 0) sorted_.kind = Kind::accounts;
+  return std::move(sorted_);
+}
+
+}  // namespace
+
+bool LocalTerms::is_here(std::string_view domain) const { return domains.contains(message::domain_key(domain)); }
+
+const alias::Problem* Sorted::temporary() const {
+  const auto found = std::ranges::find_if(problems, &alias::Problem::temporary);
+  return found == problems.end() ? nullptr : &*found;
+}
+
+bool Sorted::is_list() const {
+  return copies() > 0 && !discarded &&
+         std::ranges::none_of(accounts, [](const account::Destination& one) { return one.owner.empty(); }) &&
+         std::ranges::none_of(onward, [](const Onward& one) { return one.owner.empty(); });
+}
+
+Result<Sorted> sort_mail(Services& services, const LocalTerms* local, const Mailbox& address) {
+  const std::string hostname = local == nullptr ? std::string() : local->hostname;
+  std::string home = TRY(services.directory().home(hostname));
+  const bool told =
+      !address.domain.empty() && !address.has_literal() && !equals_ignore_case(address.domain, "localhost");
+  return Walk(services, local, std::move(home), told ? address.domain : hostname).follow(address);
+}
+
+}  // namespace angarium::agent
