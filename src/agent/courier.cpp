@@ -60,6 +60,8 @@ void Courier::stop() {
 
 io::Task<> Courier::run() {
   io::Loop& loop = io::Loop::current();
+  // Before anything is gathered: nobody has any of them yet.
+  if (rank_ == Rank::leads) co_await take_suspects();
   loop.spawn(tick());
   while (!stopping_) {
     co_await look();
@@ -155,12 +157,19 @@ io::Task<> Courier::serve(std::string destination) {
       break;
     }
     if (!*job) break;
+    if (!services_.tablet().running()) {
+      // What came of an attempt could not be written down, and the mail would go out twice.
+      services_.queue().put_back(**job);
+      co_await io::Loop::current().sleep_for(kStorePause);
+      break;
+    }
     const auto terms = terms_();
     if (services_.queue().ready(destination) > kReadyPerSession * worked->sessions &&
         worked->sessions < std::min(terms->per_destination_max, worked->most) && sessions_ < terms->sessions_max) {
       ++worked->sessions;
       io::Loop::current().spawn(serve(destination));
     }
+    const queue::InHand::Mark marked = mark(**job);
     auto trouble = co_await attempt(**job, session);
     if (!trouble) continue;
     if (worked->sessions > 1) {

@@ -60,6 +60,14 @@ class Courier {
   struct Worked;  // a destination at work
   using Session = std::optional<RemoteSession>;
 
+  // What was in hand when the process crashed (courier_suspects.cpp).
+  struct Alone;
+  io::Task<> take_suspects();
+  io::Task<> set_aside(const queue::InHand::Suspect& suspect, std::vector<queue::Job> jobs);
+  io::Task<> serve_alone(std::vector<Alone> all);
+  io::Task<> serve_alone(const queue::Job& job);
+  [[nodiscard]] queue::InHand::Mark mark(const queue::Job& job);
+
   io::Task<> tick();
   io::Task<> look();
   io::Task<> close_idle();

@@ -320,8 +320,16 @@ Result<std::unique_ptr<PostOffice>> PostOffice::open(const configuration::Config
       configuration, std::move(outbound), std::move(services), std::move(doors), std::move(steward))));
   if (SystemUsers* const users = office->body_->users.get()) office->body_->services->verifier().set_users(*users);
   TRY(office->body_->bind_control(configuration));
+  // Behind the store, which one process alone may have; in the folder that binding has made.
+  if (auto in_hand = queue::InHand::open(configuration.resolve("run/in-hand"))) {
+    office->body_->services->keep_in_hand(*std::move(in_hand));
+  } else {
+    log::warning("mta", "a message that crashes the server would not be found", {{"error", in_hand.error().text()}});
+  }
   return office;
 }
+
+queue::InHand* PostOffice::in_hand() const { return body_->services->in_hand(); }
 
 std::vector<std::string> PostOffice::listening() const { return body_->lines; }
 

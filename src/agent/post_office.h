@@ -37,6 +37,9 @@ class PostOffice {
   /// A line for each listener: "smtp 127.0.0.1:10025".
   [[nodiscard]] std::vector<std::string> listening() const;
 
+  /// To be told when the process crashes; null when it could not be opened.
+  [[nodiscard]] queue::InHand* in_hand() const;
+
   /// Starts the loops and begins to accept.
   void start();
   /// Reads the configuration and its certificates again: what a reload may change counts for connections that come

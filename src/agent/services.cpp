@@ -17,6 +17,10 @@ constexpr std::size_t kPoolQueue = 1u << 20;
 
 std::size_t cores() { return std::max(1U, std::thread::hardware_concurrency()); }
 
+std::size_t threads(const Services::Ground& ground, std::size_t so_many) {
+  return ground.work == Services::Ground::Work::on_threads ? so_many : 0;
+}
+
 }  // namespace
 
 Result<std::unique_ptr<Services>> Services::open(const configuration::Configuration& configuration) {
@@ -27,38 +31,44 @@ Result<std::unique_ptr<Services>> Services::open(const configuration::Configurat
 Result<std::unique_ptr<Services>> Services::open_on(std::unique_ptr<store::Volume> volume, store::StateKind state,
                                                     const configuration::Configuration& configuration,
                                                     const Clock& clock) {
+  Ground ground{.volume = std::move(volume), .store = {}, .clock = &clock};
+  ground.store.state = state;
+  return open_on(std::move(ground), configuration);
+}
+
+Result<std::unique_ptr<Services>> Services::open_on(Ground ground, const configuration::Configuration& configuration) {
   auto records = std::make_unique<StoredRecords>();
-  store::TabletOptions options;
-  options.state = state;
+  store::TabletOptions options = ground.store;
   records->tell(options);
   options.reserve = static_cast<std::uint64_t>(configuration.store.reserve);
   options.cache_size = static_cast<std::uint64_t>(configuration.store.cache);
-  auto tablet = TRY(store::Tablet::open(std::move(volume), std::move(options)));
-  return std::unique_ptr<Services>(new Services(configuration, std::move(records), std::move(tablet), clock));
+  auto tablet = TRY(store::Tablet::open(std::move(ground.volume), std::move(options)));
+  return std::unique_ptr<Services>(new Services(configuration, std::move(records), std::move(tablet), ground));
 }
 
 Services::Services(const configuration::Configuration& configuration, std::unique_ptr<StoredRecords> records,
-                   std::unique_ptr<store::Tablet> tablet, const Clock& clock)
+                   std::unique_ptr<store::Tablet> tablet, const Ground& ground)
     : password_cost_{.memory_kib = static_cast<std::uint32_t>(configuration.auth.argon2_memory_kib),
                      .passes = static_cast<std::uint32_t>(configuration.auth.argon2_passes)},
       records_(std::move(records)),
       tablet_(std::move(tablet)),
-      pool_(std::make_unique<io::Pool>(io::PoolOptions{.name = "store", .threads = kPoolThreads, .queue = kPoolQueue})),
+      pool_(std::make_unique<io::Pool>(
+          io::PoolOptions{.name = "store", .threads = threads(ground, kPoolThreads), .queue = kPoolQueue})),
       targets_(std::make_unique<io::Pool>(
-          io::PoolOptions{.name = "targets", .threads = kTargetThreads, .queue = kPoolQueue})),
-      clock_(clock),
-      directory_(*tablet_),
-      srs_keys_(*tablet_, clock),
-      mail_(mailbox::MailboxStore::make(*tablet_, *pool_, {.clock = &clock})),
-      queue_(queue::Queue::make(*tablet_, *pool_, {.clock = &clock, .wake = [this] {
+          io::PoolOptions{.name = "targets", .threads = threads(ground, kTargetThreads), .queue = kPoolQueue})),
+      clock_(*ground.clock),
+      directory_(*tablet_, *ground.clock),
+      srs_keys_(*tablet_, *ground.clock, *ground.random),
+      mail_(mailbox::MailboxStore::make(*tablet_, *pool_, {.clock = ground.clock})),
+      queue_(queue::Queue::make(*tablet_, *pool_, {.clock = ground.clock, .wake = [this] {
                                                      if (ring_) ring_();
                                                    }})) {
   account::VerifierOptions options;
   options.cost = password_cost_;
-  options.threads = cores();
+  options.threads = threads(ground, cores());
   options.attempts = attempt_limits(configuration);
   options.users_cache = configuration.local.password_cache;
-  verifier_ = std::make_unique<account::Verifier>(directory_, *pool_, options);
+  verifier_ = std::make_unique<account::Verifier>(directory_, *pool_, options, *ground.clock, *ground.random);
 }
 
 Services::~Services() = default;

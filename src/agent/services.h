@@ -12,6 +12,7 @@
 #include "io/pool.h"
 #include "mailbox/mailbox.h"
 #include "mailbox/records.h"
+#include "queue/in_hand.h"
 #include "queue/queue.h"
 #include "queue/record.h"
 #include "store/tablet.h"
@@ -42,6 +43,17 @@ class Services {
  public:
   /// Opens the store of this configuration (it waits for recovery).
   static Result<std::unique_ptr<Services>> open(const configuration::Configuration& configuration);
+  /// What a server stands on in a simulation.
+  struct Ground {
+    std::unique_ptr<store::Volume> volume;
+    /// The configuration's are `reserve` and `cache_size`, the rooms' `mergers` and `body_refs`.
+    store::TabletOptions store;
+    const Clock* clock = &system_clock();
+    Random* random = &system_random();
+    /// On the loop: nothing runs on threads of our own but what `store` has.
+    enum class Work : std::uint8_t { on_threads, on_the_loop } work = Work::on_threads;
+  };
+  static Result<std::unique_ptr<Services>> open_on(Ground ground, const configuration::Configuration& configuration);
   /// The same on another volume, with this kind of state: for tests. `clock` is the mailboxes' and the queue's; the
   /// store, whose threads may ask at any time, has the host's.
   static Result<std::unique_ptr<Services>> open_on(std::unique_ptr<store::Volume> volume, store::StateKind state,
@@ -65,6 +77,9 @@ class Services {
   [[nodiscard]] SrsKeys& srs_keys() { return srs_keys_; }
   /// The mailboxes' and the queue's.
   [[nodiscard]] const Clock& clock() const { return clock_; }
+  /// What of the queue is in hand, for the next process to know; null: nobody keeps it. Set before the loops run.
+  [[nodiscard]] queue::InHand* in_hand() { return in_hand_.get(); }
+  void keep_in_hand(std::unique_ptr<queue::InHand> in_hand) { in_hand_ = std::move(in_hand); }
   /// Called, from any thread, when the queue may have something to do. Set before the loops run.
   void on_queued(std::function<void()> ring) { ring_ = std::move(ring); }
   /// For what waits for the disk.
@@ -77,7 +92,7 @@ class Services {
 
  private:
   Services(const configuration::Configuration& configuration, std::unique_ptr<StoredRecords> records,
-           std::unique_ptr<store::Tablet> tablet, const Clock& clock);
+           std::unique_ptr<store::Tablet> tablet, const Ground& ground);
 
   account::PasswordCost password_cost_;
   std::unique_ptr<StoredRecords> records_;
@@ -89,6 +104,7 @@ class Services {
   SrsKeys srs_keys_;
   std::unique_ptr<mailbox::MailboxStore> mail_;
   std::function<void()> ring_;
+  std::unique_ptr<queue::InHand> in_hand_;
   std::unique_ptr<queue::Queue> queue_;
   std::unique_ptr<account::Verifier> verifier_;
 };

@@ -11,11 +11,17 @@
 
 namespace angarium::io {
 
+/// Whether other threads answer the tasks of a loop (pools, a store's committer). By themselves they do it in real
+/// time, so that virtual time stands still until they have; with all answers from tasks of the loop, waiting for them
+/// takes virtual time, and a seed replays exactly.
+enum class Answers : std::uint8_t { by_threads, by_tasks };
+
 /// Virtual time, seeded order. run() never sleeps: when nothing is ready it moves the time to the next timer.
 class SimulatedLoop final : public Loop {
  public:
   /// Seed 0 resumes in order of arrival; any other seed shuffles what is ready at the same time.
-  explicit SimulatedLoop(std::uint64_t seed = 0, WallTime start = WallTime::from_seconds(1'700'000'000));
+  explicit SimulatedLoop(std::uint64_t seed = 0, WallTime start = WallTime::from_seconds(1'700'000'000),
+                         Answers answers = Answers::by_threads);
   ~SimulatedLoop() override;
 
   [[nodiscard]] const Clock& clock() const override { return clock_; }
@@ -42,6 +48,7 @@ class SimulatedLoop final : public Loop {
 
   ManualClock clock_;
   std::uint64_t seed_;
+  Answers answers_;
   SeededRandom random_;
   SeededRandom order_;
   std::atomic<bool> woken_{false};

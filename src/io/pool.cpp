@@ -27,6 +27,18 @@ struct Pool::Body {
     }
   }
 
+  /// Without threads: the next job, on a loop.
+  void work_once() {
+    Job job;
+    {
+      std::lock_guard lock(mutex);
+      if (jobs.empty()) return;  // the pool has ended
+      job = std::move(jobs.front());
+      jobs.pop_front();
+    }
+    job();
+  }
+
   PoolOptions options;
   mutable std::mutex mutex;
   std::condition_variable changed;
@@ -35,7 +47,7 @@ struct Pool::Body {
   std::vector<std::thread> threads;
 };
 
-Pool::Pool(PoolOptions options) : body_(std::make_unique<Body>()) {
+Pool::Pool(PoolOptions options) : body_(std::make_shared<Body>()) {
   body_->options = std::move(options);
   for (std::size_t i = 0; i < body_->options.threads; ++i) {
     auto& thread = body_->threads.emplace_back([body = body_.get()] { body->work(); });
@@ -64,7 +76,11 @@ Result<void> Pool::submit(std::move_only_function<void()> job) {
     if (body_->jobs.size() >= body_->options.queue) return fail(kBusy, "the pool " + body_->options.name + " is full");
     body_->jobs.push_back(std::move(job));
   }
-  body_->changed.notify_one();
+  if (body_->options.threads == 0) {
+    Loop::current().post([body = body_] { body->work_once(); });
+  } else {
+    body_->changed.notify_one();
+  }
   return {};
 }
 

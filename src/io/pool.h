@@ -17,6 +17,7 @@ namespace angarium::io {
 
 struct PoolOptions {
   std::string name = "pool";  ///< of the threads, at most 15 octets
+  /// 0: each job runs on the loop of its submitter, in a later turn, one after the other: for simulations.
   std::size_t threads = 1;
   std::size_t queue = 256;  ///< jobs waiting beyond those that run; one more is refused
 };
@@ -40,7 +41,7 @@ class Pool {
 
  private:
   struct Body;
-  std::unique_ptr<Body> body_;
+  std::shared_ptr<Body> body_;
 };
 
 namespace detail {

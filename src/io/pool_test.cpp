@@ -4,6 +4,7 @@
 #include <latch>
 #include <memory>
 #include <thread>
+#include <vector>
 
 #include "io/memory.h"
 #include "support/run.h"
@@ -125,6 +126,49 @@ TEST_CASE("loops end before the pool that answers them: an answer that comes too
   CHECK_FALSE(watched.expired());
   loops->end();
   CHECK(watched.expired());
+}
+
+TEST_CASE("without threads work runs on the loop that asked, in order, and never within the call; an end drops it") {
+  SimulatedLoop loop(0, WallTime::from_seconds(1'700'000'000), Answers::by_tasks);
+  Pool pool({.threads = 0});
+  std::vector<int> course;
+  const auto task = [&](int number) -> Task<> {
+    auto answer = co_await run(pool, [&, number] {
+      course.push_back(number);
+      return std::this_thread::get_id();
+    });
+    course.push_back(answer && *answer == std::this_thread::get_id() ? 10 + number : -1);
+  };
+  loop.spawn(task(1));
+  loop.spawn(task(2));
+  CHECK(course.empty());
+  loop.settle();
+  CHECK(course == std::vector{1, 2, 11, 12});
+  loop.post([&] {
+    CHECK(pool.submit([&] { course.push_back(3); }));
+    CHECK(course.size() == 4);
+    pool.end();
+  });
+  loop.settle();
+  CHECK(course.size() == 4);
+}
+
+TEST_CASE("time passes for a loop whose answers come from its own tasks, however late they are") {
+  SimulatedLoop loop(1, WallTime::from_seconds(1'700'000'000), Answers::by_tasks);
+  CrossThread<int> answer(loop);
+  auto completion = std::make_shared<CrossThread<int>::Completion>(answer.completion());
+  const Moment began = loop.now();
+  Moment answered;
+  loop.spawn([](CrossThread<int>& asked, SimulatedLoop& on, Moment& when) -> Task<> {
+    CHECK((co_await asked).value() == 7);
+    when = on.now();
+  }(answer, loop, answered));
+  loop.spawn([](SimulatedLoop& on, std::shared_ptr<CrossThread<int>::Completion> complete) -> Task<> {
+    co_await on.sleep_for(3s);
+    (*complete)(7);
+  }(loop, std::move(completion)));
+  loop.run();
+  CHECK(answered - began == 3s);
 }
 
 }  // namespace

@@ -2,8 +2,14 @@
 
 namespace angarium::io {
 
-SimulatedLoop::SimulatedLoop(std::uint64_t seed, WallTime start)
-    : Loop(ManualClock(start).now()), clock_(start), seed_(seed), random_(seed), order_(~seed), entered_(this) {}
+SimulatedLoop::SimulatedLoop(std::uint64_t seed, WallTime start, Answers answers)
+    : Loop(ManualClock(start).now()),
+      clock_(start),
+      seed_(seed),
+      answers_(answers),
+      random_(seed),
+      order_(~seed),
+      entered_(this) {}
 
 SimulatedLoop::~SimulatedLoop() { clear(); }
 
@@ -14,7 +20,7 @@ void SimulatedLoop::settle() {
 }
 
 bool SimulatedLoop::wait_for_answers() {
-  if (owed() == 0) return false;
+  if (answers_ == Answers::by_tasks || owed() == 0) return false;
   woken_.wait(false);
   woken_.store(false);
   return true;

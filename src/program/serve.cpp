@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <cstdio>
+#include <optional>
 
 #include "agent/doors.h"
 #include "agent/post_office.h"
@@ -98,6 +99,7 @@ int serve(const Context& context) {
   if (auto readable = check_readable(*configuration); !readable) return report(readable.error());
   auto office = agent::PostOffice::open(*configuration, *std::move(doors), *std::move(steward));
   if (!office) return report(office.error());
+  std::optional<TellsOfCrash> tells((*office)->in_hand());
   (*office)->start();
   for (const std::string& line : (*office)->listening()) fmt::print("{}\n", line);
   fmt::print("ready\n");
@@ -109,6 +111,7 @@ int serve(const Context& context) {
   notify_service_manager("STOPPING=1");
   log::notice("serve", "ending");
   (*office)->drain();
+  tells.reset();
   office->reset();
   return outcome;
 }

@@ -2,6 +2,8 @@
 
 #include <unistd.h>
 
+#include <array>
+#include <atomic>
 #include <csignal>
 #include <initializer_list>
 
@@ -13,6 +15,18 @@ sigset_t our_signals() {
   sigemptyset(&set);
   for (const int number : {SIGTERM, SIGINT, SIGHUP, SIGCHLD}) sigaddset(&set, number);
   return set;
+}
+
+constexpr std::array kFaults{SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT};
+/// A handler of signals has nothing else to know it by.
+std::atomic<queue::InHand*> told{nullptr};
+std::array<struct sigaction, kFaults.size()> before;
+
+void crash(int number) {
+  if (queue::InHand* const in_hand = told.load()) in_hand->crashing();
+  for (std::size_t i = 0; i < kFaults.size(); ++i) ::sigaction(kFaults[i], &before[i], nullptr);
+  // Arrives when this returns, whoever sent the first one.
+  ::raise(number);
 }
 
 }  // namespace
@@ -29,6 +43,19 @@ Signal next_signal() {
   }
   if (number == SIGCHLD) return Signal::child;
   return number == SIGHUP ? Signal::reload : Signal::end;
+}
+
+TellsOfCrash::TellsOfCrash(queue::InHand* in_hand) {
+  told = in_hand;
+  struct sigaction action{};
+  action.sa_handler = crash;
+  sigemptyset(&action.sa_mask);
+  for (std::size_t i = 0; i < kFaults.size(); ++i) ::sigaction(kFaults[i], &action, &before[i]);
+}
+
+TellsOfCrash::~TellsOfCrash() {
+  for (std::size_t i = 0; i < kFaults.size(); ++i) ::sigaction(kFaults[i], &before[i], nullptr);
+  told = nullptr;
 }
 
 }  // namespace angarium::program

@@ -282,4 +282,34 @@ TEST_CASE("threads that write and read while syncs and flushes fail: what was ac
   CHECK(count > 0);
 }
 
+TEST_CASE("a killed process loses nothing that was written, and what it still does goes nowhere") {
+  Fixture f;
+  REQUIRE(f.put("a", "1").has_value());
+  const auto dead = std::move(f.tablet);
+  f.disk->kill();
+  Batch batch;
+  batch.put("a", "2");
+  CHECK(dead->commit_and_wait(std::move(batch)).error().is(kStopped));
+  f.open();
+  CHECK(f.get("a") == "1");
+  CHECK(f.put("b", "2").has_value());
+  CHECK(f.tablet->verify()->damage.empty());
+}
+
+TEST_CASE("without threads whoever drives the tablet is told of each batch that waits, and commits it later") {
+  OnFaultyDisk f;
+  int told = 0;
+  f.options.on_waiting = [&told] { ++told; };
+  f.open();
+  Waiter waiter;
+  Batch batch;
+  batch.put("a", "1");
+  f.tablet->enqueue(std::move(batch), waiter);
+  CHECK(told == 1);
+  CHECK(!waiter.result);
+  CHECK(f.tablet->commit_waiting());
+  CHECK(waiter.result->has_value());
+  CHECK(told == 1);
+}
+
 }  // namespace angarium::store

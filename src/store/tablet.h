@@ -153,6 +153,9 @@ struct TabletOptions {
   /// Called from a thread of the tablet each time it stops by itself (a sync failed twice). It goes on trying to run
   /// again.
   std::function<void(const Error&)> on_stop;
+  /// Threads::none: called by enqueue() when a batch waits; whoever drives the tablet then calls commit_waiting(), not
+  /// from within the call.
+  std::function<void()> on_waiting;
 
   std::uint64_t segment_size = 64u << 20;        ///< octets of a log segment; preallocated
   std::uint64_t body_segment_size = 256u << 20;  ///< a body segment takes no new body beyond it

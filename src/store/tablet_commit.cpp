@@ -25,7 +25,8 @@ constexpr std::uint64_t kShortSegment = 4u << 20;
 }  // namespace
 
 void Engine::enqueue(Batch batch, Completion& completion) {
-  if (!queue_.push(std::move(batch), completion)) completion.completed(fail(kStopped, "the store is closing"));
+  if (!queue_.push(std::move(batch), completion)) return completion.completed(fail(kStopped, "the store is closing"));
+  if (options_.threads == Threads::none && options_.on_waiting) options_.on_waiting();
 }
 
 void Engine::commit_loop() {

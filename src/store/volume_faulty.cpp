@@ -29,6 +29,12 @@ void FaultyDisk::crash() {
   crash_locked();
 }
 
+void FaultyDisk::kill() {
+  std::lock_guard lock(mutex_);
+  ++generation_;
+  locked_ = false;
+}
+
 bool FaultyDisk::crashed() const {
   std::lock_guard lock(mutex_);
   return crashed_;

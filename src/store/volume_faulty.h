@@ -35,6 +35,8 @@ class FaultyDisk {
   /// The power goes now: every open volume and file is dead, each sector (512 octets) that was not synced is kept, lost
   /// or, by the seed, mixed.
   void crash();
+  /// The process dies, the machine does not: every open volume and file is dead, what was written stays.
+  void kill();
   /// Whether the power has gone since the last volume was opened.
   [[nodiscard]] bool crashed() const;
   /// Flips one bit of what is stored. False if there is no such octet.

@@ -8,7 +8,7 @@ import os
 import sys
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-from trials import descriptors, disk, drain, reload, slow  # noqa: E402, F401
+from trials import descriptors, disk, drain, poison, reload, slow  # noqa: E402, F401
 from trials.case import SUITE  # noqa: E402
 
 if __name__ == "__main__":

@@ -1,0 +1,98 @@
+// Messages that were in hand when the process crashed: each goes alone, so that the next crash tells which one it is;
+// then it is set aside.
+#include "agent/courier.h"
+#include "agent/postmaster.h"
+#include "base/log.h"
+#include "io/loop.h"
+
+namespace angarium::agent {
+
+/// A suspect with all of it that may be sent.
+struct Courier::Alone {
+  queue::InHand::Suspect suspect;
+  std::vector<queue::Job> jobs;
+};
+
+queue::InHand::Mark Courier::mark(const queue::Job& job) {
+  queue::InHand* const in_hand = services_.in_hand();
+  return in_hand == nullptr ? queue::InHand::Mark() : in_hand->mark(job.entry->id);
+}
+
+io::Task<> Courier::take_suspects() {
+  queue::InHand* const in_hand = services_.in_hand();
+  if (in_hand == nullptr) co_return;
+  std::vector<Alone> all;
+  for (const queue::InHand::Suspect& suspect : in_hand->suspects()) {
+    auto jobs = co_await services_.queue().claim(suspect.id);
+    if (!jobs) {
+      if (jobs.error().is(queue::kNotQueued)) in_hand->clear(suspect);
+      // A store that cannot be read now: it goes with the others, and is suspected by the next process still.
+      continue;
+    }
+    if (suspect.crashes < queue::InHand::kCrashesMax) {
+      log::warning("mta", "was in hand when the server crashed; it is tried alone", {{"id", suspect.id.text()}});
+      all.push_back({.suspect = suspect, .jobs = *std::move(jobs)});
+    } else {
+      co_await set_aside(suspect, *std::move(jobs));
+    }
+  }
+  if (!all.empty()) io::Loop::current().spawn(serve_alone(std::move(all)));
+}
+
+io::Task<> Courier::set_aside(const queue::InHand::Suspect& suspect, std::vector<queue::Job> jobs) {
+  const std::string id = suspect.id.text();
+  const auto terms = terms_();
+  log::error("mta", "set aside: the server crashed over it",
+             {{"id", id}, {"crashes", std::uint64_t{suspect.crashes}}, {"again", "angarium queue release " + id}});
+  const std::string text = "The server crashed " + std::to_string(suspect.crashes) +
+                           " times in a row while it was sending the message " + id +
+                           ".\r\nIt was set aside: it stays in the queue, and nothing is done with it.\r\n\r\n"
+                           "    angarium queue show " +
+                           id + "\r\n    angarium queue release " + id +
+                           "      to try it once more\r\n    angarium queue remove " + id +
+                           "\r\n\r\nPlease tell those who make Angarium.\r\n";
+  co_await commit_until_durable(
+      [&](store::Batch& batch) -> io::Task<Result<std::vector<queue::Change>>> {
+        auto told =
+            CO_TRY(co_await tell_postmaster(services_, terms->reports, "A message was set aside: " + id, text, batch));
+        std::vector<queue::Change> changes;
+        if (told) changes.push_back(*std::move(told));
+        for (const queue::Job& job : jobs)
+          if (job.consignment.hold == queue::Hold::none)
+            changes.push_back(services_.queue().hold(job, queue::Hold::set_aside, batch));
+        co_return changes;
+      },
+      "that a message is set aside");
+  for (const queue::Job& job : jobs)
+    if (job.consignment.hold != queue::Hold::none) services_.queue().put_back(job);
+  services_.in_hand()->clear(suspect);
+}
+
+/// One after the other, beside all else that goes on.
+io::Task<> Courier::serve_alone(std::vector<Alone> all) {
+  ++tasks_;
+  for (const Alone& one : all) {
+    // What is not tried any more stays suspected.
+    if (stopping_) break;
+    const queue::InHand::Mark marked = services_.in_hand()->mark(one.suspect);
+    for (const queue::Job& job : one.jobs) co_await serve_alone(job);
+  }
+  --tasks_;
+}
+
+io::Task<> Courier::serve_alone(const queue::Job& job) {
+  const std::string& destination = job.consignment.destination;
+  const auto backoff = co_await services_.queue().find_backoff(destination);
+  const bool waits =
+      !backoff || (*backoff && (*backoff)->next > now()) || job.consignment.place.due > now().microseconds;
+  if (waits || stopping_ || job.consignment.hold != queue::Hold::none) {
+    services_.queue().put_back(job);
+    co_return;
+  }
+  Session session;
+  auto trouble = co_await attempt(job, session);
+  if (trouble) co_await unreachable(job, *std::move(trouble));
+  put_by(session);
+}
+
+}  // namespace angarium::agent
