@@ -7,6 +7,7 @@
 
 #include "account/password.h"
 #include "agent/alias_verbs.h"
+#include "agent/fetch_verbs.h"
 #include "agent/queue_verbs.h"
 #include "agent/settings.h"
 #include "base/log.h"
@@ -33,6 +34,7 @@ constexpr int kRemovalAttempts = 20;
 struct Work {
   Services& services;
   AdministratorTerms terms;
+  fetch::Boxes& boxes;
   Request request;
   control::Tell tell;
 };
@@ -206,17 +208,21 @@ io::Task<Answer> account_remove(Work work) {
     store::Batch batch;
   };
   Services& services = work.services;
+  fetch::Boxes& boxes = work.boxes;
   for (int attempt = 1;; ++attempt) {
-    Removal removal = CO_TRY(
-        co_await on_pool(work, [&services, address = std::string(work.request.get("address"))]() -> Result<Removal> {
+    Removal removal = CO_TRY(co_await on_pool(
+        work, [&services, &boxes, address = std::string(work.request.get("address"))]() -> Result<Removal> {
+          TRY(boxes.load());
           Removal prepared;
           prepared.account = TRY(services.directory().prepare_removal(address, prepared.batch));
+          boxes.remove_all(prepared.account.id, prepared.batch);
           return prepared;
         }));
     // One batch: there is never mail without an address.
     transfer::erase_ledger(removal.account.id, removal.batch);
     auto removed = co_await services.mail().remove_account(removal.account.id, std::move(removal.batch));
     services.directory().forget();
+    if (removed) boxes.forget(removal.account.id);
     if (removed) co_return show(removal.account);
     // Somebody changed the account meanwhile.
     if (!removed.error().is(store::kExpectation) || attempt == kRemovalAttempts)
@@ -448,9 +454,16 @@ io::Task<control::Reply> Administrator::execute(Request request, control::Tell t
     if (answer.error().is(kUsageError)) reply.exit_code = control::kUsage;
     co_return reply;
   }
+  if (request.verb.starts_with("fetch.")) {
+    auto answer = co_await fetch_verb(services_, boxes_, std::move(request));
+    if (answer) co_return control::Reply{control::kDone, "", *std::move(answer)};
+    control::Reply reply = control::failure(answer.error());
+    if (answer.error().is(kUsageError) || answer.error().is(fetch::kInvalid)) reply.exit_code = control::kUsage;
+    co_return reply;
+  }
   for (const Verb& verb : kVerbs) {
     if (verb.name != request.verb) continue;
-    const Answer answer = co_await verb.run(Work{services_, terms_(), std::move(request), std::move(tell)});
+    const Answer answer = co_await verb.run(Work{services_, terms_(), boxes_, std::move(request), std::move(tell)});
     if (!answer) {
       control::Reply reply = control::failure(answer.error());
       // What was asked for cannot be, whatever the server holds: that is said as a mistake in usage.

@@ -12,6 +12,7 @@
 #include "agent/sorting.h"
 #include "control/request.h"
 #include "control/server.h"
+#include "fetch/boxes.h"
 
 namespace angarium::agent {
 
@@ -24,17 +25,21 @@ struct AdministratorTerms {
 AdministratorTerms administrator_terms(const configuration::Configuration& configuration);
 
 /// Verbs: account.add|list|show|set|password|remove, domain.add|list|show|set|remove, alias.add|list|show|remove,
-/// aliases.check, route.local, store.verify|snapshot|sweep|status, and those of queue_verbs.h. Arguments are in
+/// aliases.check, route.local, store.verify|snapshot|sweep|status, and those of queue_verbs.h and fetch_verbs.h. Arguments are in
 /// administrator.cpp beside each verb. Any loop may use one.
 class Administrator {
  public:
   using Terms = std::function<AdministratorTerms()>;
-  Administrator(Services& services, Terms terms) : services_(services), terms_(std::move(terms)) {}
+  Administrator(Services& services, Terms terms)
+      : services_(services), boxes_(services.tablet()), terms_(std::move(terms)) {}
 
   io::Task<control::Reply> execute(control::Request request, control::Tell tell);
+  /// The boxes at other hosts; what fetches them and what changes them share these.
+  [[nodiscard]] fetch::Boxes& boxes() { return boxes_; }
 
  private:
   Services& services_;
+  fetch::Boxes boxes_;
   Terms terms_;
 };
 

@@ -12,6 +12,7 @@
 #include "agent/collector.h"
 #include "agent/courier.h"
 #include "agent/doors.h"
+#include "agent/fetcher.h"
 #include "agent/imap_login.h"
 #include "agent/settings.h"
 #include "agent/sweeper.h"
@@ -45,6 +46,7 @@ struct Desk {
   std::set<const StopHook*> sessions;
   std::vector<std::shared_ptr<io::Listener>> listeners;
   std::unique_ptr<Courier> courier;
+  std::unique_ptr<Fetcher> fetcher;  // of the first loop alone
   std::unique_ptr<io::UnboundResolver> resolver;
   bool draining = false;
 };
@@ -288,7 +290,15 @@ io::Task<> PostOffice::Body::run_courier(std::size_t loop) {
     const std::lock_guard lock(mutex);
     couriers.push_back(desk.courier.get());
   }
+  if (loop == 0) {
+    desk.fetcher = std::make_unique<Fetcher>(*services, administrator.boxes(), *network, *desk.resolver, [this] {
+      const auto now = terms();
+      return fetch_terms(now->configuration, *now->courier);
+    });
+    io::Loop::current().spawn(desk.fetcher->run());
+  }
   if (desk.draining) desk.courier->stop();
+  if (desk.draining && desk.fetcher) desk.fetcher->stop();
   co_await desk.courier->run();
   const std::lock_guard lock(mutex);
   std::erase(couriers, desk.courier.get());
@@ -379,6 +389,7 @@ void PostOffice::drain() {
     body.loops->at(i).post([&desk = body.desks[i]] {
       desk.draining = true;
       if (desk.courier) desk.courier->stop();
+      if (desk.fetcher) desk.fetcher->stop();
       for (auto& listener : desk.listeners) listener->close();
       // A hook may end its session at once, which leaves the set.
       const std::vector<const StopHook*> sessions(desk.sessions.begin(), desk.sessions.end());

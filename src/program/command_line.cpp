@@ -61,6 +61,7 @@ class CommandLine {
     routes();
     queues();
     moving();
+    fetches();
     config();
     store();
   }
@@ -248,6 +249,48 @@ class CommandLine {
     made->add_option("address", route_.address, "The recipient")->required();
     made->add_option("--from", route_.sender, "The sender; '<>' for reports")->capture_default_str();
     made->callback([this] { action_ = [this] { return route_explain(context_, route_); }; });
+  }
+
+  void fetches() {
+    CLI::App* parent = group("fetch", "Mail at other hosts that is brought into accounts here");
+    CLI::App* made = verb(parent, "add", "fetch.add", "Fetch from a POP3 or IMAP server",
+                          "fetch add alice@example.test imaps://mail.example.org --user alice --password-stdin");
+    positional(made, "address", "The account that gets the mail");
+    positional(made, "url",
+               "imaps://HOST[:PORT], imap:// (STARTTLS), pop3s:// or pop3:// (STLS); imap+plain:// and "
+               "pop3+plain:// without, where auth.plaintext_without_tls allows them");
+    option(made, "--user", "user", "The name to log in by");
+    option(made, "--name", "name", "What to call it here; the host if not given");
+    made->add_flag("--password-stdin", read_password_, "Read the password from standard input, one line")->required();
+    made->add_option_function<std::vector<std::string>>(
+            "--folder",
+            [this](const std::vector<std::string>& folders) {
+              for (const std::string& folder : folders) request_.add("folder", folder);
+            },
+            "A folder there; may be given several times; '*' is all. INBOX alone if not given")
+        ->expected(1);
+    option(made, "--into", "into", "The mailbox here that gets what is in the INBOX there; other folders go below it");
+    option(made, "--every", "every", "How often to look: 5m, 2h; 15m if not given");
+    option(made, "--remove-after", "remove_after", "Remove it there after so many days; 0: as soon as it is safe here");
+    made->add_flag_callback("--idle", [this] { request_.add("idle", "yes"); }, "Wait for new mail by IDLE, too");
+    made->add_flag_callback(
+        "--any-certificate", [this] { request_.add("any_certificate", "yes"); },
+        "Take whatever certificate the server shows: whoever sits between may read all");
+    made = verb(parent, "list", "fetch.list", "List what is fetched, and how it went", "fetch list");
+    made->add_option_function<std::string>(
+        "address", [this](const std::string& address) { request_.add("address", address); }, "Only of this account");
+    fetch_action(parent, "show", "Show all that is known of one");
+    fetch_action(parent, "run", "Look now");
+    fetch_action(parent, "pause", "Do not look until it is resumed");
+    fetch_action(parent, "resume", "Look again, now");
+    fetch_action(parent, "remove", "Forget it; what was fetched stays");
+  }
+
+  void fetch_action(CLI::App* parent, const std::string& name, const std::string& description) {
+    CLI::App* made =
+        verb(parent, name, "fetch." + name, description, "fetch " + name + " alice@example.test mail.example.org");
+    positional(made, "address", "The account");
+    positional(made, "name", "Its name, as angarium fetch list shows it");
   }
 
   void queues() {

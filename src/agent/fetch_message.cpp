@@ -1,0 +1,69 @@
+#include "agent/fetch_run.h"
+#include "base/counters.h"
+#include "io/loop.h"
+#include "message/trace_fields.h"
+
+namespace angarium::agent {
+namespace {
+
+Counter fetched("angarium_fetched_messages_total", "Messages that were fetched from other hosts.");
+
+}  // namespace
+
+void FetchTaking::begin() {
+  intake_ = run_.services.mail().intake(mailbox::Arrival::ordinary);
+  too_large_ = false;
+}
+
+io::ValueOrTask<Result<>> FetchTaking::append(std::string_view octets) {
+  if (too_large_) return Result<>();
+  auto taken = intake_->append(octets);
+  if (!taken && taken.error().is(store::kTooLarge)) {
+    too_large_ = true;
+    intake_.reset();
+    return Result<>();
+  }
+  if (!taken || !intake_->full()) return taken;
+  return intake_->drain();
+}
+
+/// As by fetchmail and getmail: one field more, and the header as the other host gave it, Return-Path too.
+std::string FetchTaking::trace_field() const {
+  const io::Endpoint& peer = run_.connection->peer();
+  std::string literal;
+  if (peer.is_ip())
+    literal = (peer.address().family() == io::IpAddress::Family::v4 ? "[" : "[IPv6:") + peer.address().text() + "]";
+  const fetch::Box& box = *run_.box;
+  const std::string how = std::string("fetched by ") + (box.protocol == fetch::Protocol::pop3 ? "POP3" : "IMAP");
+  std::string tls;
+  if (const wire::TlsInfo* const info = run_.connection->tls()) tls = info->version + " " + info->cipher;
+  const std::string for_path = "<" + box.address + ">";
+  message::ReceivedFacts facts;
+  facts.helo = box.host;
+  facts.peer_literal = literal;
+  facts.by = run_.hostname;
+  facts.by_comment = how;
+  facts.tls = tls;
+  facts.for_path = for_path;
+  facts.date = message::DateTime::at(io::Loop::current().clock().wall());
+  return message::compose_received(facts);
+}
+
+io::Task<Result<>> FetchTaking::deliver(mailbox::DeliveryTarget target, std::string key, std::string value) {
+  const auto intake = std::move(intake_);
+  mailbox::Delivery delivery;
+  delivery.content = CO_TRY(co_await intake->finish());
+  delivery.recipients.push_back(
+      {.account = run_.box->account, .prepended = trace_field(), .targets = {std::move(target)}});
+  // What says that it was fetched becomes durable with the message, or neither does.
+  delivery.together = mailbox::Together::all_or_nothing;
+  delivery.also.put(key, value);
+  const auto delivered = CO_TRY(co_await run_.services.mail().deliver(std::move(delivery)));
+  if (!delivered.front()) co_return std::unexpected(delivered.front().error());
+  ++run_.taken;
+  ++run_.progress.messages;
+  fetched.add();
+  co_return Result<>();
+}
+
+}  // namespace angarium::agent

@@ -1,0 +1,72 @@
+// One look at a box of another host: what is new there comes into the account, once.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "agent/services.h"
+#include "fetch/boxes.h"
+#include "io/event.h"
+#include "sasl/mechanism.h"
+#include "wire/connection/connection.h"
+
+namespace angarium::agent {
+
+/// What the server does or lacks so that a person has to look: the box is paused.
+inline constexpr ErrorKind kFetchRefused{"fetch.refused", Fault::user, Lasting::permanent};
+/// The same, but a server may say so for a while for reasons it does not name: the box is paused when it goes on.
+inline constexpr ErrorKind kFetchNotLetIn{"fetch.not-let-in", Fault::user, Lasting::temporary};
+
+/// What a look works with, and what it counts.
+struct FetchRun {
+  Services& services;
+  fetch::Boxes& boxes;
+  fetch::BoxPtr box;
+  fetch::Progress progress;
+  std::string hostname;  ///< ours
+  Duration timeout = std::chrono::minutes(5);
+  wire::Connection* connection = nullptr;  ///< while there is one
+  io::Event stop{};                        ///< ends IDLE
+  bool stopping = false;
+  bool idling = false;
+  std::uint64_t taken = 0;
+  /// Something that did not go well, without ending the run: a folder that is not there.
+  std::string remark;
+  /// All is fetched that was there: the progress is written down while the run goes on.
+  std::function<io::Task<>()> caught_up;
+
+  /// Whether to go on: the box was not changed, and nobody stops us.
+  [[nodiscard]] bool wanted() const { return !stopping && boxes.current(box->id) == box; }
+};
+
+/// Takes one message after the other into the account. begin(), append() as often as it takes, then deliver() or
+/// begin() again.
+class FetchTaking {
+ public:
+  explicit FetchTaking(FetchRun& run) : run_(run) {}
+
+  void begin();
+  io::ValueOrTask<Result<>> append(std::string_view octets);
+  /// Larger than any message may be: the rest of it was dropped.
+  [[nodiscard]] bool too_large() const { return too_large_; }
+  /// Durable when this returns, together with what is put under `key`. Not for what is too large.
+  io::Task<Result<>> deliver(mailbox::DeliveryTarget target, std::string key, std::string value);
+
+ private:
+  [[nodiscard]] std::string trace_field() const;
+
+  FetchRun& run_;
+  std::unique_ptr<mailbox::Intake> intake_;
+  bool too_large_ = false;
+};
+
+/// Over `run.connection`, which is new: greeting, TLS, login, all that is new there, farewell. Where the box says so,
+/// fetch_imap() then waits for more until it is stopped. Errors: kFetchRefused, kFetchNotLetIn, those of the protocols'
+/// clients and of the mailboxes.
+io::Task<Result<>> fetch_pop3(FetchRun& run);
+io::Task<Result<>> fetch_imap(FetchRun& run);
+
+}  // namespace angarium::agent

@@ -1,0 +1,193 @@
+#include "agent/fetch_verbs.h"
+
+#include <array>
+#include <boost/json.hpp>
+
+#include "agent/queue_verbs.h"
+#include "base/text.h"
+#include "configuration/schema.h"
+
+namespace angarium::agent {
+namespace {
+
+namespace json = boost::json;
+using control::Request;
+
+struct Scheme {
+  std::string_view name;
+  fetch::Protocol protocol;
+  fetch::Tls tls;
+  std::uint16_t port;
+};
+constexpr std::array<Scheme, 6> kSchemes = {{
+    {"imaps", fetch::Protocol::imap, fetch::Tls::implicit, 993},
+    {"imap", fetch::Protocol::imap, fetch::Tls::starttls, 143},
+    {"imap+plain", fetch::Protocol::imap, fetch::Tls::none, 143},
+    {"pop3s", fetch::Protocol::pop3, fetch::Tls::implicit, 995},
+    {"pop3", fetch::Protocol::pop3, fetch::Tls::starttls, 110},
+    {"pop3+plain", fetch::Protocol::pop3, fetch::Tls::none, 110},
+}};
+
+std::string_view scheme_of(const fetch::Box& box) {
+  for (const Scheme& scheme : kSchemes)
+    if (scheme.protocol == box.protocol && scheme.tls == box.tls) return scheme.name;
+  return "";
+}
+
+/// scheme://[user@]host[:port]; an IPv6 address in brackets.
+Result<> read_url(std::string_view url, fetch::Box& box) {
+  const std::string_view whole = url;
+  const auto wrong = [&](std::string_view why) {
+    return fail(kUsageError, "'" + escape_controls(whole, 200) + "' " + std::string(why) +
+                                 "; write imaps://mail.example.org, imap:// (STARTTLS), pop3s:// or pop3://");
+  };
+  const auto colon = url.find("://");
+  if (colon == std::string_view::npos) return wrong("is no place to fetch from");
+  const auto* const scheme = std::ranges::find_if(
+      kSchemes, [&](const Scheme& one) { return equals_ignore_case(one.name, url.substr(0, colon)); });
+  if (scheme == kSchemes.end()) return wrong("names no protocol that is known");
+  box.protocol = scheme->protocol;
+  box.tls = scheme->tls;
+  box.port = scheme->port;
+  url.remove_prefix(colon + 3);
+  if (url.ends_with('/')) url.remove_suffix(1);
+  if (const auto at = url.rfind('@'); at != std::string_view::npos) {
+    box.user = url.substr(0, at);
+    url.remove_prefix(at + 1);
+  }
+  if (url.starts_with('[') && url.find(']') != std::string_view::npos) {
+    box.host = url.substr(1, url.find(']') - 1);
+    url.remove_prefix(url.find(']') + 1);
+  } else {
+    box.host = url.substr(0, url.find(':'));
+    url.remove_prefix(box.host.size());
+  }
+  if (url.empty()) return {};
+  const auto port = url.starts_with(':') ? parse_number<std::uint16_t>(url.substr(1)) : std::nullopt;
+  if (!port || *port == 0) return wrong("has a port that is none");
+  box.port = *port;
+  return {};
+}
+
+Result<fetch::Box> read_box(const Request& request, const account::Account& account) {
+  fetch::Box box{.account = account.id, .address = account.address};
+  TRY(read_url(request.get("url"), box));
+  if (request.has("user")) box.user = request.get("user");
+  box.name = request.has("name") ? request.get("name") : std::string_view(box.host);
+  box.password = request.get("password");
+  box.folders = request.all("folder");
+  if (request.has("into")) {
+    const auto into = mailbox::canonical_name(request.get("into"));
+    if (!into) return fail(kUsageError, into.error().text());
+    box.into = *into;
+  }
+  if (request.has("idle")) box.watching = fetch::Watching::idles;
+  if (request.has("any_certificate")) box.certificate = fetch::Certificate::any;
+  if (request.has("every")) {
+    Duration every{0};
+    if (!configuration::parse_duration(request.get("every"), every))
+      return fail(kUsageError,
+                  "'" + escape_controls(request.get("every"), 100) + "' is no span of time: write 15m or 2h");
+    box.every = std::chrono::duration_cast<std::chrono::seconds>(every);
+  }
+  if (request.has("remove_after")) {
+    box.remove_after = parse_number<std::uint32_t>(request.get("remove_after"));
+    if (!box.remove_after)
+      return fail(kUsageError, "'" + escape_controls(request.get("remove_after"), 100) + "' is no number of days");
+  }
+  return box;
+}
+
+std::string_view state_of(const fetch::Known& known) {
+  switch (known.box->pause) {
+    case fetch::Pause::by_user: return "paused";
+    case fetch::Pause::refused: return "refused";
+    case fetch::Pause::none: break;
+  }
+  if (known.progress.failures > 0) return "failing";
+  return known.progress.last_success.microseconds == 0 ? "new" : "ok";
+}
+
+json::value time_of(WallTime time) {
+  if (time.microseconds == 0) return nullptr;
+  return json::string(to_rfc3339(time));
+}
+
+json::object show(const fetch::Known& known) {
+  const fetch::Box& box = *known.box;
+  json::array folders;
+  for (const std::string& folder : box.folders) folders.push_back(json::string(folder));
+  if (box.protocol == fetch::Protocol::imap && folders.empty()) folders.push_back("INBOX");
+  const std::string host = box.host.find(':') == std::string::npos ? box.host : "[" + box.host + "]";
+  json::value remove_after = nullptr;
+  if (box.remove_after) remove_after = *box.remove_after;
+  return {{"address", box.address},
+          {"name", box.name},
+          {"url", std::string(scheme_of(box)) + "://" + host + ":" + std::to_string(box.port)},
+          {"user", box.user},
+          {"state", state_of(known)},
+          {"error", known.progress.error},
+          {"messages", known.progress.messages},
+          {"passed_over", known.progress.passed_over},
+          {"failures", known.progress.failures},
+          {"last_run", time_of(known.progress.last_run)},
+          {"last_success", time_of(known.progress.last_success)},
+          {"next", box.pause == fetch::Pause::none ? time_of(known.progress.next) : json::value(nullptr)},
+          {"folders", std::move(folders)},
+          {"into", box.into},
+          {"every_seconds", box.every.count()},
+          {"idle", box.watching == fetch::Watching::idles},
+          {"remove_after_days", std::move(remove_after)},
+          {"certificate_checked", box.certificate == fetch::Certificate::checked && box.tls != fetch::Tls::none}};
+}
+
+/// A row for people has what they look for first.
+json::object row(const fetch::Known& known) {
+  json::object all = show(known);
+  json::object short_form;
+  for (const auto* const name : {"address", "name", "state", "messages", "last_run", "next", "url", "error"})
+    short_form[name] = all[name];
+  return short_form;
+}
+
+Result<account::Account> account_of(Services& services, const Request& request) {
+  const std::string address(request.get("address"));
+  auto account = TRY(services.directory().account(address));
+  if (!account) return fail(account::kUnknown, "there is no account " + escape_controls(address, 400));
+  return *std::move(account);
+}
+
+Result<json::value> carry_out(Services& services, fetch::Boxes& boxes, const Request& request) {
+  TRY(boxes.load());
+  if (request.verb == "fetch.list") {
+    std::optional<std::uint64_t> of;
+    if (request.has("address")) of = TRY(account_of(services, request)).id;
+    json::array rows;
+    for (const fetch::Known& known : boxes.list(of)) rows.push_back(row(known));
+    return rows;
+  }
+  const account::Account account = TRY(account_of(services, request));
+  if (request.verb == "fetch.add") {
+    fetch::Box box = TRY(read_box(request, account));
+    return show(TRY(boxes.add(std::move(box))));
+  }
+  const std::string name(request.get("name"));
+  if (request.verb == "fetch.show") return show(TRY(boxes.get(account.id, name)));
+  if (request.verb == "fetch.remove") return show(TRY(boxes.remove(account.id, name)));
+  if (request.verb == "fetch.run") return show(TRY(boxes.hurry(account.id, name)));
+  if (request.verb == "fetch.pause") return show(TRY(boxes.pause(account.id, name, fetch::Pause::by_user)));
+  if (request.verb == "fetch.resume") return show(TRY(boxes.pause(account.id, name, fetch::Pause::none)));
+  return fail(kUsageError, "the server does not know '" + escape_controls(request.verb) + "'");
+}
+
+}  // namespace
+
+io::Task<Result<std::string>> fetch_verb(Services& services, fetch::Boxes& boxes, Request request) {
+  const json::value answer =
+      CO_TRY(co_await io::run(services.pool(), [&services, &boxes, request = std::move(request)] {
+        return carry_out(services, boxes, request);
+      }));
+  co_return json::serialize(answer);
+}
+
+}  // namespace angarium::agent

@@ -1,0 +1,151 @@
+#include "fetch/boxes.h"
+
+#include "fetch/record.h"
+#include "store/volume_memory.h"
+#include "support/test.h"
+
+using namespace angarium;
+using namespace angarium::fetch;
+
+namespace {
+
+Box full_box() {
+  Box box{.id = 7, .account = 3, .address = "a@x.test", .name = "box"};
+  box.protocol = Protocol::imap;
+  box.host = "mail.x.test";
+  box.port = 1143;
+  box.tls = Tls::starttls;
+  box.certificate = Certificate::any;
+  box.user = "fred";
+  box.password = "secret";
+  box.folders = {"INBOX", "B\xC3\xBC"};
+  box.into = "Old";
+  box.every = std::chrono::minutes(5);
+  box.watching = Watching::idles;
+  box.remove_after = 0;
+  box.pause = Pause::by_user;
+  return box;
+}
+
+/// A store that outlives its boxes.
+struct Place {
+  std::shared_ptr<store::MemoryDisk> disk = std::make_shared<store::MemoryDisk>();
+  std::unique_ptr<store::Tablet> tablet;
+  std::unique_ptr<Boxes> boxes;
+  Place() { open(); }
+  void open() {
+    boxes.reset();
+    tablet.reset();
+    store::TabletOptions options;
+    options.state = store::StateKind::sorted;
+    options.reserve = 0;
+    tablet = *store::Tablet::open(*store::open_memory_volume(disk), std::move(options));
+    boxes = std::make_unique<Boxes>(*tablet);
+    REQUIRE(boxes->load());
+  }
+};
+
+}  // namespace
+
+TEST_CASE("records come back as they were, and what is cut short is refused") {
+  const std::string box = encode(full_box());
+  CHECK(encode(*decode_box(box)) == box);
+  const std::string progress = encode(Progress{.last_run = {1},
+                                               .last_success = {2},
+                                               .next = {3},
+                                               .messages = 4,
+                                               .passed_over = 5,
+                                               .failures = 6,
+                                               .error = "no"});
+  CHECK(encode(*decode_progress(progress)) == progress);
+  const std::string mark = encode(Mark{.at = {9}, .passed_over = true});
+  CHECK(encode(*decode_mark(mark)) == mark);
+  const std::string folder = encode(FolderState{.uid_validity = UINT32_MAX, .last = 2, .passed_over = {1, 2}});
+  CHECK(encode(*decode_folder(folder)) == folder);
+  for (std::size_t i = 0; i < box.size(); ++i) CHECK_FALSE(decode_box(std::string_view(box).substr(0, i)));
+  for (std::size_t i = 0; i < progress.size(); ++i)
+    CHECK_FALSE(decode_progress(std::string_view(progress).substr(0, i)));
+  for (std::size_t i = 0; i < mark.size(); ++i) CHECK_FALSE(decode_mark(std::string_view(mark).substr(0, i)));
+  for (std::size_t i = 0; i < folder.size(); ++i) CHECK_FALSE(decode_folder(std::string_view(folder).substr(0, i)));
+}
+
+TEST_CASE("boxes outlive the process, by account and name, and go with what was kept of them") {
+  Place place;
+  const Known added = *place.boxes->add(full_box());
+  CHECK(place.boxes->add(full_box()).error().is(kExists));
+  Box other = full_box();
+  other.account = 4;
+  const Known second = *place.boxes->add(other);
+  CHECK(second.box->id > added.box->id);
+  REQUIRE(place.boxes->put_mark(added.box->id, "id1", {.at = {5}}));
+  REQUIRE(place.boxes->put_mark(second.box->id, "id2", {.at = {5}}));
+  REQUIRE(place.boxes->put_folder(added.box->id, "INBOX", {.uid_validity = 1, .last = 9}));
+  place.open();
+  CHECK(place.boxes->list().size() == 2);
+  CHECK(place.boxes->list(4).size() == 1);
+  CHECK(place.boxes->get(3, "box")->box->password == "secret");
+  CHECK(place.boxes->marks(added.box->id)->contains("id1"));
+  CHECK(place.boxes->folder(added.box->id, "INBOX")->last == 9);
+  CHECK(place.boxes->folder(added.box->id, "Sent")->last == 0);
+  REQUIRE(place.boxes->remove(3, "box"));
+  CHECK(place.boxes->remove(3, "box").error().is(kUnknown));
+  place.open();
+  CHECK(place.boxes->list().size() == 1);
+  CHECK(place.boxes->marks(added.box->id)->empty());
+  CHECK(place.boxes->folder(added.box->id, "INBOX")->last == 0);
+  CHECK(place.boxes->marks(second.box->id)->size() == 1);
+}
+
+TEST_CASE("what is due, what a run writes down, and what it must not when the box was changed") {
+  Place place;
+  Box box = full_box();
+  box.pause = Pause::none;
+  const BoxPtr now = place.boxes->add(box)->box;
+  CHECK(place.boxes->due({1}).size() == 1);
+  REQUIRE(place.boxes->report(now, {.next = {1000}}, Pause::none));
+  CHECK(place.boxes->due({999}).empty());
+  CHECK(place.boxes->due({1000}).size() == 1);
+  CHECK(place.boxes->current(now->id) == now);
+  REQUIRE(place.boxes->hurry(3, "box"));
+  CHECK(place.boxes->current(now->id) != now);
+  CHECK(place.boxes->due({1}).size() == 1);
+  REQUIRE(place.boxes->report(now, {.next = {1000}}, Pause::refused));
+  CHECK(place.boxes->get(3, "box")->box->pause == Pause::none);
+  REQUIRE(place.boxes->pause(3, "box", Pause::by_user));
+  CHECK(place.boxes->due({5000}).empty());
+  CHECK(place.boxes->hurry(3, "box").error().is(kInvalid));
+  REQUIRE(place.boxes->pause(3, "box", Pause::none));
+  REQUIRE(place.boxes->report(place.boxes->current(now->id), {.failures = 3, .error = "wrong"}, Pause::refused));
+  place.open();
+  CHECK(place.boxes->get(3, "box")->box->pause == Pause::refused);
+  CHECK(place.boxes->get(3, "box")->progress.error == "wrong");
+}
+
+TEST_CASE("what a box cannot be is refused, at each limit and not before it") {
+  Place place;
+  int count = 0;
+  const auto fits = [&](const std::function<void(Box&)>& change) {
+    Box box = full_box();
+    box.name = "n" + std::to_string(++count);
+    change(box);
+    const auto added = place.boxes->add(box);
+    if (!added) CHECK(added.error().is(kInvalid));
+    return added.has_value();
+  };
+  CHECK(fits([](Box& box) { box.name = std::string(kNameMax, 'x'); }));
+  CHECK_FALSE(fits([](Box& box) { box.name = std::string(kNameMax + 1, 'x'); }));
+  CHECK_FALSE(fits([](Box& box) { box.name = "a b"; }));
+  CHECK(fits([](Box& box) { box.user = std::string(kTextMax, 'x'); }));
+  CHECK_FALSE(fits([](Box& box) { box.user = std::string(kTextMax + 1, 'x'); }));
+  CHECK_FALSE(fits([](Box& box) { box.password = "a\r\nDELE 1"; }));
+  CHECK_FALSE(fits([](Box& box) { box.password.clear(); }));
+  CHECK(fits([](Box& box) { box.folders.assign(kFoldersMax, "x"); }));
+  CHECK_FALSE(fits([](Box& box) { box.folders.assign(kFoldersMax + 1, "x"); }));
+  CHECK(fits([](Box& box) { box.every = kEveryMin; }));
+  CHECK_FALSE(fits([](Box& box) { box.every = kEveryMin - std::chrono::seconds(1); }));
+  CHECK(fits([](Box& box) { box.every = kEveryMax; }));
+  CHECK_FALSE(fits([](Box& box) { box.every = kEveryMax + std::chrono::seconds(1); }));
+  CHECK_FALSE(fits([](Box& box) { box.protocol = Protocol::pop3; }));
+  for (std::size_t there = place.boxes->list(3).size(); there < kBoxesMax; ++there) CHECK(fits([](Box&) {}));
+  CHECK_FALSE(fits([](Box&) {}));
+}
