@@ -3,6 +3,7 @@
 #include "agent/administrator.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "transfer/give.h"
 #include "transfer/receive.h"
 
 namespace angarium::agent {
@@ -10,6 +11,9 @@ namespace {
 
 using control::Opening;
 using control::Request;
+
+constexpr std::string_view kImport = "transfer.import";
+constexpr std::string_view kExport = "transfer.export";
 
 io::Task<Result<mailbox::AccountId>> account_of(Services& services, std::string address) {
   const auto found =
@@ -22,14 +26,16 @@ io::Task<Opening> open_talk(Services& services, const Request& request) {
   auto id = co_await account_of(services, std::string(request.get("address")));
   if (!id) co_return Opening{.reply = control::failure(id.error()), .talk = {}};
   transfer::Desk desk{.mail = services.mail(), .tablet = services.tablet(), .pool = services.pool(), .account = *id};
-  co_return Opening{.reply = {}, .talk = [desk](io::Stream& stream) { return transfer::receive(stream, desk); }};
+  control::Talk talk = [desk](io::Stream& stream) { return transfer::receive(stream, desk); };
+  if (request.verb == kExport) talk = [desk](io::Stream& stream) { return transfer::give(stream, desk); };
+  co_return Opening{.reply = {}, .talk = std::move(talk)};
 }
 
 }  // namespace
 
 control::Opener transfers(Services& services) {
   return [&services](const Request& request, control::Caller caller) -> io::Task<std::optional<Opening>> {
-    if (request.verb != "transfer.import") co_return std::nullopt;
+    if (request.verb != kImport && request.verb != kExport) co_return std::nullopt;
     if (!may_administer(caller, request)) co_return Opening{.reply = control::failure(not_permitted()), .talk = {}};
     log::info("admin", "request", {{"uid", std::uint64_t{caller.uid}}, {"verb", request.verb}});
     co_return co_await open_talk(services, request);

@@ -9,6 +9,7 @@ namespace angarium::agent {
 /// Opens these talks, for those who may administer:
 ///
 ///     transfer.import address    transfer::receive()
+///     transfer.export address    transfer::give()
 ///
 /// What the command reads and writes on this host it does with its own user's rights: the server sees messages only.
 control::Opener transfers(Services& services);

@@ -344,6 +344,16 @@ class CommandLine {
     made->add_option("--into", import_.into, "The mailbox that all goes into, or below");
     made->add_flag("--dry-run", import_.dry_run, "Only show what would be done");
     made->callback([this] { action_ = [this] { return import_mail(context_, import_); }; });
+    made = command(&app_, "export", "Write an account's mail into mbox files or Maildirs",
+                   "export --account alice@example.test /srv/alice --format maildir++");
+    made->add_option("--account", export_.account, "Whose mail")->required();
+    made->add_option("target", export_.target, "The folder; it is made if it is not there")->required();
+    made->add_option("--format", export_.format, "mbox, maildir (a folder each) or maildir++ (one Maildir)")
+        ->required()
+        ->check(CLI::IsMember({"mbox", "maildir", "maildir++"}));
+    made->add_option("--folder", export_.pattern, "Only mailboxes named so; * stands for anything, % for one level")
+        ->capture_default_str();
+    made->callback([this] { action_ = [this] { return export_mail(context_, export_); }; });
   }
 
   void config() {
@@ -387,6 +397,7 @@ class CommandLine {
   RouteOptions route_;
   QueueFilter filter_;
   ImportOptions import_;
+  ExportOptions export_;
   std::string id_;
   bool all_ = false;
   bool bounce_ = false;

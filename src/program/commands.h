@@ -96,6 +96,15 @@ struct ImportOptions {
 /// Prints the plan, brings the mail in, prints the report. kFailed when something could not come.
 int import_mail(const Context& context, const ImportOptions& options);
 
+struct ExportOptions {
+  std::string account;
+  std::string target;
+  std::string format;  ///< mbox, maildir or maildir++
+  std::string pattern = "*";
+};
+/// Writes the account's mail below the target, and prints a report.
+int export_mail(const Context& context, const ExportOptions& options);
+
 int config_check(const Context& context);
 int config_show(const Context& context);
 int config_explain(const Context& context, const std::string& key);

@@ -1,4 +1,4 @@
-// angarium import: mail of other programs brought in.
+// angarium import and export: mail of other programs brought in, and mail written for them.
 #include <fmt/core.h>
 #include <unistd.h>
 
@@ -8,6 +8,7 @@
 #include "base/time.h"
 #include "program/commands.h"
 #include "program/talk.h"
+#include "transfer/export.h"
 #include "transfer/import.h"
 
 namespace angarium::program {
@@ -117,29 +118,46 @@ void print_plan(const Plan& plan) {
   for (const Defect& one : plan.passed_over) fmt::print("passed over: {}: {}\n", shown(one.place), shown(one.words));
 }
 
+void print_defects(const std::vector<Defect>& defects, std::uint64_t found) {
+  for (const Defect& one : defects) fmt::print("  {}: {}\n", shown(one.place), shown(one.words));
+  if (found > defects.size()) fmt::print("  and {} more\n", found - defects.size());
+}
+
 void print_report(const Report& report) {
   fmt::print("imported {} message{} ({}), {} already there, {} refused; {} mailbox{} made\n", report.counts.imported,
              report.counts.imported == 1 ? "" : "s", size_of(report.octets), report.counts.known, report.counts.refused,
              report.made, report.made == 1 ? "" : "es");
-  for (const Defect& one : report.defects) fmt::print("  {}: {}\n", shown(one.place), shown(one.words));
-  if (report.defects_found > report.defects.size())
-    fmt::print("  and {} more\n", report.defects_found - report.defects.size());
+  print_defects(report.defects, report.defects_found);
 }
 
-int exit_code_of(const Report& report) {
+/// Of a Report or an ExportReport.
+template <class Any>
+int exit_code_of(const Any& report) {
   if (report.stopped) return report.stopped->temporary() ? control::kTemporary : control::kFailed;
   return report.defects_found > 0 ? control::kFailed : control::kDone;
+}
+
+/// A talk of that verb about the account; else why there is none was said.
+std::optional<int> refused_talk(const Context& context, TalkDoor& door, const std::string& verb,
+                                const std::string& account) {
+  control::Request request{.verb = verb, .arguments = {}};
+  request.add("address", account);
+  const auto opened = door.open(context, request);
+  if (!opened) return report(opened.error());
+  if (opened->exit_code != control::kDone) return report(context, *opened);
+  return std::nullopt;
+}
+
+transfer::Format format_of(const std::string& word) {
+  if (word == "mbox") return transfer::Format::mbox;
+  return word == "maildir" ? transfer::Format::maildir : transfer::Format::maildir_plus_plus;
 }
 
 }  // namespace
 
 int import_mail(const Context& context, const ImportOptions& options) {
   TalkDoor door;
-  control::Request request{.verb = "transfer.import", .arguments = {}};
-  request.add("address", options.account);
-  const auto opened = door.open(context, request);
-  if (!opened) return report(opened.error());
-  if (opened->exit_code != control::kDone) return report(context, *opened);
+  if (const auto code = refused_talk(context, door, "transfer.import", options.account)) return *code;
 
   transfer::Link link(door.descriptor());
   transfer::Import import(link);
@@ -160,6 +178,39 @@ int import_mail(const Context& context, const ImportOptions& options) {
     fmt::print("{}\n", json::serialize(json::object{{"plan", json_of(*plan)}, {"report", json_of(done)}}));
   } else {
     print_report(done);
+    if (done.stopped) fmt::print(stderr, "angarium: {}\n", done.stopped->text());
+  }
+  return exit_code_of(done);
+}
+
+int export_mail(const Context& context, const ExportOptions& options) {
+  TalkDoor door;
+  if (const auto code = refused_talk(context, door, "transfer.export", options.account)) return *code;
+  transfer::Link link(door.descriptor());
+  transfer::Export work(link, {.account = options.account,
+                               .directory = options.target,
+                               .format = format_of(options.format),
+                               .pattern = options.pattern});
+  transfer::ExportReport done;
+  {
+    ProgressShown bar("export");
+    done = work.run(std::ref(bar));
+  }
+  if (context.json) {
+    fmt::print("{}\n", json::serialize(json::object{
+                           {"report", json::object{{"exported", done.exported},
+                                                   {"already_there", done.known},
+                                                   {"octets", done.octets},
+                                                   {"mailboxes", done.mailboxes},
+                                                   {"defects_found", done.defects_found},
+                                                   {"defects", json_of(done.defects)},
+                                                   {"stopped", done.stopped ? json::value(shown(done.stopped->text()))
+                                                                            : json::value()}}}}));
+  } else {
+    fmt::print("exported {} message{} ({}) of {} mailbox{}, {} already there\n", done.exported,
+               done.exported == 1 ? "" : "s", size_of(done.octets), done.mailboxes, done.mailboxes == 1 ? "" : "es",
+               done.known);
+    print_defects(done.defects, done.defects_found);
     if (done.stopped) fmt::print(stderr, "angarium: {}\n", done.stopped->text());
   }
   return exit_code_of(done);

@@ -1,15 +1,8 @@
 #include "transfer/import.h"
 
-#include <sys/socket.h>
-
-#include <thread>
-
-#include "io/connect.h"
-#include "io/loop.h"
-#include "mailbox/test_world.h"
 #include "support/test.h"
 #include "transfer/ledger.h"
-#include "transfer/receive.h"
+#include "transfer/test_house.h"
 #include "transfer/testing.h"
 
 using namespace angarium;
@@ -17,42 +10,7 @@ using namespace angarium::transfer;
 
 namespace {
 
-/// The mail of two accounts, and imports into the first one's over a socket, as the command makes them.
-struct House : mailbox::test::Ready {
-  Plan plan;
-  /// Runs the server's end beside `command`.
-  template <class F>
-  auto talk(F command) {
-    std::array<int, 2> ends{};
-    REQUIRE(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()) == 0);
-    std::thread server([this, end = ends[1]] {
-      const auto here = io::make_loop().value();
-      auto stream = io::adopt_stream(end);
-      here->spawn(
-          receive(*stream, Desk{.mail = *store, .tablet = *tablet, .pool = pool, .account = mailbox::test::kAlice}));
-      here->drain();
-      here->run();
-    });
-    Link link(ends[0]);
-    auto result = command(link);
-    ::shutdown(ends[0], SHUT_RDWR);
-    server.join();
-    ::close(ends[0]);
-    mail = account(mailbox::test::kAlice);
-    return result;
-  }
-
-  Report bring(const std::string& source, const std::string& into = "") {
-    return talk([&](Link& link) {
-      Import import(link);
-      plan = import.plan(source, into).value();
-      return import.run(plan, {});
-    });
-  }
-
-  std::uint64_t count(std::string_view name) { return mail->status(id(name)).value().messages; }
-  std::string first(std::string_view name) { return octets(*mail, view(id(name))->at(1).email); }
-};
+using testing::House;
 
 std::string mbox_of(int count, int size = 100) {
   std::string box;

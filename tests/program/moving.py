@@ -50,6 +50,27 @@ def bring(server, source, *options, status=0):
     return json.loads(done.stdout)
 
 
+def take_out(server, path, form):
+    done = server.command("export", "--account", "alice@example.test", path, "--format", form, "--json")
+    return json.loads(done.stdout)["report"]
+
+
+def expect_python_reads(path, form, count):
+    """Sent, as Python finds it: subjects, flags and dates."""
+    if form == "mbox":
+        box = mailbox.mbox(os.path.join(path, "Sent.mbox"), create=False)
+        dates = [message.get_from().split(" ", 1)[1] for message in box]
+        expect(dates[1] == "Thu Nov 22 13:02:42 2007", f"{dates[1]}")
+    else:
+        box = mailbox.Maildir(os.path.join(path, ".Sent" if form == "maildir++" else "Sent"), create=False)
+        expect({message.get_date() for message in box} == {float(DATE + number) for number in range(count)}, "dates are not kept")
+    found = sorted((int(message["Subject"].split()[1]), message.get_flags()) for message in box)
+    expect([number for number, _ in found] == list(range(count)), f"Python reads {len(found)} of {count} messages in {form}")
+    wanted = ({"F", "R", "O"}, {"A", "O"}) if form == "mbox" else ({"F", "S"}, {"R"})
+    for number, flags in found:
+        expect(set(flags) == wanted[0 if number % 2 else 1], f"message {number} has the flags {flags} in {form}")
+
+
 def subjects(server, name):
     """Subjects of a mailbox in the order of its UIDs, with flags and dates."""
     session = imaplib.IMAP4("127.0.0.1", server.port("imap"), timeout=60)
@@ -140,3 +161,26 @@ def add(case):
             expect_all(server, "box", count)
             expect(server.end() == 0, "serve did not end well")
         server.command("verify")
+
+    @case("mail is exported as mbox, Maildir and Maildir++ that Python reads, a second time nothing; a killed export goes on")
+    def export(binary, directory):
+        server = made(binary, directory, accounts=("alice", "bob"))
+        bring(server, make_maildir(os.path.join(directory, "Maildir"), 50))
+        for form in ("mbox", "maildir", "maildir++"):
+            out = os.path.join(directory, form)
+            with serving(server):
+                command = subprocess.Popen([binary, "export", "--dir", server.directory, "--account", "alice@example.test", out, "--format", form],
+                                           stdout=subprocess.DEVNULL)
+                while command.poll() is None and not any(names for _, _, names in os.walk(out)):
+                    pass
+                command.kill()
+                command.wait()
+                taken = take_out(server, out, form)
+                expect(taken["exported"] + taken["already_there"] == 150 and taken["defects_found"] == 0, f"{taken}")
+                expect(server.end() == 0, "serve did not end well")
+            expect(take_out(server, out, form)["already_there"] == 150, "what is there was written again")
+            expect_python_reads(out, form, 50)
+            home = f"{form.replace('+', 'p')}@example.test"
+            server.add_account(home.split("@")[0], PASSWORD)
+            done = server.command("import", "--account", home, out, "--json")
+            expect(json.loads(done.stdout)["report"]["imported"] == 150, f"{done.stdout}")

@@ -1,0 +1,198 @@
+#include "transfer/export.h"
+
+#include "support/test.h"
+#include "transfer/source.h"
+#include "transfer/test_house.h"
+#include "transfer/testing.h"
+
+using namespace angarium;
+using namespace angarium::transfer;
+
+namespace {
+
+struct Exporting : testing::House {
+  testing::Place place;
+  ExportReport write(Format format, const std::string& below = "out", const std::string& pattern = "*") {
+    return talk(
+        [&](Link& link) {
+          return Export(link, {.account = "alice@example.test",
+                               .directory = place.path(below),
+                               .format = format,
+                               .pattern = pattern})
+              .run({});
+        },
+        give);
+  }
+  void add(const std::string& name, const std::string& octets, mailbox::FlagNames flags = {},
+           std::int64_t received = 1195736561) {
+    if (mail->listing()->find(name) == nullptr) must(mail->create(name));
+    must(mail->append(id(name), {{.content = mailbox::make_content(octets),
+                                  .flags = std::move(flags),
+                                  .received = WallTime::from_seconds(received)}}));
+  }
+};
+
+/// What a reader finds: octets, flags, keywords and dates of all folders, told as text.
+std::string told(const std::string& path) {
+  std::string text;
+  for (const Folder& folder : find_folders(path).value().folders) {
+    const auto reader = open_folder(folder, {}).value();
+    while (reader->next().value()) {
+      std::string octets;
+      for (auto piece = reader->read().value(); !piece.empty(); piece = reader->read().value()) octets += piece;
+      const Message& message = reader->message();
+      text += folder.name + " " + std::to_string(message.flags & ~message::kBoxOld) + " " +
+              std::to_string(message.received.value_or(0));
+      for (const std::string& keyword : message.keywords) text += " " + keyword;
+      text += ": " + octets + "\n";
+    }
+  }
+  return text;
+}
+
+std::string letter(int number) { return "Subject: " + std::to_string(number) + "\r\n\r\nFrom here\r\n>From there\r\n"; }
+
+constexpr std::array<Format, 3> kFormats = {Format::mbox, Format::maildir, Format::maildir_plus_plus};
+
+}  // namespace
+
+TEST_CASE("what is exported in any format is read back with its octets, flags, keywords and dates") {
+  Exporting house;
+  house.add("INBOX", "Return-Path: <a@example.org>\r\n" + letter(1),
+            {.system = mailbox::kSeen | mailbox::kFlagged, .keywords = {"$Forwarded", "work"}});
+  house.add("INBOX", letter(2), {}, 1195736999);
+  house.add("lists/Entwürfe", letter(3), {.system = mailbox::kDeleted | mailbox::kDraft, .keywords = {}});
+  const std::string expected = "INBOX 37 1195736561 work: Return-Path: <a@example.org>\r\n" + letter(1) +
+                               "\nINBOX 0 1195736999: " + letter(2) + "\nlists/Entwürfe 24 1195736561: " + letter(3) +
+                               "\n";
+  for (const Format format : kFormats) {
+    const std::string below = "out" + std::to_string(static_cast<int>(format));
+    const ExportReport report = house.write(format, below);
+    CHECK(!report.stopped);
+    CHECK(report.exported == 3);
+    CHECK(report.defects_found == 0);
+    CHECK(told(house.place.path(below)) == expected);
+    const ExportReport again = house.write(format, below);
+    CHECK(again.exported == 0);
+    CHECK(again.known == 3);
+    CHECK(told(house.place.path(below)) == expected);
+  }
+  CHECK(house.place.read("out0/INBOX.mbox").starts_with("From a@example.org Thu Nov 22 13:02:41 2007\n"));
+}
+
+TEST_CASE("what came since goes behind what is there") {
+  for (const Format format : kFormats) {
+    Exporting house;
+    house.add("INBOX", letter(1));
+    CHECK(house.write(format).exported == 1);
+    house.add("INBOX", letter(2), {}, 1195736999);
+    const ExportReport report = house.write(format);
+    CHECK(report.exported == 1);
+    CHECK(report.known == 1);
+    CHECK(told(house.place.path("out")) ==
+          "INBOX 0 1195736561: " + letter(1) + "\nINBOX 0 1195736999: " + letter(2) + "\n");
+  }
+}
+
+TEST_CASE("a pattern chooses mailboxes; one that nothing matches is told") {
+  Exporting house;
+  house.add("lists/a", letter(1));
+  house.add("INBOX", letter(2));
+  CHECK(house.write(Format::maildir, "one", "lists/%").exported == 1);
+  CHECK(house.write(Format::maildir, "two", "nothing").stopped);
+}
+
+TEST_CASE("a file of others is left as it is, and so is one that others changed") {
+  Exporting house;
+  house.add("INBOX", letter(1));
+  house.place.write("out/INBOX.mbox", "From x\n\nforeign\n");
+  const ExportReport report = house.write(Format::mbox);
+  CHECK(report.exported == 0);
+  REQUIRE(report.defects.size() == 1);
+  CHECK(report.defects[0].words.find("INBOX.mbox") != std::string::npos);
+  CHECK(house.place.read("out/INBOX.mbox") == "From x\n\nforeign\n");
+
+  CHECK(house.write(Format::mbox, "ours").exported == 1);
+  const std::string changed = house.place.read("ours/INBOX.mbox") + "From x\n\nmore\n";
+  house.place.write("ours/INBOX.mbox", changed);
+  house.add("INBOX", letter(2));
+  CHECK(house.write(Format::mbox, "ours").defects_found == 1);
+  CHECK(house.place.read("ours/INBOX.mbox") == changed);
+}
+
+TEST_CASE("an mbox file that was being written goes on from what is durable, wherever the kill came") {
+  Exporting house;
+  const BoxOwner owner{
+      .directory = house.place.path(), .account = "a", .mailbox = {.id = 1, .uid_validity = 2, .name = "x"}};
+  const std::string path = house.place.path("x.mbox");
+  const auto put = [](Box& box, std::uint64_t uid) {
+    REQUIRE(box.begin(MessageHeader{.uid = uid}, "a@b"));
+    REQUIRE(box.write("Subject: " + std::to_string(uid) + "\r\n\r\nx\r\n"));
+  };
+  {
+    // Torn in its first message, before any checkpoint.
+    const auto box = open_mbox_box(owner, path).value();
+    put(*box, 1);
+  }
+  {
+    const auto box = open_mbox_box(owner, path).value();
+    CHECK(box->present().empty());
+    put(*box, 1);
+    REQUIRE(box->end());
+    put(*box, 2);
+    REQUIRE(box->abandon());
+    put(*box, 3);
+    REQUIRE(box->end());
+    REQUIRE(box->finish());
+  }
+  const std::string first = house.place.read("x.mbox");
+  CHECK(first.find("Subject: 2") == std::string::npos);
+  CHECK(open_mbox_box(owner, path).value()->present() == mailbox::UidSet{{1, 3}});
+  // The second export: its part is whole, and of it each number of octets went to the file's end.
+  const std::string state = house.place.read(".x.mbox.angarium");
+  const std::string part = "From a@b Thu Jan  1 00:00:04 1970\nSubject: 4\n\nx\n\n";
+  std::string whole = state;
+  whole.replace(whole.find(" d "), 3, " w ");
+  whole = whole.substr(0, whole.rfind(' ') + 1) + std::to_string(part.size()) + "\n";
+  whole.replace(whole.find(" 3 "), 3, " 4 ");
+  for (std::size_t size = 0; size <= part.size(); ++size) {
+    house.place.write(".x.mbox.angarium", whole);
+    house.place.write("x.mbox.angarium-part", part);
+    house.place.write("x.mbox", first + part.substr(0, size));
+    CHECK(open_mbox_box(owner, path).value()->present() == mailbox::UidSet{{1, 4}});
+    CHECK(house.place.read("x.mbox") == first + part);
+    CHECK(!std::filesystem::exists(house.place.path("x.mbox.angarium-part")));
+  }
+  // Somebody else was there before the rest came.
+  house.place.write(".x.mbox.angarium", whole);
+  house.place.write("x.mbox.angarium-part", part);
+  house.place.write("x.mbox", first + part.substr(0, 9) + "z");
+  CHECK(open_mbox_box(owner, path).error().is(kForeign));
+  CHECK(house.place.read("x.mbox") == first + part.substr(0, 9) + "z");
+}
+
+TEST_CASE("messages that a killed export left in tmp of a Maildir are written anew") {
+  Exporting house;
+  const BoxOwner owner{
+      .directory = house.place.path(), .account = "a", .mailbox = {.id = 1, .uid_validity = 2, .name = "INBOX"}};
+  for (int time = 0; time < 2; ++time) {
+    const auto box = open_box(Format::maildir_plus_plus, owner).value();
+    REQUIRE(box->begin(MessageHeader{.uid = 1}, ""));
+    REQUIRE(box->write("Subject: x\r\n\r\nx\r\n"));
+    if (time == 0) continue;
+    REQUIRE(box->end());
+    REQUIRE(box->finish());
+  }
+  CHECK(open_box(Format::maildir_plus_plus, owner).value()->present() == mailbox::UidSet{{1, 1}});
+  CHECK(std::filesystem::is_empty(house.place.path("tmp")));
+}
+
+TEST_CASE("names of mailboxes become names of files that the readers of each format understand") {
+  CHECK(box_path(Format::mbox, "INBOX") == "INBOX.mbox");
+  CHECK(box_path(Format::mbox, "a/b") == "a.sbd/b.mbox");
+  CHECK(box_path(Format::maildir, "a/cur") == "a/_cur");
+  CHECK(box_path(Format::maildir, ".a") == "_.a");
+  CHECK(box_path(Format::maildir_plus_plus, "INBOX") == "");
+  CHECK(box_path(Format::maildir_plus_plus, "INBOX/x") == ".INBOX.x");
+  CHECK(box_path(Format::maildir_plus_plus, "lists/Entwürfe 1.2") == ".lists.Entw&APw-rfe 1_2");
+}

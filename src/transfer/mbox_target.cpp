@@ -1,0 +1,252 @@
+// Messages written into an mbox file: first into a part of our own beside it, which then becomes the file, or is
+// appended to the file that an earlier export made. A state file tells where each of them stands.
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <optional>
+#include <vector>
+
+#include "base/text.h"
+#include "delivery/mbox_lock.h"
+#include "message/mbox.h"
+#include "transfer/local_file.h"
+#include "transfer/out_file.h"
+#include "transfer/source.h"
+#include "transfer/target.h"
+
+namespace angarium::transfer {
+namespace {
+
+/// Octets after which what is written is made durable, so that a killed export goes on from there.
+constexpr std::uint64_t kCheckpoint = 8u << 20;
+constexpr std::string_view kMagic = "angarium-export-1";
+
+struct State {
+  enum class Phase : char {
+    building = 'b',  ///< the part holds `part` octets for certain, the last message is `last`
+    whole = 'w',     ///< the part is whole and becomes, or goes behind, a file of `base` octets
+    done = 'd',      ///< the file has `base` octets, there is no part
+  };
+  Phase phase = Phase::building;
+  std::string tag;
+  mailbox::Uid last = 0;
+  std::uint64_t base = 0;
+  std::uint64_t part = 0;
+};
+
+std::optional<State> parse_state(std::string_view text) {
+  State state;
+  if (take_until(text, ' ') != kMagic) return std::nullopt;
+  const std::string_view phase = take_until(text, ' ');
+  state.tag = take_until(text, ' ');
+  const auto last = parse_number<mailbox::Uid>(take_until(text, ' '));
+  const auto base = parse_number<std::uint64_t>(take_until(text, ' '));
+  const auto part = parse_number<std::uint64_t>(take_until(text, '\n'));
+  if (phase.size() != 1 || !std::string_view("bwd").contains(phase[0]) || !last || !base || !part) return std::nullopt;
+  state.phase = static_cast<State::Phase>(phase[0]);
+  state.last = *last;
+  state.base = *base;
+  state.part = *part;
+  return state;
+}
+
+std::optional<std::uint64_t> size_of(const std::string& path) {
+  struct stat status{};
+  if (::lstat(path.c_str(), &status) != 0) return std::nullopt;
+  return static_cast<std::uint64_t>(status.st_size);
+}
+
+class MboxBox final : public Box {
+ public:
+  MboxBox(const std::string& path, std::string tag)
+      : path_(path),
+        folder_(path.substr(0, path.rfind('/'))),
+        part_path_(path + ".angarium-part"),
+        state_path_(folder_ + "/." + path.substr(path.rfind('/') + 1) + ".angarium") {
+    state_.tag = std::move(tag);
+  }
+
+  Result<> open() {
+    const auto size = size_of(path_);
+    const bool known = TRY(read_state());
+    if (!known && size) return foreign("was not made by an export of this mailbox");
+    if (known && state_.phase == State::Phase::whole) TRY(publish());
+    if (state_.phase == State::Phase::done) {
+      const auto now = size_of(path_);
+      // Somebody took the file away: all of it is written anew.
+      if (!now)
+        state_ = {.tag = state_.tag};
+      else if (*now != state_.base)
+        return foreign("was changed since it was exported");
+    }
+    if (state_.phase == State::Phase::building && state_.base != size_of(path_).value_or(0))
+      return foreign("was changed since it was exported");
+    if (state_.last > 0) present_.add({1, state_.last});
+    return {};
+  }
+
+  [[nodiscard]] const mailbox::UidSet& present() const override { return present_; }
+
+  Result<> begin(const MessageHeader& header, std::string_view sender) override {
+    TRY(begin_part());
+    message_at_ = file_->offset();
+    uid_ = static_cast<mailbox::Uid>(header.uid);
+    message::BoxState state;
+    state.flags = box_flags_of(header.flags);
+    for (const std::string& keyword : header.flags.keywords)
+      if (!equals_ignore_case(keyword, "$Forwarded")) state.keywords.push_back(keyword);
+    writer_ = message::MboxWriter();
+    return file_->write(writer_.begin(sender, message::DateTime::at(WallTime::from_seconds(header.received)), state));
+  }
+
+  Result<> write(std::string_view octets) override {
+    while (!octets.empty()) TRY(file_->write(writer_.take(octets)));
+    return {};
+  }
+
+  Result<> end() override {
+    TRY(file_->write(writer_.finish()));
+    state_.last = uid_;
+    return file_->offset() < state_.part + kCheckpoint ? Result<>() : checkpoint(State::Phase::building);
+  }
+
+  Result<> abandon() override { return file_->cut(message_at_); }
+
+  Result<> finish() override {
+    // A mailbox without messages is an empty file.
+    if (!file_ && state_.phase == State::Phase::done) return {};
+    TRY(begin_part());
+    TRY(checkpoint(State::Phase::whole));
+    file_.reset();
+    return publish();
+  }
+
+ private:
+  [[nodiscard]] std::unexpected<Error> foreign(std::string_view why) const {
+    return fail(kForeign, escape_controls(path_, 4096) + " " + std::string(why) +
+                              ": it is left as it is; move it away, or export to another place");
+  }
+
+  Result<bool> read_state() {
+    if (!size_of(state_path_)) return false;
+    const auto file = TRY(LocalFile::open(state_path_));
+    const auto state = parse_state(TRY(file.at(0, 512)));
+    if (!state || state->tag != state_.tag) return foreign("is the export of another mailbox");
+    state_ = *state;
+    return true;
+  }
+
+  Result<> write_state() {
+    const std::string fresh = state_path_ + "-new";
+    (void)::unlink(fresh.c_str());
+    OutFile file = TRY(OutFile::create(fresh));
+    TRY(file.write(fmt::format("{} {} {} {} {} {}\n", kMagic, static_cast<char>(state_.phase), state_.tag, state_.last,
+                               state_.base, state_.part)));
+    TRY(file.sync());
+    if (::rename(fresh.c_str(), state_path_.c_str()) != 0)
+      return std::unexpected(place_error(errno, "name", state_path_));
+    return sync_folder(folder_);
+  }
+
+  Result<> begin_part() {
+    if (file_) return {};
+    if (state_.phase == State::Phase::done) {
+      state_.phase = State::Phase::building;
+      state_.part = 0;
+    }
+    const auto there = size_of(part_path_);
+    if (there && *there < state_.part) return foreign("lost the part that was being written beside it");
+    if (!there && state_.part > 0) return foreign("lost the part that was being written beside it");
+    if (!there) {
+      // The state first: a part without one is nobody's.
+      TRY(write_state());
+      file_ = TRY(OutFile::create(part_path_));
+    } else if (size_of(state_path_)) {
+      file_ = TRY(OutFile::reopen(part_path_, state_.part));
+    } else {
+      return foreign("has a file of an export beside it of which nobody knows");
+    }
+    return {};
+  }
+
+  Result<> checkpoint(State::Phase phase) {
+    TRY(file_->sync());
+    state_.part = file_->offset();
+    state_.phase = phase;
+    return write_state();
+  }
+
+  /// The whole part becomes the file, or goes to its end; done again after a kill at any point, it ends the same.
+  Result<> publish() {
+    const auto size = size_of(path_);
+    const auto part = size_of(part_path_);
+    if (!part && size == state_.base + state_.part) return done();
+    if (!part) return foreign("lost the part that was being written beside it");
+    if (state_.base == 0 && !size) {
+      if (!TRY(rename_new(part_path_, path_))) return foreign("was made by somebody else meanwhile");
+      TRY(sync_folder(folder_));
+      return done();
+    }
+    TRY(append_part());
+    (void)::unlink(part_path_.c_str());
+    return done();
+  }
+
+  Result<> done() {
+    state_ = {.phase = State::Phase::done, .tag = state_.tag, .last = state_.last, .base = state_.base + state_.part};
+    return write_state();
+  }
+
+  template <class T>
+  Result<T> taken(delivery::Step<T> step) const {
+    if (step) return *std::move(step);
+    return fail(step.error().temporary() ? kChanged : kPlace, step.error().words);
+  }
+
+  /// Under both locks. What stands behind the old end can be a beginning of the part only.
+  Result<> append_part() {
+    delivery::Surroundings surroundings;
+    std::array<char, 256> host{};
+    (void)::gethostname(host.data(), host.size() - 1);
+    surroundings.host = host.data();
+    surroundings.process = static_cast<std::uint64_t>(::getpid());
+    const auto place = TRY(taken(delivery::find_mbox(path_, surroundings.files)));
+    const auto locked = TRY(taken(delivery::lock_mbox(place, surroundings)));
+    auto part = TRY(LocalFile::open(part_path_));
+    part.end_at(state_.part);
+    const auto box = TRY(LocalFile::open(path_));
+    if (box.size() < state_.base || box.size() > state_.base + state_.part)
+      return foreign("was changed since it was exported");
+    OutFile out = OutFile::at(locked.file.get(), path_, state_.base);
+    for (std::uint64_t at = 0; at < state_.part; at += kReadOctets) {
+      const std::string octets = TRY(part.at(at, kReadOctets));
+      const std::string there = TRY(box.at(state_.base + at, octets.size()));
+      if (!octets.starts_with(there)) return foreign("was changed since it was exported");
+      TRY(out.write(octets));
+    }
+    return out.sync();
+  }
+
+  std::string path_;
+  std::string folder_;
+  std::string part_path_;
+  std::string state_path_;
+  State state_;
+  mailbox::UidSet present_;
+  std::optional<OutFile> file_;
+  message::MboxWriter writer_;
+  std::uint64_t message_at_ = 0;
+  mailbox::Uid uid_ = 0;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<Box>> open_mbox_box(const BoxOwner& owner, const std::string& path) {
+  auto box = std::make_unique<MboxBox>(path, tag_of(owner));
+  TRY(box->open());
+  return box;
+}
+
+}  // namespace angarium::transfer
