@@ -216,6 +216,7 @@ Result<Account> Directory::add_account(const NewAccount& wanted, const Also& als
   account.quota = wanted.quota;
   account.credentials = wanted.credentials;
   account.credentials.version = 1;
+  account.origin = wanted.origin;
   const std::string domain(domain_of(account.address));
   return retried([&]() -> Result<Account> {
     auto stored_domain = TRY(tablet_.get(domain_key(domain)));
@@ -234,7 +235,7 @@ Result<Account> Directory::add_account(const NewAccount& wanted, const Also& als
     batch.put(next_id_key(), after);
     batch.put(address_key(account.address), encode(account));
     Domain home = TRY(decode_domain(*stored_domain));
-    if (home.postmaster.empty() && wanted.postmaster == Postmaster::this_one) {
+    if (home.postmaster.empty() && account.origin == Origin::added) {
       home.postmaster = account.address;
       batch.put(domain_key(domain), encode(home));
     }

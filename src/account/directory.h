@@ -40,14 +40,12 @@ class Directory {
   /// The domain that stands for names without one: the host's own if it is served, else the first; empty: none is.
   Result<std::string> home(std::string_view hostname, store::Tier tier = store::Tier::any);
 
-  /// Whether the account may become its domain's postmaster, being the first.
-  enum class Postmaster : std::uint8_t { this_one, others };
   struct NewAccount {
     std::string address;
     std::string name;
     Quota quota;
     Credentials credentials;
-    Postmaster postmaster = Postmaster::this_one;
+    Origin origin = Origin::added;  ///< a user of the host does not become the postmaster by being the first
   };
   /// What becomes durable together with an account's entry, or not at all: its mailboxes. Called anew at each attempt.
   using Also = std::function<void(const Account&, store::Batch&)>;

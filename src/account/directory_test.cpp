@@ -327,3 +327,30 @@ TEST_CASE("a record cut at any octet does not decode") {
   REQUIRE(decode_domain(domain));
   for (std::size_t cut = 0; cut < domain.size(); ++cut) CHECK(!decode_domain(std::string_view(domain).substr(0, cut)));
 }
+
+TEST_CASE(
+    "the account of a user of the host: kept as such, never the postmaster by being first, and others may know "
+    "better") {
+  using namespace angarium;
+  using namespace angarium::account;
+  const auto tablet = account::test::memory_tablet();
+  Directory directory(*tablet);
+  REQUIRE(directory.add_domain("example.test"));
+  REQUIRE(directory.add_account(
+      {.address = "anna@example.test", .name = "", .quota = {}, .credentials = {}, .origin = Origin::host}));
+  REQUIRE(directory.add_account({.address = "bob@example.test", .name = "", .quota = {}, .credentials = {}}));
+  CHECK((*directory.account("anna@example.test"))->origin == Origin::host);
+  CHECK((*directory.account("anna@example.test"))->status == Status::enabled);
+  CHECK((*directory.account("bob@example.test"))->origin == Origin::added);
+  CHECK((*directory.domain("example.test"))->postmaster == "bob@example.test");
+  for (const auto* const name : {"anna", "Anna", "anna+x"}) {
+    const auto found = directory.resolve(name, "example.test");
+    REQUIRE(found);
+    CHECK((*found)->kind == Resolution::Kind::accounts);
+    CHECK((*found)->by_default);
+  }
+  CHECK(!(*directory.resolve("bob", "example.test"))->by_default);
+  REQUIRE(directory.change_account("anna@example.test", [](Account& account) { account.status = Status::disabled; }));
+  CHECK((*directory.account("anna@example.test"))->status == Status::disabled);
+  CHECK((*directory.account("anna@example.test"))->origin == Origin::host);
+}

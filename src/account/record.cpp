@@ -10,6 +10,10 @@ constexpr char kAccountTag = 'A';
 constexpr char kAliasTag = 'L';
 constexpr char kDomainTag = 'D';
 
+// Of an account's state. To who does not know kHostBit the account is disabled.
+constexpr std::uint64_t kDisabledBit = 1;
+constexpr std::uint64_t kHostBit = 2;
+
 class Writer {
  public:
   explicit Writer(char tag) : octets_{kVersion, tag} {}
@@ -70,7 +74,9 @@ Account read_account(Reader& reader) {
   account.id = reader.number();
   account.address = reader.text();
   account.name = reader.text();
-  account.status = reader.number() == 0 ? Status::enabled : Status::disabled;
+  const std::uint64_t state = reader.number();
+  account.status = (state & kDisabledBit) == 0 ? Status::enabled : Status::disabled;
+  account.origin = (state & kHostBit) == 0 ? Origin::added : Origin::host;
   account.quota.octets = reader.number();
   account.quota.messages = reader.number();
   account.created.microseconds = static_cast<std::int64_t>(reader.number());
@@ -101,7 +107,9 @@ Alias read_alias(Reader& reader) {
 
 std::string encode(const Account& account) {
   Writer writer(kAccountTag);
-  writer.number(account.id).text(account.address).text(account.name).number(account.status == Status::enabled ? 0 : 1);
+  const std::uint64_t state =
+      (account.status == Status::enabled ? 0 : kDisabledBit) | (account.origin == Origin::added ? 0 : kHostBit);
+  writer.number(account.id).text(account.address).text(account.name).number(state);
   writer.number(account.quota.octets).number(account.quota.messages);
   writer.number(static_cast<std::uint64_t>(account.created.microseconds));
   writer.number(account.credentials.version).text(account.credentials.argon2id);

@@ -14,6 +14,7 @@ struct Directory::Walk {
   Resolution& resolution;
   std::vector<std::string> seen;  // every address that was looked at
   bool disabled = false;
+  bool host_user = false;  // the address is the account of a user of the host
   bool too_deep = false;
   std::string owner;  // of the innermost alias that has one
   // The domain that was asked for last: members of a list often share one.
@@ -60,6 +61,7 @@ Result<bool> Directory::follow(const std::string& address, std::size_t depth, st
   }
   walk.seen.push_back(address);
   if (auto* account = std::get_if<Account>(&*found)) {
+    if (account->origin == Origin::host && walk.seen.size() == 1) walk.host_user = true;
     if (account->status == Status::enabled) {
       walk.resolution.accounts.push_back({account->id, std::move(account->address), walk.owner});
     } else {
@@ -132,7 +134,7 @@ Result<Resolution> Directory::read_resolution(const std::string& local, std::str
   }
   Walk walk{resolution, {}};
   bool known = TRY(follow(join(local, domain_name), 0, tier, walk));
-  resolution.by_default = !known;
+  resolution.by_default = !known || walk.host_user;
   if (!known && std::ranges::find(kAlwaysRead, local) != kAlwaysRead.end()) {
     std::optional<std::string> address;
     if (local != "postmaster" && TRY(entry(join("postmaster", domain_name), tier)))

@@ -38,7 +38,8 @@ struct Resolution {
   /// Each once, in the order in which they were found.
   std::vector<Destination> accounts;
   std::vector<Onward> onward = {};
-  /// The address is nobody's own: the domain's postmaster or its catch-all has it.
+  /// Others may know better: the address is nobody's own, and the domain's postmaster or its catch-all has it, or it is
+  /// the account of a user of the host (Origin::host).
   bool by_default = false;
   /// What stood behind the "+" of the local part, if anything did.
   std::string detail;

@@ -52,11 +52,18 @@ struct Credentials {
 
 enum class Status : std::uint8_t { enabled, disabled };
 
+/// How an account came to be.
+enum class Origin : std::uint8_t {
+  added,  ///< by who administers
+  host,   ///< by itself, for a user of the host (Users): aliases and .forward files come before it
+};
+
 struct Account {
   AccountId id = 0;
   std::string address;  ///< canonical: see canonical_address()
   std::string name;     ///< for people
   Status status = Status::enabled;
+  Origin origin = Origin::added;
   Quota quota;
   Credentials credentials;
   WallTime created;

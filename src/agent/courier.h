@@ -13,6 +13,8 @@
 #include "agent/services.h"
 #include "agent/sorting.h"
 #include "agent/way.h"
+#include "cage/message.h"
+#include "delivery/letter.h"
 #include "io/event.h"
 #include "queue/queue.h"
 
@@ -22,6 +24,8 @@ namespace angarium::agent {
 struct CourierTerms {
   std::shared_ptr<const RemoteTerms> remote;
   route::TransportMap transports;
+  /// Delivers with a user's rights, and blocks meanwhile: for pools. Null: nobody can.
+  std::function<delivery::Outcome(const cage::Deliver&, delivery::Octets&)> deliver_as;
   std::shared_ptr<const LocalTerms> local;  ///< null: the host has no names of its own
   ReportTerms reports;
   /// Between two attempts: the first pause, doubled each time up to the longest, a tenth more or less.
@@ -83,7 +87,8 @@ class Courier {
   io::Task<> by_way(Round& round, const Way& way, std::vector<std::size_t> which, Session& session);
   io::Task<> send(Round& round, const route::Transport& transport, const std::vector<std::size_t>& which,
                   Session& session);
-  io::Task<> deliver_to_target(Round& round, const std::string& target, const std::vector<std::size_t>& which);
+  io::Task<> deliver_to_target(Round& round, const Way& way, const std::string& target,
+                               const std::vector<std::size_t>& which);
   io::Task<> deliver_here(Round& round, const std::vector<std::size_t>& which);
   /// Nothing: the store stopped, and only it knows whether the recipient has it. The queue looks; the job is out of
   /// hand.

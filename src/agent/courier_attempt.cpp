@@ -155,8 +155,8 @@ io::Task<> Courier::by_way(Round& round, const Way& way, std::vector<std::size_t
   } else if (std::holds_alternative<route::Discard>(way.transport)) {
     round.all(which, {.kind = Fate::Kind::discarded, .trouble = {}});
   } else if (const auto* const to = std::get_if<route::ToTarget>(&way.transport)) {
-    if (way.user.empty()) {
-      co_await deliver_to_target(round, to->target, which);
+    if (way.user.empty() || terms_()->deliver_as) {
+      co_await deliver_to_target(round, way, to->target, which);
     } else {
       round.all(which, {.kind = Fate::Kind::owed,
                         .trouble = trouble("4.3.5", "nobody works with the rights of " + way.user + " here", now())});
@@ -251,15 +251,32 @@ class StoredOctets final : public delivery::Octets {
   std::string buffer_;
 };
 
+/// With the rights of a user, who may have gone meanwhile.
+delivery::Outcome deliver_as(const CourierTerms& terms, const std::string& user, const std::string& target,
+                             Sorted::Onward::Chosen chosen, delivery::Letter& letter) {
+  using Chosen = cage::Deliver::Chosen;
+  const cage::Deliver request{
+      .name = user,
+      .target = target,
+      .chosen = chosen == Sorted::Onward::Chosen::by_operator ? Chosen::by_operator : Chosen::by_user,
+      .reverse_path = letter.reverse_path,
+      .recipient = letter.recipient,
+      .extension = letter.extension,
+      .received = letter.received};
+  delivery::LetterOctets octets(letter);
+  return terms.deliver_as(request, octets);
+}
+
 /// Each recipient for itself: what one of them gets twice after a sudden end, the others do not.
-io::Task<> Courier::deliver_to_target(Round& round, const std::string& target, const std::vector<std::size_t>& which) {
+io::Task<> Courier::deliver_to_target(Round& round, const Way& way, const std::string& target,
+                                      const std::vector<std::size_t>& which) {
   const queue::Job& job = round.job;
   for (const std::size_t i : which) {
     const envelope::Mailbox recipient = job.consignment.addressees[i].recipient.path.mailbox;
     auto outcome = co_await io::run(
         services_.targets(),
-        [&tablet = services_.tablet(), entry = job.entry, target, recipient]() -> Result<delivery::Outcome> {
-          const delivery::Target parsed = TRY(delivery::parse_target(target));
+        [&tablet = services_.tablet(), entry = job.entry, target, recipient, user = way.user, chosen = way.chosen,
+         terms = terms_()]() -> Result<delivery::Outcome> {
           StoredOctets octets(tablet, entry);
           delivery::Letter letter{.reverse_path = entry->sender.path,
                                   .recipient = recipient,
@@ -268,6 +285,8 @@ io::Task<> Courier::deliver_to_target(Round& round, const std::string& target, c
                                   .fields = message::compose_return_path(entry->sender.path.text()) +
                                             message::compose_delivered_to(recipient.text()) + entry->prepended,
                                   .message = octets};
+          if (!user.empty()) return deliver_as(*terms, user, target, chosen, letter);
+          const delivery::Target parsed = TRY(delivery::parse_target(target));
           return delivery::deliver(parsed, std::move(letter));
         });
     Fate& fate = round.fates[i];

@@ -110,7 +110,12 @@ struct PostOffice::Body {
         gate(gate_limits(c)),
         budget(budget_octets(c.limits.memory_percent)),
         rate(messages_per_minute(c)),
-        administrator(*services, [this] { return administrator_terms(terms()->configuration); }),
+        administrator(*services,
+                      [this] {
+                        AdministratorTerms found = administrator_terms(terms()->configuration);
+                        found.local = terms()->courier->local;
+                        return found;
+                      }),
         sweeper([this](const store::SweepOptions& options) { return services->tablet().sweep(options); },
                 services->tablet().stats().swept, {.hour = static_cast<int>(c.store.sweep_hour)}),
         collector(
@@ -140,9 +145,23 @@ struct PostOffice::Body {
   io::Task<> keep_tidy(Desk& desk);
   Result<> bind_control(const configuration::Configuration& configuration);
 
+  /// With the users of this host, where they are served.
+  std::shared_ptr<const CourierTerms> with_users(const configuration::Configuration& applied,
+                                                 std::shared_ptr<const CourierTerms> outbound) {
+    if (!users) return outbound;
+    users->set_domains(applied.local.domains);
+    auto terms = std::make_shared<CourierTerms>(*outbound);
+    auto local = std::make_shared<LocalTerms>(*outbound->local);
+    local->users = std::make_shared<UsersOfHost>(*users);
+    terms->local = std::move(local);
+    terms->deliver_as = [this](const cage::Deliver& request, delivery::Octets& letter) {
+      return steward->deliver(request, letter);
+    };
+    return terms;
+  }
   std::shared_ptr<const Terms> make_terms(const configuration::Configuration& applied,
                                           std::shared_ptr<const CourierTerms> outbound) {
-    return std::make_shared<const Terms>(applied, std::move(outbound),
+    return std::make_shared<const Terms>(applied, with_users(applied, std::move(outbound)),
                                          Shared{*services, budget, rate, maildrop_locks, tls});
   }
   /// What a session begins with. From any thread.

@@ -130,6 +130,10 @@ std::shared_ptr<const LocalTerms> local_terms(const configuration::Configuration
   // Root's, or the server's own.
   for (const std::string& path : c.local.aliases)
     local->aliases.push_back(std::make_shared<alias::AliasFile>(*local->files, c.resolve(path), geteuid()));
+  std::vector<route::DeliveryRule> rules;
+  for (const auto& [key, place] : c.deliveries) rules.push_back({key, place});
+  // Whoever read the configuration has judged it.
+  local->deliveries = route::DeliveryMap::make(rules).value_or(route::DeliveryMap());
   return local;
 }
 

@@ -72,8 +72,9 @@ class Walk final : public alias::Household {
     if (local_ == nullptr || local_->users == nullptr) return std::nullopt;
     return local_->users->find(name);
   }
-  bool take(const ResolutionPtr& resolution, const Step& step);
+  Result<bool> take(const ResolutionPtr& resolution, const Step& step);
   void add(account::Destination account);
+  Result<> lay(account::Destination account, const HostUsers::User* user);
   void add(Sorted::Onward onward);
   void add_target(const alias::Destination& destination, const std::string& owner);
   [[nodiscard]] std::string owner_address(const std::string& owner) const;
@@ -103,6 +104,47 @@ void Walk::add(account::Destination account) {
   if (taken_.insert("account " + std::to_string(account.id)).second) sorted_.accounts.push_back(std::move(account));
 }
 
+/// Into the own store, or where the operator wants this account's mail.
+Result<> Walk::lay(account::Destination account, const HostUsers::User* user) {
+  if (local_ == nullptr || local_->deliveries.empty()) {
+    add(std::move(account));
+    return {};
+  }
+  const std::size_t at = account.address.rfind('@');
+  const Mailbox mailbox{.local_part = account.address.substr(0, at), .domain = account.address.substr(at + 1)};
+  const route::DeliveryMap::Choice choice = local_->deliveries.decide(mailbox);
+  if (!choice.rule.empty())
+    sorted_.facts.push_back({"delivery", account.address + ": the line '" + choice.rule + "' says " +
+                                             (choice.place.empty() ? std::string(route::kOwnStore) : choice.place)});
+  if (choice.place.empty()) {
+    add(std::move(account));
+    return {};
+  }
+  std::optional<HostUsers::User> known;
+  if (user == nullptr && is_here(mailbox.domain)) {
+    known = TRY(host_user(mailbox.local_part));
+    if (known && known->mailbox.id == account.id) user = &*known;
+  }
+  const auto target = route::fill_place(
+      choice.place, {.user = mailbox.local_part, .home = user == nullptr ? std::string() : user->home});
+  if (!target) {
+    problem("4.3.5", target.error().text());
+    return {};
+  }
+  Sorted::Onward onward{.to = {},
+                        .target = *target,
+                        .user = user == nullptr ? std::string() : mailbox.local_part,
+                        .chosen = Sorted::Onward::Chosen::by_operator,
+                        .owner = account.owner};
+  if (destination_of(onward).size() > queue::kDestinationMax) {
+    problem("4.3.5", "the target " + escape_controls(*target, 40) + " is too long; put it into a script");
+    return {};
+  }
+  sorted_.facts.push_back({"target", onward.target + (onward.user.empty() ? "" : " as " + onward.user)});
+  add(std::move(onward));
+  return {};
+}
+
 void Walk::add(Sorted::Onward onward) {
   const std::string key = onward.target.empty()
                               ? "to " + onward.to.local_part + "@" + message::domain_key(onward.to.domain)
@@ -115,7 +157,7 @@ std::string Walk::owner_address(const std::string& owner) const {
 }
 
 /// False when the directory has nobody of that name.
-bool Walk::take(const ResolutionPtr& resolution, const Step& step) {
+Result<bool> Walk::take(const ResolutionPtr& resolution, const Step& step) {
   if (resolution == nullptr) return false;
   if (resolution->kind == Kind::disabled || resolution->kind == Kind::too_deep) {
     const std::string name = step.mailbox.text();
@@ -131,7 +173,7 @@ bool Walk::take(const ResolutionPtr& resolution, const Step& step) {
   for (account::Destination account : resolution->accounts) {
     if (account.owner.empty()) account.owner = step.owner;
     sorted_.facts.push_back({"mailbox", account.address});
-    add(std::move(account));
+    TRY(lay(std::move(account), nullptr));
   }
   for (const account::Onward& onward : resolution->onward) {
     auto mailbox = envelope::parse_mailbox(onward.address, {.utf8 = envelope::Utf8::accept});
@@ -173,21 +215,22 @@ void Walk::add_target(const alias::Destination& destination, const std::string& 
 /// The name itself, behind all aliases: in the directory, a user, or what always has a reader.
 Result<> Walk::lay_down(const Step& step, const std::string& name, const std::string& domain) {
   const auto found = TRY(in_directory(name, domain));
-  if (found != nullptr && !found->by_default && take(found, step)) return {};
+  if (found != nullptr && !found->by_default && TRY(take(found, step))) return {};
   const bool here = is_here(step.mailbox.domain);
   std::optional<HostUsers::User> user;
   if (here) user = TRY(host_user(without_detail(name)));
   if (user) {
     user->mailbox.owner = step.owner;
     sorted_.facts.push_back({"user", user->mailbox.address});
-    add(std::move(user->mailbox));
+    TRY(lay(user->mailbox, &*user));
     return {};
   }
-  if (take(found, step)) return {};
+  if (TRY(take(found, step))) return {};
   const std::string asked = without_detail(step.mailbox.local_part);
-  if (here && step.depth == 0 && std::ranges::find(kAlwaysRead, asked) != kAlwaysRead.end() &&
-      take(TRY(in_directory(kPostmaster, home_)), step))
-    return {};
+  if (here && step.depth == 0 && std::ranges::find(kAlwaysRead, asked) != kAlwaysRead.end()) {
+    const ResolutionPtr postmaster = TRY(in_directory(kPostmaster, home_));
+    if (TRY(take(postmaster, step))) return {};
+  }
   problem("5.1.1",
           "<" + (step.mailbox.domain.empty() ? name : Mailbox{name, step.mailbox.domain}.text()) + "> does not exist");
   return {};

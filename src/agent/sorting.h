@@ -16,6 +16,7 @@
 #include "alias/file.h"
 #include "alias/source.h"
 #include "envelope/path.h"
+#include "route/delivery_map.h"
 #include "route/fact.h"
 
 namespace angarium::agent {
@@ -27,6 +28,7 @@ class HostUsers {
     std::uint32_t uid = 0;
     std::optional<alias::Forward> forward;  ///< read with the user's rights
     account::Destination mailbox;
+    std::string home = {};
   };
   virtual ~HostUsers() = default;
   /// Nothing when nobody has the name (in lower case, without a detail). Temporary errors make the mail wait.
@@ -40,6 +42,7 @@ struct LocalTerms {
   std::vector<std::shared_ptr<alias::AliasFile>> aliases;  ///< of a name that is in several the first counts
   alias::Files* files = &alias::system_files();
   std::shared_ptr<HostUsers> users;  ///< null: none
+  route::DeliveryMap deliveries;     ///< where the mail of accounts is laid down
   bool srs = false;                  ///< whether senders are rewritten where mail is sent on
   std::string srs_domain;            ///< of such senders; empty: the one that stands for names without a domain
   [[nodiscard]] bool is_here(std::string_view domain) const;
@@ -57,7 +60,9 @@ struct Sorted {
     envelope::Mailbox to;  ///< unless there is a target
     std::string target;    ///< as delivery::parse_target() reads it
     std::string user;      ///< whose rights the target is used with; empty: the server's
-    std::string owner;     ///< address that reports go to instead of to the sender; empty: to the sender
+    /// Who chose the target. The operator's may lie in the folder of mailboxes, where users may make no files.
+    enum class Chosen : std::uint8_t { by_user, by_operator } chosen = Chosen::by_user;
+    std::string owner;  ///< address that reports go to instead of to the sender; empty: to the sender
     friend bool operator==(const Onward&, const Onward&) = default;
   };
   /// As the directory's, but that `accounts` is said also of what only goes onward or is thrown away.

@@ -1,5 +1,6 @@
 #include "agent/system_users.h"
 
+#include "agent/user_forward.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "message/domain.h"
@@ -22,6 +23,7 @@ class StewardsUsers final : public UserSource {
                                        const std::string& remote) override {
     return steward_.check_password(name, std::move(password), remote);
   }
+  Result<std::optional<cage::Forward>> forward(const std::string& name) override { return steward_.forward(name); }
 
  private:
   const cage::Steward& steward_;
@@ -101,7 +103,7 @@ Result<std::optional<Account>> SystemUsers::account_of(const std::string& name, 
   const std::string address = name + "@" + TRY(home());
   if (auto account = TRY(directory.account(address))) return account;
   account::Directory::NewAccount wanted{.address = address, .name = display_name(user), .quota = {}, .credentials = {}};
-  wanted.postmaster = account::Directory::Postmaster::others;
+  wanted.origin = account::Origin::host;
   auto added = directory.add_account(wanted, [this](const Account& account, store::Batch& batch) {
     services_.mail().create_account(account.id, {}, batch);
   });
@@ -121,6 +123,27 @@ Result<std::optional<SystemUsers::Found>> SystemUsers::find(const std::string& n
   auto account = TRY(account_of(name, *user));
   if (!account) return std::nullopt;
   return Found{*std::move(user), *std::move(account)};
+}
+
+Result<std::optional<alias::Forward>> SystemUsers::forward(const std::string& name) {
+  if (!questions_.try_acquire()) return fail(cage::kUnavailable, "too many questions for users wait already");
+  auto read = source_->forward(name);
+  questions_.release();
+  if (!read) return std::unexpected(std::move(read).error());
+  if (!*read) return std::nullopt;
+  return user_forward(**std::move(read));
+}
+
+Result<std::optional<HostUsers::User>> UsersOfHost::find(const std::string& name) {
+  auto found = TRY(users_.find(name));
+  if (!found) return std::nullopt;
+  // Who is switched off gets no mail by another way either.
+  if (found->account.status != account::Status::enabled) return std::nullopt;
+  auto forward = TRY(users_.forward(name));
+  return User{.uid = found->user.uid,
+              .forward = std::move(forward),
+              .mailbox = {.id = found->account.id, .address = std::move(found->account.address)},
+              .home = std::move(found->user.home)};
 }
 
 io::Task<Result<account::Users::Check>> SystemUsers::check_password(std::string name, sasl::Secret password,

@@ -14,6 +14,7 @@
 
 #include "account/users.h"
 #include "agent/services.h"
+#include "agent/sorting.h"
 #include "cage/steward.h"
 #include "io/pool.h"
 
@@ -35,6 +36,7 @@ class UserSource {
   virtual Result<std::optional<cage::User>> find_user(const std::string& name) = 0;
   virtual Result<cage::Verdict> check_password(const std::string& name, sasl::Secret password,
                                                const std::string& remote) = 0;
+  virtual Result<std::optional<cage::Forward>> forward(const std::string& name) = 0;
 };
 std::unique_ptr<UserSource> users_of(const cage::Steward& steward);
 
@@ -60,6 +62,8 @@ class SystemUsers final : public account::Users {
   /// are not there, in the domain that names without one belong to; on a host that serves no domain, that too. Nothing
   /// when nobody has the name, or the address is an alias. Blocks; errors are temporary.
   Result<std::optional<Found>> find(const std::string& name);
+  /// What the user's .forward says now; nothing without one. Blocks; errors are temporary.
+  Result<std::optional<alias::Forward>> forward(const std::string& name);
 
  private:
   struct Known {
@@ -81,6 +85,16 @@ class SystemUsers final : public account::Users {
   std::unordered_map<std::string, Known> known_;  // under the mutex
   std::set<std::string> domains_;                 // under the mutex; message::domain_key()
   io::Pool checks_;                               // last: its threads end first
+};
+
+/// They, as who follows addresses asks for them. Does not own them.
+class UsersOfHost final : public HostUsers {
+ public:
+  explicit UsersOfHost(SystemUsers& users) : users_(users) {}
+  Result<std::optional<User>> find(const std::string& name) override;
+
+ private:
+  SystemUsers& users_;
 };
 
 }  // namespace angarium::agent

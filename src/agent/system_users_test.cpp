@@ -37,6 +37,16 @@ class Table final : public UserSource {
     if (password.view() == "later") return fail(cage::kUnavailable, "PAM cannot");
     return password.view() == "of " + name ? cage::Verdict::right : cage::Verdict::wrong;
   }
+  Result<std::optional<cage::Forward>> forward(const std::string& name) override {
+    for (const cage::User& user : users)
+      if (user.name == name)
+        return cage::Forward{.user = user,
+                             .files = {{.path = user.home + "/.forward",
+                                        .state = cage::ForwardFile::State::there,
+                                        .status = {.regular = true, .owner = user.uid},
+                                        .text = "bob@example.org"}}};
+    return std::nullopt;
+  }
   void wait_for(int count) {
     std::unique_lock lock(mutex_);
     changed_.wait(lock, [&] { return questions >= count; });
@@ -62,6 +72,7 @@ class Borrowed final : public UserSource {
                                        const std::string& remote) override {
     return table_.check_password(name, std::move(password), remote);
   }
+  Result<std::optional<cage::Forward>> forward(const std::string& name) override { return table_.forward(name); }
 
  private:
   Table& table_;
@@ -136,6 +147,24 @@ TEST_CASE("an account that stands already is the user's; an alias of the name is
   REQUIRE(directory.add_alias("carl@example.test", account::Alias::Kind::alias, {"anna@example.test"}));
   CHECK(!*house.users.find("carl"));
   CHECK(house.check("carl", "of carl") == Kind::wrong);
+}
+
+TEST_CASE("who follows addresses finds a user with uid, home, .forward and account, and nobody who is switched off") {
+  House house;
+  UsersOfHost users(house.users);
+  const auto anna = users.find("anna");
+  REQUIRE(anna);
+  REQUIRE(*anna);
+  CHECK((*anna)->uid == 1000);
+  CHECK((*anna)->home == "/home/anna");
+  CHECK((*anna)->mailbox.address == "anna@example.test");
+  REQUIRE((*anna)->forward);
+  CHECK((*anna)->forward->list.targets.size() == 1);
+  CHECK((*house.services->directory().account("anna@example.test"))->origin == account::Origin::host);
+  CHECK(!*users.find("bob"));
+  REQUIRE(house.services->directory().change_account(
+      "anna@example.test", [](account::Account& account) { account.status = account::Status::disabled; }));
+  CHECK(!*users.find("anna"));
 }
 
 TEST_CASE("what is known is not asked again for a while, nobody for a shorter one, and an outage is not remembered") {

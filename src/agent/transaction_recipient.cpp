@@ -31,7 +31,8 @@ bool SmtpSession::is_settled(const account::Resolution& resolution, const envelo
   const LocalTerms* const local = local_terms().get();
   if (local != nullptr && envelope::is_srs(mailbox.local_part)) return false;
   switch (resolution.kind) {
-    case Kind::accounts: return resolution.onward.empty() && !(resolution.by_default && local != nullptr);
+    case Kind::accounts:
+      return resolution.onward.empty() && (local == nullptr || (!resolution.by_default && local->deliveries.empty()));
     case Kind::unknown: return local == nullptr;
     case Kind::not_local: return local == nullptr || !local->is_here(mailbox.domain);
     case Kind::disabled:

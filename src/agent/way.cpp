@@ -10,6 +10,7 @@ namespace {
 // No domain has a blank.
 constexpr std::string_view kTarget = "target ";
 constexpr std::string_view kUser = "user=";
+constexpr std::string_view kMailbox = "mailbox=";
 
 }  // namespace
 
@@ -18,8 +19,10 @@ Result<Way> find_way(account::Directory& directory, const LocalTerms* local, con
   Way way;
   if (std::string_view words = wayfarer.destination; words.starts_with(kTarget)) {
     words.remove_prefix(kTarget.size());
-    if (words.starts_with(kUser)) {
-      words.remove_prefix(kUser.size());
+    const bool mailbox = words.starts_with(kMailbox);
+    if (mailbox) way.chosen = Sorted::Onward::Chosen::by_operator;
+    if (mailbox || words.starts_with(kUser)) {
+      words.remove_prefix(mailbox ? kMailbox.size() : kUser.size());
       way.user = take_until(words, ' ');
     }
     way.transport = route::ToTarget{std::string(words)};
@@ -55,7 +58,8 @@ std::string destination_of(const envelope::Mailbox& recipient) { return message:
 std::string destination_of(const Sorted::Onward& onward) {
   if (onward.target.empty()) return destination_of(onward.to);
   std::string words(kTarget);
-  if (!onward.user.empty()) words.append(kUser).append(onward.user) += ' ';
+  if (!onward.user.empty())
+    words.append(onward.chosen == Sorted::Onward::Chosen::by_operator ? kMailbox : kUser).append(onward.user) += ' ';
   return words + onward.target;
 }
 

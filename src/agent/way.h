@@ -18,6 +18,7 @@ struct Way {
   route::Transport transport;  ///< as the transport map says
   std::string rule;            ///< of the map that matched; empty: none
   std::string user;            ///< whose rights a target is used with; empty: the server's
+  Sorted::Onward::Chosen chosen = Sorted::Onward::Chosen::by_user;  ///< who chose the target
 };
 
 /// What is asked of a way.
@@ -45,7 +46,8 @@ class RelayDomains {
 
 /// The queue's destination of a recipient: its domain or address literal in the form that compares.
 std::string destination_of(const envelope::Mailbox& recipient);
-/// That of a copy: its address', or "target TARGET", "target user=NAME TARGET".
+/// That of a copy: its address', or "target TARGET", "target user=NAME TARGET", and "target mailbox=NAME TARGET"
+/// where the operator has chosen it.
 std::string destination_of(const Sorted::Onward& onward);
 
 }  // namespace angarium::agent

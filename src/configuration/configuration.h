@@ -142,6 +142,7 @@ struct Configuration {
     std::int64_t per_destination_max = 20;
   } outbound;
   std::vector<TransportRule> transports;  ///< [transport]; their order says nothing
+  std::vector<TransportRule> deliveries;  ///< [delivery], the same: route/delivery_map.h has the grammar
   std::vector<RelayLogin> relay_logins;   ///< for login=… of [transport]
 
   struct Limits {

@@ -332,6 +332,25 @@ TEST_CASE("networks that may ask by ETRN are networks") {
   CHECK(parse("[smtp]\netrn_networks = [\"192.0.2.0/24\", \"2001:db8::/32\"]\n", "/x")->smtp.etrn_networks.size() == 2);
 }
 
+TEST_CASE(
+    "[delivery]: keys of the operator's own, each with a place that can be read; explained, changed by a reload") {
+  const auto c = parse("[delivery]\n\"*\" = \"store\"\n\"a.test\" = \"mbox:/var/mail/{user}\"\n", "/d");
+  REQUIRE(c);
+  CHECK(c->deliveries.size() == 2);
+  CHECK(error_of("[delivery]\n\"a.test\" = \"nowhere\"\n").starts_with("angarium.toml:2: 'nowhere' is no place"));
+  CHECK(error_of("[delivery]\n\"a.test\" = 1\n").starts_with("angarium.toml:2: a line of [delivery]"));
+  CHECK(error_of("[delivery]\n\"from a.test\" = \"store\"\n").starts_with("angarium.toml:2: "));
+  CHECK(error_of("[delivery]\n\"a.test\" = \"store\"\n\"A.test\" = \"store\"\n").find("twice") != std::string::npos);
+  CHECK(explain(*c, "delivery.a.test")->value == "\"mbox:/var/mail/{user}\"");
+  CHECK(explain(*c, "delivery")->name == "delivery.KEY");
+  CHECK(explain(*c, "delivery.other.test")->value.empty());
+  Configuration wanted = *c;
+  wanted.deliveries[0].transport = "mbox:/x";
+  const Reload reload = plan_reload(*c, wanted);
+  CHECK(reload.changed == std::vector<std::string>{"delivery"});
+  CHECK(reload.applied.deliveries[0].transport == "mbox:/x");
+}
+
 TEST_CASE("[transport] and [dns] are explained, and changed by a reload") {
   Configuration used;
   used.transports = {{"*", "dns"}};

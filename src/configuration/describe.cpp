@@ -1,6 +1,7 @@
 // What the schema says of itself: for `config show`, `config explain` and the file that `init` writes.
 #include <algorithm>
 #include <array>
+#include <optional>
 
 #include "configuration/configuration.h"
 #include "configuration/schema.h"
@@ -82,8 +83,28 @@ std::vector<KeyDescription> describe(const Configuration& configuration) {
   }
   const std::string transport = std::string(kTransportSection) + ".KEY";
   result.push_back({transport, "transport", "", "", std::string(transport_explanation()), effect_of(transport)});
+  const std::string delivery = std::string(kDeliverySection) + ".KEY";
+  result.push_back({delivery, "place", "", "", std::string(delivery_explanation()), effect_of(delivery)});
   return result;
 }
+
+namespace {
+
+/// Any key may stand there: the section as a whole, or the line that is asked for.
+std::optional<KeyDescription> explain_line(const std::vector<KeyDescription>& all, std::string_view section,
+                                           const std::vector<TransportRule>& rules, std::string_view name) {
+  const std::string prefix = std::string(section) + ".";
+  if (name != section && !name.starts_with(prefix)) return std::nullopt;
+  KeyDescription key = *std::ranges::find(all, prefix + "KEY", &KeyDescription::name);
+  for (const TransportRule& rule : rules) {
+    if (prefix + rule.key != name) continue;
+    key.name = name;
+    key.value = quote(rule.transport);
+  }
+  return key;
+}
+
+}  // namespace
 
 Result<KeyDescription> explain(const Configuration& configuration, std::string_view name) {
   const std::vector<KeyDescription> all = describe(configuration);
@@ -96,17 +117,8 @@ Result<KeyDescription> explain(const Configuration& configuration, std::string_v
   if (name.starts_with("listener.") &&
       std::ranges::find(listener_protocols(), name.substr(9)) != listener_protocols().end())
     return explain(configuration, "listener.address");
-  // Any key may stand there: [transport] as a whole, or the line that is asked for.
-  if (name == kTransportSection) return all.back();
-  if (name.starts_with("transport.")) {
-    KeyDescription key = all.back();
-    for (const TransportRule& rule : configuration.transports) {
-      if (rule.key != name.substr(10)) continue;
-      key.name = name;
-      key.value = quote(rule.transport);
-    }
-    return key;
-  }
+  if (auto line = explain_line(all, kTransportSection, configuration.transports, name)) return *line;
+  if (auto line = explain_line(all, kDeliverySection, configuration.deliveries, name)) return *line;
   const std::string_view best = nearest(name, names);
   return fail(kInvalid, "there is no key '" + std::string(name) + "'" +
                             (best.empty() ? "; 'angarium config show' lists all"

@@ -27,6 +27,7 @@
 #include "io/address.h"
 #include "io/unbound_resolver.h"
 #include "message/domain.h"
+#include "route/delivery_map.h"
 #include "route/transport.h"
 
 namespace angarium::configuration {
@@ -46,7 +47,9 @@ class Reader {
         repeated(section, node);
       } else if (section == kTransportSection && node.is_table()) {
         transports(*node.as_table());
-      } else if (is_section(section) || section == kTransportSection) {
+      } else if (section == kDeliverySection && node.is_table()) {
+        deliveries(*node.as_table());
+      } else if (is_section(section) || section == kTransportSection || section == kDeliverySection) {
         const toml::table* table = node.as_table();
         if (table == nullptr) {
           found(node, "'" + std::string(section) + "' is a section: write [" + std::string(section) + "]");
@@ -85,6 +88,7 @@ class Reader {
     for (const Key& key : keys()) names.push_back(key.section);
     for (const RepeatedKey& key : repeated_keys()) names.push_back(key.section);
     names.push_back(kTransportSection);
+    names.push_back(kDeliverySection);
     return names;
   }
 
@@ -294,6 +298,33 @@ class Reader {
         found(node, "[transport] has '" + escape_controls(*form) + "' twice: the first stands in line " +
                         std::to_string(first->second));
       configuration_.transports.push_back({key, *text});
+    }
+  }
+  /// [delivery]: likewise.
+  void deliveries(const toml::table& table) {
+    std::map<std::string, std::size_t> forms;  // and their lines
+    for (const auto& [name, node] : table) {
+      const std::string key(name.str());
+      const auto text = node.value_exact<std::string>();
+      if (!text) {
+        found(node, "a line of [delivery] is \"KEY\" = \"PLACE\", both in quotes");
+        continue;
+      }
+      if (const auto place = route::check_place(*text); !place)
+        found(node, "'" + escape_controls(*text) +
+                        "' is no place for mail (store, mbox:/PATH, maildir:/PATH/, "
+                        "pipe:COMMAND, exec:/PROGRAM): " +
+                        place.error().text());
+      const auto form = route::delivery_key(key);
+      if (!form) {
+        found(node, form.error().text());
+        continue;
+      }
+      const auto [first, fresh] = forms.try_emplace(*form, node.source().begin.line);
+      if (!fresh)
+        found(node, "[delivery] has '" + escape_controls(*form) + "' twice: the first stands in line " +
+                        std::to_string(first->second));
+      configuration_.deliveries.push_back({key, *text});
     }
   }
   void transport_found(const toml::node& node, std::string_view text, const Error& error) {

@@ -39,7 +39,8 @@ constexpr std::array<std::string_view, 6> kShared = {
     "limits.connections_max", "limits.connections_per_address", "limits.memory_percent"};
 
 /// Used by deliveries, not by sessions.
-constexpr std::array<std::string_view, 5> kOutbound = {"dns.", "transport", "relay_login", "queue.", "outbound."};
+constexpr std::array<std::string_view, 6> kOutbound = {"dns.",        "transport", "delivery",
+                                                       "relay_login", "queue.",    "outbound."};
 
 /// Empty: none, a reload may change it.
 std::string_view restart_reason(std::string_view name) {
@@ -115,6 +116,7 @@ Reload plan_reload(const Configuration& used, const Configuration& wanted) {
            [&] { std::visit(Keep{before, reload.applied}, keys()[i].field); });
   }
   if (!same(used.transports, wanted.transports)) reload.changed.emplace_back(kTransportSection);
+  if (!same(used.deliveries, wanted.deliveries)) reload.changed.emplace_back(kDeliverySection);
   if (!same(used.relay_logins, wanted.relay_logins)) reload.changed.emplace_back("relay_login");
   if (!same(used.listeners, wanted.listeners))
     settle("listener", restart_reason("listener"), [&] { reload.applied.listeners = used.listeners; });

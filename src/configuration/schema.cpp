@@ -229,6 +229,16 @@ constexpr std::string_view kTransportExplanation =
     "tls=verified by itself]; lmtp HOST[:PORT] or lmtp unix:/PATH; target NAME; error [CODE [X.Y.Z]] TEXT; discard. "
     "Without a match: dns. Try it: angarium route explain ADDRESS.";
 
+constexpr std::string_view kDeliveryExplanation =
+    "Where the mail of accounts here is laid down, a line each: \"KEY\" = \"PLACE\". KEY, the first that is there in "
+    "this "
+    "order: anna@example.org, example.org, .example.org (domains below it), last *. PLACE: store (the own store, which "
+    "POP3 and IMAP show; so it is without a match); mbox:/PATH; maildir:/PATH/; pipe:COMMAND; exec:/PROGRAM WORDS. "
+    "{user} "
+    "in it is the account's name, {home} the home of a user of this host: \"mbox:/var/mail/{user}\", "
+    "\"maildir:{home}/Maildir/\". For users of this host it is done with their rights, for other accounts with the "
+    "server's. Try it: angarium route explain ADDRESS.";
+
 struct Unit {
   std::string_view name;
   std::int64_t factor;
@@ -272,6 +282,7 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
 std::span<const Key> keys() { return kKeys; }
 std::span<const RepeatedKey> repeated_keys() { return kRepeated; }
 std::string_view transport_explanation() { return kTransportExplanation; }
+std::string_view delivery_explanation() { return kDeliveryExplanation; }
 std::span<const std::string_view> listener_protocols() { return kProtocols; }
 
 bool parse_size(std::string_view text, std::int64_t& octets) { return parse_units(text, kSizes, octets); }

@@ -57,6 +57,9 @@ std::span<const RepeatedKey> repeated_keys();
 /// The table [transport], whose keys the operator chooses: what `config explain` says of all of them.
 inline constexpr std::string_view kTransportSection = "transport";
 std::string_view transport_explanation();
+/// The table [delivery], likewise.
+inline constexpr std::string_view kDeliverySection = "delivery";
+std::string_view delivery_explanation();
 
 /// The protocol names a listener may have.
 std::span<const std::string_view> listener_protocols();

@@ -97,8 +97,8 @@ route::Facts steps(const Story& story) {
   route::Facts facts;
   const auto kind = local_kind(story);
   if (const auto* const found = story.local.if_contains("steps"); found != nullptr && kind != "not-local") {
-    static constexpr std::array<std::string_view, 10> kAbouts = {"alias", "srs",     "owner", "forward", "include",
-                                                                 "once",  "mailbox", "user",  "target",  "discard"};
+    static constexpr std::array<std::string_view, 11> kAbouts = {
+        "alias", "srs", "owner", "forward", "include", "once", "mailbox", "user", "delivery", "target", "discard"};
     for (const auto& step : found->as_array()) {
       const auto about = std::ranges::find(kAbouts, std::string_view(step.at("about").as_string()));
       facts.push_back({about == kAbouts.end() ? "problem" : *about, std::string(step.at("text").as_string())});

@@ -188,6 +188,32 @@ def steward_ends(binary, directory):
         wait_until(lambda: not runs(found[0]), "the steward to see that the server was killed")
 
 
+@case("mail of users of the host is laid down where [delivery] says, with their rights", root=True)
+def laid_down(binary, directory):
+    server = made(binary, directory)
+    user = pwd.getpwnam("daemon")  # neither root nor the server's
+    spool = os.path.join(directory, "spool")
+    os.mkdir(spool, 0o700)
+    os.chown(spool, user.pw_uid, user.pw_gid)
+    server.configure(AS_USER + [("local", "system_users", "true"), ("local", "uid_min", "1"), ("local", "excluded", '["bin"]'),
+                                ("delivery", '"example.test"', f'"mbox:{spool}/{{user}}"'),
+                                ("delivery", '"alice@example.test"', '"store"')])
+    with serving(server):
+        with smtplib.SMTP("127.0.0.1", server.port("smtp"), timeout=60) as session:
+            refused = session.sendmail("a@far.test", [f"{name}@example.test" for name in ("daemon", "alice", "bin", "nosuch")],
+                                       b"From: a@far.test\r\nSubject: s\r\n\r\nto the file\r\n")
+        expect(sorted(refused) == ["bin@example.test", "nosuch@example.test"], f"refused: {refused}")
+        box = os.path.join(spool, "daemon")
+        wait_until(lambda: os.path.exists(box) and os.path.getsize(box) > 0, "the letter in the file")
+        status = os.stat(box)
+        expect(status.st_uid == user.pw_uid and status.st_mode & 0o777 == 0o600, f"the file is of {status.st_uid}, {status.st_mode:o}")
+        with open(box, encoding="ascii") as f:
+            expect("\nto the file\n" in f.read(), "the letter is not in the file")
+        expect_letters(server, 1)
+        told = explained(server, "daemon@example.test")
+        expect(any(step["about"] == "delivery" for step in told["steps"]), f"{told['steps']}")
+
+
 @case("started without root, users of the host are one user, and the log says so")
 def steward_without_root(binary, directory):
     if os.geteuid() == 0:
