@@ -161,7 +161,7 @@ io::Task<> Life::serve(std::unique_ptr<io::Stream> stream) {
                              .rate = rate_,
                              .policy = server_.policy_,
                              .outbound = server_.terms_,
-                             .relay_networks = *agent::relay_networks(server_.configuration_),
+                             .relay_networks = *agent::read_networks(server_.configuration_.smtp.relay_networks),
                              .relay_domains = agent::RelayDomains(server_.setting().relay_domains)};
   Witness session(std::make_unique<agent::SmtpSession>(desk, connection->peer()),
                   {.ledger = around_.ledger,

@@ -1,0 +1,29 @@
+// One attempt of the courier: what its ways have in common.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "agent/courier.h"
+
+namespace angarium::agent {
+
+inline queue::Trouble trouble(std::string status, std::string words, WallTime at) {
+  return {.status = std::move(status), .diagnostic = std::move(words), .remote = {}, .at = at};
+}
+
+/// One attempt, as far as it has come.
+struct Courier::Round {
+  const queue::Job& job;
+  std::vector<Fate> fates;                  ///< one for each addressee
+  std::optional<queue::Trouble> unreached;  ///< no server was reached for some of them
+  bool settled = false;                     ///< written down already
+
+  void all(const std::vector<std::size_t>& which, const Fate& fate) {
+    for (const std::size_t i : which) fates[i] = fate;
+  }
+};
+
+}  // namespace angarium::agent

@@ -1,0 +1,86 @@
+// An attempt to lay a message down in a file, or to hand it to a command.
+#include <algorithm>
+
+#include "agent/courier_round.h"
+#include "agent/queued_message.h"
+#include "delivery/delivery.h"
+#include "io/loop.h"
+#include "message/trace_fields.h"
+
+namespace angarium::agent {
+namespace {
+
+/// The message as a pool's thread reads it.
+class StoredOctets final : public delivery::Octets {
+ public:
+  StoredOctets(store::Tablet& tablet, queue::EntryPtr entry) : tablet_(tablet), entry_(std::move(entry)) {}
+  Result<std::string_view> next() override {
+    const auto size =
+        static_cast<std::size_t>(std::min<std::uint64_t>(entry_->body.length - offset_, QueuedMessage::kPiece));
+    buffer_.resize(size);
+    if (size == 0) return std::string_view();
+    TRY(tablet_.read_body(entry_->body, offset_, buffer_));
+    offset_ += size;
+    return std::string_view(buffer_);
+  }
+
+ private:
+  store::Tablet& tablet_;
+  queue::EntryPtr entry_;
+  std::uint64_t offset_ = 0;
+  std::string buffer_;
+};
+
+/// With the rights of a user, who may have gone meanwhile.
+delivery::Outcome deliver_as(const CourierTerms& terms, const std::string& user, const std::string& target,
+                             Sorted::Onward::Chosen chosen, delivery::Letter& letter) {
+  using Chosen = cage::Deliver::Chosen;
+  const cage::Deliver request{
+      .name = user,
+      .target = target,
+      .chosen = chosen == Sorted::Onward::Chosen::by_operator ? Chosen::by_operator : Chosen::by_user,
+      .reverse_path = letter.reverse_path,
+      .recipient = letter.recipient,
+      .extension = letter.extension,
+      .received = letter.received};
+  delivery::LetterOctets octets(letter);
+  return terms.deliver_as(request, octets);
+}
+
+}  // namespace
+
+/// Each recipient for itself: what one of them gets twice after a sudden end, the others do not.
+io::Task<> Courier::deliver_to_target(Round& round, const Way& way, const std::string& target,
+                                      const std::vector<std::size_t>& which) {
+  const queue::Job& job = round.job;
+  for (const std::size_t i : which) {
+    const envelope::Mailbox recipient = job.consignment.addressees[i].recipient.path.mailbox;
+    auto outcome = co_await io::run(
+        services_.targets(),
+        [&tablet = services_.tablet(), entry = job.entry, target, recipient, user = way.user, chosen = way.chosen,
+         terms = terms_()]() -> Result<delivery::Outcome> {
+          StoredOctets octets(tablet, entry);
+          delivery::Letter letter{.reverse_path = entry->sender.path,
+                                  .recipient = recipient,
+                                  .extension = {},
+                                  .received = entry->arrived,
+                                  .fields = message::compose_return_path(entry->sender.path.text()) +
+                                            message::compose_delivered_to(recipient.text()) + entry->prepended,
+                                  .message = octets};
+          if (!user.empty()) return deliver_as(*terms, user, target, chosen, letter);
+          const delivery::Target parsed = TRY(delivery::parse_target(target));
+          return delivery::deliver(parsed, std::move(letter));
+        });
+    Fate& fate = round.fates[i];
+    if (!outcome) {
+      fate = {.kind = Fate::Kind::owed, .trouble = trouble("4.3.0", outcome.error().text(), now())};
+      continue;
+    }
+    fate.kind = outcome->delivered()   ? Fate::Kind::delivered
+                : outcome->temporary() ? Fate::Kind::owed
+                                       : Fate::Kind::failed;
+    fate.trouble = trouble(outcome->status.text(), outcome->words, now());
+  }
+}
+
+}  // namespace angarium::agent
