@@ -3,7 +3,7 @@ import itertools
 import re
 import secrets
 
-from harness.cases import expect
+from harness.cases import PASSWORD, expect
 from network.hosts import until
 from network.world import arrived, case, holding, letter, reported, same_body
 
@@ -142,7 +142,7 @@ def backup(world):
             a.send(a.address(), [world.two.address("bert")], octets)
             sent.append((a, token, octets))
         for a, token, _ in sent:
-            until(lambda: token_waits(world.three, a), lambda: f"{a.domain}: the second MX has nothing: {world.three.queue()}\n{a.log()}", 120)
+            until(lambda: token_waits(world.three, a), lambda: f"{a.domain}: the second MX has nothing: {world.three.queue()}\n{a.log()}", 300)
     finally:
         world.two.host.mend()
     for a, token, octets in sent:
@@ -171,3 +171,24 @@ def power_cut(world):
             world.three.start()
     for token in tokens:
         until(lambda: world.one.retry() or holding(world.three, token, "bert"), lambda: f"{token} is lost:\n{world.one.log()}")
+
+
+@case("a user with boxes on three hosts reads all of them on one: fetched by IMAP and by POP3, each message once")
+def fetching(world):
+    boxes = [(world.two, "imaps"), (world.three, "pop3s")]
+    for server, scheme in boxes:
+        world.one.command("fetch", "add", world.one.address("bert"), f"{scheme}://{server.host.name}", "--user", server.address("bert"),
+                          "--name", scheme, "--any-certificate", "--every", "1h", "--password-stdin", stdin=PASSWORD + "\n")
+    tokens = []
+    for server in [world.one, *(server for server, _ in boxes)]:
+        token, octets = letter(world.exim.address(), server.address("bert"))
+        world.exim.send(world.exim.address(), [server.address("bert")], octets)
+        arrived(world, server, token, "bert")
+        tokens.append((token, octets))
+    for _ in range(2):
+        for _, scheme in boxes:
+            world.one.command("fetch", "run", world.one.address("bert"), scheme)
+    for token, octets in tokens:
+        same_body(arrived(world, world.one, token, "bert"), octets, "a fetched message")
+    for server, _ in boxes:
+        expect(holding(server, tokens[1 if server is world.two else 2][0], "bert"), f"fetching took the message away from {server.domain}")

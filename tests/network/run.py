@@ -11,7 +11,7 @@ import tempfile
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 from harness.cases import attempt, named  # noqa: E402
 from network import hosts  # noqa: E402
-from network import cases  # noqa: E402, F401
+from network import cases, unix_host  # noqa: E402, F401
 from network.world import CASES, World  # noqa: E402
 
 
@@ -29,7 +29,7 @@ def main():
     chosen = [(name, function) for name, function in CASES if named(name, arguments[1:])]
     directory = tempfile.mkdtemp(prefix="angarium-network-")
     failed = 0
-    world = World(os.path.abspath(arguments[0]), directory)
+    world = World(os.path.abspath(arguments[0]), directory, unix_host.UnixHost)
     try:
         for name, function in [("the hosts start", World.start), *chosen]:
             wrong, seconds = attempt(function, world)

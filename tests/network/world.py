@@ -21,13 +21,13 @@ def case(name):
 class World:
     """one, two and three.test are ours; mx.six.test has IPv6 alone; two.test's second MX is three's host."""
 
-    def __init__(self, binary, directory):
-        self.binary, self.directory = binary, directory
+    def __init__(self, binary, directory, unix_host):
+        self.binary, self.directory, self.unix_host = binary, directory, unix_host
         self.network = None
 
     def start(self):
         self.network = Network(self.directory)
-        hosts = {"one": 11, "two": 12, "three": 13, "postfix": 21, "exim": 22, "opensmtpd": 23}
+        hosts = {"one": 11, "two": 12, "three": 13, "postfix": 21, "exim": 22, "opensmtpd": 23, "unix": 31}
         records = ["ns IN A 10.77.0.53", "null IN MX 0 .", "nowhere IN MX 10 dead", "dead IN A 10.77.0.99", "bare IN A 10.77.0.11",
                    "broken IN NS ns.test."]
         for name, number in hosts.items():
@@ -42,10 +42,11 @@ class World:
         self.postfix = Postfix(self.network, "postfix.test", 21)
         self.exim = Exim(self.network, "exim.test", 22)
         self.opensmtpd = OpenSmtpd(self.network, "opensmtpd.test", 23)
+        self.unix = self.unix_host(self.network, "unix.test", 31, self.binary)
         self.ours = [self.one, self.two, self.three]
         self.foreign = [self.postfix, self.exim, self.opensmtpd]
         self.all = self.ours + self.foreign
-        for server in self.all:
+        for server in [*self.all, self.unix]:
             server.start()
 
     def three_serves_more(self):
