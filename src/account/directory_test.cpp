@@ -131,13 +131,16 @@ TEST_CASE("aliases and groups expand once each, through each other, and loops en
   CHECK(house.directory.expand("x@example.test").error().is(kUnknown));
 }
 
-TEST_CASE("an alias that leads nowhere is unknown, one that only meets itself too") {
+TEST_CASE(
+    "an alias that only meets itself is unknown; a target that the directory does not know is for others to find") {
   House house;
   REQUIRE(house.directory.add_alias("x@example.test", Alias::Kind::alias, {"gone@example.test"}));
   REQUIRE(house.directory.add_alias("y@example.test", Alias::Kind::alias, {"z@example.test"}));
   REQUIRE(house.directory.add_alias("z@example.test", Alias::Kind::alias, {"y@example.test"}));
   CHECK(house.directory.add_alias("self@example.test", Alias::Kind::alias, {"SELF@example.test"}).error().is(kInvalid));
-  CHECK(house.resolve("x").kind == Resolution::Kind::unknown);
+  CHECK(house.resolve("x").accounts.empty());
+  REQUIRE(house.resolve("x").onward.size() == 1);
+  CHECK(house.resolve("x").onward[0].address == "gone@example.test");
   CHECK(house.resolve("y").kind == Resolution::Kind::unknown);
 }
 
@@ -191,8 +194,9 @@ TEST_CASE("a target is of this host while its domain is served, and elsewhere be
   REQUIRE(house.directory.add_alias("x@example.test", Alias::Kind::alias, {"You@other.test"}));
   CHECK(house.resolve("x").onward.size() == 1);
   REQUIRE(house.directory.add_domain("other.test"));
-  CHECK(house.resolve("x").kind == Resolution::Kind::unknown);
+  CHECK(house.resolve("x").accounts.empty());
   house.add("you@other.test");
+  CHECK(house.resolve("x").onward.empty());
   CHECK(house.accounts("x") == "you@other.test");
 }
 

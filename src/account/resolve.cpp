@@ -86,7 +86,8 @@ Result<> Directory::follow_alias(const Alias& alias, std::size_t depth, store::T
       walk.domain = domain;
     }
     if (walk.domain_is_here) {
-      TRY(follow(to_lower(target), depth + 1, tier, walk));
+      // Whom the directory does not know, a name of the host perhaps, others find, or tell that nobody does.
+      if (!TRY(follow(to_lower(target), depth + 1, tier, walk))) walk.resolution.onward.push_back({target, walk.owner});
       continue;
     }
     if (std::ranges::find(walk.seen, target) != walk.seen.end()) continue;
@@ -115,7 +116,9 @@ Result<std::optional<std::string>> Directory::postmaster(const Domain& domain, s
       return store::Step::stop;
     }
     const auto* account = std::get_if<Account>(&*entry);
-    if (account == nullptr || account->status != Status::enabled) return store::Step::next;
+    // What is written to the postmaster is not for the first user of the host who happens to have mail.
+    if (account == nullptr || account->status != Status::enabled || account->origin == Origin::host)
+      return store::Step::next;
     found = account->address;
     return store::Step::stop;
   };

@@ -85,7 +85,8 @@ io::Task<> Courier::serve_alone(const queue::Job& job) {
   const auto backoff = co_await services_.queue().find_backoff(destination);
   const bool waits =
       !backoff || (*backoff && (*backoff)->next > now()) || job.consignment.place.due > now().microseconds;
-  if (waits || stopping_ || job.consignment.hold != queue::Hold::none) {
+  // While the store has stopped what came of an attempt could not be written down.
+  if (waits || stopping_ || job.consignment.hold != queue::Hold::none || !services_.tablet().running()) {
     services_.queue().put_back(job);
     co_return;
   }

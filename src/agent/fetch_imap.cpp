@@ -161,6 +161,7 @@ io::Task<Result<>> Session::fetch_all() {
 /// Waits for news in the first folder; all are looked at when there are some, and when it is time to.
 io::Task<Result<>> Session::watch() {
   if (!has_idle_) co_return Result<>();
+  std::uint64_t looked = 0;  // UIDNEXT of the last look: what it did not find there is gone, and is no news
   while (run_.wanted()) {
     if (run_.caught_up) co_await run_.caught_up();
     const auto all = CO_TRY(co_await folders());
@@ -168,7 +169,9 @@ io::Task<Result<>> Session::watch() {
     const auto selected = CO_TRY(co_await client_.select(all.front().there, imap::Access::read_only));
     const auto state = CO_TRY(co_await state_of(all.front(), selected));
     // What came between the look and now is no news to IDLE.
-    const bool news = selected.exists > 0 && selected.uid_next > std::uint64_t{state.last} + 1;
+    const bool news =
+        selected.exists > 0 && selected.uid_next > std::max<std::uint64_t>(std::uint64_t{state.last} + 1, looked);
+    looked = selected.uid_next;
     if (!news) {
       run_.idling = true;
       const auto waited = co_await client_.idle(
@@ -255,9 +258,14 @@ io::Task<Result<>> Session::take(std::uint32_t uid, const Folder& folder, fetch:
   if (!asked && !(asked.error().is(imap::kServerBusy) && asked.error().text().starts_with("[EXPUNGEISSUED]")))
     co_return std::unexpected(asked.error());
   if (!got && sink.begun()) co_return fail(imap::kServerBroke, "the server sends a message that was not asked for");
-  if (!got || (!sink.begun() && !got->contents.front().octets)) {
+  if (!got) {
     state.last = uid;
     co_return Result<>();
+  }
+  // NIL: it is there, and the server cannot read it (RFC 9051 §7.5.2).
+  if (!sink.begun() && !got->contents.front().octets) {
+    run_.remark = folder.there + ": the server cannot read message " + std::to_string(uid);
+    co_return co_await pass_over(uid, folder, state);
   }
   if (!sink.begun()) {
     taking.begin();

@@ -78,6 +78,7 @@ struct Plan {
   std::map<pop3::Number, std::string> ids;  ///< of the new ones
   std::vector<pop3::Number> fresh;
   std::vector<pop3::Number> over;     ///< fetched, and no longer wanted there
+  std::vector<std::string> removed;   ///< their marks
   std::vector<std::string> vanished;  ///< marks of what is not there any more
 };
 
@@ -93,7 +94,10 @@ Plan make_plan(const fetch::Box& box, const std::vector<pop3::Unique>& listed, c
     const bool first = there.insert(one.id).second;
     const auto mark = marks.find(one.id);
     if (mark != marks.end()) {
-      if (is_over(box, mark->second, now)) plan.over.push_back(one.number);
+      // Of several with one id only the first was fetched.
+      if (!first || !is_over(box, mark->second, now)) continue;
+      plan.over.push_back(one.number);
+      plan.removed.push_back(one.id);
     } else if (first) {
       plan.ids.emplace(one.number, one.id);
       plan.fresh.push_back(one.number);
@@ -123,13 +127,19 @@ io::Task<Result<>> fetch_pop3(FetchRun& run) {
   Sink sink(run, plan.ids);
   const auto fetched = co_await client.retr(plan.fresh, sink);
   if (!fetched) co_return std::unexpected(fetched.error());
-  if (box.remove_after == 0U) plan.over.insert(plan.over.end(), sink.taken().begin(), sink.taken().end());
+  if (box.remove_after == 0U)
+    for (const pop3::Number number : sink.taken()) {
+      plan.over.push_back(number);
+      plan.removed.push_back(plan.ids.at(number));
+    }
   if (!run.wanted()) co_return fail(kCancelled, "stopped");
   // Also when a removal is refused: QUIT does the others.
   const auto removed = co_await client.dele(plan.over);
   if (!removed && !removed.error().is(pop3::kRefused)) co_return std::unexpected(removed.error());
   const auto left = co_await client.quit();
   if (!plan.over.empty() && !left) co_return std::unexpected(left.error());
+  // An id is one message's only as long as that exists (RFC 1939 §7): the next one to have it is new.
+  if (removed) plan.vanished.insert(plan.vanished.end(), plan.removed.begin(), plan.removed.end());
   co_return co_await io::run(run.services.pool(),
                              [&boxes = run.boxes, id = box.id, vanished = std::move(plan.vanished)] {
                                return boxes.forget_marks(id, vanished);

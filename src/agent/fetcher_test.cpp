@@ -211,6 +211,19 @@ TEST_CASE("POP3: removed there at once, or after days, and only what is here") {
   CHECK(world.mail().size() == 2);
 }
 
+TEST_CASE("POP3: an id that another message has got is no message that was fetched") {
+  World world;
+  world.there.drop() = {{"1", letter("one")}};
+  world.add("pop3+plain://there.test", {{"remove_after", "0"}});
+  world.loop.advance(5s);
+  CHECK(world.there.drop().empty());
+  world.there.drop().push_back({"1", letter("next")});
+  world.loop.advance(20min);
+  CHECK(world.there.drop().empty());
+  CHECK(times(world.mail(), "next") == 1);
+  CHECK(world.mail().size() == 2);
+}
+
 TEST_CASE("IMAP: all folders with flags, dates and names; what is new comes once") {
   World world;
   auto& fred = world.there.fred();
@@ -285,6 +298,26 @@ TEST_CASE("IDLE: new mail is here within seconds, and the wait is renewed") {
   world.about("resume");
   world.loop.advance(5s);
   CHECK(times(world.mail(), "later") == 1);
+}
+
+TEST_CASE("IDLE: what came and went before it was looked at is news once") {
+  World world;
+  imap::MemoryStore::deliver(world.there.fred(), "INBOX", letter("one"));
+  world.add("imap+plain://there.test", {{"idle", "yes"}, {"every", "24h"}});
+  world.loop.advance(10s);
+  CHECK(world.mail().size() == 1);
+  // Two and three come, and three is gone before anybody looks.
+  const auto inbox = world.there.fred().find("INBOX");
+  imap::MemoryStore::deliver(world.there.fred(), "INBOX", letter("two"));
+  auto entries = inbox->entries();
+  inbox->publish(std::move(entries), inbox->view->uid_next() + 1, ++world.there.fred().modseq, {});
+  world.loop.advance(10s);
+  CHECK(world.mail().size() == 2);
+  world.loop.advance(1min);
+  const std::uint64_t before = world.services().tablet().sequence();
+  world.loop.advance(30min);
+  CHECK(world.services().tablet().sequence() - before < 5);
+  CHECK(holds(world.about(), "\"state\":\"ok\""));
 }
 
 TEST_CASE("a wrong password pauses the box until somebody has looked at it") {

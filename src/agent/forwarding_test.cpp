@@ -398,6 +398,43 @@ TEST_CASE("a part of an alias that nobody may reach is told to the sender; the o
   CHECK(!holds(reply, "secret"));
 }
 
+TEST_CASE(
+    "an alias that leads to nobody waits for its operator, and one that leads back to itself is refused: nobody "
+    "crashes") {
+  Site site;
+  site.file("list: :include:/etc/list\nnobody: root\n");
+  site.files.write("/etc/list", "", {});
+  CHECK(site.send("<x@far.test>", {"<list@localhost>"}).front().starts_with("451 4.3.5"));
+  CHECK(site.send("<x@far.test>", {"<nobody@localhost>"}).front().starts_with("250"));
+  // The same of a message that waits already: a report to the list, say.
+  const std::string octets = "From: x@far.test\r\nSubject: s\r\n\r\nhello\r\n";
+  auto entry = Outbound::entry(site.world.loop, octets);
+  store::Batch batch;
+  queue::Lot lot{.destination = "a.test", .recipients = {envelope::parse_recipient("<list@a.test>").value()}};
+  const std::size_t body = batch.body(octets);
+  auto change = site.world.services->queue().admit(entry, {std::move(lot)}, body, batch);
+  REQUIRE(change);
+  REQUIRE(site.world.run(queue::commit(site.world.services->tablet(), std::move(batch))));
+  change->done();
+  site.world.loop.advance(10s);
+  CHECK(site.world.queued() == 1);
+}
+
+TEST_CASE("members of a list of the directory whom only the host knows, or nobody any more, are not missed") {
+  Site site;
+  const auto alice = site.world.services->directory().account("alice@a.test").value().value();
+  site.users(std::make_shared<Users>(account::Destination{.id = alice.id, .address = "anna@mx.a.test"}));
+  site.alias("team", {"postmaster@a.test", "anna@a.test"});
+  CHECK(site.send("<x@far.test>", {"<team@a.test>"}).back().starts_with("250"));
+  CHECK(site.world.inbox("postmaster").size() == 1);
+  CHECK(site.world.inbox("alice").size() == 1);
+  site.alias("rest", {"postmaster@a.test", "gone@a.test"});
+  CHECK(site.send("<alice@a.test>", {"<rest@a.test>"}).back().starts_with("250"));
+  CHECK(site.world.inbox("postmaster").size() == 2);
+  REQUIRE(site.world.inbox("alice").size() == 2);
+  CHECK(holds(site.world.inbox("alice")[1], "Status: 5.1.1"));
+}
+
 TEST_CASE("mail that waits here for an address which has become an alias meanwhile is sent on from the queue") {
   Site site;
   site.alias("far", {"bob@b.test", "postmaster@a.test"});

@@ -92,6 +92,7 @@ class Walk final : public alias::Household {
   Sorted sorted_;
   std::deque<Step> steps_;
   std::set<std::string> seen_;
+  bool came_back_ = false;  // to an address that was followed already
   std::set<std::string> taken_;
 };
 
@@ -226,10 +227,15 @@ Result<> Walk::lay_down(const Step& step, const std::string& name, const std::st
     return {};
   }
   if (TRY(take(found, step))) return {};
-  const std::string asked = without_detail(step.mailbox.local_part);
-  if (here && step.depth == 0 && std::ranges::find(kAlwaysRead, asked) != kAlwaysRead.end()) {
+  const auto always_read = [](const std::string& one) {
+    return std::ranges::find(kAlwaysRead, one) != kAlwaysRead.end();
+  };
+  if (here && step.depth == 0 &&
+      (always_read(without_detail(step.mailbox.local_part)) || always_read(without_detail(name)))) {
     const ResolutionPtr postmaster = TRY(in_directory(kPostmaster, home_));
     if (TRY(take(postmaster, step))) return {};
+    problem("4.3.5", "nobody reads the mail of " + name + ": name a reader, \"root: NAME\" in the aliases");
+    return {};
   }
   problem("5.1.1",
           "<" + (step.mailbox.domain.empty() ? name : Mailbox{name, step.mailbox.domain}.text()) + "> does not exist");
@@ -304,7 +310,10 @@ Result<> Walk::address(const Step& step) {
     return {};
   }
   const std::string domain = served ? mailbox.domain : home_;
-  if (!seen_.insert(to_lower(mailbox.local_part) + "@" + message::domain_key(domain)).second) return {};
+  if (!seen_.insert(to_lower(mailbox.local_part) + "@" + message::domain_key(domain)).second) {
+    came_back_ = true;
+    return {};
+  }
   if (!here || local_ == nullptr) return lay_down(step, mailbox.local_part, domain);
   return expand(step, domain);
 }
@@ -316,7 +325,16 @@ Result<Sorted> Walk::follow(const Mailbox& address) {
     steps_.pop_front();
     TRY(this->address(step));
   }
-  if (sorted_.copies() > 0) sorted_.kind = Kind::accounts;
+  if (sorted_.copies() > 0) {
+    sorted_.kind = Kind::accounts;
+  } else if (sorted_.kind != Kind::not_local && sorted_.problems.empty()) {
+    // Nobody is missed without a word. A list may be empty for a moment, while it is written.
+    if (came_back_) {
+      problem("5.4.6", "<" + address.text() + "> leads back to itself");
+    } else {
+      problem("4.3.5", "<" + address.text() + "> leads to nobody: its list is empty");
+    }
+  }
   return std::move(sorted_);
 }
 

@@ -67,9 +67,12 @@ std::optional<WallTime> SmtpSession::held_until(const Transaction& transaction) 
 
 void SmtpSession::answer_for(const envelope::Recipient& recipient, const Reply& refused) {
   const std::string address = recipient.path.mailbox.text();
-  Reply why = refused;
-  if (why.code < 500) why = take_elsewhere(recipient, address);
-  if (why.code < 500) return;
+  const Reply& why = refused;
+  // It was promised already: the courier finds out, as often as it takes.
+  if (why.code < 500) {
+    take_for_later(recipient, address);
+    return;
+  }
   queue::Trouble trouble;
   trouble.status = "5." + std::to_string(why.enhanced.subject) + "." + std::to_string(why.enhanced.detail);
   trouble.diagnostic = std::to_string(why.code) + " " + why.text;
