@@ -167,13 +167,13 @@ class Worker {
 }  // namespace
 
 TEST_CASE("several loops admit, take, settle, rest and claim at once: each consignment ends once, and none is left") {
+  io::SimulatedLoop loop;  // outlives the pool, whose thread may still be leaving it after the last answer
   Shared shared;
   std::vector<std::thread> threads;
   for (std::uint64_t i = 0; i < kWorkers; ++i) threads.emplace_back([&shared, i] { Worker(shared, i).run(); });
   for (std::thread& one : threads) one.join();
   CHECK(shared.times.size() == kWorkers * kMessages * 2);
   CHECK(std::ranges::all_of(shared.times, [](const auto& one) { return one.second == 1; }));
-  io::SimulatedLoop loop;
   loop.spawn([](Queue& queue) -> io::Task<> { CHECK((co_await queue.gather()).has_value()); }(*shared.queue));
   loop.settle();
   std::size_t left = 0;
