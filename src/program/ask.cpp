@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <optional>
+#include <vector>
 
 #include "agent/administrator.h"
 #include "agent/services.h"
@@ -32,6 +33,8 @@ struct Server::Here {
   explicit Here(std::unique_ptr<agent::Services> opened, agent::AdministratorTerms terms)
       : services(std::move(opened)), administrator(*services, [terms = std::move(terms)] { return terms; }) {}
 
+  /// One a request. They outlive the services, whose threads may still be leaving a loop after their last answer to it.
+  std::vector<std::unique_ptr<io::Loop>> loops;
   std::unique_ptr<agent::Services> services;
   agent::Administrator administrator;
 };
@@ -51,7 +54,7 @@ Result<> Server::open_here() {
 
 /// On a loop of its own.
 Result<control::Reply> Server::do_it_here(const control::Request& request) {
-  auto loop = TRY(io::make_loop());
+  const auto& loop = here_->loops.emplace_back(TRY(io::make_loop()));
   std::optional<control::Reply> reply;
   const auto work = [](agent::Administrator& who, control::Request what,
                        std::optional<control::Reply>& answer) -> io::Task<> {
