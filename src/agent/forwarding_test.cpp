@@ -78,6 +78,19 @@ class Site {
     world.loop.advance(5s);
     return replies;
   }
+  /// A message in the queue for an address here.
+  void wait_here(const std::string& sender, const std::string& recipient) {
+    const std::string octets = "From: x@far.test\r\nSubject: s\r\n\r\nhello\r\n";
+    auto entry = Outbound::entry(world.loop, octets);
+    entry.sender = envelope::parse_sender(sender).value();
+    store::Batch batch;
+    queue::Lot lot{.destination = "a.test", .recipients = {envelope::parse_recipient(recipient).value()}};
+    const std::size_t body = batch.body(octets);
+    auto change = world.services->queue().admit(entry, {std::move(lot)}, body, batch);
+    REQUIRE(change);
+    REQUIRE(world.run(queue::commit(world.services->tablet(), std::move(batch))));
+    change->done();
+  }
   std::string ask(const std::string& line) {
     start();
     return say(line);
@@ -407,15 +420,7 @@ TEST_CASE(
   CHECK(site.send("<x@far.test>", {"<list@localhost>"}).front().starts_with("451 4.3.5"));
   CHECK(site.send("<x@far.test>", {"<nobody@localhost>"}).front().starts_with("250"));
   // The same of a message that waits already: a report to the list, say.
-  const std::string octets = "From: x@far.test\r\nSubject: s\r\n\r\nhello\r\n";
-  auto entry = Outbound::entry(site.world.loop, octets);
-  store::Batch batch;
-  queue::Lot lot{.destination = "a.test", .recipients = {envelope::parse_recipient("<list@a.test>").value()}};
-  const std::size_t body = batch.body(octets);
-  auto change = site.world.services->queue().admit(entry, {std::move(lot)}, body, batch);
-  REQUIRE(change);
-  REQUIRE(site.world.run(queue::commit(site.world.services->tablet(), std::move(batch))));
-  change->done();
+  site.wait_here("<x@far.test>", "<list@a.test>");
   site.world.loop.advance(10s);
   CHECK(site.world.queued() == 1);
 }
@@ -438,16 +443,7 @@ TEST_CASE("members of a list of the directory whom only the host knows, or nobod
 TEST_CASE("mail that waits here for an address which has become an alias meanwhile is sent on from the queue") {
   Site site;
   site.alias("far", {"bob@b.test", "postmaster@a.test"});
-  const std::string octets = "From: x@far.test\r\nSubject: s\r\n\r\nhello\r\n";
-  auto entry = Outbound::entry(site.world.loop, octets);
-  entry.sender = envelope::parse_sender("<x@far.test>").value();
-  store::Batch batch;
-  queue::Lot lot{.destination = "a.test", .recipients = {envelope::parse_recipient("<far@a.test>").value()}};
-  const std::size_t body = batch.body(octets);
-  auto change = site.world.services->queue().admit(entry, {std::move(lot)}, body, batch);
-  REQUIRE(change);
-  REQUIRE(site.world.run(queue::commit(site.world.services->tablet(), std::move(batch))));
-  change->done();
+  site.wait_here("<x@far.test>", "<far@a.test>");
   site.world.loop.advance(10s);
   CHECK(site.world.inbox("postmaster").size() == 1);
   REQUIRE(site.world.house.messages.size() == 1);

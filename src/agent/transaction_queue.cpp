@@ -65,9 +65,8 @@ std::optional<WallTime> SmtpSession::held_until(const Transaction& transaction) 
   return WallTime{transaction.began.microseconds + std::int64_t{*said.hold_for_s} * 1'000'000};
 }
 
-void SmtpSession::answer_for(const envelope::Recipient& recipient, const Reply& refused) {
+void SmtpSession::answer_for(const envelope::Recipient& recipient, const Reply& why) {
   const std::string address = recipient.path.mailbox.text();
-  const Reply& why = refused;
   // It was promised already: the courier finds out, as often as it takes.
   if (why.code < 500) {
     take_for_later(recipient, address);
