@@ -16,6 +16,13 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 INSIDE = "ANGARIUM_TEST_NETWORK"  # set in the process that is in the namespaces
 HUB = "10.77.0.1"  # where this process is
 NAME_SERVER = "10.77.0.53"
+LAYERS = {  # packages of foreign hosts
+    "postfix": ["postfix"],
+    "exim": ["exim4-daemon-heavy", "exim4-base", "exim4-config"],
+    "opensmtpd": ["opensmtpd"],
+    "nsd": ["nsd"],
+    "cron": ["cron"],
+}
 MEMORY_SIZE = "2g"  # for all hosts; messages of 20 MB lie in queues and mailboxes several times
 
 
@@ -31,10 +38,9 @@ def possible():
 
 
 def enter():
-    """Starts this program anew in a network and mount namespace of its own, once. Does not return where it does so."""
-    if INSIDE not in os.environ:
-        os.environ[INSIDE] = "1"
-        os.execvp("unshare", ["unshare", "--net", "--mount", "--", sys.executable, *sys.argv])
+    """Starts this program anew in a network and mount namespace of its own. Does not return."""
+    os.environ[INSIDE] = "1"
+    os.execvp("unshare", ["unshare", "--net", "--mount", "--", sys.executable, *sys.argv])
 
 
 def run(*command, timeout=60):
@@ -44,14 +50,19 @@ def run(*command, timeout=60):
     return done.stdout
 
 
-def unpacked(name, *packages):
-    """Where the packages' files lie, to be laid over "/"."""
-    root = run(os.path.join(ROOT, "tools", "unpack_peers.sh"), f"network-{name}", *packages, timeout=600).split("\n")[0]
-    for alias in ("bin", "lib", "sbin"):  # links into usr on Debian 12: a directory would hide the link
-        with contextlib.suppress(FileNotFoundError):
-            shutil.copytree(f"{root}/{alias}", f"{root}/usr/{alias}", symlinks=True, dirs_exist_ok=True)
-            shutil.rmtree(f"{root}/{alias}")
-    return root
+def unpack():
+    """Unpacks the layers. Before `enter`: there is no way to Debian's archive from the namespace."""
+    for name, packages in LAYERS.items():
+        root = run(os.path.join(ROOT, "tools", "unpack_peers.sh"), f"network-{name}", *packages, timeout=600).split("\n")[0]
+        for alias in ("bin", "lib", "sbin"):  # links into usr on Debian 12: a directory would hide the link
+            with contextlib.suppress(FileNotFoundError):
+                shutil.copytree(f"{root}/{alias}", f"{root}/usr/{alias}", symlinks=True, dirs_exist_ok=True)
+                shutil.rmtree(f"{root}/{alias}")
+
+
+def layer_of(name):
+    """Where the files of LAYERS[name] lie, to be laid over "/"."""
+    return os.path.join(ROOT, "build", "peers", f"network-{name}")
 
 
 class Network:
@@ -69,10 +80,11 @@ class Network:
     def end(self):
         for host in self.hosts:
             host.end()
+        run("umount", "--lazy", self.directory)
 
 
 class Host:
-    """One host. `name` is its full name, `number` its last octet in 10.77.0.0/24 and fd77::/64; `layer` what `unpacked` gave."""
+    """One host. `name` is its full name, `number` its last octet in 10.77.0.0/24 and fd77::/64; `layer` what `layer_of` gave."""
 
     def __init__(self, network, name, number, layer=None, family=(4, 6)):
         self.network, self.name, self.number = network, name, number

@@ -25,7 +25,9 @@ def main():
         return 1
     if arguments == ["--possible"]:
         return 0
-    hosts.enter()
+    if hosts.INSIDE not in os.environ:
+        hosts.unpack()
+        hosts.enter()
     chosen = [(name, function) for name, function in CASES if named(name, arguments[1:])]
     directory = tempfile.mkdtemp(prefix="angarium-network-")
     failed = 0
@@ -42,7 +44,7 @@ def main():
             input()
     finally:
         world.end()
-        os.rmdir(directory) if not os.listdir(directory) else None
+        os.rmdir(directory)
     print(f"{len(chosen) - failed} passed, {failed} failed")
     return 1 if failed or not chosen else 0
 

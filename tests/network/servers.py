@@ -11,7 +11,7 @@ import subprocess
 
 from harness.cases import PASSWORD
 from harness.server import Failure
-from network.hosts import HUB, NAME_SERVER, Host, run, unpacked, until
+from network.hosts import HUB, NAME_SERVER, Host, layer_of, run, until
 
 USERS = ("anna", "bert")
 MESSAGE_SIZE_MAX = 64 << 20
@@ -124,7 +124,7 @@ class Angarium(MailServer):
 
 class Postfix(MailServer):
     def __init__(self, network, domain, number):
-        self.layer = unpacked("postfix", "postfix")
+        self.layer = layer_of("postfix")
         super().__init__(network, domain, number)
         host = self.host
         host.add_user("postfix", 9001)
@@ -195,7 +195,7 @@ queue_run_delay = 2s
 
 class Exim(MailServer):
     def __init__(self, network, domain, number):
-        self.layer = unpacked("exim", "exim4-daemon-heavy", "exim4-base", "exim4-config")
+        self.layer = layer_of("exim")
         super().__init__(network, domain, number)
         host = self.host
         host.add_user("Debian-exim", 9003)
@@ -269,7 +269,7 @@ class OpenSmtpd(MailServer):
     """It takes mail without TLS: 6.8 fails every handshake beside OpenSSL 3 (also those of swaks and openssl). It sends with TLS."""
 
     def __init__(self, network, domain, number):
-        self.layer = unpacked("opensmtpd", "opensmtpd")
+        self.layer = layer_of("opensmtpd")
         super().__init__(network, domain, number)
         host = self.host
         host.add_user("opensmtpd", 9004, "/var/lib/opensmtpd/empty")
@@ -304,7 +304,7 @@ class NameServer:
     """NSD with the zone test. and one whose file is missing: SERVFAIL."""
 
     def __init__(self, network, records):
-        self.host = Host(network, "ns.test", int(NAME_SERVER.rsplit(".", 1)[1]), unpacked("nsd", "nsd"))
+        self.host = Host(network, "ns.test", int(NAME_SERVER.rsplit(".", 1)[1]), layer_of("nsd"))
         self.host.add_user("nsd", 9006)
         self.host.write("/etc/nsd/nsd.conf", """server:
   username: nsd

@@ -1,6 +1,6 @@
 """A UNIX host on the network: its users have mail because they are its users, programs hand in mail by sendmail, aliases and .forward count."""
 from harness.cases import PASSWORD, expect
-from network.hosts import run, unpacked, until
+from network.hosts import layer_of, run, until
 from network.servers import Angarium
 from network.world import arrived, case, holding, letter, same_body
 
@@ -12,7 +12,7 @@ class UnixHost(Angarium):
     home = "/var/lib/angarium"
 
     def __init__(self, network, domain, number, binary):
-        self.layer = unpacked("cron", "cron")
+        self.layer = layer_of("cron")
         super().__init__(network, domain, number, binary)
 
     def settings(self):
