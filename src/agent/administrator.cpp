@@ -10,6 +10,7 @@
 #include "agent/fetch_verbs.h"
 #include "agent/queue_verbs.h"
 #include "agent/settings.h"
+#include "agent/trace_verbs.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "envelope/path.h"
@@ -447,8 +448,10 @@ AdministratorTerms administrator_terms(const configuration::Configuration& confi
 }
 
 io::Task<control::Reply> Administrator::execute(Request request, control::Tell tell) {
-  if (request.verb.starts_with("queue.")) {
-    auto answer = co_await queue_verb(services_, terms_().reports, std::move(request));
+  const bool of_trace = request.verb.starts_with("trace.");
+  if (of_trace || request.verb.starts_with("queue.")) {
+    auto answer = co_await (of_trace ? trace_verb(services_, std::move(request))
+                                     : queue_verb(services_, terms_().reports, std::move(request)));
     if (answer) co_return control::Reply{control::kDone, "", *std::move(answer)};
     control::Reply reply = control::failure(answer.error());
     if (answer.error().is(kUsageError)) reply.exit_code = control::kUsage;

@@ -25,8 +25,8 @@ struct AdministratorTerms {
 AdministratorTerms administrator_terms(const configuration::Configuration& configuration);
 
 /// Verbs: account.add|list|show|set|password|remove, domain.add|list|show|set|remove, alias.add|list|show|remove,
-/// aliases.check, route.local, store.verify|snapshot|sweep|status, and those of queue_verbs.h and fetch_verbs.h.
-/// Arguments are in administrator.cpp beside each verb. Any loop may use one.
+/// aliases.check, route.local, store.verify|snapshot|sweep|status, and those of queue_verbs.h, trace_verbs.h and
+/// fetch_verbs.h. Arguments are in administrator.cpp beside each verb. Any loop may use one.
 class Administrator {
  public:
   using Terms = std::function<AdministratorTerms()>;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "agent/attempt_story.h"
 #include "agent/postmaster.h"
 #include "agent/queued_message.h"
 #include "base/counters.h"
@@ -275,10 +276,16 @@ io::Task<> Courier::unreachable(const queue::Job& job, queue::Trouble trouble) {
              {"why", backoff.trouble.diagnostic},
              {"failures", std::uint64_t{backoff.failures}},
              {"next", to_rfc3339(backoff.next)}});
+  // In the story of the one message that was to go; the others that wait have the destination's back-off.
+  const WallTime at = now();
+  std::vector<envelope::Recipient> recipients;
+  for (const queue::Addressee& addressee : job.consignment.addressees) recipients.push_back(addressee.recipient);
+  const std::vector<Fate> fates(recipients.size(), Fate{.kind = Fate::Kind::owed, .trouble = backoff.trouble});
   co_await commit_until_durable(
       [&](store::Batch& batch) -> io::Task<Result<std::vector<queue::Change>>> {
         std::vector<queue::Change> changes;
         changes.push_back(services_.queue().back_off(destination, backoff, batch));
+        AttemptStory(job).put(recipients, fates, false, {}, at, batch);
         co_return changes;
       },
       "a back-off");

@@ -95,7 +95,9 @@ io::Task<Result<std::vector<Way>>> Courier::ways(const queue::Job& job) {
 
 io::Task<std::optional<queue::Trouble>> Courier::attempt(const queue::Job& job, Session& session) {
   Round round{.job = job, .fates = std::vector<Fate>(job.consignment.addressees.size()), .unreached = {}};
+  round.story.began = now();
   if (too_late(*job.entry, now())) {
+    round.story.made = false;
     for (std::size_t i = 0; i < round.fates.size(); ++i)
       round.fates[i].trouble = last_words(job.consignment, job.consignment.addressees[i]);
     co_await conclude(round);
@@ -168,6 +170,8 @@ io::Task<> Courier::send(Round& round, const route::Transport& transport, const 
       co_return;
     }
     services_.queue().reached(job.consignment.destination);
+    round.story.host = session->host;
+    round.story.tls = session->tls;
     auto message = co_await outgoing(services_, job.entry, session->client->extensions());
     if (!message) co_return round.all(which, unsent(message.error(), envelope, now()));
     if (message->converted) envelope.sender.parameters.body.reset();
@@ -237,14 +241,14 @@ io::Task<Result<std::vector<queue::Change>>> Courier::send_on(const queue::Job& 
   departures.forward(recipient, sorted);
   queue::Entry entry = *job.entry;
   entry.id = envelope::DeliveryId::make(io::Loop::current().random());
-  Departures::Terms leaving{.priority = 9 - job.consignment.rank};
+  Departures::Terms leaving{.priority = 9 - job.consignment.rank, .told_of = job.entry->id};
   const auto local = terms_()->local;
   if (departures.forwards_far() && local != nullptr)
     leaving.forwarded_from =
         CO_TRY(co_await io::run(services_.pool(), [&services = services_, local, sender = entry.sender.path] {
           return forwarding_sender(services, *local, sender);
         }));
-  co_return departures.admit(services_.queue(), entry, leaving, std::nullopt, batch);
+  co_return departures.admit(services_, entry, leaving, std::nullopt, batch);
 }
 
 io::Task<std::optional<Fate>> Courier::deliver_one(const queue::Job& job, const envelope::Recipient& recipient,
@@ -283,6 +287,9 @@ io::Task<std::optional<Fate>> Courier::deliver_one(const queue::Job& job, const 
   std::vector<queue::Change> changes = *std::move(admitted);
   changes.push_back(
       services_.queue().settle(job, std::move(others), now(), delivery.also, queue::Queue::Attempt::not_made));
+  delivery.record = [&](const std::vector<Result<mailbox::Delivered>>& copies, store::Batch& batch) {
+    put_delivered(job, recipient, *sorted, copies, now(), batch);
+  };
   std::vector<Reported> told;
   if (const auto kind = fate_of(*sorted))
     told.push_back({.addressee = {.recipient = recipient, .trouble = {}},
@@ -320,7 +327,10 @@ io::Task<Result<std::optional<queue::Change>>> Courier::report(queue::EntryPtr e
 io::Task<> Courier::conclude(Round& round) {
   const queue::Job& job = round.job;
   const auto terms = terms_();
-  const bool over = now() >= job.entry->expires;
+  const WallTime at = now();
+  const bool over = at >= job.entry->expires;
+  std::vector<envelope::Recipient> all;
+  for (const queue::Addressee& addressee : job.consignment.addressees) all.push_back(addressee.recipient);
   std::vector<queue::Addressee> owed;
   std::vector<Reported> reported;
   for (std::size_t i = 0; i < round.fates.size(); ++i) {
@@ -360,6 +370,7 @@ io::Task<> Courier::conclude(Round& round) {
         std::vector<queue::Change> changes;
         changes.push_back(
             services_.queue().settle(job, owed, std::min(due, std::max(now(), job.entry->expires)), batch));
+        round.story.put(all, round.fates, over, {}, at, batch);
         auto told = co_await report(job.entry, reported, batch);
         if (!told) {
           for (queue::Change& change : changes) change.refused();
@@ -390,6 +401,7 @@ io::Task<Result<>> Courier::end_one(queue::DeliveryId id) {
         continue;
       }
       Round round{.job = job, .fates = std::vector<Fate>(job.consignment.addressees.size()), .unreached = {}};
+      round.story.made = false;
       for (std::size_t i = 0; i < round.fates.size(); ++i)
         round.fates[i].trouble = last_words(job.consignment, job.consignment.addressees[i]);
       co_await conclude(round);

@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "agent/attempt_story.h"
 #include "agent/courier.h"
 
 namespace angarium::agent {
@@ -17,7 +18,8 @@ inline queue::Trouble trouble(std::string status, std::string words, WallTime at
 /// One attempt, as far as it has come.
 struct Courier::Round {
   const queue::Job& job;
-  std::vector<Fate> fates;                  ///< one for each addressee
+  std::vector<Fate> fates;  ///< one for each addressee
+  AttemptStory story{job};
   std::optional<queue::Trouble> unreached;  ///< no server was reached for some of them
   bool settled = false;                     ///< written down already
 

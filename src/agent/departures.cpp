@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "agent/attempt_story.h"
 #include "agent/way.h"
 #include "base/text.h"
 #include "io/loop.h"
@@ -63,7 +64,7 @@ bool Departures::forwards(std::string_view address) const {
       all_, [&](const Departure& one) { return !one.by.empty() && equals_ignore_case(one.by, address); });
 }
 
-Result<std::vector<queue::Change>> Departures::admit(queue::Queue& queue, const queue::Entry& message,
+Result<std::vector<queue::Change>> Departures::admit(Services& services, const queue::Entry& message,
                                                      const Terms& terms, std::optional<std::size_t> body,
                                                      store::Batch& batch) const {
   std::vector<queue::Change> changes;
@@ -84,7 +85,8 @@ Result<std::vector<queue::Change>> Departures::admit(queue::Queue& queue, const 
       lot.priority = terms.priority;
       lot.due = terms.due;
     }
-    auto change = queue.admit(entry, std::move(lots), body, batch);
+    if (entry.id != terms.told_of) put_sent_on(services.ledger(), entry, lots, terms.told_of, departure.by, batch);
+    auto change = services.queue().admit(entry, std::move(lots), body, batch);
     if (!change) {
       for (queue::Change& made : changes) made.refused();
       return std::unexpected(std::move(change).error());

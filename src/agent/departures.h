@@ -33,9 +33,11 @@ class Departures {
     std::optional<WallTime> due = {};  ///< not before
     /// In whose name aliases send on to other hosts, see forwarding_sender(); nothing: the sender's.
     std::optional<envelope::ReversePath> forwarded_from = {};
+    /// The message whose story tells of what is sent on under other ids; it began when that arrived.
+    envelope::DeliveryId told_of = {};
   };
   /// Adds an entry for each envelope, the first with the id of `message`. `body`: as queue::Queue::admit().
-  Result<std::vector<queue::Change>> admit(queue::Queue& queue, const queue::Entry& message, const Terms& terms,
+  Result<std::vector<queue::Change>> admit(Services& services, const queue::Entry& message, const Terms& terms,
                                            std::optional<std::size_t> body, store::Batch& batch) const;
 
  private:

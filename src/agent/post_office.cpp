@@ -37,6 +37,8 @@ namespace pop3 = protocol::pop3;
 namespace imap = protocol::imap;
 
 constexpr Duration kTidyInterval = std::chrono::minutes(1);
+/// How long refusals wait for the trace.
+constexpr Duration kTraceInterval = std::chrono::seconds(5);
 
 /// How one session is asked to end.
 using StopHook = std::function<void()>;
@@ -66,6 +68,14 @@ class Registered {
   Desk& desk_;
   StopHook hook_;
 };
+
+/// Of services that take mail.
+std::optional<trace::Door> door_of(const Service& service) {
+  if (service.kind == Service::Kind::smtp) return trace::Door::smtp;
+  if (service.kind == Service::Kind::submission) return trace::Door::submission;
+  if (service.kind == Service::Kind::lmtp) return trace::Door::lmtp;
+  return std::nullopt;
+}
 
 /// As configured, or what the descriptors of this process allow.
 std::uint64_t connections_max(const configuration::Configuration& configuration) {
@@ -143,6 +153,7 @@ struct PostOffice::Body {
   static io::Task<> speak_pop3(Desk& desk, wire::Connection& connection, const Terms& terms);
   io::Task<> speak_imap(Desk& desk, wire::Connection& connection, const Terms& terms);
   io::Task<> keep_tidy(Desk& desk);
+  io::Task<> tend_trace();
   Result<> bind_control(const configuration::Configuration& configuration);
 
   /// With the users of this host, where they are served.
@@ -213,6 +224,8 @@ io::Task<> PostOffice::Body::accept(std::size_t loop, std::shared_ptr<io::Listen
     if (!stream) co_return;
     Gate::Pass pass = gate.enter((*stream)->peer());
     if (!pass) {
+      if (const auto door = door_of(service))
+        note_turned_away(services->ledger(), *door, (*stream)->peer(), {421, {4, 7, 0}, "Too many connections"});
       // Best effort: who does not read it at once learns it from the closed connection.
       (void)(*stream)->try_write(too_many(service, hostname));
       continue;
@@ -282,7 +295,12 @@ io::Task<> PostOffice::Body::speak_imap(Desk& desk, wire::Connection& connection
 io::Task<> PostOffice::Body::keep_tidy(Desk& desk) {
   io::Loop& loop = io::Loop::current();
   Moment next = loop.now() + kTidyInterval;
+  Moment next_trace = loop.now() + kTraceInterval;
   while (!desk.draining) {
+    if (loop.now() >= next_trace) {
+      co_await tend_trace();
+      next_trace = loop.now() + kTraceInterval;
+    }
     if (loop.now() >= next) {
       if (auto done = co_await services->mail().tidy(); !done)
         log::warning("agent", "housekeeping failed", {{"error", done.error().text()}});
@@ -291,6 +309,14 @@ io::Task<> PostOffice::Body::keep_tidy(Desk& desk) {
     // Short sleeps, so that draining is not held up.
     co_await loop.sleep_for(std::chrono::seconds(1));
   }
+  co_await tend_trace();
+}
+
+io::Task<> PostOffice::Body::tend_trace() {
+  auto done = co_await io::run(
+      services->pool(),
+      [&ledger = services->ledger(), now = io::Loop::current().clock().wall()] { return ledger.tend(now); });
+  if (!done) log::warning("agent", "the trace is not written", {{"error", done.error().text()}});
 }
 
 /// Mail leaves from every loop; the first one's courier looks what has become due for all.

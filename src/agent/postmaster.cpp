@@ -1,5 +1,6 @@
 #include "agent/postmaster.h"
 
+#include "agent/attempt_story.h"
 #include "agent/way.h"
 #include "base/log.h"
 #include "io/loop.h"
@@ -46,11 +47,13 @@ io::Task<Result<std::optional<queue::Change>>> tell_postmaster(Services& service
   made.origin = queue::Origin::postmaster_report;
   made.arrived = now;
   made.expires = {now.microseconds + terms.lifetime.count()};
+  const std::uint64_t size = octets.size();
   const std::size_t body = batch.body(std::move(octets));
   envelope::Recipient recipient{.path = {.mailbox = *to}, .parameters = {}};
   recipient.parameters.notify = envelope::Notify{.never = true};
   std::vector<queue::Lot> lots;
   lots.push_back({.destination = destination_of(*to), .recipients = {std::move(recipient)}});
+  put_made(services.ledger(), made, lots, {.octets = size, .message_id = {}, .of = {}}, batch);
   queue::Change change = CO_TRY(services.queue().admit(made, std::move(lots), body, batch));
   co_return std::optional(std::move(change));
 }

@@ -5,6 +5,7 @@
 #include <boost/json.hpp>
 #include <map>
 
+#include "agent/attempt_story.h"
 #include "agent/queued_message.h"
 #include "base/log.h"
 #include "base/text.h"
@@ -356,6 +357,7 @@ io::Task<Answer> queue_retry(Work work) {
     if (job.consignment.destination != std::exchange(before, job.consignment.destination))
       end_backoff(queue, job.consignment.destination, backoffs, now(), batch, changes);
   }
+  if (due > 0) put_operation(*whole.entry, trace::Event::Kind::retried, now(), batch);
   if (!changes.empty()) CO_TRY(co_await claimed.commit(work.services.tablet(), std::move(batch), std::move(changes)));
   co_return json::object{{"id", id.text()},
                          {"due", due},
@@ -424,11 +426,11 @@ io::Task<Answer> set_hold(Work work, queue::Hold hold) {
   const bool was = std::ranges::all_of(claimed.jobs(), [&](const queue::Job& job) {
     return hold == queue::Hold::none ? job.consignment.hold == hold : job.consignment.hold != queue::Hold::none;
   });
-  if (was) {
+  put_operation(*claimed.jobs().front().entry,
+                hold == queue::Hold::none ? trace::Event::Kind::released : trace::Event::Kind::held, now(), batch);
+  if (was)
     for (queue::Change& change : changes) change.refused();
-  } else {
-    CO_TRY(co_await claimed.commit(work.services.tablet(), std::move(batch), std::move(changes)));
-  }
+  if (!was) CO_TRY(co_await claimed.commit(work.services.tablet(), std::move(batch), std::move(changes)));
   co_return json::object{{"id", id.text()}, {"held", hold != queue::Hold::none}, {"changed", !was}};
 }
 
@@ -457,6 +459,7 @@ io::Task<Answer> queue_remove(Work work) {
   const std::size_t count = recipients.size();
   store::Batch batch;
   std::vector<queue::Change> changes = queue.remove(claimed.jobs(), batch);
+  put_operation(*entry, trace::Event::Kind::removed, now(), batch);
   bool told = false;
   if (work.request.has("bounce")) {
     auto report = co_await tell_sender(work.services, work.terms, entry, std::move(recipients), batch);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "agent/attempt_story.h"
 #include "agent/deliver_by.h"
 #include "agent/postmaster.h"
 #include "agent/queued_message.h"
@@ -82,6 +83,24 @@ io::Task<Result<std::optional<std::size_t>>> place(Services& services, std::stri
   co_return std::optional<std::size_t>();
 }
 
+/// In the story of the message it tells of, that a report was made.
+void put_reported(const queue::Entry& made, const envelope::Mailbox& to, const queue::Entry& of,
+                  const std::vector<Reported>& recipients, store::Batch& batch) {
+  const std::string reader = to.text();
+  trace::Event event;
+  event.kind = trace::Event::Kind::report;
+  event.at = made.arrived;
+  event.id = made.id;
+  event.text = reader;
+  std::vector<std::string> addresses;
+  addresses.reserve(recipients.size());
+  for (const Reported& one : recipients)
+    event.fates.push_back({.kind = fate_kind(one.fate.kind),
+                           .address = addresses.emplace_back(one.addressee.recipient.path.mailbox.text()),
+                           .status = one.fate.trouble.status});
+  trace::Ledger::happened(of.arrived, of.id, event, batch);
+}
+
 }  // namespace
 
 bool is_told(const queue::Entry& entry, const queue::Addressee& addressee, DsnAction action) {
@@ -157,11 +176,15 @@ io::Task<Result<std::optional<queue::Change>>> add_report(Services& services, co
   made.utf8_header = composed.utf8_header;
   made.arrived = now;
   made.expires = {now.microseconds + terms.lifetime.count()};
-  const auto body = CO_TRY(co_await place(services, composed.octets(), made, batch));
+  std::string octets = composed.octets();
+  const std::uint64_t size = octets.size();
+  const auto body = CO_TRY(co_await place(services, std::move(octets), made, batch));
   envelope::Recipient to{.path = {.mailbox = reader->to}, .parameters = {}};
   to.parameters.notify = envelope::Notify{.never = true};
   std::vector<queue::Lot> lots;
   lots.push_back({.destination = destination_of(reader->to), .recipients = {std::move(to)}});
+  put_made(services.ledger(), made, lots, {.octets = size, .message_id = options.message, .of = entry.id}, batch);
+  put_reported(made, reader->to, entry, recipients, batch);
   queue::Change change = CO_TRY(services.queue().admit(made, std::move(lots), body, batch));
   log::info("mta", "report", {{"id", made.id.text()}, {"of", entry.id.text()}, {"to", reader->to.text()}});
   co_return std::optional(std::move(change));

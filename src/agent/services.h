@@ -16,6 +16,7 @@
 #include "queue/queue.h"
 #include "queue/record.h"
 #include "store/tablet.h"
+#include "trace/ledger.h"
 
 namespace angarium::agent {
 
@@ -80,6 +81,7 @@ class Services {
   /// What of the queue is in hand, for the next process to know; null: nobody keeps it. Set before the loops run.
   [[nodiscard]] queue::InHand* in_hand() { return in_hand_.get(); }
   void keep_in_hand(std::unique_ptr<queue::InHand> in_hand) { in_hand_ = std::move(in_hand); }
+  [[nodiscard]] trace::Ledger& ledger() { return ledger_; }
   /// Called, from any thread, when the queue may have something to do. Set before the loops run.
   void on_queued(std::function<void()> ring) { ring_ = std::move(ring); }
   /// For what waits for the disk.
@@ -102,6 +104,7 @@ class Services {
   const Clock& clock_;
   account::Directory directory_;
   SrsKeys srs_keys_;
+  trace::Ledger ledger_;
   std::unique_ptr<mailbox::MailboxStore> mail_;
   std::function<void()> ring_;
   std::unique_ptr<queue::InHand> in_hand_;

@@ -34,10 +34,15 @@ std::string path_text(const envelope::ReversePath& path) { return path.mailbox ?
 }  // namespace
 
 SmtpSession::SmtpSession(const SmtpDesk& desk, const io::Endpoint& peer)
-    : desk_(desk), credentials_(desk.services, peer) {}
+    : desk_(desk), credentials_(desk.services, peer), notes_(desk.services.ledger()) {}
 
 SmtpSession::SmtpSession(const SmtpDesk& desk, const io::Endpoint& peer, LocalUser user)
-    : desk_(desk), local_(std::move(user)), credentials_(desk.services, peer) {}
+    : desk_(desk), local_(std::move(user)), credentials_(desk.services, peer), notes_(desk.services.ledger()) {}
+
+void SmtpSession::abort() {
+  if (transaction_) note_end(*transaction_);
+  transaction_.reset();
+}
 
 /// The kinds that only the rooms below know, and the trouble with all others in the log.
 Reply SmtpSession::reply_to(const Error& error) {
@@ -79,7 +84,11 @@ Reply SmtpSession::settled(const Transaction& transaction, const Error& error) c
 
 io::Task<Result<Reply>> SmtpSession::connected(const smtp::Peer& peer) {
   peer_ = &peer;
-  if (desk_.budget.spent()) co_return Reply(421, {4, 3, 1}, "Too busy, try again later");
+  if (desk_.budget.spent()) {
+    Reply busy(421, {4, 3, 1}, "Too busy, try again later");
+    note_turned_away(desk_.services.ledger(), door(), peer.remote, busy);
+    co_return busy;
+  }
   co_return Reply(220, {}, "");
 }
 
@@ -206,8 +215,10 @@ io::Task<Result<>> SmtpSession::check_sender(const Transaction& transaction) {
 io::Task<Result<smtp::Outcome>> SmtpSession::commit(const smtp::BodyFacts& facts) {
   Transaction transaction = std::move(*transaction_);
   transaction_.reset();
+  transaction.arrived = io::Loop::current().clock().wall();
   auto outcome = co_await deliver(transaction, facts);
   if (outcome) co_return std::move(outcome);
+  note_end(transaction);
   log_failure(transaction.id.text(), outcome.error());
   refused.add();
   log_delivery(transaction, facts.octets, 0);
@@ -243,6 +254,14 @@ io::Task<Result<smtp::Outcome>> SmtpSession::deliver(Transaction& transaction, c
                                    .over_quota = alone ? mailbox::OverQuota::refuse : mailbox::OverQuota::take_one});
   std::vector<queue::Change> queued = CO_TRY(co_await enqueue(transaction, facts, delivery));
   if (local_) delivery.also.put(local_->mark, transaction.id.text());
+  const struct {
+    const Transaction& transaction;
+    const smtp::BodyFacts& facts;
+    mailbox::ContentPtr content;
+  } told{transaction, facts, delivery.content};
+  delivery.record = [this, &told](const std::vector<Result<mailbox::Delivered>>& copies, store::Batch& batch) {
+    record(told.transaction, told.facts, *told.content, copies, batch);
+  };
   auto delivered_to = co_await desk_.services.mail().deliver(std::move(delivery));
   if (delivered_to) {
     for (queue::Change& change : queued) change.done();
@@ -257,7 +276,9 @@ io::Task<Result<smtp::Outcome>> SmtpSession::deliver(Transaction& transaction, c
   if (delivered > 0) {
     accepted.add();
     accepted_octets.add(static_cast<std::int64_t>(facts.octets));
+    notes_.accepted(transaction.id);
   } else {
+    note_end(transaction);
     refused.add();
   }
   outcome.reply = delivered > 0 ? Reply(250, {2, 6, 0}, "Message accepted") : outcome.each.front();
@@ -306,6 +327,11 @@ void SmtpSession::log_delivery(const Transaction& transaction, std::uint64_t oct
 
 void SmtpSession::offence(smtp::Offence kind) {
   if (kind == smtp::Offence::failed_auth) credentials_.refused();
+  const bool turned_away = kind == smtp::Offence::early_talk && desk_.policy.early_talk == smtp::EarlyTalk::refuse &&
+                           peer_->hello == smtp::Hello::none;
+  if (turned_away)
+    note_turned_away(desk_.services.ledger(), door(), peer_->remote,
+                     Reply(554, {5, 5, 1}, "Spoke before the greeting"));
 }
 
 }  // namespace angarium::agent

@@ -14,6 +14,7 @@
 #include "agent/departures.h"
 #include "agent/rate.h"
 #include "agent/received_counter.h"
+#include "agent/refusal_notes.h"
 #include "agent/report.h"
 #include "agent/services.h"
 #include "agent/sorting.h"
@@ -76,7 +77,8 @@ class SmtpSession final : public protocol::smtp::Session {
   Result<protocol::smtp::Flow> append(std::string_view octets) override;
   io::ValueOrTask<Result<>> drained() override;
   io::Task<Result<protocol::smtp::Outcome>> commit(const protocol::smtp::BodyFacts& facts) override;
-  void abort() override { transaction_.reset(); }
+  void abort() override;
+  void note(const protocol::smtp::Refusal& refusal) override;
   protocol::smtp::Reply reply_to(const Error& error) override;
   io::Task<Result<protocol::smtp::Reply>> vrfy(std::string_view text, envelope::Utf8 utf8) override;
   io::Task<Result<protocol::smtp::Reply>> expn(std::string_view text, envelope::Utf8 utf8) override;
@@ -97,10 +99,12 @@ class SmtpSession final : public protocol::smtp::Session {
     std::vector<std::size_t> accounts;  ///< indexes into Transaction::accounts; none: it is elsewhere, or failed
     std::optional<queue::Trouble> failed = {};  ///< its sender gets a report
     std::optional<Fate::Kind> fate = {};        ///< what a report of success says; nothing: others tell
+    trace::Course course = trace::Course::here;
   };
   struct Transaction {
     envelope::DeliveryId id;
     WallTime began;
+    WallTime arrived;  ///< with its end of data
     envelope::Envelope envelope;
     std::optional<account::Account> submitter;
     std::vector<Rcpt> rcpts;                     ///< one for each recipient of the envelope
@@ -165,6 +169,12 @@ class SmtpSession final : public protocol::smtp::Session {
   protocol::smtp::Outcome settle_each(const Transaction& transaction,
                                       const std::vector<Result<mailbox::Delivered>>& results) const;
   io::Task<Result<protocol::smtp::Outcome>> deliver(Transaction& transaction, const protocol::smtp::BodyFacts& facts);
+  // What the trace is told (transaction_trace.cpp).
+  [[nodiscard]] trace::Door door() const;
+  [[nodiscard]] trace::Beginning who() const;
+  void note_end(const Transaction& transaction);
+  void record(const Transaction& transaction, const protocol::smtp::BodyFacts& facts, const mailbox::Content& content,
+              const std::vector<Result<mailbox::Delivered>>& results, store::Batch& batch);
   /// The other side is told only "local error" when the fault is ours: the log says which.
   static void log_failure(std::string_view id, const Error& error);
   void log_delivery(const Transaction& transaction, std::uint64_t octets, std::size_t delivered) const;
@@ -174,6 +184,11 @@ class SmtpSession final : public protocol::smtp::Session {
   CredentialDesk credentials_;
   const protocol::smtp::Peer* peer_ = nullptr;
   std::optional<Transaction> transaction_;
+  RefusalNotes notes_;
+  // What record() puts stories together in.
+  std::string scratch_;
+  std::vector<trace::Recipient> recipients_;
+  std::vector<trace::Place> places_;
 };
 
 }  // namespace angarium::agent

@@ -46,13 +46,13 @@ Reply SmtpSession::take_elsewhere(const envelope::Recipient& recipient, const st
   }
   if (!std::holds_alternative<route::Discard>(decision.transport)) return take_for_later(recipient, address);
   transaction_->envelope.recipients.push_back(recipient);
-  transaction_->rcpts.push_back({.address = address, .accounts = {}});
+  transaction_->rcpts.push_back({.address = address, .accounts = {}, .course = trace::Course::discarded});
   return {250, {2, 1, 5}, "Recipient OK"};
 }
 
 Reply SmtpSession::take_for_later(const envelope::Recipient& recipient, const std::string& address) {
   transaction_->envelope.recipients.push_back(recipient);
-  transaction_->rcpts.push_back({.address = address, .accounts = {}});
+  transaction_->rcpts.push_back({.address = address, .accounts = {}, .course = trace::Course::elsewhere});
   transaction_->departures.relay(recipient);
   return {250, {2, 1, 5}, "Recipient OK"};
 }
@@ -77,7 +77,8 @@ void SmtpSession::answer_for(const envelope::Recipient& recipient, const Reply& 
   trouble.diagnostic = std::to_string(why.code) + " " + why.text;
   trouble.at = io::Loop::current().clock().wall();
   transaction_->envelope.recipients.push_back(recipient);
-  transaction_->rcpts.push_back({.address = address, .accounts = {}, .failed = std::move(trouble)});
+  transaction_->rcpts.push_back(
+      {.address = address, .accounts = {}, .failed = std::move(trouble), .course = trace::Course::failed});
 }
 
 bool SmtpSession::wants_report(const Transaction& transaction) {
@@ -106,7 +107,7 @@ io::Task<Result<std::vector<queue::Change>>> SmtpSession::enqueue(const Transact
   const bool told = wants_report(transaction) && !desk_.policy.lmtp();
   if (transaction.departures.empty() && !told) co_return changes;
   const ReportTerms& terms = desk_.outbound->reports;
-  const WallTime now = io::Loop::current().clock().wall();
+  const WallTime now = transaction.arrived;
   queue::Entry entry;
   entry.id = transaction.id;
   entry.sender.path = transaction.envelope.sender.path;
@@ -142,11 +143,10 @@ io::Task<Result<std::vector<queue::Change>>> SmtpSession::enqueue(const Transact
       const std::string_view octets = *delivery.content->octets;
       delivery.body = delivery.also.body(delivery.content->octets, std::span(&octets, 1));
     }
-    Departures::Terms leaving{.priority = said.priority.value_or(0), .due = held};
+    Departures::Terms leaving{.priority = said.priority.value_or(0), .due = held, .told_of = transaction.id};
     if (transaction.departures.forwards_far())
       leaving.forwarded_from = CO_TRY(co_await sender_of_forwarded(entry.sender.path));
-    changes =
-        CO_TRY(transaction.departures.admit(desk_.services.queue(), entry, leaving, delivery.body, delivery.also));
+    changes = CO_TRY(transaction.departures.admit(desk_.services, entry, leaving, delivery.body, delivery.also));
   }
   if (!told) co_return changes;
   auto report = co_await report_success(transaction, entry, delivery);

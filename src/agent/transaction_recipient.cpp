@@ -74,6 +74,8 @@ io::Task<Result<Reply>> SmtpSession::rcpt_sorted(const envelope::Recipient& reci
     co_return Reply(451, {4, 3, 5}, "<" + address + "> is sent on, and nothing leaves this host now");
   if (auto full = CO_TRY(co_await check_room(sorted.accounts, address))) co_return *std::move(full);
   Rcpt taken{.address = address, .accounts = {}, .failed = {}, .fate = fate_of(sorted)};
+  if (sorted.accounts.empty())
+    taken.course = sorted.onward.empty() ? trace::Course::discarded : trace::Course::elsewhere;
   send_on(recipient, sorted);
   take_accounts(recipient, sorted.accounts, std::move(taken));
   co_return Reply(250, {2, 1, 5}, "Recipient OK");

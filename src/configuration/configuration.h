@@ -136,6 +136,10 @@ struct Configuration {
     Duration lifetime = std::chrono::hours(120);
     Duration notice_after = std::chrono::hours(4);
   } queue;
+  struct Trace {
+    Duration keep = std::chrono::hours(24 * 30);
+    std::int64_t size_max = 1LL << 30;
+  } trace;
   struct Outbound {
     std::int64_t port = 25;
     std::int64_t sessions_max = 200;

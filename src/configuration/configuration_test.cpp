@@ -261,6 +261,16 @@ TEST_CASE("[local] and [forwarding]: files of aliases, domains that are names, a
   CHECK(error_of("[smtp]\nvrfy = \"on\"\n") == "angarium.toml:2: smtp.vrfy is one of \"off\", \"users\", \"all\"");
 }
 
+TEST_CASE("[trace]: stories are kept for an hour at least") {
+  const auto c = parse("[trace]\nkeep = \"1h\"\nsize_max = \"16 MiB\"\n", "/d");
+  REQUIRE(c);
+  CHECK(c->trace.keep == std::chrono::hours(1));
+  CHECK(c->trace.size_max == 16 << 20);
+  CHECK(parse("", "/d")->trace.keep == std::chrono::hours(720));
+  CHECK(error_of("[trace]\nkeep = \"59m\"\n") == "angarium.toml:2: trace.keep is at least 1h");
+  CHECK(error_of("[trace]\nsize_max = \"15 MiB\"\n").starts_with("angarium.toml:2: trace.size_max"));
+}
+
 TEST_CASE("[dns]: servers are addresses, domains are names, the time-out is from 1s to 1m") {
   const auto c = parse(
       "[dns]\nservers = [\"127.0.0.1:5353\", \"2001:db8::53\"]\ndnssec = \"strict\"\ntrust_anchor = \"keys/root.key\"\n"

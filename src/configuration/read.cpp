@@ -366,6 +366,7 @@ class Reader {
     no_time(configuration_.queue.retry_first, "queue.retry_first");
     no_time(configuration_.queue.lifetime, "queue.lifetime");
     no_time(configuration_.queue.notice_after, "queue.notice_after");
+    if (configuration_.trace.keep < std::chrono::hours(1)) found_at(line_of("trace.keep"), "trace.keep is at least 1h");
     if (configuration_.queue.retry_longest < configuration_.queue.retry_first)
       found_at(line_of("queue.retry_longest"), "queue.retry_longest is at least queue.retry_first");
     for (const std::string& domain : configuration_.smtp.relay_domains)

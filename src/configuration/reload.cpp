@@ -15,7 +15,7 @@ struct Fixed {
   std::string_view prefix;
   std::string_view reason;
 };
-constexpr std::array<Fixed, 14> kFixed = {{
+constexpr std::array<Fixed, 15> kFixed = {{
     {"server.hostname", "listeners are opened with it"},
     {"server.data", "the store is open"},
     {"server.user", "root's rights are given up once"},
@@ -29,6 +29,7 @@ constexpr std::array<Fixed, 14> kFixed = {{
     {"local.spool_group", kSteward},
     {"local.password_cache", "what checks passwords begins with it"},
     {"store.", "the store is opened, and its sweep planned, with it"},
+    {"trace.", "the store is opened with it"},
     {"listener", "ports are bound while root's rights are there"},
 }};
 constexpr std::string_view kTlsSwitched = "listeners are opened with TLS or without";

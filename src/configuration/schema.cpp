@@ -158,6 +158,13 @@ const auto kKeys = std::to_array<Key>({
      "How long a message is tried before it goes back to its sender; RFC 5321 section 4.5.4.1 asks for 4 to 5 days."},
     {"queue", "notice_after", DurationField([](C& c) -> Duration& { return c.queue.notice_after; }),
      "When the sender of a message that waits is told of the delay, once."},
+    {"trace", "keep", DurationField([](C& c) -> Duration& { return c.trace.keep; }),
+     "How long is kept what happened to each message (`angarium trace`); at least 1h. Mail that waits longer loses the "
+     "beginning of its story."},
+    {"trace", "size_max", SizeField{[](C& c) -> std::int64_t& { return c.trace.size_max; }, 16 << 20, 1LL << 40},
+     "Disk for the stories of accepted messages, some 150 octets each; the oldest go first. Those of refused ones have "
+     "an "
+     "eighth of it besides."},
     {"outbound", "port", NumberField{[](C& c) -> std::int64_t& { return c.outbound.port; }, 1, 65535},
      "The port of other hosts' mail servers; 25 but for tests."},
     {"outbound", "sessions_max", NumberField{[](C& c) -> std::int64_t& { return c.outbound.sessions_max; }, 1, 100'000},

@@ -41,6 +41,7 @@ struct Facts {
   Texts ascii;
   Texts utf8;                          ///< empty where it is the same
   std::vector<std::uint64_t> threads;  ///< keys of Message-ID, In-Reply-To, References, own one first (thread.h)
+  std::string message_id;              ///< with its brackets; empty: none that is one. Not stored.
 };
 
 /// A message ready to be delivered or appended, to as many mailboxes as wanted. Holds at most store::kGroupBodyMax

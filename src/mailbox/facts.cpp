@@ -58,7 +58,9 @@ bool forms_differ(const message::Structure& structure, std::string_view message)
 
 void make_texts(const message::Structure& structure, std::string_view message, Facts& facts) {
   if (const message::AsciiForm form(structure, message); !form.identity()) facts.ascii_growth = form.growth();
-  facts.threads = thread_keys(structure.root().header().of(message));
+  ThreadFacts threads = thread_facts(structure.root().header().of(message));
+  facts.threads = std::move(threads.keys);
+  facts.message_id = std::move(threads.message_id);
   facts.ascii = texts_of(structure, message, message::ImapForm::ascii);
   if (forms_differ(structure, message)) facts.utf8 = texts_of(structure, message, message::ImapForm::utf8);
   facts.ready = size_of(facts.ascii) + size_of(facts.utf8) <= kReadyTextMax;

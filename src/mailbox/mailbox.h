@@ -151,6 +151,12 @@ enum class Together {
   each_alone,      ///< nothing
   all_or_nothing,  ///< nobody gets it, and the error is that of the whole
 };
+struct Delivered {
+  EmailId email = 0;
+  ThreadId thread = 0;
+  MailboxId mailbox = 0;  ///< of the first target
+  Uid uid = 0;
+};
 struct Delivery {
   ContentPtr content;
   std::vector<DeliveryRecipient> recipients;  ///< each account once
@@ -160,12 +166,9 @@ struct Delivery {
   store::Batch also;
   /// Index of the content's octets among the bodies of `also`, when another record there has them, too.
   std::optional<std::size_t> body;
-};
-struct Delivered {
-  EmailId email = 0;
-  ThreadId thread = 0;
-  MailboxId mailbox = 0;  ///< of the first target
-  Uid uid = 0;
+  /// Adds to the batch what tells where each recipient's copy lies (results as deliver() gives them), if anything.
+  /// Called once the numbers are taken and before anything is written, under the accounts' locks: brief, without I/O.
+  std::function<void(const std::vector<Result<Delivered>>& results, store::Batch& batch)> record;
 };
 
 /// What changed in an account after some MODSEQ; for JMAP and for resynchronisation.

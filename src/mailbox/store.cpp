@@ -152,6 +152,7 @@ void Store::enqueue(Delivery& delivery, const std::vector<Recipient>& recipients
     account->pend(part);
     parts.push_back(std::move(part));
   }
+  if (delivery.record) delivery.record(results, batch);
   if (batch.empty()) return done(store::CommitInfo{});
   Commit::enqueue(around_.tablet, std::move(batch), std::move(parts), std::move(done));
 }

@@ -111,7 +111,7 @@ std::string base_subject(std::string_view subject) {
   return to_lower(text);
 }
 
-std::vector<std::uint64_t> thread_keys(std::string_view header) {
+ThreadFacts thread_facts(std::string_view header) {
   std::vector<std::string> ids;
   std::vector<std::string> references;
   std::string subject;
@@ -125,15 +125,17 @@ std::vector<std::uint64_t> thread_keys(std::string_view header) {
       subject = base_subject(message::decode_text(field.value));
     }
   }
+  ThreadFacts facts;
+  if (!ids.empty()) facts.message_id = ids.front();
   if (references.size() > kReferencesMax)
     references.erase(references.begin(), references.end() - static_cast<std::ptrdiff_t>(kReferencesMax));
   ids.insert(ids.end(), references.begin(), references.end());
-  std::vector<std::uint64_t> keys;
+  std::vector<std::uint64_t>& keys = facts.keys;
   for (const std::string& id : ids) {
     const std::uint64_t key = hash(id, subject);
     if (std::find(keys.begin(), keys.end(), key) == keys.end()) keys.push_back(key);
   }
-  return keys;
+  return facts;
 }
 
 }  // namespace angarium::mailbox

@@ -16,6 +16,11 @@ std::string base_subject(std::string_view subject);
 /// The message-ids in the header of a message ("<" to ">", without blanks), each hashed together with its base subject:
 /// the Message-ID first, then In-Reply-To and References, the latest kReferencesMax of them; no key twice. Two emails
 /// of one account that share a key are of one thread. Empty when there is no message-id at all.
-std::vector<std::uint64_t> thread_keys(std::string_view header);
+struct ThreadFacts {
+  std::vector<std::uint64_t> keys;
+  std::string message_id;  ///< its own, with its brackets
+};
+ThreadFacts thread_facts(std::string_view header);
+inline std::vector<std::uint64_t> thread_keys(std::string_view header) { return thread_facts(header).keys; }
 
 }  // namespace angarium::mailbox

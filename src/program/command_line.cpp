@@ -62,6 +62,7 @@ class CommandLine {
     queues();
     moving();
     fetches();
+    trace();
     config();
     store();
   }
@@ -356,6 +357,19 @@ class CommandLine {
     made->callback([this] { action_ = [this] { return export_mail(context_, export_); }; });
   }
 
+  void trace() {
+    CLI::App* made = command(&app_, "trace", "Tell what happened to a message, and what can be done about it",
+                             "trace last\n  angarium trace bob@example.test --since 2h");
+    made->add_option(
+            "what", trace_.what,
+            "The id in the reply to it, a sender's or recipient's address, its Message-ID, the address of a host, "
+            "or last")
+        ->required();
+    made->add_option("--since", trace_.since, "Only what came since then: 2h, 3d, 2026-11-22, '2026-11-22 14:30'");
+    made->add_option("--limit", trace_.limit, "At most so many messages (10)")->check(CLI::PositiveNumber);
+    made->callback([this] { action_ = [this] { return trace_find(context_, trace_); }; });
+  }
+
   void config() {
     CLI::App* parent = group("config", "The configuration file");
     command(parent, "check", "Check it and name every mistake", "config check --dir var")->callback([this] {
@@ -398,6 +412,7 @@ class CommandLine {
   QueueFilter filter_;
   ImportOptions import_;
   ExportOptions export_;
+  TraceFilter trace_;
   std::string id_;
   bool all_ = false;
   bool bounce_ = false;

@@ -105,6 +105,14 @@ struct ExportOptions {
 /// Writes the account's mail below the target, and prints a report.
 int export_mail(const Context& context, const ExportOptions& options);
 
+struct TraceFilter {
+  std::string what;         ///< an id, an address, a Message-ID, the address of a host, or "last"
+  std::string since;        ///< a duration ago or a local time; empty: all
+  std::uint64_t limit = 0;  ///< stories; 0: as many as the server thinks fit
+};
+/// Tells what happened to messages, newest first.
+int trace_find(const Context& context, const TraceFilter& filter);
+
 int config_check(const Context& context);
 int config_show(const Context& context);
 int config_explain(const Context& context, const std::string& key);

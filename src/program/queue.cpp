@@ -7,31 +7,13 @@
 #include "base/text.h"
 #include "configuration/schema.h"
 #include "envelope/delivery_id.h"
+#include "program/answer.h"
 #include "program/commands.h"
 
 namespace angarium::program {
 namespace {
 
 namespace json = boost::json;
-
-// Texts of others in the server's answers are escaped already.
-std::string text(const json::object& object, std::string_view name) {
-  const json::value* const value = object.if_contains(name);
-  return value != nullptr && value->is_string() ? std::string(value->get_string()) : "";
-}
-std::int64_t number(const json::object& object, std::string_view name) {
-  const json::value* const value = object.if_contains(name);
-  return value != nullptr && value->is_number() ? value->to_number<std::int64_t>() : 0;
-}
-const json::array& elements(const json::object& object, std::string_view name) {
-  static const json::array none;
-  const json::value* const value = object.if_contains(name);
-  return value != nullptr && value->is_array() ? value->get_array() : none;
-}
-const json::object* part(const json::object& object, std::string_view name) {
-  const json::value* const value = object.if_contains(name);
-  return value == nullptr ? nullptr : value->if_object();
-}
 
 /// "42s", "12m", "3h12m", "4d3h".
 std::string span(std::int64_t seconds) {
@@ -121,13 +103,6 @@ void print_whole(const json::object& message) {
     fmt::print("its text cannot be read: {}\n", damage);
   fmt::print("\n");
   for (const json::value& line : elements(message, "header")) fmt::print("{}\n", std::string(line.as_string()));
-}
-
-Result<json::object> object_in(const std::string& text) {
-  boost::system::error_code error;
-  json::value value = json::parse(text, error);
-  if (!value.is_object()) return fail(kBroken, "the server's answer is none");
-  return std::move(value.get_object());
 }
 
 /// What a page's worth of messages names that is near to the word: ids, or destinations.

@@ -297,7 +297,7 @@ Refusal read_refusal(RecordReader& reader) {
 }
 
 void read_connection(RecordReader& reader, Beginning& beginning) {
-  beginning.door = read_enum(reader, Door::here);
+  beginning.door = read_enum(reader, Door::onward);
   beginning.extended = reader.octet() != 0;
   const std::string_view peer = reader.rest();
   if (!peer.empty() && peer.size() != 4 && peer.size() != 16) reader.broken();
@@ -386,7 +386,7 @@ Result<Event> decode_event(WallTime at, std::string_view octets) {
   event.at = at;
   const auto take = [&](Item item, RecordReader& reader) {
     if (item == Item::attempt) {
-      event.kind = read_enum(reader, Event::Kind::retried);
+      event.kind = read_enum(reader, Event::Kind::sent_on);
       event.number = static_cast<std::uint32_t>(reader.number_up_to(UINT32_MAX));
       event.took_ms = reader.number();
       event.text = read_text(reader);
@@ -398,7 +398,7 @@ Result<Event> decode_event(WallTime at, std::string_view octets) {
       event.places.push_back(read_place(reader));
     } else if (item == Item::fate) {
       Fate fate;
-      fate.kind = read_enum(reader, Fate::Kind::discarded);
+      fate.kind = read_enum(reader, Fate::Kind::expanded);
       fate.address = read_text(reader);
       fate.status = read_text(reader);
       const bool again = reader.octet() != 0;

@@ -32,8 +32,8 @@ struct Text {
   friend bool operator==(const Text&, const Text&) = default;
 };
 
-/// The way in.
-enum class Door : std::uint8_t { smtp, submission, lmtp, drop, here };
+/// The way in. `here`: made by this host. `onward`: what an address of this host sends on of another message.
+enum class Door : std::uint8_t { smtp, submission, lmtp, drop, here, onward };
 
 /// The code of a reply with its enhanced code; all zero: none.
 struct Code {
@@ -124,14 +124,14 @@ struct Beginning {
   std::uint64_t octets = 0;
   std::uint64_t took_ms = 0;  ///< from MAIL to the reply
   Text message_id;            ///< without brackets
-  DeliveryId report_of;       ///< Door::here: the message it tells of
+  DeliveryId report_of;       ///< Door::here: the message it tells of, if any; Door::onward: what it was sent on from
   std::optional<Refusal> refusal;
   friend bool operator==(const Beginning&, const Beginning&) = default;
 };
 
 /// What became of a recipient in an attempt.
 struct Fate {
-  enum class Kind : std::uint8_t { owed, failed, expired, delivered, relayed, handed_on, discarded };
+  enum class Kind : std::uint8_t { owed, failed, expired, delivered, relayed, handed_on, discarded, expanded };
   Kind kind = Kind::owed;
   Text address;
   Text status;  ///< enhanced code, as said
@@ -148,6 +148,7 @@ struct Event {
     released,
     removed,
     retried,
+    sent_on,  ///< as the message `id`, for the address `text`
   };
   Kind kind = Kind::attempt;
   WallTime at;               ///< of the key

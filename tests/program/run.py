@@ -482,6 +482,59 @@ def inbox_text(server):
         session.close()
 
 
+def trace(server, *words):
+    return json.loads(server.command("trace", *words, "--json").stdout)
+
+
+@case("what happened to a message is told by its id, an address, a Message-ID, its host or as the last one, with the server running and without it")
+def life_story(binary, directory):
+    server = made(binary, directory, settings=[WAITS])
+    with serving(server):
+        nothing = server.command("trace", "last", check=False)
+        expect(nothing.returncode == 1 and "nothing is known of any message" in nothing.stderr, f"an empty trace: {nothing}")
+        here = submit(server, [f"alice@{server.domain}"], "for here")
+        away = submit(server, ["bob@far.example"], "for elsewhere")
+        with smtplib.SMTP("127.0.0.1", server.port("smtp"), timeout=60) as session:
+            session.ehlo("stranger.example")
+            session.mail("stranger@far.example")
+            code, reply = session.rcpt("nobody@" + server.domain)
+            refused = re.search(r"\(id ([0-9a-z]{12})\)", reply.decode())[1]
+            expect(code == 550, f"not refused: {code} {reply}")
+        # The refusal is a story as soon as its session is over.
+        wait_until(lambda: refused in server.command("trace", "last").stdout, "the refusal has no story")
+
+        text = server.command("trace", here).stdout
+        for words in (f"message {here}: accepted", "accepted by submission from", f"logged in as alice@{server.domain}",
+                      f"to alice@{server.domain}: delivered here", f"in INBOX of alice@{server.domain}, UID 1"):
+            expect(words in text, f"no {words!r} in {text}")
+        text = server.command("trace", "nobody@" + server.domain).stdout
+        for words in ("came by smtp from stranger.example [127.0.0.1]", "refused, 550 5.1.1", f"what you can do: if nobody@{server.domain}",
+                      f"angarium account add nobody@{server.domain}"):
+            expect(words in text, f"no {words!r} in {text}")
+        wait_until(lambda: trace(server, away)[0]["events"], "the attempt is in no story")
+        expect_story_of_wait(server, away)
+        expect({one["id"] for one in trace(server, f"alice@{server.domain}")} == {here, away}, "both of alice's are found by her address")
+        expect({one["id"] for one in trace(server, "127.0.0.1")} == {here, away, refused}, "all are found by their host")
+        expect([one["id"] for one in trace(server, "last", "--limit", "1", "--since", "1h")] == [refused], "the last one")
+        message_id = trace(server, here)[0]["message_id"]
+        expect([one["id"] for one in trace(server, f"<{message_id}>")] == [here], f"not found by Message-ID <{message_id}>")
+        for arguments, code, words in ((("rubbish",), 2, "angarium trace last"), (("last", "--since", "soon"), 2, "2h, 3d"),
+                                       (("other@far.example",), 1, "nothing is known of 'other@far.example'"), ((), 2, "what")):
+            done = server.command("trace", *arguments, check=False)
+            expect(done.returncode == code and words in done.stderr, f"trace {arguments}: {done.returncode} {done.stderr!r}")
+        expect(server.end() == 0, "serve did not end well")
+
+        expect_story_of_wait(server, away)
+        expect([one["outcome"] for one in trace(server, refused)] == ["refused"], "the refusal is gone after the end")
+
+
+def expect_story_of_wait(server, id):
+    text = server.command("trace", id).stdout
+    for words in ("to bob@far.example: into the queue", "attempt 1: bob@far.example: not yet", "waits in the queue for far.example",
+                  f"what you can do: to try at once: angarium queue retry {id}"):
+        expect(words in text, f"no {words!r} in {text}")
+
+
 @case("mail that waits is listed, shown, held, released, retried and removed, with the server running and without it")
 def queue(binary, directory):
     server = made(binary, directory, settings=[WAITS])

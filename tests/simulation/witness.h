@@ -65,6 +65,7 @@ class Witness final : public protocol::smtp::Session {
   io::Task<Result<protocol::smtp::Reply>> expn(std::string_view text, envelope::Utf8 utf8) override {
     return inner_->expn(text, utf8);
   }
+  io::Task<Result<protocol::smtp::Reply>> etrn(std::string_view domain) override { return inner_->etrn(domain); }
   void offence(protocol::smtp::Offence kind) override { inner_->offence(kind); }
 
  private:

@@ -1,0 +1,326 @@
+#include "agent/trace_verbs.h"
+
+#include <algorithm>
+#include <boost/json.hpp>
+#include <map>
+
+#include "agent/queue_verbs.h"
+#include "agent/story_words.h"
+#include "base/text.h"
+#include "io/address.h"
+#include "io/loop.h"
+
+namespace angarium::agent {
+namespace {
+
+namespace json = boost::json;
+using trace::Beginning;
+using trace::DeliveryId;
+using trace::Event;
+using trace::Ledger;
+using trace::Story;
+
+/// Places whose present state is looked up for one story; the others are told as they were.
+constexpr std::size_t kPlacesLookedUp = 10;
+
+/// Where copies lie now, in words.
+struct Lying {
+  std::vector<Said> said;
+  json::array places;
+};
+
+std::string without_brackets(std::string_view text) {
+  if (text.starts_with('<') && text.ends_with('>')) text = text.substr(1, text.size() - 2);
+  return std::string(text);
+}
+
+Result<trace::Question> question_of(const control::Request& request) {
+  trace::Question question;
+  const std::string_view what = request.get("what");
+  question.limit = kStoriesShown;
+  if (request.has("limit")) {
+    const auto limit = parse_number<std::uint64_t>(request.get("limit"));
+    if (!limit || *limit == 0 || *limit > kStoriesMax)
+      return fail(kUsageError, "the limit is from 1 to " + std::to_string(kStoriesMax));
+    question.limit = static_cast<std::size_t>(*limit);
+  }
+  if (request.has("since")) {
+    const auto since = parse_number<std::uint64_t>(request.get("since"));
+    if (!since) return fail(kUsageError, "'since' is no time");
+    question.since = WallTime{static_cast<std::int64_t>(*since)};
+  }
+  if (what == "last") return question;
+  if (const auto id = DeliveryId::parse(what)) {
+    question.id = id;
+  } else if (const auto address = io::IpAddress::parse(what)) {
+    question.peer = address->octets();
+  } else if (what.contains('@')) {
+    question.address = without_brackets(what);
+  } else {
+    return fail(kUsageError,
+                "'" + escape_controls(what, 100) +
+                    "' is no id (twelve letters and digits, as in the reply to the message), no address, no "
+                    "Message-ID, and no host's address; angarium trace last shows the latest");
+  }
+  return question;
+}
+
+/// An address and a Message-ID look alike.
+Result<std::vector<Story>> find(Ledger& ledger, trace::Question question) {
+  // What was refused a moment ago is told, too.
+  TRY(ledger.write_refusals());
+  auto found = TRY(ledger.find(question));
+  if (!found.empty() || question.address.empty()) return found;
+  question.message_id = std::exchange(question.address, "");
+  return ledger.find(question);
+}
+
+// --- facts ----------------------------------------------------------------------------------------------------------
+
+std::string status_of(const trace::Code& code) {
+  if (code.status == 0) return "";
+  return std::to_string(code.status) + "." + std::to_string(code.subject) + "." + std::to_string(code.detail);
+}
+
+std::string shown(const trace::Text& text) { return escape_controls(text.octets, kWordsTold); }
+
+json::object show(const trace::Recipient& recipient) {
+  json::object shown_one{{"address", shown(recipient.address)}, {"course", course_word(recipient.course)}};
+  if (recipient.code.reply != 0) {
+    shown_one["code"] = recipient.code.reply;
+    shown_one["status"] = status_of(recipient.code);
+  }
+  return shown_one;
+}
+
+json::object show(const Beginning& beginning) {
+  json::object shown_one{{"door", door_word(beginning.door)},
+                         {"peer", beginning.peer.empty() ? "" : peer_words(beginning.peer)},
+                         {"helo", shown(beginning.helo)},
+                         {"tls", escape_controls(beginning.tls)},
+                         {"login", shown(beginning.login)},
+                         {"sender", beginning.has_sender ? json::value(shown(beginning.sender)) : json::value()},
+                         {"octets", beginning.octets},
+                         {"took_ms", beginning.took_ms},
+                         {"message_id", shown(beginning.message_id)}};
+  if (beginning.report_of != trace::DeliveryId())
+    shown_one[beginning.door == trace::Door::onward ? "sent_on_from" : "report_of"] = beginning.report_of.text();
+  json::array recipients;
+  for (const trace::Recipient& recipient : beginning.recipients) recipients.push_back(show(recipient));
+  shown_one["recipients"] = std::move(recipients);
+  if (const auto& refusal = beginning.refusal)
+    shown_one["refusal"] = json::object{{"step", step_word(refusal->step)},
+                                        {"code", refusal->code.reply},
+                                        {"status", status_of(refusal->code)},
+                                        {"words", shown(refusal->words)},
+                                        {"further", refusal->further}};
+  return shown_one;
+}
+
+json::object show(const Event& event) {
+  json::object shown_one{{"at", to_rfc3339(event.at)}, {"kind", event_word(event.kind)}};
+  if (event.kind == Event::Kind::attempt) {
+    shown_one["number"] = event.number;
+    shown_one["host"] = shown(event.text);
+    shown_one["tls"] = escape_controls(event.tls);
+    shown_one["took_ms"] = event.took_ms;
+  }
+  if (event.kind == Event::Kind::report) {
+    shown_one["report"] = event.id.text();
+    shown_one["to"] = shown(event.text);
+  }
+  if (event.kind == Event::Kind::sent_on) {
+    shown_one["as"] = event.id.text();
+    shown_one["for"] = shown(event.text);
+  }
+  json::array fates;
+  for (const trace::Fate& fate : event.fates)
+    fates.push_back(json::object{{"address", shown(fate.address)},
+                                 {"outcome", fate_word(fate.kind)},
+                                 {"status", shown(fate.status)},
+                                 {"words", shown(fate.words)}});
+  shown_one["recipients"] = std::move(fates);
+  return shown_one;
+}
+
+// --- where it is now ------------------------------------------------------------------------------------------------
+
+/// The account's address, if the recipient's still leads to it.
+io::Task<std::string> account_name(Services& services, std::uint64_t id, std::string address) {
+  const auto resolved = co_await io::run(services.pool(), [&directory = services.directory(), address] {
+    const std::size_t at = address.rfind('@');
+    const bool split = at != std::string::npos;
+    return directory.resolve(address.substr(0, at), split ? address.substr(at + 1) : "");
+  });
+  if (resolved)
+    for (const account::Destination& one : (*resolved)->accounts)
+      if (one.id == id) co_return one.address;
+  co_return "account " + std::to_string(id);
+}
+
+/// "in INBOX of bob@example.test, UID 7"; also where it was moved to.
+io::Task<std::string> whereabouts(Services& services, trace::Place place, std::string name) {
+  const auto mail = co_await services.mail().account(place.account);
+  if (!mail)
+    co_return mail.error().is(mailbox::kNoMailbox) ? name + " is gone" : "not known now: " + mail.error().text();
+  const auto words = [&](const mailbox::MailboxInfo& box, mailbox::Uid uid) {
+    return "in " + escape_controls(box.name) + " of " + name + ", UID " + std::to_string(uid);
+  };
+  const mailbox::ListingPtr listing = (*mail)->listing();
+  for (const mailbox::MailboxInfo& box : listing->mailboxes) {
+    if (box.id != place.mailbox) continue;
+    const auto view = co_await (*mail)->view(box.id);
+    const mailbox::Entry* const entry = view ? (*view)->find(place.uid) : nullptr;
+    if (entry != nullptr && entry->email == place.email) co_return words(box, place.uid);
+  }
+  for (const mailbox::MailboxInfo& box : listing->mailboxes) {
+    const auto view = co_await (*mail)->view(box.id);
+    if (!view) continue;
+    std::optional<mailbox::Uid> uid;
+    (*view)->for_each([&](std::uint32_t, const mailbox::Entry& entry) {
+      if (entry.email == place.email) uid = entry.uid;
+    });
+    if (uid) co_return "moved: " + words(box, *uid);
+  }
+  co_return "no longer in any mailbox of " + name;
+}
+
+io::Task<> look(Services& services, trace::Place place, std::string address, WallTime at, Lying& lying) {
+  const std::string name = escape_controls(co_await account_name(services, place.account, address));
+  std::string now;
+  if (lying.places.size() < kPlacesLookedUp) now = co_await whereabouts(services, place, name);
+  lying.places.push_back(json::object{{"account", place.account},
+                                      {"name", name},
+                                      {"mailbox", place.mailbox},
+                                      {"uid", place.uid},
+                                      {"email", place.email},
+                                      {"now", now}});
+  lying.said.push_back({at, "  " + (now.empty() ? "to " + name + ", UID " + std::to_string(place.uid) : now)});
+}
+
+/// What of it waits in the queue, if anything.
+io::Task<json::value> queued(Services& services, DeliveryId id, std::vector<Said>& said,
+                             std::vector<std::string>& advice) {
+  const auto whole = co_await services.queue().find(id);
+  if (!whole || whole->parts.empty()) co_return json::value();
+  const WallTime now = io::Loop::current().clock().wall();
+  json::array parts;
+  bool held = false;
+  for (const queue::Whole::Part& part : whole->parts) {
+    const queue::Consignment& consignment = part.consignment;
+    const auto backoff = co_await services.queue().find_backoff(consignment.destination);
+    WallTime next{consignment.place.due};
+    if (backoff && *backoff) next = std::max(next, (*backoff)->next);
+    const bool is_held = consignment.hold != queue::Hold::none;
+    held = held || is_held;
+    std::string words = "waits in the queue for " + escape_controls(consignment.destination) + ": ";
+    if (part.in_hand) {
+      words += "an attempt is under way";
+    } else if (is_held) {
+      words += "held";
+    } else {
+      words += next > now ? "the next attempt is at " + to_rfc3339(next) : "due now";
+    }
+    const bool unreached = !part.in_hand && backoff && *backoff && (*backoff)->next > now;
+    if (unreached)
+      words +=
+          ", since the destination was not reached: " + escape_controls((*backoff)->trouble.diagnostic, kWordsTold);
+    said.push_back({now, words});
+    parts.push_back(json::object{{"destination", escape_controls(consignment.destination)},
+                                 {"state", part.in_hand ? "under way"
+                                           : is_held    ? "held"
+                                           : next > now ? "deferred"
+                                                        : "due"},
+                                 {"next_attempt", to_rfc3339(next)},
+                                 {"attempts", consignment.attempts},
+                                 {"recipients", consignment.addressees.size()}});
+  }
+  said.push_back({now, "it is tried until " + to_rfc3339(whole->entry->expires)});
+  advice.push_back(held ? "to let it go: angarium queue release " + id.text()
+                        : "to try at once: angarium queue retry " + id.text() +
+                              "; more about it: angarium queue show " + id.text());
+  co_return parts;
+}
+
+// --- one story ------------------------------------------------------------------------------------------------------
+
+std::string_view outcome_of(const Story& story, const Beginning& beginning) {
+  if (beginning.door == trace::Door::onward) return "sent on";
+  if (story.lane == trace::Lane::accepted) return beginning.door == trace::Door::here ? "report" : "accepted";
+  return beginning.refusal && beginning.refusal->step == trace::Step::connection ? "turned away" : "refused";
+}
+
+/// What was decided, followed by where each recipient's copies lie.
+io::Task<std::vector<Said>> tell_beginning(Services& services, const Beginning& beginning, json::array& places) {
+  std::vector<Said> said = tell(beginning);
+  Lying lying;
+  for (const trace::Place& place : beginning.places) {
+    const bool known = place.recipient < beginning.recipients.size();
+    const std::string address(known ? beginning.recipients[place.recipient].address.octets : std::string_view());
+    co_await look(services, place, address, beginning.at, lying);
+  }
+  said.insert(said.end(), lying.said.begin(), lying.said.end());
+  places = std::move(lying.places);
+  co_return said;
+}
+
+io::Task<json::object> show_story(Services& services, const Story& story) {
+  json::object shown_one{{"id", story.id.text()}, {"at", to_rfc3339(story.at)}};
+  const auto beginning = trace::decode_beginning(story.id, story.at, story.octets);
+  if (!beginning) {
+    shown_one["outcome"] = "damaged";
+    shown_one["story"] = json::array{json::object{{"at", to_rfc3339(story.at)}, {"words", beginning.error().text()}}};
+    co_return shown_one;
+  }
+  shown_one["outcome"] = outcome_of(story, *beginning);
+  for (auto& [name, value] : show(*beginning)) shown_one[name] = std::move(value);
+  json::array places;
+  std::vector<Said> said = co_await tell_beginning(services, *beginning, places);
+  std::vector<std::string> lines = advice(*beginning);
+  json::array events;
+  for (const Story::Later& later : story.events) {
+    const auto event = trace::decode_event(later.at, later.octets);
+    if (!event) {
+      said.push_back({later.at, event.error().text()});
+      continue;
+    }
+    events.push_back(show(*event));
+    for (Said& one : tell(*event)) said.push_back(std::move(one));
+    Lying lying;
+    for (const trace::Place& place : event->places) {
+      const bool known = place.recipient < event->fates.size();
+      const std::string address(known ? event->fates[place.recipient].address.octets : std::string_view());
+      co_await look(services, place, address, later.at, lying);
+    }
+    for (Said& one : lying.said) said.push_back(std::move(one));
+    for (json::value& place : lying.places) places.push_back(std::move(place));
+    if (&later == &story.events.back())
+      for (std::string& line : advice(*event)) lines.push_back(std::move(line));
+  }
+  shown_one["events"] = std::move(events);
+  shown_one["places"] = std::move(places);
+  shown_one["queue"] =
+      story.lane == trace::Lane::accepted ? co_await queued(services, story.id, said, lines) : json::value();
+  json::array words;
+  for (const Said& one : said)
+    words.push_back(
+        json::object{{"at", to_rfc3339(one.at)}, {"microseconds", one.at.microseconds}, {"words", one.words}});
+  shown_one["story"] = std::move(words);
+  shown_one["advice"] = json::value_from(lines);
+  co_return shown_one;
+}
+
+}  // namespace
+
+io::Task<Result<std::string>> trace_verb(Services& services, control::Request request) {
+  if (request.verb != "trace.find")
+    co_return fail(kUsageError, "the server does not know '" + escape_controls(request.verb) + "'");
+  const auto question = CO_TRY(question_of(request));
+  const auto found = CO_TRY(
+      co_await io::run(services.pool(), [&ledger = services.ledger(), question] { return find(ledger, question); }));
+  json::array stories;
+  for (const Story& story : found) stories.push_back(co_await show_story(services, story));
+  co_return json::serialize(json::object{{"stories", std::move(stories)}});
+}
+
+}  // namespace angarium::agent

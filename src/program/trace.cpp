@@ -1,0 +1,117 @@
+// angarium trace: the life stories of messages, in order, in local time.
+#include <fmt/core.h>
+
+#include <array>
+#include <boost/json.hpp>
+#include <cstdio>
+#include <ctime>
+#include <optional>
+
+#include "base/text.h"
+#include "base/time.h"
+#include "configuration/schema.h"
+#include "program/answer.h"
+#include "program/commands.h"
+
+namespace angarium::program {
+namespace {
+
+namespace json = boost::json;
+
+/// "2026-11-22 14:03:05.120", as the clock on this host's wall says.
+std::string local_time(std::int64_t microseconds) {
+  const std::time_t seconds = WallTime{microseconds}.seconds();
+  std::tm local{};
+  localtime_r(&seconds, &local);
+  std::array<char, 32> text{};
+  const std::size_t size = std::strftime(text.data(), text.size(), "%Y-%m-%d %H:%M:%S", &local);
+  const std::int64_t milliseconds = (microseconds - seconds * 1'000'000) / 1000;
+  return fmt::format("{}.{:03}", std::string_view(text.data(), size), milliseconds);
+}
+
+/// How much later than the line before: "+12 ms", "+3 min".
+std::string later(std::int64_t microseconds) {
+  if (microseconds < 1000) return "";
+  const std::int64_t ms = microseconds / 1000;
+  if (ms < 10'000) return fmt::format("+{} ms", ms);
+  if (ms < 120'000) return fmt::format("+{} s", ms / 1000);
+  if (ms < 7'200'000) return fmt::format("+{} min", ms / 60'000);
+  if (ms < 172'800'000) return fmt::format("+{} h {} min", ms / 3'600'000, ms / 60'000 % 60);
+  return fmt::format("+{} days", ms / 86'400'000);
+}
+
+/// "2h" ago, or "2026-11-22", "2026-11-22 14:03" and the like in local time.
+std::optional<WallTime> time_of(const std::string& words) {
+  Duration ago{};
+  const WallTime now = system_clock().wall();
+  if (configuration::parse_duration(words, ago)) return WallTime{now.microseconds - ago.count()};
+  std::tm local{};
+  local.tm_isdst = -1;
+  const std::string_view formats[] = {"%Y-%m-%d", "%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M:%S",
+                                      "%Y-%m-%dT%H:%M:%S"};
+  for (const std::string_view format : formats) {
+    std::tm read = local;
+    const char* const end = strptime(words.c_str(), format.data(), &read);
+    if (end == nullptr || *end != '\0') continue;
+    read.tm_isdst = -1;
+    return WallTime::from_seconds(std::mktime(&read));
+  }
+  return std::nullopt;
+}
+
+void print_story(const json::object& story) {
+  fmt::print("message {}: {}\n", text(story, "id"), text(story, "outcome"));
+  std::int64_t before = 0;
+  for (const json::value& one : elements(story, "story")) {
+    const json::object& line = one.as_object();
+    const std::int64_t at = number(line, "microseconds");
+    const bool same = before != 0 && at / 1000 == before / 1000;
+    fmt::print("  {:<23}  {:>12}  {}\n", same ? "" : local_time(at), before == 0 ? "" : later(at - before),
+               text(line, "words"));
+    before = at;
+  }
+  for (const json::value& one : elements(story, "advice"))
+    fmt::print("  what you can do: {}\n", std::string(one.as_string()));
+}
+
+}  // namespace
+
+int trace_find(const Context& context, const TraceFilter& filter) {
+  control::Request request{.verb = "trace.find", .arguments = {}};
+  request.add("what", filter.what);
+  if (!filter.since.empty()) {
+    const auto since = time_of(filter.since);
+    if (!since)
+      return report(context, {.exit_code = control::kUsage,
+                              .error = "'" + escape_controls(filter.since, 100) +
+                                       "' is no time: write 2h, 3d, 2026-11-22 or '2026-11-22 14:30'"});
+    request.add("since", std::to_string(since->microseconds));
+  }
+  if (filter.limit > 0) request.add("limit", std::to_string(filter.limit));
+  Server server(context);
+  const auto reply = server.ask(request);
+  if (!reply) return report(reply.error());
+  if (reply->exit_code != control::kDone) return report(context, *reply);
+  const auto answer = object_in(reply->result);
+  if (!answer) return report(answer.error());
+  const json::array& stories = elements(*answer, "stories");
+  if (context.json) fmt::print("{}\n", json::serialize(stories));
+  if (stories.empty()) {
+    const std::string what = filter.what == "last" ? "any message" : "'" + escape_controls(filter.what, 100) + "'";
+    if (!context.json)
+      return report(context, {.exit_code = control::kFailed,
+                              .error = "nothing is known of " + what + (filter.since.empty() ? "" : " since then") +
+                                       "; stories are kept for trace.keep (angarium config show); the latest: angarium "
+                                       "trace last"});
+    return control::kFailed;
+  }
+  if (context.json) return control::kDone;
+  bool first = true;
+  for (const json::value& story : stories) {
+    if (!std::exchange(first, false)) fmt::print("\n");
+    print_story(story.as_object());
+  }
+  return control::kDone;
+}
+
+}  // namespace angarium::program
