@@ -104,8 +104,6 @@ void put_reported(const queue::Entry& made, const envelope::Mailbox& to, const q
 }  // namespace
 
 bool is_told(const queue::Entry& entry, const queue::Addressee& addressee, DsnAction action) {
-  // Reports themselves ask for none; the postmaster is told all the same.
-  if (entry.origin == queue::Origin::report && action == DsnAction::failed) return true;
   const auto& notify = addressee.recipient.parameters.notify;
   if (notify && notify->never) return false;
   switch (action) {
@@ -179,8 +177,9 @@ io::Task<Result<std::optional<queue::Change>>> add_report(Services& services, co
   std::string octets = composed.octets();
   const std::uint64_t size = octets.size();
   const auto body = CO_TRY(co_await place(services, std::move(octets), made, batch));
+  // No NOTIFY=NEVER (RFC 3461 §6.1 lets us choose): a server on the way could not tell its postmaster, and the report
+  // were lost without a word.
   envelope::Recipient to{.path = {.mailbox = reader->to}, .parameters = {}};
-  to.parameters.notify = envelope::Notify{.never = true};
   std::vector<queue::Lot> lots;
   lots.push_back({.destination = destination_of(reader->to), .recipients = {std::move(to)}});
   put_made(services.ledger(), made, lots, {.octets = size, .message_id = options.message, .of = entry.id}, batch);

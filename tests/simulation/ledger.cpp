@@ -119,13 +119,26 @@ void Ledger::read(const Stored& stored) {
 }
 
 void Ledger::check(const std::vector<Stored>& stored) {
-  for (const Stored& one : stored) read(one);
+  for (const Stored& one : stored) {
+    read(one);
+    check_body(one);
+  }
   std::map<std::string, std::set<std::string>> owed;
   for (const Passage& passage : passages_)
     if (passage.from == kUsers && passage.answer == Answer::taken)
       owed[passage.token].insert(passage.recipients.begin(), passage.recipients.end());
   for (const auto& [token, recipients] : owed) check_letter(letters_.at(token), recipients);
   check_copies();
+}
+
+/// As its user wrote it, to the last octet.
+void Ledger::check_body(const Stored& stored) {
+  const auto letter = letters_.find(token_of(stored.text));
+  if (letter == letters_.end()) return;
+  const std::size_t end_of_header = stored.text.find("\r\n\r\n");
+  if (end_of_header == std::string::npos ||
+      std::string_view(stored.text).substr(end_of_header + 4) != letter->second.body)
+    journal_.blame(fmt::format("{} in {} is not what was written", letter->first, stored.box));
 }
 
 /// `owed`: those of its recipients whom a server has taken.

@@ -40,6 +40,7 @@ struct Letter {
   std::string token;  ///< its Message-ID
   Address sender;     ///< empty text: the null reverse-path
   std::vector<Addressed> recipients;
+  std::string body;
 };
 
 /// One message as it lies in a mailbox at the end.
@@ -110,6 +111,7 @@ class Ledger {
   int held(Who who, const std::string& token, const std::string& recipient);
   int everywhere(const std::string& token, const std::string& recipient) const;
   void read(const Stored& stored);
+  void check_body(const Stored& stored);
   void check_letter(const Letter& letter, const std::set<std::string>& owed);
   void check_copies();
 

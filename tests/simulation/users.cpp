@@ -18,11 +18,9 @@ constexpr smtp::ClientTimes kPatience{
     .greeting = 30s, .hello = 30s, .mail = 30s, .rcpt = 30s, .data = 30s, .block = 30s, .end_of_data = 60s, .quit = 5s};
 
 std::string text_of(const Errand& errand) {
-  std::string text = fmt::format("Message-ID: <{}>\r\nFrom: {}\r\nSubject: a letter\r\n\r\n", errand.letter.token,
-                                 errand.letter.sender.text.empty() ? "nobody@users.test" : errand.letter.sender.text);
-  for (std::size_t line = 0; text.size() < errand.size; ++line)
-    text += fmt::format("{}line {} of {}\r\n", line % 7 == 0 ? "." : "", line, errand.letter.token);
-  return text;
+  return fmt::format("Message-ID: <{}>\r\nFrom: {}\r\nSubject: a letter\r\n\r\n{}", errand.letter.token,
+                     errand.letter.sender.text.empty() ? "nobody@users.test" : errand.letter.sender.text,
+                     errand.letter.body);
 }
 
 envelope::Envelope envelope_of(const Errand& errand, const std::vector<Addressed>& to) {

@@ -16,7 +16,6 @@ struct Errand {
   Letter letter;
   Duration after{};     ///< the start of the world
   io::Endpoint server;  ///< that takes it
-  std::size_t size = 0;
   protocol::smtp::Chunking chunking = protocol::smtp::Chunking::when_needed;
 };
 

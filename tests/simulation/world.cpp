@@ -27,6 +27,14 @@ constexpr int kUsersAt = 100;
 std::string address(int last) { return "192.0.2." + std::to_string(last); }
 io::IpAddress ip(int last) { return *io::IpAddress::parse(address(last)); }
 
+/// Lines that tell who and where they are, some with a dot before them (RFC 5321 §4.5.2).
+std::string body_of(const std::string& token, std::size_t size) {
+  std::string body;
+  for (std::size_t line = 0; body.size() < size; ++line)
+    body += fmt::format("{}line {} of {}\r\n", line % 7 == 0 ? "." : "", line, token);
+  return body;
+}
+
 }  // namespace
 
 World::World(std::uint64_t seed, Journal& journal)
@@ -109,7 +117,10 @@ Address World::sender() {
 void World::write_letters() {
   for (std::uint64_t left = 6 + chance_.below(12), number = 0; left > 0; --left, ++number) {
     Errand errand;
-    errand.letter = {.token = fmt::format("letter-{}@users.test", number), .sender = sender(), .recipients = {}};
+    errand.letter = {
+        .token = fmt::format("letter-{}@users.test", number), .sender = sender(), .recipients = {}, .body = {}};
+    errand.letter.body =
+        body_of(errand.letter.token, odds(1, 12) ? 10'000 + chance_.below(300'000) : 200 + chance_.below(3000));
     for (std::uint64_t more = 1 + chance_.below(3); more > 0; --more) {
       Addressed to{.address = somebody(), .notify = {}};
       // Each mailbox by one address only: otherwise one copy may serve for two.
@@ -125,7 +136,6 @@ void World::write_letters() {
     }
     errand.after = up_to(kTroubled - 30s);
     errand.server = io::Endpoint(any().place().addresses().front(), 25);
-    errand.size = odds(1, 12) ? 10'000 + chance_.below(300'000) : 200 + chance_.below(3000);
     if (odds(1, 3)) errand.chunking = protocol::smtp::Chunking::when_possible;
     ledger_.write(errand.letter);
     users_->send(std::move(errand));
@@ -171,7 +181,7 @@ void World::misfortunes() {
 io::Task<> World::misfortune(Duration after) {
   co_await loop_.sleep_for(after);
   Server& server = any();
-  switch (chance_.below(8)) {
+  switch (chance_.below(9)) {
     case 0:
     case 1: co_await death(server); break;
     case 2:
@@ -179,6 +189,7 @@ io::Task<> World::misfortune(Duration after) {
     case 4: co_await cut(server); break;
     case 5: co_await full(server); break;
     case 6: co_await bad_dns(server); break;
+    case 7: set_clocks(); break;
     default: co_await death(server);
   }
 }
@@ -204,12 +215,13 @@ io::Task<> World::raise(Server& server, Duration after) {
 /// The power may go, or the disk fail, in the middle of any call.
 void World::bad_disk(Server& server) {
   store::FaultyDisk::Faults faults;
-  switch (chance_.below(4)) {
+  switch (chance_.below(5)) {
     case 0:
       faults.fail_sync_at = 1 + chance_.below(15);
       faults.syncs_failing = 1 + chance_.below(5);
       break;
     case 1: faults.short_write_at = 1 + chance_.below(30); break;
+    case 2: faults.fail_read_at = 1 + chance_.below(40); break;
     default: faults.crash_at = 1 + chance_.below(odds(1, 2) ? 10 : 60);
   }
   journal_.note(server.name(), "has a disk that will fail");
@@ -243,6 +255,14 @@ io::Task<> World::bad_dns(Server& server) {
   co_await loop_.sleep_for(up_to(90s));
   (void)server.resolver().set_zones(zones_);
   server.resolver().set_faults({});
+}
+
+/// Of all servers at once, by as much as a letter's lifetime bears: what was put off waits longer when they are set
+/// back.
+void World::set_clocks() {
+  const Duration by = odds(1, 2) ? up_to(90s) : -up_to(90s);
+  journal_.note("world", fmt::format("clocks are set by {} s", by / 1s));
+  loop_.jump(by);
 }
 
 /// Those whose power went by a fault of the disk.

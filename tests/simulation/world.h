@@ -38,6 +38,7 @@ class World {
   io::Task<> full(Server& server);
   io::Task<> bad_dns(Server& server);
   void bad_disk(Server& server);
+  void set_clocks();
   io::Task<> watch();
   io::Task<> raise(Server& server, Duration after);
   io::Plan plan();
