@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstdlib>
 #include <functional>
 #include <iterator>
@@ -68,12 +69,19 @@ class CommandLine {
   }
 
   int run(int count, char** arguments) {
+    std::vector<std::string> words(arguments + 1, arguments + count);
+    // What one types at other programs: "help queue list" is "queue list --help".
+    if (!words.empty() && words.front() == "help") {
+      words.erase(words.begin());
+      words.emplace_back("--help");
+    }
+    std::ranges::reverse(words);  // as the parser wants them
     try {
-      app_.parse(count, arguments);
+      app_.parse(words);
     } catch (const CLI::Success& success) {
       return app_.exit(success);
     } catch (const CLI::RequiredError& error) {
-      if (!unknown_command(count, arguments)) app_.exit(error);
+      if (!unknown_command(count, arguments) && !list_commands()) app_.exit(error);
       return control::kUsage;
     } catch (const CLI::ParseError& error) {
       app_.exit(error);
@@ -108,6 +116,15 @@ class CommandLine {
       at = next;
     }
     return false;
+  }
+
+  /// A group of commands was named, or nothing at all: those that there are. False: something else is missing.
+  bool list_commands() {
+    const CLI::App* at = &app_;
+    while (!at->get_subcommands().empty()) at = at->get_subcommands().front();
+    if (at->get_subcommands([](const CLI::App*) { return true; }).empty()) return false;
+    fmt::print(stderr, "{}", app_.help());
+    return true;
   }
 
   CLI::App* command(CLI::App* parent, const std::string& name, const std::string& description,

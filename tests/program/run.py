@@ -334,6 +334,23 @@ def activation_and_user(binary, directory):
     socket_activation(binary, directory, USER)
 
 
+@case("who asks for help, or names half a command, sees what there is")
+def helped(binary, directory):
+    def said(*words):
+        done = subprocess.run([binary, *words], capture_output=True, text=True, timeout=60)
+        return done.returncode, done.stdout, done.stderr
+    code, out, _ = said("help")
+    expect(code == 0 and "First steps" in out, f"help ended with {code}: {out}")
+    code, out, _ = said("help", "queue", "list")
+    expect(code == 0 and "Usage: angarium queue list" in out, f"help queue list ended with {code}: {out}")
+    code, _, error = said("queue")
+    expect(code == 2 and "Usage: angarium queue" in error and "flush" in error, f"queue alone ended with {code}: {error}")
+    code, _, error = said()
+    expect(code == 2 and "First steps" in error, f"no word at all ended with {code}: {error}")
+    code, _, error = said("queue", "show")
+    expect(code == 2 and "id is required" in error and "flush" not in error, f"queue show ended with {code}: {error}")
+
+
 def explained(server, address, *options):
     return json.loads(server.command("route", "explain", address, *options, "--json").stdout)
 
