@@ -45,7 +45,10 @@ void Spool::make_ready(const std::string& name, const Place& place, std::shared_
   Destination& to = destination(name);
   if (to.in_hand.contains(place)) return;
   // It is found in the store when the wait is over.
-  if (to.waits(now())) return incomplete(to);
+  if (to.waits(now())) {
+    incomplete(to);
+    return due_at(to.backoff->next.microseconds);
+  }
   to.ready.insert_or_assign(place, std::move(held));
   if (!to.announced) stirred_.insert(name);
   if (to.ready.size() <= kWindow) return;
@@ -59,6 +62,14 @@ void Spool::due_at(std::int64_t microseconds) {
   put_ = std::min(put_, microseconds);
   next_ = std::min(next_, microseconds);
   if (microseconds <= looked_at_) cursor_ = std::min(cursor_, due_from(microseconds));
+}
+
+/// All that it owes is found in the store when the wait is over. That time may have been looked at already: the civil
+/// clock was set back.
+void Spool::leave_to_backoff(Destination& one) {
+  one.ready.clear();
+  incomplete(one);
+  due_at(one.backoff->next.microseconds);
 }
 
 void Spool::look_again(const std::string& name) {
@@ -147,8 +158,7 @@ std::vector<std::string> Spool::awake(std::size_t max) {
     if (one.announced) continue;
     // One that waits is stirred again when its time has come.
     if (one.waits(now())) {
-      one.ready.clear();
-      incomplete(one);
+      leave_to_backoff(one);
       forget(name);
       continue;
     }

@@ -62,8 +62,7 @@ io::Task<Result<bool>> Spool::rest(std::string name) {
     const std::lock_guard lock(mutex_);
     Destination& one = destination(name);
     if (one.waits(now())) {
-      one.ready.clear();
-      incomplete(one);
+      leave_to_backoff(one);
       one.announced = false;
       forget(name);
       co_return true;
@@ -71,19 +70,21 @@ io::Task<Result<bool>> Spool::rest(std::string name) {
     if (!one.ready.empty() || !one.complete) co_return false;
     // From here on nobody gives back a time that relies on it.
     if (one.in_hand.empty()) over = std::exchange(one.backoff, std::nullopt);
-    if (set_back_) later = one.later;
+    // Its own time may have been given back while the clock was ahead.
+    if (set_back_ || one.later <= looked_at_) later = one.later;
   }
-  if (over) {
+  if (over || later != INT64_MAX) {
     store::Batch batch;
-    batch.erase(backoff_key(name));
-    batch.erase(due_key(name, over->next));
-    // Its own may have been given back while the clock was ahead.
+    if (over) {
+      batch.erase(backoff_key(name));
+      batch.erase(due_key(name, over->next));
+    }
     if (later != INT64_MAX) batch.put(due_key(name, WallTime{later}), "");
     auto outcome = co_await commit(std::move(batch));
     if (!outcome) {
       const std::lock_guard lock(mutex_);
       Destination& one = destination(name);
-      if (!one.backoff) one.backoff = std::move(over);
+      if (over && !one.backoff) one.backoff = std::move(over);
       co_return std::unexpected(std::move(outcome).error());
     }
   }

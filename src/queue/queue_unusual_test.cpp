@@ -279,6 +279,46 @@ TEST_CASE("times that were given back while the clock was ahead are put again be
   }
 }
 
+TEST_CASE("a back-off that was over and counts again, since the clock was set back, ends when its time comes again") {
+  World world;
+  world.admit("b.example", "<bob@b.example>");
+  world.awake();
+  back_off(world, "b.example", 20s);
+  REQUIRE(world.must(world.queue->rest("b.example")));
+  world.loop.advance(21s);
+  CHECK(world.awake() == std::vector<std::string>{"b.example"});
+  // By less than there is between two looks, so that none of them sees it.
+  world.loop.jump(-40s);
+  CHECK(!world.take("b.example"));
+  REQUIRE(world.must(world.queue->rest("b.example")));
+  world.loop.advance(41s);
+  CHECK(world.drain().size() == 1);
+}
+
+TEST_CASE("times that were given back before the clock was set back a little are put again, each when it is next") {
+  World world;
+  world.admit("b.example", "<first@b.example>");
+  world.awake();
+  back_off(world, "b.example", 1h);
+  REQUIRE(world.must(world.queue->rest("b.example")));
+  for (const char* path : {"<bob@b.example>", "<bo@b.example>"}) {
+    world.loop.advance(15s);
+    world.admit("b.example", path);
+  }
+  CHECK(world.awake().empty());
+  world.loop.jump(-25s);
+  // An operator ends the wait.
+  store::Batch batch;
+  Change change = world.queue->retry("b.example", batch);
+  world.commit(std::move(batch), std::move(change));
+  CHECK(world.drain().size() == 1);
+  world.loop.advance(14s);
+  CHECK(world.drain().size() == 1);
+  world.loop.advance(14s);
+  CHECK(world.drain().size() == 1);
+  CHECK(world.keys("D") == 0);
+}
+
 TEST_CASE("more in hand than a window holds does not keep the rest from being taken") {
   World world;
   for (std::size_t i = 0; i < kWindow + 3; ++i) {

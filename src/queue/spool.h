@@ -124,6 +124,7 @@ class Spool final : public Queue {
     one.complete = false;
     one.looks = ++looks_;
   }
+  void leave_to_backoff(Destination& one);
   Destination* known(std::string_view name);
   std::shared_ptr<Held> held(DeliveryId id);
   void make_ready(const std::string& name, const Place& place, std::shared_ptr<Held> held);
