@@ -458,6 +458,9 @@ void PostOffice::drain() {
   }
   ended.notify_all();
   patience.join();
+  // What was refused until the last session ended.
+  if (auto done = body.services->ledger().write_refusals(); !done)
+    log::warning("agent", "the trace is not written", {{"error", done.error().text()}});
 }
 
 }  // namespace angarium::agent

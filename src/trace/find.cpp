@@ -50,7 +50,10 @@ class Ledger::Finder {
   Result<std::vector<Story>> run(WallTime indexed_to) {
     const auto hash = hash_asked(question_);
     TRY(look(hash ? std::max(since_, indexed_to) : since_, std::nullopt));
-    if (hash) TRY(ask_index(*hash));
+    if (hash) {
+      TRY(ask_index(*hash, indexed_to));
+      TRY(ask_late(*hash));
+    }
     for (Story& story : found_) TRY(read_events(story));
     return std::move(found_);
   }
@@ -77,9 +80,16 @@ class Ledger::Finder {
         });
   }
 
-  Result<> ask_index(std::uint32_t hash) {
+  /// Stories of this moment, once: several of them may have the same name.
+  Result<> look_at(WallTime at) {
+    if (last_ == at) return {};
+    last_ = at;
+    return look(at, WallTime{at.microseconds + 1});
+  }
+
+  /// `before`: what is younger was looked through. A block that was made meanwhile begins there.
+  Result<> ask_index(std::uint32_t hash, WallTime before) {
     // As many as are asked for at a time: some of them may only have the same hash.
-    WallTime before{INT64_MAX};
     const std::string begin = index_key(lane_, part_of(hash), {INT64_MIN});
     while (!enough()) {
       std::vector<WallTime> times;
@@ -96,10 +106,26 @@ class Ledger::Finder {
       const bool full = times.size() >= question_.limit;
       for (const WallTime at : times) {
         if (at < since_ || enough()) break;
-        TRY(look(at, WallTime{at.microseconds + 1}));
+        TRY(look_at(at));
       }
       if (!full) return {};
     }
+    return {};
+  }
+
+  /// They lie beneath the index in time, in any place: as many again as are asked for.
+  Result<> ask_late(std::uint32_t hash) {
+    std::vector<WallTime> times;
+    const std::string prefix = late_prefix(lane_, hash);
+    TRY(tablet_.scan(prefix, behind(prefix), {.limit = question_.limit, .direction = store::Direction::backward},
+                     [&](std::string_view key, std::string_view) {
+                       times.push_back(block_in(key).value_or(WallTime{}));
+                       return store::Step::next;
+                     }));
+    std::vector<Story> before = std::exchange(found_, {});
+    for (const WallTime at : times)
+      if (at >= since_) TRY(look_at(at));
+    std::ranges::move(before, std::back_inserter(found_));
     return {};
   }
 
@@ -119,6 +145,7 @@ class Ledger::Finder {
   const Question& question_;
   WallTime since_;
   std::vector<Story> found_;
+  std::optional<WallTime> last_;  ///< the moment that was last looked at
 };
 
 Result<std::vector<Story>> Ledger::find(const Question& question) {

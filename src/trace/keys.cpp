@@ -81,6 +81,18 @@ std::string block_key(Lane lane, WallTime block) {
   return key;
 }
 
+std::string late_prefix(Lane lane, std::uint32_t hash) {
+  std::string key = kind_prefix(lane, RecordKind::late);
+  put_number(key, hash, 4);
+  return key;
+}
+
+std::string late_key(Lane lane, std::uint32_t hash, WallTime at) {
+  std::string key = late_prefix(lane, hash);
+  put_number(key, ordered(at), 8);
+  return key;
+}
+
 std::optional<WallTime> block_in(std::string_view key) {
   if (key.size() < kKindSize + 8) return std::nullopt;
   return time_of(key.substr(key.size() - 8));

@@ -19,6 +19,7 @@ enum class RecordKind : char {
   block = 'B',  ///< what a part of the index covers
   story = 'M',  ///< how a message began, and behind it what happened to it
   index = 'X',
+  late = 'L',  ///< a name of a story that came under a time which the index had passed
 };
 
 std::string kind_prefix(Lane lane, RecordKind kind);
@@ -44,8 +45,11 @@ constexpr std::uint8_t part_of(std::uint32_t hash) { return static_cast<std::uin
 /// By part first, so that one is read without the others.
 std::string index_key(Lane lane, std::uint8_t part, WallTime block);
 std::string block_key(Lane lane, WallTime block);
-/// The time a block, or a part of its index, begins with.
+/// The time a block, or a part of its index, begins with, or a late story.
 std::optional<WallTime> block_in(std::string_view key);
+
+std::string late_prefix(Lane lane, std::uint32_t hash);
+std::string late_key(Lane lane, std::uint32_t hash, WallTime at);
 
 /// The lowest key behind all that begin with the prefix.
 std::string behind(std::string prefix);

@@ -1,6 +1,7 @@
 #include "trace/ledger.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/counters.h"
 #include "base/crc32c.h"
@@ -25,7 +26,14 @@ WallTime later(WallTime time, Duration by) { return {time.microseconds + by.coun
 void Ledger::accept(const Beginning& beginning, std::string& scratch, store::Batch& batch) {
   encode(beginning, scratch);
   batch.put(story_key(Lane::accepted, beginning.at, beginning.id), scratch);
+  put_late(Lane::accepted, beginning, batch);
   unindexed(Lane::accepted).fetch_add(1, std::memory_order_relaxed);
+}
+
+/// The index never comes back to a time: the clock was set back, or what arrived long ago begins another story.
+void Ledger::put_late(Lane lane, const Beginning& beginning, store::Batch& batch) {
+  if (beginning.at.microseconds >= passed_[number(lane)].load(std::memory_order_relaxed)) return;
+  for (const std::uint32_t hash : hashes_of(beginning)) batch.put(late_key(lane, hash, beginning.at), "");
 }
 
 void Ledger::happened(WallTime began, DeliveryId id, const Event& event, store::Batch& batch) {
@@ -45,9 +53,11 @@ void Ledger::refuse(const Beginning& beginning) {
     at = refusing_.try_emplace(name).first;
   }
   Refused& refused = at->second;
-  if (refused.written < kRefusalsOfOne && waiting_.size() < kRefusalsWaitingMax) {
+  if (refused.written < kRefusalsOfOne && waiting_.size() < kRefusalsWaitingMax &&
+      waiting_octets_ < kRefusalsOctetsMax) {
     ++refused.written;
     encode(beginning, octets);
+    waiting_octets_ += octets.size();
     waiting_.push_back({.at = beginning.at, .id = beginning.id, .octets = std::move(octets)});
     return;
   }
@@ -62,16 +72,21 @@ void Ledger::refuse(const Beginning& beginning) {
 }
 
 Result<> Ledger::write_refusals() {
+  if (!tablet_.running()) return {};
   std::map<std::string, Refused> refusing;
   std::vector<Waiting> waiting;
   {
     const std::lock_guard lock(mutex_);
     refusing.swap(refusing_);
     waiting.swap(waiting_);
+    waiting_octets_ = 0;
   }
   if (waiting.empty() && refusing.empty()) return {};
   store::Batch batch;
-  for (const Waiting& one : waiting) batch.put(story_key(Lane::refused, one.at, one.id), one.octets);
+  for (const Waiting& one : waiting) {
+    batch.put(story_key(Lane::refused, one.at, one.id), one.octets);
+    if (const auto read = decode_beginning(one.id, one.at, one.octets)) put_late(Lane::refused, *read, batch);
+  }
   std::size_t count = waiting.size();
   std::string octets;
   for (auto& [name, refused] : refusing) {
@@ -101,28 +116,36 @@ Result<> Ledger::write_refusals() {
 
 Result<> Ledger::tend(WallTime now) {
   const std::lock_guard lock(tending_);
-  TRY(write_refusals());
+  Result<> first = write_refusals();
+  // The clock was set back: what was thought to be gone may have come again.
+  if (now < tended_at_) gone_ = {WallTime{INT64_MIN}, WallTime{INT64_MIN}};
+  tended_at_ = now;
+  const bool measures = now < measured_at_ || later(measured_at_, kMeasureInterval) <= now;
+  if (measures) measured_at_ = now;
   for (const Lane lane : {Lane::accepted, Lane::refused}) {
-    TRY(index(lane, now));
-    TRY(expire(lane, now));
+    // What hinders one step or lane is no reason to leave the others.
+    for (Result<> done : {index(lane, now), measures ? measure(lane) : Result<>(), expire(lane, now)})
+      if (first && !done) first = std::move(done);
   }
-  return {};
+  return first;
 }
 
 // --- the index ------------------------------------------------------------------------------------------------------
 
 Result<WallTime> Ledger::indexed_to(Lane lane) {
   const std::string prefix = kind_prefix(lane, RecordKind::block);
-  std::optional<WallTime> from;
-  std::string value;
-  TRY(tablet_.scan(prefix, behind(prefix), {.limit = 1, .direction = store::Direction::backward},
+  WallTime to{INT64_MIN};
+  TRY(tablet_.scan(prefix, behind(prefix), {.direction = store::Direction::backward},
                    [&](std::string_view key, std::string_view octets) {
-                     from = block_in(key);
-                     value = octets;
+                     const auto from = block_in(key);
+                     const auto block = from ? decode_block(*from, octets) : decode_block({}, "");
+                     // One that cannot be read says nothing: what it covers is indexed anew.
+                     if (!block) return store::Step::next;
+                     to = block->to;
                      return store::Step::stop;
                    }));
-  if (!from) return WallTime{INT64_MIN};
-  return TRY(decode_block(*from, value)).to;
+  passed_[number(lane)].store(to.microseconds, std::memory_order_relaxed);
+  return to;
 }
 
 Result<> Ledger::index(Lane lane, WallTime now) {
@@ -177,6 +200,7 @@ Result<bool> Ledger::index_block(Lane lane, WallTime now) {
   builder->put(lane, batch);
   batch.put(block_key(lane, block.from), encode(block));
   TRY(tablet_.commit_and_wait(std::move(batch)));
+  passed_[number(lane)].store(block.to.microseconds, std::memory_order_relaxed);
   auto& count = unindexed(lane);
   if (count.load() < kLook) count.fetch_sub(std::min(count.load(), block.records));
   return true;
@@ -195,7 +219,7 @@ Result<> Ledger::expire(Lane lane, WallTime now) {
                    [&](std::string_view key, std::string_view value) {
                      const auto from = block_in(key);
                      auto block = from ? decode_block(*from, value) : decode_block({}, "");
-                     if (!block) return store::Step::next;
+                     if (!block) block = Block{.from = from.value_or(WallTime{}), .to = from.value_or(WallTime{})};
                      octets += block->octets;
                      if (octets > octets_max && !crowded) {
                        crowded = true;
@@ -205,7 +229,7 @@ Result<> Ledger::expire(Lane lane, WallTime now) {
                      return store::Step::next;
                    }));
   std::optional<StoryPlace> oldest;
-  WallTime& gone = gone_[lane == Lane::accepted ? 0 : 1];
+  WallTime& gone = gone_[number(lane)];
   if (gone >= bound) return {};
   TRY(tablet_.scan(story_from(lane, gone), story_from(lane, bound), {.limit = 1},
                    [&](std::string_view key, std::string_view) {
@@ -221,8 +245,38 @@ Result<> Ledger::expire(Lane lane, WallTime now) {
     for (std::uint8_t part = 0; part < kIndexParts; ++part) batch.erase(index_key(lane, part, block.from));
     batch.erase(block_key(lane, block.from));
   }
+  const std::string late = kind_prefix(lane, RecordKind::late);
+  TRY(tablet_.scan(late, behind(late), {}, [&](std::string_view key, std::string_view) {
+    if (block_in(key).value_or(bound) < bound) batch.erase(std::string(key));
+    return store::Step::next;
+  }));
   TRY(tablet_.commit_and_wait(std::move(batch)));
   gone = bound;
+  return {};
+}
+
+/// The next block after the one before, in turn.
+Result<> Ledger::measure(Lane lane) {
+  WallTime& last = measured_[number(lane)];
+  std::optional<Block> block;
+  const std::string end = behind(kind_prefix(lane, RecordKind::block));
+  TRY(tablet_.scan(block_key(lane, last) + '\0', end, {}, [&](std::string_view key, std::string_view value) {
+    if (const auto from = block_in(key))
+      if (auto read = decode_block(*from, value)) block = *std::move(read);
+    return block ? store::Step::stop : store::Step::next;
+  }));
+  last = block ? block->from : WallTime{INT64_MIN};
+  if (!block) return {};
+  std::uint64_t octets = 0;
+  TRY(tablet_.scan(story_from(lane, block->from), story_from(lane, block->to), {},
+                   [&](std::string_view key, std::string_view value) {
+                     octets += kKeyOctets + key.size() + value.size();
+                     return store::Step::next;
+                   }));
+  if (octets == std::exchange(block->octets, octets)) return {};
+  store::Batch batch;
+  batch.put(block_key(lane, block->from), encode(*block));
+  TRY(tablet_.commit_and_wait(std::move(batch)));
   return {};
 }
 

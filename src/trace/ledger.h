@@ -38,6 +38,10 @@ struct LedgerOptions {
 inline constexpr std::size_t kRefusalsOfOne = 8;
 inline constexpr std::size_t kRefusingPeersMax = 1024;
 inline constexpr std::size_t kRefusalsWaitingMax = 2048;
+/// And of their records: far less than a batch may have.
+inline constexpr std::size_t kRefusalsOctetsMax = std::size_t{1} << 20;
+/// How often the octets of a block are counted anew: events come to stories that are indexed.
+inline constexpr Duration kMeasureInterval = std::chrono::minutes(1);
 /// Nothing younger is indexed: a batch that is on its way has a time that has passed already.
 inline constexpr Duration kIndexLag = std::chrono::seconds(30);
 /// Events of one story that are told: with the longest pauses a message is tried some sixty times.
@@ -79,7 +83,7 @@ class Ledger {
   static void happened(WallTime began, DeliveryId id, const Event& event, store::Batch& batch);
   void refuse(const Beginning& beginning);
 
-  /// Writes down the refusals that wait. What the store does not take is lost.
+  /// Writes down the refusals that wait. What the store does not take is lost; while it mends itself they wait on.
   Result<> write_refusals();
   /// All that is due: call it every few seconds.
   Result<> tend(WallTime now);
@@ -102,24 +106,35 @@ class Ledger {
   };
   class Finder;
 
-  [[nodiscard]] std::atomic<std::uint64_t>& unindexed(Lane lane) { return unindexed_[lane == Lane::accepted ? 0 : 1]; }
+  static constexpr std::size_t number(Lane lane) { return lane == Lane::accepted ? 0 : 1; }
+  [[nodiscard]] std::atomic<std::uint64_t>& unindexed(Lane lane) { return unindexed_[number(lane)]; }
+  void put_late(Lane lane, const Beginning& beginning, store::Batch& batch);
+  Result<> tend(Lane lane, WallTime now);
   Result<> index(Lane lane, WallTime now);
   Result<bool> index_block(Lane lane, WallTime now);
   Result<WallTime> indexed_to(Lane lane);
   Result<> expire(Lane lane, WallTime now);
+  Result<> measure(Lane lane);
 
   store::Tablet& tablet_;
   const LedgerOptions options_;
   /// Records that no block has yet, about; at first as many as to have a look.
   std::array<std::atomic<std::uint64_t>, 2> unindexed_{kLook, kLook};
   static constexpr std::uint64_t kLook = 1u << 30;
+  /// What the index has passed, as far as is known: microseconds. A story of an older time gets names of its own.
+  std::array<std::atomic<std::int64_t>, 2> passed_{INT64_MIN, INT64_MIN};
   std::mutex tending_;
   /// Under it: what was taken away since the start. A look for older stories begins there, not at the holes.
   std::array<WallTime, 2> gone_{WallTime{INT64_MIN}, WallTime{INT64_MIN}};
+  std::array<WallTime, 2> measured_{WallTime{INT64_MIN},
+                                    WallTime{INT64_MIN}};  ///< the block that was last counted anew
+  WallTime measured_at_{INT64_MIN};
+  WallTime tended_at_{INT64_MIN};
 
   std::mutex mutex_;
   std::map<std::string, Refused> refusing_;  // by peer
   std::vector<Waiting> waiting_;
+  std::size_t waiting_octets_ = 0;
 };
 
 }  // namespace angarium::trace

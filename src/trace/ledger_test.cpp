@@ -94,6 +94,119 @@ Beginning refusal(std::uint64_t n, std::string_view peer = kPeer) {
   return beginning;
 }
 
+TEST_CASE(
+    "a story under a time that the index has passed is found by all its names, also after a start, and goes in time") {
+  World world({.keep = std::chrono::hours(24)});
+  world.accept(0, kBlockRecords + 100);
+  world.tend(kBlockRecords + 100);
+  REQUIRE(world.keys(Lane::accepted, RecordKind::block) == 1);
+  Beginning late;
+  late.id = DeliveryId(4711);
+  late.at = {kStart + 50 * kSecond + 1};
+  late.peer = kPeer;
+  late.sender = std::string_view("late@far.example");
+  late.recipients = {{.address = std::string_view("anna@example.test")}};
+  late.message_id = std::string_view("a@far.example");
+  world.accept(std::vector{late});
+  for (const bool restarted : {false, true}) {
+    CAPTURE(restarted);
+    if (restarted) world.restart();
+    CHECK(world.find({.id = late.id}).size() == 1);
+    CHECK(world.find({.address = "anna@example.test"}).size() == 1);
+    CHECK(world.find({.message_id = "a@far.example"}).size() == 1);
+    // Among as many as are asked for, the newest are told.
+    CHECK(world.find({.address = "bob@example.test", .limit = 3}).front().at.microseconds >
+          kStart + static_cast<std::int64_t>(kBlockRecords) * kSecond);
+  }
+  REQUIRE(world.ledger->tend({kStart + 30 * 3600 * kSecond}));
+  CHECK(world.find({.id = late.id}).empty());
+  CHECK(world.keys(Lane::accepted, RecordKind::late) == 0);
+}
+
+TEST_CASE("two stories of one moment with one name are told once each") {
+  World world;
+  std::string name;
+  std::vector<Beginning> twins{World::message(7, name), World::message(7, name)};
+  twins[1].id = DeliveryId(1);
+  world.accept(twins);
+  CHECK(world.find({.address = "s7@far.example"}).size() == 2);
+  world.accept(8, kBlockRecords + 100);
+  world.tend(kBlockRecords + 100);
+  REQUIRE(world.keys(Lane::accepted, RecordKind::block) == 1);
+  const auto found = world.find({.address = "s7@far.example", .limit = 100'000});
+  std::size_t then = 0;
+  for (const Story& one : found) then += one.at == twins[0].at ? 1 : 0;
+  CHECK(then == 2);
+}
+
+TEST_CASE("a block that cannot be read hides nothing and stops nothing") {
+  World world({.keep = std::chrono::hours(24)});
+  world.accept(0, kBlockRecords + 100);
+  world.tend(kBlockRecords + 100);
+  store::Batch batch;
+  batch.put(block_key(Lane::accepted, {kStart}), "\x07?");
+  REQUIRE(world.tablet->commit_and_wait(std::move(batch)));
+  world.restart();
+  std::string name;
+  CHECK(world.find({.id = World::message(12, name).id}).size() == 1);
+  world.tend(kBlockRecords + 200);
+  CHECK(world.find({.id = World::message(12, name).id}).size() == 1);
+  CHECK(world.ledger->tend({kStart + 60 * 3600 * kSecond}));
+  CHECK(world.keys(Lane::accepted, RecordKind::story) == 0);
+  CHECK(world.keys(Lane::accepted, RecordKind::block) == 0);
+}
+
+TEST_CASE("events that come after the index was made count for what all stories may take") {
+  World world({.octets_max = 6'000'000});
+  world.accept(0, 2 * kBlockRecords + 100);
+  world.tend(2 * kBlockRecords + 100);
+  REQUIRE(world.keys(Lane::accepted, RecordKind::block) == 2);
+  std::string name;
+  const Beginning first = World::message(3, name);
+  const std::string words(200, 'w');
+  for (int i = 0; i < 30; ++i) {
+    store::Batch batch;
+    for (int j = 0; j < 1000; ++j) {
+      Event event{.at = {first.at.microseconds + 1000 * i + j}};
+      event.text = std::string_view(words);
+      Ledger::happened(first.at, first.id, event, batch);
+    }
+    REQUIRE(world.tablet->commit_and_wait(std::move(batch)));
+  }
+  for (std::uint64_t minutes = 1; minutes < 4; ++minutes) world.tend(2 * kBlockRecords + 100 + 61 * minutes);
+  CHECK(world.find({.id = first.id}).empty());
+  CHECK(world.find({.id = World::message(2 * kBlockRecords + 50, name).id}).size() == 1);
+}
+
+TEST_CASE("limits: octets of refusals that wait") {
+  World world;
+  std::string long_name(39, 'x');
+  Beginning refused;
+  refused.peer = kPeer;
+  refused.recipients.assign(1000, {.address = std::string_view(long_name)});
+  std::size_t noted = 0;
+  for (std::uint64_t n = 1; n <= kRefusalsWaitingMax; ++n) {
+    std::string peer = kPeer;
+    peer[2] = static_cast<char>(n / 200);
+    peer[3] = static_cast<char>(n % 200);
+    refused.peer = peer;
+    refused.id = DeliveryId(n);
+    refused.at = {kStart + static_cast<std::int64_t>(n)};
+    if (n <= kRefusingPeersMax) world.ledger->refuse(refused), ++noted;
+  }
+  REQUIRE(world.ledger->write_refusals());
+  // The others are counted: each peer has a record of one kind or the other.
+  CHECK(world.keys(Lane::refused, RecordKind::story) == noted);
+  std::size_t octets = 0;
+  const std::string prefix = kind_prefix(Lane::refused, RecordKind::story);
+  REQUIRE(world.tablet->scan(prefix, behind(prefix), {}, [&](std::string_view, std::string_view value) {
+    octets += value.size();
+    return store::Step::next;
+  }));
+  CHECK(octets < kRefusalsOctetsMax + 200'000);
+  CHECK(octets > kRefusalsOctetsMax / 2);
+}
+
 }  // namespace
 
 TEST_CASE(
