@@ -79,6 +79,30 @@ TEST_CASE("RFC 1985 5.1: what waits for its own time goes as well, and what is h
   CHECK(held->parts.front().consignment.hold == queue::Hold::by_operator);
 }
 
+TEST_CASE("RFC 4865 4.2: what its sender wants held back stays though the host asks") {
+  World world;
+  const queue::Entry entry = Outbound::entry(world.loop, kLetter);
+  store::Batch batch;
+  queue::Lot lot{.destination = "b.test",
+                 .recipients = {envelope::parse_recipient("<bob@b.test>").value()},
+                 .due = WallTime{entry.arrived.microseconds + Duration(2h).count()}};
+  auto change = world.services->queue().admit(entry, {std::move(lot)}, batch.body(kLetter), batch);
+  REQUIRE(world.run(queue::commit(world.services->tablet(), std::move(batch))));
+  change->done();
+  CHECK(world.ask("b.test").starts_with("251 "));
+  world.loop.advance(10s);
+  CHECK(world.house.messages.empty());
+  world.down();
+  world.put(kLetter);
+  world.loop.advance(5s);
+  world.up();
+  CHECK(world.ask("b.test").starts_with("253 OK, 1 pending"));
+  world.loop.advance(10s);
+  CHECK(world.house.messages.size() == 1);
+  world.loop.advance(2h);
+  CHECK(world.house.messages.size() == 2);
+}
+
 TEST_CASE("RFC 1985 5.2, 8: other networks and other domains are not served") {
   World world;
   world.down();

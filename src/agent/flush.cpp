@@ -1,5 +1,6 @@
 #include "agent/flush.h"
 
+#include <algorithm>
 #include <vector>
 
 #include "io/loop.h"
@@ -22,30 +23,40 @@ io::Task<Result<>> commit_all(Services& services, store::Batch batch, std::vecto
   co_return outcome;
 }
 
-io::Task<Result<>> make_due(Services& services, const std::string& destination,
-                            const std::vector<queue::DeliveryId>& ids) {
+/// RFC 4865 §4.2: its sender wants it held back until then. Nobody has tried it, as with all others that wait for a
+/// time of their own.
+bool is_held_back(const queue::Consignment& consignment) { return consignment.attempts == 0; }
+
+/// How many stay as they are for their senders' sake.
+io::Task<Result<std::size_t>> make_due(Services& services, const std::string& destination,
+                                       const std::vector<queue::DeliveryId>& ids) {
   queue::Queue& queue = services.queue();
   const WallTime now = io::Loop::current().clock().wall();
   std::vector<queue::Job> jobs;
+  std::size_t held_back = 0;
   for (const queue::DeliveryId id : ids) {
     auto claimed = co_await queue.claim(id);
     if (!claimed) continue;  // it is gone, or another look will find what is wrong with it
     for (queue::Job& job : *claimed) {
       const bool late = job.consignment.destination == destination && job.consignment.hold == queue::Hold::none &&
                         job.consignment.place.due > now.microseconds;
-      if (late) {
+      if (late && is_held_back(job.consignment)) {
+        ++held_back;
+        queue.put_back(job);
+      } else if (late) {
         jobs.push_back(std::move(job));
       } else {
         queue.put_back(job);
       }
     }
   }
-  if (jobs.empty()) co_return Result<>();
+  if (jobs.empty()) co_return held_back;
   store::Batch batch;
   std::vector<queue::Change> changes;
   for (const queue::Job& job : jobs)
     changes.push_back(queue.settle(job, job.consignment.addressees, now, batch, queue::Queue::Attempt::not_made));
-  co_return co_await commit_all(services, std::move(batch), std::move(changes), jobs);
+  CO_TRY(co_await commit_all(services, std::move(batch), std::move(changes), jobs));
+  co_return held_back;
 }
 
 }  // namespace
@@ -54,21 +65,25 @@ io::Task<Result<std::size_t>> flush_destination(Services& services, std::string 
   const WallTime now = io::Loop::current().clock().wall();
   const std::vector<queue::Place> places = CO_TRY(co_await services.queue().waiting(destination, kFlushMax));
   if (places.empty()) co_return std::size_t{0};
-  // FUTURERELEASE and pauses of single messages; most wait for the destination alone.
+  // Pauses of single messages, and FUTURERELEASE; most wait for the destination alone.
   std::vector<queue::DeliveryId> late;
+  std::size_t held_back = 0;
   for (const queue::Place& place : places) {
     if (place.due <= now.microseconds) continue;
+    if (!late.empty() && late.back() == place.entry) continue;  // another of its consignments: claimed with it
     late.push_back(place.entry);
     if (late.size() < kAtOnce) continue;
-    CO_TRY(co_await make_due(services, destination, late));
+    held_back += CO_TRY(co_await make_due(services, destination, late));
     late.clear();
   }
-  CO_TRY(co_await make_due(services, destination, late));
+  held_back += CO_TRY(co_await make_due(services, destination, late));
+  const std::size_t others = places.size() - std::min(held_back, places.size());
+  if (others == 0) co_return others;
   store::Batch batch;
   std::vector<queue::Change> changes;
   changes.push_back(services.queue().retry(destination, batch));
   CO_TRY(co_await commit_all(services, std::move(batch), std::move(changes), {}));
-  co_return places.size();
+  co_return others;
 }
 
 }  // namespace angarium::agent

@@ -10,8 +10,8 @@ namespace angarium::agent {
 /// Consignments that one flush counts and makes due, at most: those behind them have their own times.
 inline constexpr std::size_t kFlushMax = 1000;
 
-/// The destination may be tried, and what waits for it and is not held is due; what is under way stays so. How many
-/// consignments wait, up to kFlushMax.
+/// The destination may be tried, and what waits for it is due but for what is held, or held back at its sender's wish
+/// (FUTURERELEASE); what is under way stays so. How many consignments wait, up to kFlushMax.
 io::Task<Result<std::size_t>> flush_destination(Services& services, std::string destination);
 
 }  // namespace angarium::agent
