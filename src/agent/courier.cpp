@@ -87,6 +87,7 @@ io::Task<> Courier::tick() {
     if (rank_ == Rank::leads && services_.queue().next_look() <= now()) bell_.set();
     if (rank_ == Rank::leads && loop.now() >= next_overdue_) {
       co_await end_overdue();
+      co_await services_.checkpoints().expire();
       next_overdue_ = loop.now() + kOverdueInterval;
     }
   }

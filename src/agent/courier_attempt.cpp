@@ -8,6 +8,7 @@
 #include "agent/outgoing.h"
 #include "agent/queued_message.h"
 #include "base/counters.h"
+#include "base/crc32c.h"
 #include "base/log.h"
 #include "io/loop.h"
 #include "message/trace_fields.h"
@@ -62,6 +63,25 @@ bool wants_login(const smtp::Reply& reply) { return reply.code == 530 || reply.c
 envelope::ReversePath submitter_of(const queue::Entry& entry) {
   auto mailbox = envelope::parse_mailbox(entry.submitter);
   return mailbox ? envelope::ReversePath{*std::move(mailbox)} : envelope::ReversePath{};
+}
+
+/// From here on a server that knows CHECKPOINT is asked to keep what it has when the connection breaks: below, sending
+/// it again takes less than finding out.
+constexpr std::uint64_t kCheckpointMin = 1 << 20;
+/// Every so many attempts it is left alone, so that one that goes on in the wrong place does not do it for ever.
+constexpr std::uint32_t kCheckpointPause = 4;
+
+/// RFC 1845 §3: the same for every attempt with this message to these recipients, and for none else.
+std::optional<std::string> transaction_id(const queue::Job& job, const envelope::Envelope& envelope,
+                                          const std::string& hostname) {
+  const queue::Consignment& consignment = job.consignment;
+  if (job.entry->octets() < kCheckpointMin || consignment.attempts % kCheckpointPause == kCheckpointPause - 1)
+    return std::nullopt;
+  std::string all = consignment.destination;
+  for (const envelope::Recipient& one : envelope.recipients) all += '\n' + one.path.text();
+  std::string id = "<" + job.entry->id.text() + "." + std::to_string(consignment.place.part) + "." +
+                   std::to_string(crc32c(all)) + "@" + hostname + ">";
+  return id.size() <= envelope::kTransactionIdMax ? std::optional(std::move(id)) : std::nullopt;
 }
 
 }  // namespace
@@ -175,6 +195,8 @@ io::Task<> Courier::send(Round& round, const route::Transport& transport, const 
     auto message = co_await outgoing(services_, job.entry, session->client->extensions());
     if (!message) co_return round.all(which, unsent(message.error(), envelope, now()));
     if (message->converted) envelope.sender.parameters.body.reset();
+    envelope.sender.parameters.transaction =
+        message->converted ? std::nullopt : transaction_id(job, envelope, terms_()->remote->hostname);
     // RFC 2852 §4.1.4: as close to MAIL as can be. Finding the server took its time.
     if (too_late(*job.entry, now()))
       co_return round.all(which, {.kind = Fate::Kind::owed, .trouble = trouble("4.4.7", kNoAttempt, now())});
@@ -183,6 +205,9 @@ io::Task<> Courier::send(Round& round, const route::Transport& transport, const 
     ++session->messages;
     const auto report = co_await session->client->send(envelope, message->facts, *message->source);
     if (report) {
+      if (report->resumed_at > 0)
+        log::info("mta", "went on where it had stopped",
+                  {{"id", job.entry->id.text()}, {"host", session->name}, {"octets", report->resumed_at}});
       for (std::size_t i = 0; i < which.size(); ++i) {
         Fate fate = fate_of(report->recipients[i], session->name, now());
         // RFC 3461 §5.2.1: a server that knows DSN answers for what follows.

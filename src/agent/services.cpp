@@ -61,6 +61,7 @@ Services::Services(const configuration::Configuration& configuration, std::uniqu
       srs_keys_(*tablet_, *ground.clock, *ground.random),
       ledger_(*tablet_, {.keep = configuration.trace.keep,
                          .octets_max = static_cast<std::uint64_t>(configuration.trace.size_max)}),
+      checkpoints_(*tablet_, *pool_, *ground.clock),
       mail_(mailbox::MailboxStore::make(*tablet_, *pool_, {.clock = ground.clock})),
       queue_(queue::Queue::make(*tablet_, *pool_, {.clock = ground.clock, .wake = [this] {
                                                      if (ring_) ring_();

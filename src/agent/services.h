@@ -7,6 +7,7 @@
 
 #include "account/directory.h"
 #include "account/verifier.h"
+#include "agent/checkpoints.h"
 #include "agent/srs_keys.h"
 #include "configuration/configuration.h"
 #include "io/pool.h"
@@ -27,6 +28,7 @@ class StoredRecords final : public store::BodyRefs {
              const std::function<void(const store::BodyRef&)>& found) const override {
     mail_.visit(key, value, found);
     queue_.visit(key, value, found);
+    visit_checkpoint(key, value, found);
   }
   void tell(store::TabletOptions& options) const {
     options.mergers[mailbox::kKeyOctet] = &mail_;
@@ -75,6 +77,7 @@ class Services {
   [[nodiscard]] account::Verifier& verifier() { return *verifier_; }
   [[nodiscard]] mailbox::MailboxStore& mail() { return *mail_; }
   [[nodiscard]] queue::Queue& queue() { return *queue_; }
+  [[nodiscard]] Checkpoints& checkpoints() { return checkpoints_; }
   [[nodiscard]] SrsKeys& srs_keys() { return srs_keys_; }
   /// The mailboxes' and the queue's.
   [[nodiscard]] const Clock& clock() const { return clock_; }
@@ -105,6 +108,7 @@ class Services {
   account::Directory directory_;
   SrsKeys srs_keys_;
   trace::Ledger ledger_;
+  Checkpoints checkpoints_;
   std::unique_ptr<mailbox::MailboxStore> mail_;
   std::function<void()> ring_;
   std::unique_ptr<queue::InHand> in_hand_;

@@ -39,6 +39,8 @@ smtp::Policy smtp_policy(const configuration::Configuration& c, smtp::Role role,
   }
   const bool etrn = role == smtp::Role::mx && !c.smtp.etrn_networks.empty();
   policy.etrn = etrn ? smtp::Announce::yes : smtp::Announce::no;
+  // It knows itself which roles and line ends it is for.
+  policy.checkpoint = c.smtp.checkpoint_size > 0 ? smtp::Announce::yes : smtp::Announce::no;
   // RFC 5321 §3.5.2: announced to those who may ask; others hear that they may not.
   using configuration::Vrfy;
   const bool asked_by_hosts = c.smtp.vrfy == Vrfy::all || !c.smtp.relay_networks.empty();

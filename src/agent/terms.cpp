@@ -16,6 +16,7 @@ SmtpDesk desk(const configuration::Configuration& configuration, const std::shar
           .relay_networks = read_networks(configuration.smtp.relay_networks).value_or(std::vector<io::Prefix>()),
           .relay_domains = RelayDomains(configuration.smtp.relay_domains),
           .etrn_networks = read_networks(configuration.smtp.etrn_networks).value_or(std::vector<io::Prefix>()),
+          .checkpoint_octets = static_cast<std::uint64_t>(configuration.smtp.checkpoint_size),
           .vrfy = configuration.smtp.vrfy};
 }
 

@@ -41,6 +41,7 @@ SmtpSession::SmtpSession(const SmtpDesk& desk, const io::Endpoint& peer, LocalUs
 
 void SmtpSession::abort() {
   if (transaction_) note_end(*transaction_);
+  if (transaction_ && transaction_->checkpoint) concluded_.push_back(transaction_->checkpoint->name());
   transaction_.reset();
 }
 
@@ -93,6 +94,11 @@ io::Task<Result<Reply>> SmtpSession::connected(const smtp::Peer& peer) {
 }
 
 io::ValueOrTask<Result<Reply>> SmtpSession::mail(const envelope::Sender& sender, envelope::DeliveryId id) {
+  if (!concluded_.empty()) return mail_after_others(sender, id);
+  return begin(sender, id);
+}
+
+io::ValueOrTask<Result<Reply>> SmtpSession::begin(const envelope::Sender& sender, envelope::DeliveryId id) {
   if (!desk_.services.tablet().accepting())
     return Result<Reply>(Reply(452, {4, 3, 1}, "Insufficient system storage, try again later"));
   if (desk_.policy.role == smtp::Role::mx && !peer_->remote.is_local_host() &&
@@ -122,26 +128,41 @@ Reply SmtpSession::open(const envelope::Sender& sender, envelope::DeliveryId id)
   transaction_->id = id;
   transaction_->began = io::Loop::current().clock().wall();
   transaction_->envelope.sender = sender;
+  if (named_) transaction_->checkpoint.emplace(desk_.services.checkpoints(), *named_, desk_.checkpoint_octets);
+  named_.reset();
   return {250, {2, 1, 0}, "Sender OK"};
 }
 
 io::ValueOrTask<Result<Reply>> SmtpSession::begin_body() {
+  // It goes on, and its body has begun.
+  if (transaction_->intake || transaction_->told) return Result<Reply>(Reply(smtp::reply::kStartInput));
   const bool here = peer_->remote.is_local_host();
   std::string owner = here ? std::string() : account::attempt_key(peer_->remote.address().text());
   // A message whose size was not declared may need the whole buffer.
-  const std::uint64_t needed = std::min<std::uint64_t>(
-      transaction_->envelope.sender.parameters.size.value_or(mailbox::Intake::kIntakeBufferMax) + 4096,
-      mailbox::Intake::kIntakeBufferMax);
+  const std::uint64_t part = transaction_->checkpoint ? store::kGroupBodyMax : 0;
+  const std::uint64_t needed =
+      part + std::min<std::uint64_t>(
+                 transaction_->envelope.sender.parameters.size.value_or(mailbox::Intake::kIntakeBufferMax) + 4096,
+                 mailbox::Intake::kIntakeBufferMax);
   transaction_->hold = desk_.budget.take(std::move(owner), needed);
   if (!transaction_->hold) return Result<Reply>(Reply(452, {4, 3, 1}, "Too busy, try again later"));
   transaction_->intake = desk_.services.mail().intake(
       transaction_->envelope.sender.parameters.body == envelope::Body::binary_mime ? mailbox::Arrival::binary
                                                                                    : mailbox::Arrival::ordinary);
+  if (transaction_->checkpoint) transaction_->checkpoint->begin(transaction_->envelope);
   if (submission()) transaction_->header.emplace(desk_.policy.hostname, local_ ? local_->author : "");
   return Result<Reply>(Reply(smtp::reply::kStartInput));
 }
 
 Result<smtp::Flow> SmtpSession::append(std::string_view octets) {
+  if (transaction_->told) return smtp::Flow::more;
+  const smtp::Flow flow = TRY(take_in(octets));
+  if (!transaction_->checkpoint) return flow;
+  transaction_->checkpoint->append(octets);
+  return transaction_->checkpoint->full() ? smtp::Flow::pause : flow;
+}
+
+Result<smtp::Flow> SmtpSession::take_in(std::string_view octets) {
   Transaction& transaction = *transaction_;
   transaction.received.feed(octets);
   if (transaction.received.count() > kReceivedMax)
@@ -160,7 +181,10 @@ Result<smtp::Flow> SmtpSession::append(std::string_view octets) {
   return transaction.intake->full() ? smtp::Flow::pause : smtp::Flow::more;
 }
 
-io::ValueOrTask<Result<>> SmtpSession::drained() { return transaction_->intake->drain(); }
+io::ValueOrTask<Result<>> SmtpSession::drained() {
+  if (transaction_->checkpoint) return drain_and_keep();
+  return transaction_->intake->drain();
+}
 
 std::string SmtpSession::received_field(const Transaction& transaction) const {
   message::ReceivedFacts facts;
@@ -216,7 +240,14 @@ io::Task<Result<smtp::Outcome>> SmtpSession::commit(const smtp::BodyFacts& facts
   Transaction transaction = std::move(*transaction_);
   transaction_.reset();
   transaction.arrived = io::Loop::current().clock().wall();
-  auto outcome = co_await deliver(transaction, facts);
+  smtp::BodyFacts whole = facts;
+  if (transaction.checkpoint) {
+    concluded_.push_back(transaction.checkpoint->name());
+    if (transaction.told) co_return smtp::Outcome{Reply(250, {2, 6, 0}, *transaction.told), {}};
+    // Also what came before this session.
+    whole = {.octets = transaction.checkpoint->seen().octets(), .seen = transaction.checkpoint->seen()};
+  }
+  auto outcome = co_await deliver(transaction, whole);
   if (outcome) co_return std::move(outcome);
   note_end(transaction);
   log_failure(transaction.id.text(), outcome.error());
@@ -253,6 +284,8 @@ io::Task<Result<smtp::Outcome>> SmtpSession::deliver(Transaction& transaction, c
                                    .prepended = trace_fields(account, transaction),
                                    .over_quota = alone ? mailbox::OverQuota::refuse : mailbox::OverQuota::take_one});
   std::vector<queue::Change> queued = CO_TRY(co_await enqueue(transaction, facts, delivery));
+  if (transaction.checkpoint)
+    transaction.checkpoint->accept("Message accepted as " + transaction.id.text(), delivery.also);
   if (local_) delivery.also.put(local_->mark, transaction.id.text());
   const struct {
     const Transaction& transaction;

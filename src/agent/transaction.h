@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "agent/budget.h"
+#include "agent/checkpoints.h"
 #include "agent/courier.h"
 #include "agent/credential.h"
 #include "agent/delivered_header.h"
@@ -40,6 +41,8 @@ struct SmtpDesk {
   RelayDomains relay_domains = {};
   /// Whose hosts may have the queue of a relayed domain started (ETRN).
   std::vector<io::Prefix> etrn_networks = {};
+  /// Octets of transactions that broke off which are kept (CHECKPOINT); 0: none.
+  std::uint64_t checkpoint_octets = 0;
   /// Who may ask by VRFY and EXPN.
   configuration::Vrfy vrfy = configuration::Vrfy::users;
 };
@@ -58,6 +61,9 @@ class SmtpSession final : public protocol::smtp::Session {
   SmtpSession(const SmtpDesk& desk, const io::Endpoint& peer);
   /// `desk` is one of submission.
   SmtpSession(const SmtpDesk& desk, const io::Endpoint& peer, LocalUser user);
+  SmtpSession(const SmtpSession&) = delete;
+  SmtpSession& operator=(const SmtpSession&) = delete;
+  ~SmtpSession() override { let_go(); }
 
   io::Task<Result<protocol::smtp::Reply>> connected(const protocol::smtp::Peer& peer) override;
   sasl::ServerContext sasl_context() override { return credentials_.context(); }
@@ -79,6 +85,9 @@ class SmtpSession final : public protocol::smtp::Session {
   io::Task<Result<protocol::smtp::Outcome>> commit(const protocol::smtp::BodyFacts& facts) override;
   void abort() override;
   void note(const protocol::smtp::Refusal& refusal) override;
+  io::Task<Result<std::optional<protocol::smtp::Checkpoint>>> resume(const envelope::Sender& sender,
+                                                                     envelope::DeliveryId id) override;
+  io::Task<> ended(protocol::smtp::Ending ending) override;
   protocol::smtp::Reply reply_to(const Error& error) override;
   io::Task<Result<protocol::smtp::Reply>> vrfy(std::string_view text, envelope::Utf8 utf8) override;
   io::Task<Result<protocol::smtp::Reply>> expn(std::string_view text, envelope::Utf8 utf8) override;
@@ -115,8 +124,10 @@ class SmtpSession final : public protocol::smtp::Session {
     std::unique_ptr<mailbox::Intake> intake;
     Budget::Hold hold;
     ReceivedCounter received;
-    DeliveredHeader delivered;               ///< of what others bring
-    std::optional<SubmissionHeader> header;  ///< role submission only
+    DeliveredHeader delivered;                 ///< of what others bring
+    std::optional<SubmissionHeader> header;    ///< role submission only
+    std::optional<OpenCheckpoint> checkpoint;  ///< MAIL said TRANSID
+    std::optional<std::string> told;           ///< it was accepted by an earlier session: what is said of it
   };
 
   /// Null: the host has no names of its own.
@@ -125,6 +136,19 @@ class SmtpSession final : public protocol::smtp::Session {
     return desk_.outbound == nullptr ? kNone : desk_.outbound->local;
   }
   [[nodiscard]] bool submission() const { return desk_.policy.role == protocol::smtp::Role::submission; }
+  // Checkpoints (transaction_checkpoint.cpp).
+  [[nodiscard]] std::optional<CheckpointName> checkpoint_name(const std::string& id) const;
+  /// The client goes on to another transaction: it knows how those before ended.
+  io::Task<> conclude();
+  void let_go();
+  io::Task<Result<protocol::smtp::Reply>> mail_after_others(envelope::Sender sender, envelope::DeliveryId id);
+  /// False: it cannot go on as it was, and begins anew.
+  io::Task<Result<bool>> reopen(const envelope::Sender& sender, envelope::DeliveryId id, const KeptTransaction& kept);
+  io::Task<Result<bool>> replay(const KeptTransaction& kept);
+  io::Task<Result<>> drain_and_keep();
+  Result<protocol::smtp::Flow> take_in(std::string_view octets);
+  io::ValueOrTask<Result<protocol::smtp::Reply>> begin(const envelope::Sender& sender, envelope::DeliveryId id);
+
   io::Task<Result<protocol::smtp::Reply>> mail_submitted(const envelope::Sender& sender, envelope::DeliveryId id);
   protocol::smtp::Reply open(const envelope::Sender& sender, envelope::DeliveryId id);
   [[nodiscard]] bool is_settled(const account::Resolution& resolution, const envelope::Mailbox& mailbox) const;
@@ -189,6 +213,8 @@ class SmtpSession final : public protocol::smtp::Session {
   std::string scratch_;
   std::vector<trace::Recipient> recipients_;
   std::vector<trace::Place> places_;
+  std::optional<CheckpointName> named_;    ///< in hand: of the transaction that mail() is about to open
+  std::vector<CheckpointName> concluded_;  ///< in hand: their ends were told, and may not have been heard
 };
 
 }  // namespace angarium::agent

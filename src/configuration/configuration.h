@@ -90,6 +90,7 @@ struct Configuration {
     std::vector<std::string> relay_networks;
     std::vector<std::string> relay_domains;
     std::vector<std::string> etrn_networks;
+    std::int64_t checkpoint_size = 0;
     Vrfy vrfy = Vrfy::users;
     EarlyTalk early_talk = EarlyTalk::allow;
     Duration greeting_delay = std::chrono::seconds(2);

@@ -91,6 +91,10 @@ const auto kKeys = std::to_array<Key>({
     {"smtp", "etrn_networks", ListField([](C& c) -> std::vector<std::string>& { return c.smtp.etrn_networks; }),
      "Networks whose hosts may ask by ETRN on the smtp listener that what waits for a domain of smtp.relay_domains is "
      "tried now: \"192.0.2.0/24\". None: ETRN is not offered."},
+    {"smtp", "checkpoint_size", SizeField{[](C& c) -> std::int64_t& { return c.smtp.checkpoint_size; }, 0, 1LL << 40},
+     "Room in the store for messages whose transfer broke off, so that a client that knows CHECKPOINT goes on where it "
+     "stopped; one client has a fourth of it at most, and each is kept for two days. 0: CHECKPOINT is not offered, "
+     "and neither is it where smtp.bare_line_ends = \"normalise\"."},
     {"smtp", "vrfy",
      ChoiceField{kVrfy, [](C& c, std::size_t i) { c.smtp.vrfy = static_cast<Vrfy>(i); },
                  [](const C& c) { return static_cast<std::size_t>(c.smtp.vrfy); }},

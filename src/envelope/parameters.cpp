@@ -168,6 +168,25 @@ Result<> read_hold_until(MailParameters& out, std::string_view value) {
   return {};
 }
 
+/// transid-token of RFC 1845 §2: atoms with dots between them.
+bool is_transid_token(std::string_view text) {
+  constexpr std::string_view kSpecials = "()<>@,;:\\\"/[]?=";  // tspecials of RFC 1521 §4
+  if (text.empty() || text.starts_with('.') || text.ends_with('.') || text.find("..") != std::string_view::npos)
+    return false;
+  return std::ranges::all_of(text,
+                             [&](char c) { return c > ' ' && c < 127 && kSpecials.find(c) == std::string_view::npos; });
+}
+
+Result<> read_transid(MailParameters& out, std::string_view value) {
+  if (value.size() > kTransactionIdMax) return refuse("TRANSID", "longer than 80 characters");
+  const bool bracketed = value.size() > 2 && value.starts_with('<') && value.ends_with('>');
+  std::string_view domain = bracketed ? value.substr(1, value.size() - 2) : std::string_view();
+  const std::string_view local = take_until(domain, '@');
+  if (!is_transid_token(local) || !is_transid_token(domain)) return refuse("TRANSID", "not <local@domain>");
+  out.transaction = std::string(value);
+  return {};
+}
+
 /// A parameter of MAIL that must have a value.
 struct MailReader {
   std::string_view keyword;
@@ -182,6 +201,7 @@ constexpr std::array kMailReaders{
     MailReader{"BY", read_by},
     MailReader{"HOLDFOR", read_hold_for},
     MailReader{"HOLDUNTIL", read_hold_until},
+    MailReader{"TRANSID", read_transid},
 };
 
 Result<> read_mail_parameter(MailParameters& out, std::string_view keyword, Value value, const PathOptions& options) {

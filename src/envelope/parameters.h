@@ -30,6 +30,9 @@ struct EsmtpParameter {
   friend bool operator==(const EsmtpParameter&, const EsmtpParameter&) = default;
 };
 
+/// RFC 1845 §2: characters of TRANSID's value, with its brackets.
+inline constexpr std::size_t kTransactionIdMax = 80;
+
 /// RFC 6152, RFC 3030.
 enum class Body { seven_bit, eight_bit_mime, binary_mime };
 /// RFC 3461 §4.3: what of the message a failure report holds.
@@ -56,6 +59,7 @@ struct MailParameters {
   std::optional<std::uint32_t> hold_for_s;  ///< HOLDFOR, 1-999,999,999 s (RFC 4865 §4)
   std::optional<WallTime> hold_until;       ///< HOLDUNTIL (RFC 4865 §4); never together with HOLDFOR
   bool require_tls = false;                 ///< RFC 8689 §4.1
+  std::optional<std::string> transaction;   ///< TRANSID with its brackets; compares octet by octet (RFC 1845 §2)
   std::vector<EsmtpParameter> unknown;      ///< all others in order: 555 5.5.4 unless the server knows them itself
   friend bool operator==(const MailParameters&, const MailParameters&) = default;
 };

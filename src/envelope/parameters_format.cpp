@@ -85,6 +85,7 @@ std::string format_parameters(const MailParameters& parameters) {
   if (parameters.hold_for_s) fmt::format_to(end, " HOLDFOR={}", *parameters.hold_for_s);
   if (parameters.hold_until) out += " HOLDUNTIL=" + format_utc(*parameters.hold_until);
   if (parameters.require_tls) out += " REQUIRETLS";
+  if (parameters.transaction) out += " TRANSID=" + *parameters.transaction;
   append_unknown(out, parameters.unknown);
   return out;
 }

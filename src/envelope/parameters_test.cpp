@@ -126,6 +126,18 @@ TEST_CASE("RFC 4865 4: HOLDFOR is 1 to 999999999 s, HOLDUNTIL a time in UTC, and
   }
 }
 
+TEST_CASE("RFC 1845 2: TRANSID is <local@domain> of at most 80 characters, atoms with dots between them") {
+  CHECK(mail("TRANSID=<12345@claremont.edu>") == "TRANSID=<12345@claremont.edu>");
+  CHECK(mail("transid=<A.b@C>") == "TRANSID=<A.b@C>");
+  const std::string local(76, 'x');
+  CHECK(mail("TRANSID=<" + local + "@b>") == "TRANSID=<" + local + "@b>");
+  for (const std::string bad : {"x", "<>", "<a>", "<a@>", "<@b>", "<a@b", "a@b>", "<a.@b>", "<.a@b>", "<a..b@c>",
+                                "<a@b@c>", "<a/b@c>", "<a[b@c>", "<a=b@c>"})
+    CHECK(mail("TRANSID=" + bad) == "bad");
+  CHECK(mail("TRANSID=<x" + local + "@b>") == "bad");
+  CHECK(mail("TRANSID") == "bad");
+}
+
 TEST_CASE("RFC 3461 4.1: NOTIFY is NEVER alone or a list") {
   CHECK(rcpt("NOTIFY=NEVER") == "NOTIFY=NEVER");
   CHECK(rcpt("NOTIFY=FAILURE") == "NOTIFY=FAILURE");

@@ -18,6 +18,13 @@ std::string_view with_keyword(const Peer& peer, envelope::Utf8 utf8) {
   return kKeywords[index];
 }
 
+io::Task<Result<std::optional<Checkpoint>>> Session::resume(const envelope::Sender& /*sender*/,
+                                                            envelope::DeliveryId /*id*/) {
+  co_return std::nullopt;
+}
+
+io::Task<> Session::ended(Ending /*ending*/) { co_return; }
+
 io::Task<Result<Reply>> Session::etrn(std::string_view /*domain*/) { co_return Reply(reply::kNotImplemented); }
 
 }  // namespace angarium::protocol::smtp

@@ -41,10 +41,22 @@ struct Peer {
 /// The keyword of the Received field's "with" clause (RFC 3848, RFC 6531 §4.3): "SMTP", "ESMTPSA", "UTF8LMTPS", ….
 std::string_view with_keyword(const Peer& peer, envelope::Utf8 utf8);
 
+/// How far a transaction had come that is open again (RFC 1845 §3).
+struct Checkpoint {
+  std::uint64_t offset = 0;      ///< octets of the message that are kept: the client goes on behind them
+  std::uint32_t recipients = 0;  ///< that were accepted
+};
+
+/// How a session ends.
+enum class Ending : std::uint8_t {
+  quit,  ///< the client knows what became of all it sent (RFC 1845 §3)
+  lost,  ///< it may come back for the transaction that is open, and for the reply to the last one
+};
+
 /// What the body turned out to be; known at its end.
 struct BodyFacts {
-  std::uint64_t octets = 0;   ///< that append() was given
-  message::LineScanner seen;  ///< of what was received, dots unstuffed, line ends as they came
+  std::uint64_t octets = 0;   ///< that append() was given; those before a checkpoint count
+  message::LineScanner seen;  ///< of what this session received, dots unstuffed, line ends as they came
 };
 
 /// What became of a message. SMTP says `reply`; LMTP says one of `each` for every accepted RCPT, in order, or `reply`
@@ -128,6 +140,15 @@ class Session {
   /// What is said for an error of the functions above; asked before abort() is called. Those that only the back end
   /// knows are its own to name, the others are reply_for()'s.
   virtual Reply reply_to(const Error& error) { return reply_for(error); }
+
+  // --- Checkpoints (RFC 1845) ---------------------------------------------------------------------------------------
+  /// Before mail(), for a sender with a TRANSID: what is left of the transaction of that name, which is open then as
+  /// after mail(), rcpt() and begin_body(); append() goes on at its offset. Nothing: none is open, and mail() begins
+  /// it. Asked only where policy announces CHECKPOINT.
+  virtual io::Task<Result<std::optional<Checkpoint>>> resume(const envelope::Sender& sender, envelope::DeliveryId id);
+  /// The session is over, where policy announces CHECKPOINT. With Ending::lost a transaction with a TRANSID may be open
+  /// still, amid its body: it is kept as far as it has come. abort() follows.
+  virtual io::Task<> ended(Ending ending);
 
   // --- Directory ----------------------------------------------------------------------------------------------------
   /// `utf8`: whether the reply may hold UTF-8 (RFC 6531 §3.7.4.2).

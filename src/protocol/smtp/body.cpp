@@ -8,6 +8,9 @@
 
 namespace angarium::protocol::smtp {
 
+BodyIntake::BodyIntake(Conversation& conversation, Moment begun)
+    : conversation_(&conversation), begun_(begun), octets_(conversation.transaction().offset.value_or(0)) {}
+
 Flow BodyIntake::take(std::string_view octets) {
   received_ += octets.size();
   const bool normalise = conversation_->policy().line_ends == LineEnds::normalise &&
@@ -91,7 +94,7 @@ io::Task<Result<bool>> more_body(Conversation& conversation) {
   if (ready) co_return true;
   if (!ready.error().is(kTimedOut)) co_return std::unexpected(ready.error());
   conversation.session().offence(Offence::too_slow);
-  conversation.end_transaction();
+  if (!conversation.transaction().named) conversation.end_transaction();
   conversation.farewell(reply::kTimedOutWaiting);
   co_return false;
 }

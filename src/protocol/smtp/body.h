@@ -22,7 +22,7 @@ class Conversation;
 class BodyIntake {
  public:
   /// `begun`: when the first octet was asked for.
-  BodyIntake(Conversation& conversation, Moment begun) : conversation_(&conversation), begun_(begun) {}
+  BodyIntake(Conversation& conversation, Moment begun);
 
   /// One that is only dropped.
   BodyIntake(Conversation& conversation, Moment begun, Reply why)
@@ -52,7 +52,7 @@ class BodyIntake {
   Conversation* conversation_;
   Moment begun_;
   std::uint64_t received_ = 0;  ///< octets taken
-  std::uint64_t octets_ = 0;    ///< octets handed on
+  std::uint64_t octets_ = 0;    ///< octets handed on, with those before a checkpoint
   message::LineScanner seen_;
   message::LineEndNormalizer normalizer_;
   std::optional<Reply> refusal_;

@@ -110,6 +110,8 @@ struct SendReport {
   /// RET, ENVID, NOTIFY and ORCPT went along. If not, success where it was asked for is reported as "relayed" (RFC 3461
   /// §5.2.2).
   bool dsn = false;
+  /// RFC 1845: the server had so many octets of the message from a session that was broken off.
+  std::uint64_t resumed_at = 0;
   /// BY went along. If not, the same holds for all but NOTIFY=NEVER (RFC 2852 §4.1.4.2).
   bool deliver_by = false;
 };
@@ -128,9 +130,11 @@ class Client {
   /// Proves who we are by the strongest mechanism both sides have; `credentials.bindings` and `plus_offered` are filled
   /// in here. `plaintext`: a password may cross this connection as it is.
   io::Task<Result<>> authenticate(sasl::ClientContext credentials, sasl::Plaintext plaintext);
-  /// One transaction. Errors: the kNeeds… and kTooBigForServer, kOver, kUnanswered, and those of a lost connection or
-  /// senseless reply (kBadReply, kReplyTooLong, io's): then nobody got the message. Refusals are no errors but replies,
-  /// and stand though the connection is lost afterwards.
+  /// One transaction. A TRANSID of the sender is said where the server knows CHECKPOINT and the message goes by DATA:
+  /// the same one with the same message and recipients goes on where an earlier session broke off (RFC 1845). Errors:
+  /// the kNeeds… and kTooBigForServer, kOver, kUnanswered, and those of a lost connection or senseless reply
+  /// (kBadReply, kReplyTooLong, io's): then nobody got the message. Refusals are no errors but replies, and stand
+  /// though the connection is lost afterwards.
   io::Task<Result<SendReport>> send(const envelope::Envelope& envelope, const MessageFacts& facts,
                                     MessageSource& source);
   /// After an error of send(): what was known of its transaction. Refusals stand; whoever has code 0 had no answer.
@@ -167,6 +171,10 @@ class Client {
   std::string rcpt_line(const Sending& sending, const envelope::Recipient& recipient) const;
   io::Task<Result<>> transact(Sending& sending, MessageSource& source);
   io::Task<Result<>> say_mail(Sending& sending);
+  Result<> note_mail(Sending& sending, Result<Reply> reply);
+  /// RFC 1845 §3: MAIL alone, since its reply may be that the transaction goes on.
+  io::Task<Result<>> say_named_mail(Sending& sending);
+  io::Task<Result<>> ask_recipients(Sending& sending, std::size_t from, std::size_t to);
   io::Task<Result<>> send_envelope(Sending& sending);
   io::Task<Result<>> read_recipients(Sending& sending, std::size_t from, std::size_t to);
   /// What ends a group whose recipients were all refused, and DATA not.
@@ -174,6 +182,8 @@ class Client {
   io::Task<Result<>> send_data(Sending& sending, MessageSource& source);
   io::Task<Result<std::string_view>> next_piece(MessageSource& source);
   io::Task<Result<>> send_dotted(Sending& sending, MessageSource& source);
+  /// Takes away what the server has already; the rest of the last piece.
+  io::Task<Result<std::string_view>> skip(Sending& sending, MessageSource& source);
   io::Task<Result<>> send_chunks(Sending& sending, MessageSource& source);
   io::Task<Result<>> send_chunk(std::string_view chunk);
   /// RSET; a server that does not take it is left.

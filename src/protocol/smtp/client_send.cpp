@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/text.h"
 #include "io/error.h"
 #include "message/dots.h"
 #include "protocol/smtp/client.h"
@@ -15,6 +16,8 @@ constexpr std::size_t kGroupMax = 100;
 /// Octets of a chunk of BDAT: large enough that its reply costs nothing, small enough that a failure is known early.
 constexpr std::size_t kChunkOctets = 1 << 20;
 
+/// Octets of CR LF.
+constexpr std::uint64_t kLineEnd = 2;
 /// RFC 5321 §4.5.3.1.6: octets of a line of text, without its CR LF.
 constexpr std::uint64_t kTextLineMax = 998;
 
@@ -64,7 +67,9 @@ struct Client::Sending {
   SendReport report;
   std::vector<std::size_t> accepted;  ///< recipients with a positive reply, as indices of the envelope
   enum class Carry { data, bdat } carry = Carry::data;
-  bool data_sent = false;  ///< DATA went with the group of commands
+  bool data_sent = false;                    ///< DATA went with the group of commands
+  bool named = false;                        ///< MAIL says TRANSID
+  std::optional<std::uint64_t> offset = {};  ///< the server goes on from there
 };
 
 Result<> Client::check_possible(const Sending& sending) const {
@@ -104,6 +109,7 @@ std::string Client::mail_line(const Sending& sending) const {
     said.ret = wanted.ret;
     said.envelope_id = std::move(wanted.envelope_id);
   }
+  if (sending.named) said.transaction = std::move(wanted.transaction);
   if (authenticated_) said.auth = std::move(wanted.auth);
   if (extensions_.priority) said.priority = wanted.priority;
   if (extensions_.deliver_by) said.deliver_by = wanted.deliver_by;
@@ -132,7 +138,7 @@ std::string Client::rcpt_line(const Sending& sending, const envelope::Recipient&
 
 io::Task<Result<SendReport>> Client::send(const envelope::Envelope& envelope, const MessageFacts& facts,
                                           MessageSource& source) {
-  Sending sending{envelope, facts, {}, {}, Sending::Carry::data, false};
+  Sending sending{.envelope = envelope, .facts = facts, .report = {}, .accepted = {}};
   sending.report.recipients.resize(envelope.recipients.size());
   sending.report.dsn = extensions_.dsn;
   sending.report.deliver_by = extensions_.deliver_by;
@@ -154,6 +160,8 @@ io::Task<Result<>> Client::transact(Sending& sending, MessageSource& source) {
   CO_TRY(co_await still_there());
   const bool chunks = options_.chunking == Chunking::when_possible && extensions_.chunking;
   if (binary || chunks) sending.carry = Sending::Carry::bdat;
+  sending.named = extensions_.checkpoint && sending.envelope.sender.parameters.transaction &&
+                  sending.carry == Sending::Carry::data && options_.dialect == Dialect::smtp;
   CO_TRY(co_await send_envelope(sending));
   if (closed_) {
     // 421: whoever was accepted gets no message.
@@ -171,11 +179,39 @@ io::Task<Result<>> Client::transact(Sending& sending, MessageSource& source) {
 
 io::Task<Result<>> Client::say_mail(Sending& sending) {
   Result<> sent = co_await flush(options_.times.mail);
-  Result<Reply> reply = sent ? co_await read_final(options_.times.mail) : std::unexpected(std::move(sent).error());
+  co_return note_mail(sending,
+                      sent ? co_await read_final(options_.times.mail) : std::unexpected(std::move(sent).error()));
+}
+
+Result<> Client::note_mail(Sending& sending, Result<Reply> reply) {
   const bool ended =
       reply ? reply->code == 421 : goodbye_ || reply.error().is(io::kEndOfStream) || reply.error().is(io::kReset);
-  if (used_ && ended) co_return fail(kOver, "the server ended the connection between two messages");
-  sending.report.mail = CO_TRY(std::move(reply));
+  if (used_ && ended) return fail(kOver, "the server ended the connection between two messages");
+  sending.report.mail = TRY(std::move(reply));
+  return {};
+}
+
+io::Task<Result<>> Client::say_named_mail(Sending& sending) {
+  Result<> sent = co_await flush(options_.times.mail);
+  Result<Reply> reply = sent ? co_await read_reply(options_.times.mail) : std::unexpected(std::move(sent).error());
+  if (!reply || reply->code != 355) {
+    if (reply && reply->intermediate()) {
+      lose();
+      reply = fail(kBadReply, "the server wants more where there is none: " + std::to_string(reply->code));
+    }
+    co_return note_mail(sending, std::move(reply));
+  }
+  // RFC 1845 §3: the offset is the first thing in the reply, with a blank behind it.
+  std::string_view words = reply->text;
+  const std::string_view digits = words.substr(0, words.find_first_of(" \t\n"));
+  sending.offset = parse_number<std::uint64_t>(digits);
+  if (!sending.offset || *sending.offset > sending.facts.octets + kLineEnd) {
+    lose();
+    co_return fail(kBadReply, "the server goes on where the message has no octet: " + escape_controls(reply->text, 80));
+  }
+  sending.report.resumed_at = *sending.offset;
+  sending.report.mail = {250, {2, 1, 0}, "goes on"};
+  for (std::size_t i = 0; i < sending.envelope.recipients.size(); ++i) sending.accepted.push_back(i);
   co_return Result<>();
 }
 
@@ -186,6 +222,11 @@ io::Task<Result<>> Client::send_envelope(Sending& sending) {
   for (std::size_t i = most; i < all; ++i) sending.report.recipients[i] = reply::kTooManyRecipients;
   write_line(mail_line(sending));
   std::size_t first = 0;
+  if (sending.named) {
+    CO_TRY(co_await say_named_mail(sending));
+    if (sending.offset) co_return Result<>();
+    co_return co_await ask_recipients(sending, 0, most);
+  }
   if (extensions_.pipelining) {
     first = std::min(most, kGroupMax);
     for (std::size_t i = 0; i < first; ++i) write_line(rcpt_line(sending, sending.envelope.recipients[i]));
@@ -194,6 +235,10 @@ io::Task<Result<>> Client::send_envelope(Sending& sending) {
   }
   CO_TRY(co_await say_mail(sending));
   CO_TRY(co_await read_recipients(sending, 0, first));
+  co_return co_await ask_recipients(sending, first, most);
+}
+
+io::Task<Result<>> Client::ask_recipients(Sending& sending, std::size_t first, std::size_t most) {
   while (first < most && sending.report.mail.completed() && !closed_) {
     const std::size_t next = std::min(most, first + (extensions_.pipelining ? kGroupMax : 1));
     for (std::size_t i = first; i < next; ++i) write_line(rcpt_line(sending, sending.envelope.recipients[i]));
@@ -268,8 +313,9 @@ io::Task<Result<std::string_view>> Client::next_piece(MessageSource& source) {
 
 io::Task<Result<>> Client::send_dotted(Sending& sending, MessageSource& source) {
   message::DotWriter dots;
-  for (;;) {
-    std::string_view piece = CO_TRY(co_await next_piece(source));
+  std::string_view piece = CO_TRY(co_await skip(sending, source));
+  for (;; piece = {}) {
+    if (piece.empty()) piece = CO_TRY(co_await next_piece(source));
     if (piece.empty()) break;
     while (!piece.empty()) {
       output_.append(dots.take(piece));
@@ -282,6 +328,25 @@ io::Task<Result<>> Client::send_dotted(Sending& sending, MessageSource& source) 
   if (Result<> sent = co_await flush(options_.times.block); !sent)
     co_return co_await broken_off(sending, std::move(sent).error());
   co_return co_await read_outcome(sending);
+}
+
+io::Task<Result<std::string_view>> Client::skip(Sending& sending, MessageSource& source) {
+  message::LineScanner skipped;
+  for (std::uint64_t left = sending.offset.value_or(0); left > 0;) {
+    std::string_view piece = CO_TRY(co_await next_piece(source));
+    const std::size_t part = static_cast<std::size_t>(std::min<std::uint64_t>(left, piece.size()));
+    left -= part;
+    skipped.feed(piece.substr(0, part));
+    piece.remove_prefix(part);
+    const bool over = part == 0;
+    if (left > 0 && !over) continue;
+    // The line end that was added to a message without one is there, too.
+    if (skipped.at_line_start() ? left == 0 : over && left == kLineEnd) co_return piece;
+    lose();
+    co_return fail(kBadReply, "the server wants to go on from octet " + std::to_string(*sending.offset) +
+                                  ", where no line of the message begins");
+  }
+  co_return std::string_view();
 }
 
 io::Task<Result<>> Client::broken_off(Sending& sending, Error why) {

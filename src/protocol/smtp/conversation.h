@@ -30,6 +30,9 @@ struct Transaction {
   envelope::Body body = envelope::Body::seven_bit;
   envelope::Utf8 utf8 = envelope::Utf8::refuse;
   std::uint32_t accepted = 0;  ///< recipients with a positive reply
+  bool named = false;          ///< MAIL said TRANSID
+  /// It goes on where another session broke off: octets of the message that are there (RFC 1845 §3).
+  std::optional<std::uint64_t> offset;
 };
 
 /// Counts towards the limits of Policy.
@@ -121,6 +124,10 @@ class Conversation {
   void hold_replies(Sent sent) { sent_ = sent; }
   [[nodiscard]] Sent sent() const { return sent_; }
 
+  /// The client said QUIT.
+  void quit() { ending_ = Ending::quit; }
+  [[nodiscard]] Ending ending() const { return ending_; }
+
   /// After what waits was sent, the session ends.
   void close() { closing_ = true; }
   [[nodiscard]] bool closing() const { return closing_; }
@@ -155,6 +162,7 @@ class Conversation {
   std::optional<Asked> asked_;  ///< what the replies of now answer, if they bear the id
   std::string said_;
   Sent sent_ = Sent::at_once;
+  Ending ending_ = Ending::lost;
   bool turned_away_ = false;
   bool closing_ = false;
 };

@@ -31,6 +31,7 @@ std::string extensions(const Conversation& conversation) {
   }
   // RFC 9422 §4
   lines += fmt::format("\nLIMITS RCPTMAX={} MAILMAX={}", policy.limits.recipients, policy.limits.messages);
+  if (policy.checkpoints()) lines += "\nCHECKPOINT";
   if (policy.expn == Announce::yes) lines += "\nEXPN";
   if (policy.etrn == Announce::yes) lines += "\nETRN";
   lines += "\nHELP";

@@ -48,6 +48,8 @@ io::Task<Result<std::optional<sasl::ScramCredentials>>> MemorySession::scram_key
 
 io::ValueOrTask<Result<Reply>> MemorySession::mail(const envelope::Sender& sender, envelope::DeliveryId id) {
   message_ = {};
+  accepted_ = false;
+  house_.kept.erase(std::exchange(last_, {}));  // RFC 1845 §3: the client went on to another
   message_.id = id;
   message_.envelope.sender = sender;
   return Result<Reply>(reply::kSenderOk);
@@ -79,6 +81,35 @@ io::ValueOrTask<Result<>> MemorySession::drained() {
   return Result<>();
 }
 
+std::string MemorySession::kept_name(const envelope::MailParameters& said) const {
+  return said.transaction ? peer_->name + " " + *said.transaction : std::string();
+}
+
+io::Task<Result<std::optional<Checkpoint>>> MemorySession::resume(const envelope::Sender& sender,
+                                                                  envelope::DeliveryId id) {
+  const auto kept = house_.kept.find(kept_name(sender.parameters));
+  if (kept == house_.kept.end()) co_return std::nullopt;
+  message_ = kept->second.message;
+  message_.id = id;
+  accepted_ = kept->second.accepted;
+  if (!accepted_) house_.kept.erase(kept);
+  co_return Checkpoint{.offset = message_.octets.size(),
+                       .recipients = static_cast<std::uint32_t>(message_.envelope.recipients.size())};
+}
+
+io::Task<> MemorySession::ended(Ending ending) {
+  if (ending == Ending::quit) {
+    house_.kept.erase(last_);
+    co_return;
+  }
+  const std::string name = kept_name(message_.envelope.sender.parameters);
+  // The offset is the beginning of a line.
+  const std::size_t lines = message_.octets.rfind("\r\n");
+  if (name.empty() || accepted_ || lines == std::string::npos) co_return;
+  message_.octets.resize(lines + 2);
+  house_.kept[name] = {.message = message_, .accepted = false};
+}
+
 io::Task<Result<Outcome>> MemorySession::commit(const BodyFacts& facts) {
   Outcome outcome{Reply(reply::kMessageOk), {}};
   for (const envelope::Recipient& recipient : message_.envelope.recipients) {
@@ -86,6 +117,12 @@ io::Task<Result<Outcome>> MemorySession::commit(const BodyFacts& facts) {
     outcome.each.push_back(full ? Reply(452, {4, 2, 2}, recipient.path.text() + " is over quota")
                                 : Reply(250, {2, 1, 5}, recipient.path.text() + " delivered"));
   }
+  if (std::exchange(accepted_, false)) {
+    message_ = {};
+    co_return outcome;
+  }
+  last_ = kept_name(message_.envelope.sender.parameters);
+  if (!last_.empty()) house_.kept[last_] = {.message = message_, .accepted = true};
   if (facts.seen.nul() > 0) co_return Outcome{Reply(554, {5, 6, 0}, "Message has NUL"), {}};
   message_.name = peer_->name;
   if (peer_->identity) message_.user = peer_->identity->authentication_id;

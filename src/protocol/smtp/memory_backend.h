@@ -30,6 +30,12 @@ struct MemoryHouse {
   std::vector<Offence> offences;
   /// "ID asked said: code text" of each refusal, in words.
   std::vector<std::string> refusals;
+  /// Transactions that broke off, and those whose client may not know that they are over, by client and TRANSID.
+  struct Kept {
+    Message message;
+    bool accepted = false;
+  };
+  std::map<std::string, Kept> kept;
   std::size_t aborted = 0;  ///< transactions that ended without a message
   /// Said instead of 220.
   Reply greeting{220, {}, ""};
@@ -57,6 +63,8 @@ class MemorySession final : public Session {
   io::Task<Result<Outcome>> commit(const BodyFacts& facts) override;
   void abort() override;
   void note(const Refusal& refusal) override;
+  io::Task<Result<std::optional<Checkpoint>>> resume(const envelope::Sender& sender, envelope::DeliveryId id) override;
+  io::Task<> ended(Ending ending) override;
   io::Task<Result<Reply>> vrfy(std::string_view text, envelope::Utf8 utf8) override;
   io::Task<Result<Reply>> expn(std::string_view text, envelope::Utf8 utf8) override;
   io::Task<Result<Reply>> etrn(std::string_view domain) override;
@@ -67,6 +75,9 @@ class MemorySession final : public Session {
   const Peer* peer_ = nullptr;
   MemoryHouse::Message message_;
   bool paused_ = false;
+  bool accepted_ = false;  ///< the transaction that goes on was accepted before
+  std::string last_;       ///< of MemoryHouse::kept: the session's last message
+  [[nodiscard]] std::string kept_name(const envelope::MailParameters& said) const;
 };
 
 }  // namespace angarium::protocol::smtp

@@ -59,7 +59,7 @@ struct Limits {
   /// RFC 5321 §4.5.3.1.8 asks for 100 at least.
   std::uint32_t recipients = 1000;
   /// Of a command line with its CR LF: 512 (RFC 5321 §4.5.3.1.4) and what extensions add: SIZE 26, BODY 17, AUTH 500,
-  /// SMTPUTF8 10 (RFC 6531 §3.1), DSN 613, MT-PRIORITY 15, BY 17, HOLDFOR 34; paths of 1024 octets.
+  /// SMTPUTF8 10 (RFC 6531 §3.1), DSN 613, MT-PRIORITY 15, BY 17, HOLDFOR 34, TRANSID 88; paths of 1024 octets.
   std::uint32_t command_octets = 4096;
   /// Of a line in an authentication exchange with its CR LF (RFC 4954 §4).
   std::uint32_t auth_octets = 12'288 + 2;
@@ -105,6 +105,8 @@ struct Policy {
   /// RFC 3461. Parameters are taken and handed on in any case where this is yes; where it is no they are unknown (555).
   Announce dsn = Announce::no;
   Announce expn = Announce::no;
+  /// CHECKPOINT (RFC 1845). SMTP only, and only where octets are handed on as they come: the client counts them, too.
+  Announce checkpoint = Announce::no;
   Announce etrn = Announce::no;  ///< RFC 1985; who may use it for what is the back end's to say
   Priorities priorities;
   DeliverByPolicy deliver_by;
@@ -120,6 +122,9 @@ struct Policy {
   Times times;
 
   [[nodiscard]] bool lmtp() const { return role == Role::lmtp; }
+  [[nodiscard]] bool checkpoints() const {
+    return checkpoint == Announce::yes && role != Role::lmtp && line_ends == LineEnds::refuse;
+  }
   [[nodiscard]] bool future_release() const { return role == Role::submission && future_release_s != 0; }
 };
 

@@ -99,6 +99,9 @@ inline constexpr ReplyView kNested{503, {5, 5, 1}, "A mail transaction is in pro
 inline constexpr ReplyView kNoRecipients{503, {5, 5, 1}, "No valid recipients"};
 inline constexpr ReplyView kUnknownParameter{555, {5, 5, 4}, "MAIL FROM/RCPT TO parameters not recognized"};
 inline constexpr ReplyView kBinaryNeedsBdat{503, {5, 5, 1}, "BINARYMIME messages are sent with BDAT"};
+inline constexpr ReplyView kTransidNeedsData{503, {5, 5, 1}, "Transactions with TRANSID are sent with DATA"};
+inline constexpr ReplyView kTransidIsText{501, {5, 5, 4}, "TRANSID is not for BINARYMIME messages"};
+inline constexpr ReplyView kGoesOn{503, {5, 5, 1}, "The transaction goes on with DATA"};  // RFC 1845 §3
 inline constexpr ReplyView kBdatBegun{503, {5, 5, 1}, "DATA and BDAT cannot be used in one transaction"};
 
 // Addresses.

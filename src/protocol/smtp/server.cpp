@@ -207,6 +207,7 @@ io::Task<> serve(wire::Connection& connection, Session& session, const Policy& p
   sessions.add();
   Conversation conversation(connection, session, policy, stop);
   const Result<> ended = co_await converse(conversation);
+  if (policy.checkpoints()) co_await session.ended(conversation.ending());
   conversation.end_transaction();
   if (ended) {
     connection.set_deadline(io::Loop::current().now() + kFarewellTime);

@@ -39,6 +39,7 @@ Policy policy_of(std::uint8_t choice) {
   if (choice & 16) policy.role = Role::submission;
   policy.priorities = {.announce = Announce::yes, .highest = 0, .authenticated = 9};
   policy.etrn = Announce::yes;
+  policy.checkpoint = Announce::yes;
   policy.deliver_by = {.announce = Announce::yes, .min_s = 60};
   policy.future_release_s = 1000;
   policy.limits.message_octets = 2000;

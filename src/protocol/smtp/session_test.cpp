@@ -117,6 +117,7 @@ TEST_CASE("sessions with a server for anyone's mail that knows of priorities and
   policy.deliver_by.min_s = 0;
   policy.priorities.highest = -2;
   policy.etrn = Announce::yes;
+  policy.checkpoint = Announce::yes;
   test::check_sessions(folder("extended_mx"), serving(policy), kOptions);
 }
 

@@ -90,6 +90,7 @@ io::Task<Result<>> drop(Conversation& conversation, Chunk chunk, Reply why) {
 Done bdat(Conversation& conversation, std::string_view arguments) {
   const std::optional<Chunk> chunk = parse(arguments);
   if (!chunk) return refuse_unsized(conversation);
+  if (conversation.transaction().named) return drop(conversation, *chunk, reply::kTransidNeedsData);
   if (!chunk->well_formed) return drop(conversation, *chunk, reply::kBadArguments);
   if (chunk->octets == 0 && !chunk->last) ++conversation.conduct().idle_commands;
   return receive(conversation, *chunk);

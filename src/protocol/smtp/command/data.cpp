@@ -1,4 +1,6 @@
 // DATA (RFC 5321 §4.1.1.4, §4.5.2): dot-stuffed lines to CR LF . CR LF, handed on as they come.
+#include <string>
+
 #include "io/loop.h"
 #include "message/dots.h"
 #include "protocol/smtp/body.h"
@@ -26,7 +28,12 @@ io::Task<Result<>> receive(Conversation& conversation) {
     co_return Result<>();
   }
   conversation.begin_body();
-  conversation.reply(reply::kStartInput);
+  if (const auto offset = conversation.transaction().offset) {
+    const std::string text = "Send the message from octet " + std::to_string(*offset) + "; end with <CRLF>.<CRLF>";
+    conversation.reply({354, {}, text});
+  } else {
+    conversation.reply(reply::kStartInput);
+  }
   CO_TRY(co_await conversation.flush());
   message::DotReader reader;
   for (;;) {

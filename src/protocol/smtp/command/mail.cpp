@@ -1,4 +1,4 @@
-// MAIL (RFC 5321 §4.1.1.2) with the parameters of RFC 1870, 6152, 3030, 6531, 4954, 3461, 6710, 2852 and 4865.
+// MAIL (RFC 5321 §4.1.1.2) with the parameters of RFC 1870, 6152, 3030, 6531, 4954, 3461, 6710, 2852, 4865 and 1845.
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -20,6 +20,7 @@ bool announced(const Policy& policy, const envelope::MailParameters& parameters)
   if (parameters.deliver_by && policy.deliver_by.announce == Announce::no) return false;
   if ((parameters.hold_for_s || parameters.hold_until) && !policy.future_release()) return false;
   if ((parameters.ret || parameters.envelope_id) && policy.dsn == Announce::no) return false;
+  if (parameters.transaction && !policy.checkpoints()) return false;
   if (parameters.auth && policy.auth == AuthUse::none) return false;
   return !parameters.require_tls && parameters.unknown.empty();
 }
@@ -45,6 +46,8 @@ ReplyView judge(const Conversation& conversation, const envelope::MailParameters
   if (!announced(conversation.policy(), parameters)) return reply::kUnknownParameter;
   if (parameters.size.value_or(0) > conversation.policy().limits.message_octets)
     return reply::kTooBig;  // RFC 1870 §6.1
+  // An offset is the beginning of a line, and DATA what goes on there (RFC 1845 §3).
+  if (parameters.transaction && parameters.body == envelope::Body::binary_mime) return reply::kTransidIsText;
   return judge_times(conversation, parameters);
 }
 
@@ -57,14 +60,39 @@ std::optional<Reply> lower_priority(const Conversation& conversation, envelope::
   return Reply(250, {2, 3, 6}, std::to_string(highest) + " is the highest priority you may ask for");
 }
 
+Transaction transaction_of(const envelope::MailParameters& parameters) {
+  return {.body = parameters.body.value_or(envelope::Body::seven_bit),
+          .utf8 = parameters.smtputf8 ? envelope::Utf8::accept : envelope::Utf8::refuse,
+          .named = parameters.transaction.has_value()};
+}
+
+/// RFC 1845 §3: the rest of a transaction that broke off amid its data. Whether MAIL is answered.
+io::Task<Result<bool>> resume(Conversation& conversation, const envelope::Sender& sender) {
+  auto kept = co_await conversation.session().resume(sender, conversation.delivery_id());
+  if (!kept) {
+    conversation.reply(conversation.settle(std::unexpected(std::move(kept).error())));
+    co_return true;
+  }
+  if (!*kept) co_return false;
+  ++conversation.conduct().messages;
+  Transaction transaction = transaction_of(sender.parameters);
+  transaction.accepted = (*kept)->recipients;
+  transaction.offset = (*kept)->offset;
+  conversation.open_transaction(transaction);
+  conversation.set_phase(Phase::recipients);
+  // The offset is the first thing in the reply; 3yz has no enhanced code (RFC 2034 §4).
+  conversation.reply({355, {}, std::to_string((*kept)->offset) + " is the transaction offset"});
+  co_return true;
+}
+
 io::Task<Result<>> open(Conversation& conversation, envelope::Sender sender) {
   const std::optional<Reply> lowered = lower_priority(conversation, sender.parameters);
+  if (sender.parameters.transaction && CO_TRY(co_await resume(conversation, sender))) co_return Result<>();
   const Reply answer = conversation.settle(co_await conversation.session().mail(sender, conversation.delivery_id()));
   conversation.reply(lowered && answer.completed() ? *lowered : answer);
   if (!answer.completed()) co_return Result<>();
   ++conversation.conduct().messages;
-  conversation.open_transaction({.body = sender.parameters.body.value_or(envelope::Body::seven_bit),
-                                 .utf8 = sender.parameters.smtputf8 ? envelope::Utf8::accept : envelope::Utf8::refuse});
+  conversation.open_transaction(transaction_of(sender.parameters));
   co_return Result<>();
 }
 

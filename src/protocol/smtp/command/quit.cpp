@@ -4,6 +4,8 @@
 namespace angarium::protocol::smtp::command {
 
 Done quit(Conversation& conversation, std::string_view) {
+  conversation.end_transaction();  // RFC 1845 §3: an aborted one is not kept
+  conversation.quit();
   conversation.farewell(reply::kClosing);
   return done();
 }

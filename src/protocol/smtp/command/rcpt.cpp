@@ -29,6 +29,7 @@ io::Task<Result<>> add(Conversation& conversation, envelope::Recipient recipient
 
 Done rcpt(Conversation& conversation, std::string_view arguments) {
   const Policy& policy = conversation.policy();
+  if (conversation.transaction().offset) return refused(conversation, reply::kGoesOn);
   if (!take_keyword(arguments, "TO:")) return refused(conversation, reply::kBadArguments);
   Result<envelope::Recipient> recipient =
       envelope::parse_recipient(arguments, path_options(conversation.transaction().utf8));

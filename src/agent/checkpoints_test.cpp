@@ -1,0 +1,341 @@
+// RFC 1845 from end to end: our courier, our server, its store, and connections that break.
+#include "agent/checkpoints.h"
+
+#include "agent/test_outbound.h"
+#include "agent/transaction.h"
+#include "support/test.h"
+
+namespace angarium::agent {
+namespace {
+
+using namespace std::chrono_literals;
+namespace smtp = protocol::smtp;
+
+std::string letter(std::size_t octets) {
+  std::string text = "From: alice@a.test\r\nSubject: s\r\n\r\n";
+  for (int line = 0; text.size() < octets; ++line)
+    text += (line % 3 == 0 ? "." : "") + std::to_string(line) + std::string(60, 'x') + "\r\n";
+  return text;
+}
+
+/// mx.b.test is ours, too: on a disk that outlives it.
+struct World : Outbound {
+  World() {
+    network.set_plan([this](const io::Endpoint&, const io::Endpoint&) { return std::exchange(plan, {}); });
+    begin();
+    REQUIRE(far->directory().add_domain("b.test"));
+    for (const std::string name : {"bob", "bill"}) {
+      const auto made =
+          far->directory().add_account({.address = name + "@b.test", .name = "", .quota = {}, .credentials = {}});
+      REQUIRE(made);
+      REQUIRE(run(far->mail().create_account(made->id, {})));
+    }
+    there.listen(io::Endpoint(there.addresses().front(), 25), [this](std::unique_ptr<io::Stream> stream) {
+      loop.spawn(speak(wire::tls::server_connection(std::move(stream), nullptr)));
+    });
+  }
+  ~World() {
+    there.set_state(io::MemoryNetwork::Host::State::stopped);
+    loop.advance(1min);
+    desk.reset();
+    far.reset();
+  }
+
+  void begin() {
+    configuration::Configuration c;
+    c.server.hostname = "mx.b.test";
+    c.store.reserve = 0;
+    c.local.aliases = {};
+    c.auth.argon2_memory_kib = 64;
+    c.auth.argon2_passes = 1;
+    far = *Services::open_on(*store::open_memory_volume(disk), store::StateKind::sorted, c, loop.clock());
+    smtp::Policy told;
+    told.hostname = "mx.b.test";
+    told.checkpoint = smtp::Announce::yes;
+    desk.emplace(
+        SmtpDesk{.services = *far, .budget = budget, .rate = rate, .policy = told, .checkpoint_octets = octets});
+  }
+  void restart() {
+    desk.reset();
+    far.reset();
+    begin();
+  }
+  io::Task<> speak(std::unique_ptr<wire::Connection> connection) {
+    SmtpSession session(*desk, connection->peer());
+    co_await smtp::serve(*connection, session, desk->policy);
+    connection->close();
+  }
+  /// As put(), for more octets than a batch takes.
+  void put_large(const std::string& text) {
+    queue::Entry made = entry(loop, text);
+    auto writer = *services->tablet().open_body();
+    for (std::size_t at = 0; at < text.size(); at += store::BodyWriter::kAppendMax)
+      REQUIRE(writer->append(std::string_view(text).substr(at, store::BodyWriter::kAppendMax)));
+    made.body = *writer->seal();
+    store::Batch batch;
+    queue::Lot lot{.destination = "b.test", .recipients = {*envelope::parse_recipient("<bob@b.test>")}};
+    auto change = services->queue().admit(made, {std::move(lot)}, std::nullopt, batch);
+    REQUIRE(run(queue::commit(services->tablet(), std::move(batch))));
+    change->done();
+  }
+  /// What becomes of the next connection; those behind it are whole.
+  void break_next(io::Plan next) { plan = next; }
+  std::vector<std::string> box(const std::string& name) {
+    std::vector<std::string> all;
+    const auto account = far->directory().account(name + "@b.test");
+    const auto mail = *run(far->mail().account((*account)->id));
+    const auto view = *run(mail->view(mail->listing()->find("INBOX")->id));
+    for (std::uint32_t i = 1; i <= view->size(); ++i)
+      all.push_back(*run(mail->read(*run(mail->email(view->at(i).email)), 0, SIZE_MAX / 2)));
+    return all;
+  }
+
+  io::Plan plan;
+  std::uint64_t octets = 64 << 20;
+  std::shared_ptr<store::MemoryDisk> disk = std::make_shared<store::MemoryDisk>();
+  Budget budget{64 << 20};
+  Rate rate{0};
+  std::unique_ptr<Services> far;
+  std::optional<SmtpDesk> desk;
+};
+
+/// A client of mx.b.test without a line between, which says what it is told.
+class Client {
+ public:
+  Client(World& world, const std::string& address = "192.0.2.1", const std::string& name = "mx.a.test",
+         const std::string& user = "")
+      : world_(world) {
+    peer_.remote = io::Endpoint(*io::IpAddress::parse(address), 40'000);
+    peer_.name = name;
+    peer_.hello = smtp::Hello::ehlo;
+    if (!user.empty()) peer_.identity = sasl::Identity{.authentication_id = user, .authorization_id = {}};
+    session_.emplace(*world.desk, peer_.remote);
+    CHECK(world.run(session_->connected(peer_)));
+  }
+  /// The code of the reply, and the offset behind 355.
+  std::string mail(const std::string& id, const std::string& path = "<x@y.example>") {
+    const auto sender = *envelope::parse_sender(path + " TRANSID=" + id);
+    const auto name = envelope::DeliveryId::make(world_.loop.random());
+    const auto kept = world_.run(session_->resume(sender, name));
+    if (!kept) return std::to_string(session_->reply_to(kept.error()).code);
+    if (*kept) return "355 " + std::to_string((*kept)->offset) + " for " + std::to_string((*kept)->recipients);
+    return code([&]() -> io::Task<Result<smtp::Reply>> { co_return co_await session_->mail(sender, name); });
+  }
+  std::string rcpt(const std::string& path) {
+    const auto recipient = *envelope::parse_recipient(path);
+    return code([&]() -> io::Task<Result<smtp::Reply>> { co_return co_await session_->rcpt(recipient); });
+  }
+  void send(std::string_view octets) {
+    REQUIRE(
+        code([&]() -> io::Task<Result<smtp::Reply>> { co_return co_await session_->begin_body(); }).starts_with('3'));
+    while (!octets.empty()) {
+      const std::string_view piece = octets.substr(0, 10'000);
+      octets.remove_prefix(piece.size());
+      if (*session_->append(piece) == smtp::Flow::pause)
+        REQUIRE(
+            world_.run([](SmtpSession& one) -> io::Task<Result<>> { co_return co_await one.drained(); }(*session_)));
+    }
+  }
+  std::string end() {
+    const auto outcome = world_.run(session_->commit({}));
+    return std::to_string(outcome->reply.code) + " " + outcome->reply.text;
+  }
+  void abort() { session_->abort(); }
+  void over(smtp::Ending ending) {
+    world_.run([](SmtpSession& one, smtp::Ending how) -> io::Task<bool> {
+      co_await one.ended(how);
+      co_return true;
+    }(*session_, ending));
+    session_.reset();
+  }
+
+ private:
+  template <class Call>
+  std::string code(Call call) {
+    const auto reply = world_.run(call());
+    return std::to_string(reply ? reply->code : session_->reply_to(reply.error()).code);
+  }
+
+  World& world_;
+  smtp::Peer peer_;
+  std::optional<SmtpSession> session_;
+};
+
+const std::string kId = "<1.2@a.test>";
+const std::string kSome = letter(600'000);
+
+/// How far it came before the connection broke.
+std::string begin_one(World& world, std::string_view octets = kSome) {
+  Client client(world);
+  REQUIRE(client.mail(kId) == "250");
+  REQUIRE(client.rcpt("<bob@b.test>") == "250");
+  REQUIRE(client.rcpt("<bill@b.test>") == "250");
+  client.send(octets);
+  client.over(smtp::Ending::lost);
+  return std::to_string(octets.rfind("\r\n") + 2);
+}
+
+}  // namespace
+
+TEST_CASE("RFC 1845 3: a transfer that broke off goes on where it stopped, also when the server began anew meanwhile") {
+  World world;
+  const std::string text = letter(1'500'000);
+  world.break_next({.octets_to_listener = 1'200'000});
+  world.put_large(text);
+  world.loop.advance(1min);
+  CHECK(world.box("bob").empty());
+  CHECK(world.far->checkpoints().size() == 1);
+  world.restart();
+  // There is no way for the whole of it.
+  world.break_next({.octets_to_listener = 500'000});
+  world.loop.advance(10min);
+  const auto box = world.box("bob");
+  REQUIRE(box.size() == 1);
+  CHECK(box.front().ends_with(text));
+  CHECK(world.queued() == 0);
+  CHECK(world.far->checkpoints().size() == 0);  // our QUIT told so
+}
+
+TEST_CASE("RFC 1845 1, 3: wherever the replies break off, the message is there once") {
+  const std::string text = letter(1'200'000);
+  std::size_t unheard = 0;
+  for (std::size_t heard = 200; heard < 900; heard += 20) {
+    CAPTURE(heard);
+    World world;
+    world.break_next({.octets_to_caller = heard});
+    world.put_large(text);
+    world.loop.advance(1min);
+    const bool there = !world.box("bob").empty();
+    unheard += there && world.queued() > 0 ? 1 : 0;
+    world.restart();
+    world.loop.advance(10min);
+    CHECK(world.queued() == 0);
+    CHECK(world.box("bob").size() == 1);
+  }
+  CHECK(unheard > 0);
+}
+
+TEST_CASE("RFC 1845 3: the offset is the beginning of a line, and what comes from there makes the message whole") {
+  for (const std::size_t cut : {20'000u, 262'143u, 262'144u, 262'145u, 300'000u, 524'288u}) {
+    CAPTURE(cut);
+    World world;
+    const std::string offset = begin_one(world, std::string_view(kSome).substr(0, cut));
+    Client again(world);
+    CHECK(again.mail(kId) == "355 " + offset + " for 2");
+    again.send(std::string_view(kSome).substr(std::stoul(offset)));
+    const std::string told = again.end();
+    CHECK(told.starts_with("250 "));
+    again.over(smtp::Ending::lost);
+    for (const std::string name : {"bob", "bill"}) {
+      REQUIRE(world.box(name).size() == 1);
+      CHECK(world.box(name).front().ends_with("\r\n" + kSome));
+    }
+    Client third(world);
+    CHECK(third.mail(kId) == "355 " + std::to_string(kSome.size()) + " for 2");
+    third.send("");
+    CHECK(third.end().starts_with("250 Message accepted as "));
+    third.over(smtp::Ending::quit);
+    CHECK(world.box("bob").size() == 1);
+    CHECK(Client(world).mail(kId) == "250");
+  }
+}
+
+TEST_CASE("RFC 1845 2: a TRANSID alone is no key: the address, the name and the user must be the same") {
+  World world;
+  begin_one(world);
+  CHECK(Client(world, "192.0.2.9").mail(kId) == "250");
+  CHECK(Client(world, "192.0.2.1", "mx.c.test").mail(kId) == "250");
+  CHECK(Client(world, "192.0.2.1", "mx.a.test", "bob@b.test").mail(kId) == "250");
+  CHECK(Client(world).mail("<1.2@A.test>") == "250");
+  CHECK(Client(world, "192.0.2.1", "MX.A.test").mail(kId).starts_with("355 "));
+}
+
+TEST_CASE("RFC 1845 3: a transaction that another session has in hand is not given to a second one") {
+  World world;
+  Client first(world);
+  REQUIRE(first.mail(kId) == "250");
+  CHECK(Client(world).mail(kId) == "450");
+  REQUIRE(first.rcpt("<bob@b.test>") == "250");
+  first.send(kSome);
+  CHECK(Client(world).mail(kId) == "450");
+  first.over(smtp::Ending::lost);
+  CHECK(Client(world).mail(kId).starts_with("355 "));
+}
+
+TEST_CASE("RFC 1845 3: what cannot go on as it was begins anew") {
+  World world;
+  begin_one(world);
+  CHECK(Client(world).mail(kId, "<other@y.example>") == "250");
+  CHECK(world.far->checkpoints().size() == 0);
+  begin_one(world);
+  store::Batch batch;
+  REQUIRE(world.far->directory().prepare_removal("bill@b.test", batch));
+  REQUIRE(world.run(queue::commit(world.far->tablet(), std::move(batch))));
+  world.far->directory().forget();
+  Client client(world);
+  CHECK(client.mail(kId) == "250");
+  CHECK(client.rcpt("<bob@b.test>") == "250");
+  client.send(kSome);
+  CHECK(client.end().starts_with("250 "));
+  CHECK(world.box("bob").size() == 1);
+}
+
+TEST_CASE("RFC 1845 3: an abort ends what is kept, with QUIT or another transaction behind it") {
+  World world;
+  begin_one(world);
+  Client lost(world);
+  REQUIRE(lost.mail(kId).starts_with("355 "));
+  lost.over(smtp::Ending::lost);
+  Client aborting(world);
+  REQUIRE(aborting.mail(kId).starts_with("355 "));
+  aborting.abort();
+  CHECK(aborting.mail("<other@a.test>") == "250");
+  CHECK(world.far->checkpoints().size() == 0);
+  begin_one(world);
+  Client quitting(world);
+  REQUIRE(quitting.mail(kId).starts_with("355 "));
+  quitting.abort();
+  quitting.over(smtp::Ending::quit);
+  CHECK(Client(world).mail(kId) == "250");
+}
+
+TEST_CASE("what is kept of broken transfers has bounds in octets and number, and ends after two days") {
+  World world;
+  world.octets = 4 * 300'000;
+  world.restart();
+  // One part of 256 KiB fits into an owner's fourth, a second does not: the message arrives all the same.
+  begin_one(world);
+  Client client(world);
+  const std::string kept = client.mail(kId);
+  CHECK(kept.starts_with("355 2"));
+  const std::size_t offset = std::stoul(kept.substr(4));
+  CHECK(offset <= 262'144);
+  client.send(std::string_view(kSome).substr(offset));
+  CHECK(client.end().starts_with("250 "));
+  client.over(smtp::Ending::quit);
+  REQUIRE(world.box("bob").size() == 1);
+  CHECK(world.box("bob").front().ends_with("\r\n" + kSome));
+
+  Checkpoints& all = world.far->checkpoints();
+  for (std::size_t i = 0; i <= kCheckpointsOfOwnerMax; ++i)
+    CHECK(all.reserve({.owner = "a", .id = std::to_string(i)}, 1, 1000) == (i < kCheckpointsOfOwnerMax));
+  CHECK(all.reserve({.owner = "b", .id = "1"}, 250, 1000));
+  CHECK_FALSE(all.reserve({.owner = "b", .id = "1"}, 1, 1000));
+
+  world.octets = 64 << 20;
+  world.restart();
+  begin_one(world);
+  world.loop.advance(47h);
+  CHECK(world.run([](Checkpoints& one) -> io::Task<bool> {
+    co_await one.expire();
+    co_return one.size() == 1;
+  }(world.far->checkpoints())));
+  world.loop.advance(2h);
+  CHECK(world.run([](Checkpoints& one) -> io::Task<bool> {
+    co_await one.expire();
+    co_return one.size() == 0;
+  }(world.far->checkpoints())));
+  CHECK(Client(world).mail(kId) == "250");
+}
+
+}  // namespace angarium::agent
