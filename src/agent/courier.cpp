@@ -56,6 +56,7 @@ WallTime Courier::now() const { return io::Loop::current().clock().wall(); }
 
 void Courier::stop() {
   stopping_ = true;
+  services_.targets().stop();
   bell_.set();
 }
 

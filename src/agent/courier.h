@@ -55,7 +55,7 @@ class Courier {
 
   /// To be spawned on its loop; ends after stop(), when what is under way is done.
   io::Task<> run();
-  /// On its loop: nothing new is begun.
+  /// On its loop: nothing new is begun, and Services::targets() stops for all.
   void stop();
   /// From any thread: the queue may have something.
   void ring() { bell_.set_from_any_thread(); }

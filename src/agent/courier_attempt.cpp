@@ -142,6 +142,11 @@ io::Task<std::optional<queue::Trouble>> Courier::attempt(const queue::Job& job, 
     co_await by_way(round, (*all)[i], std::move(which), session);
   }
   if (round.settled) co_return std::nullopt;
+  const auto untried = [](const Fate& fate) { return fate.kind == Fate::Kind::owed && fate.trouble.status.empty(); };
+  if (round.cut_short && std::ranges::all_of(round.fates, untried)) {
+    services_.queue().put_back(job);
+    co_return std::nullopt;
+  }
   const bool nobody = round.unreached && std::ranges::all_of(round.fates, [&](const Fate& fate) {
                         return fate.kind == Fate::Kind::owed && fate.trouble == *round.unreached;
                       });
@@ -385,6 +390,8 @@ io::Task<> Courier::conclude(Round& round) {
   }
   WallTime due{now().microseconds +
                retry_pause(*terms, job.consignment.attempts + 1, io::Loop::current().random()).count()};
+  // The rest has its turn with the next start of the server.
+  if (round.cut_short) due = now();
   // RFC 5321 §4.5.3.1.10: more recipients than the server takes at once; the rest follow the others.
   if (!reported.empty() && std::ranges::all_of(owed, [](const queue::Addressee& one) {
         return one.trouble && one.trouble->status == "4.5.3";

@@ -22,6 +22,8 @@ struct Courier::Round {
   AttemptStory story{job};
   std::optional<queue::Trouble> unreached;  ///< no server was reached for some of them
   bool settled = false;                     ///< written down already
+  bool cut_short = false;                   ///< some were not tried, for the server ends
+  std::optional<Targets::Visit> visit;      ///< until what came of it is written down
 
   void all(const std::vector<std::size_t>& which, const Fate& fate) {
     for (const std::size_t i : which) fates[i] = fate;

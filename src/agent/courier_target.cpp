@@ -47,18 +47,27 @@ delivery::Outcome deliver_as(const CourierTerms& terms, const std::string& user,
   return terms.deliver_as(request, octets);
 }
 
+/// Whose trouble it is when it takes long: a user's, or that of the operator's one target.
+std::string party_of(const Way& way, const std::string& target) { return way.user.empty() ? " " + target : way.user; }
+
 }  // namespace
 
-/// Each recipient for itself: what one of them gets twice after a sudden end, the others do not.
+/// Each recipient for itself: what one of them gets twice after a sudden end, the others do not. At the end of the
+/// server those that are not begun wait for the next start.
 io::Task<> Courier::deliver_to_target(Round& round, const Way& way, const std::string& target,
                                       const std::vector<std::size_t>& which) {
   const queue::Job& job = round.job;
+  round.visit.emplace(services_.targets());
   for (const std::size_t i : which) {
+    if (services_.targets().stopped()) {
+      round.cut_short = true;
+      co_return;
+    }
     const envelope::Mailbox recipient = job.consignment.addressees[i].recipient.path.mailbox;
     auto outcome = co_await io::run(
-        services_.targets(),
+        services_.targets().pool(), party_of(way, target),
         [&tablet = services_.tablet(), entry = job.entry, target, recipient, user = way.user, chosen = way.chosen,
-         terms = terms_()]() -> Result<delivery::Outcome> {
+         terms = terms_(), called_off = services_.targets().called_off()]() -> Result<delivery::Outcome> {
           StoredOctets octets(tablet, entry);
           delivery::Letter letter{.reverse_path = entry->sender.path,
                                   .recipient = recipient,
@@ -69,8 +78,12 @@ io::Task<> Courier::deliver_to_target(Round& round, const Way& way, const std::s
                                   .message = octets};
           if (!user.empty()) return deliver_as(*terms, user, target, chosen, letter);
           const delivery::Target parsed = TRY(delivery::parse_target(target));
-          return delivery::deliver(parsed, std::move(letter));
+          return delivery::deliver(parsed, std::move(letter), {.call_off = called_off});
         });
+    if (!outcome && services_.targets().stopped()) {
+      round.cut_short = true;
+      co_return;
+    }
     Fate& fate = round.fates[i];
     if (!outcome) {
       fate = {.kind = Fate::Kind::owed, .trouble = trouble("4.3.0", outcome.error().text(), now())};

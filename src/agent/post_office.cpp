@@ -39,6 +39,8 @@ namespace imap = protocol::imap;
 constexpr Duration kTidyInterval = std::chrono::minutes(1);
 /// How long refusals wait for the trace.
 constexpr Duration kTraceInterval = std::chrono::seconds(5);
+/// For the last outcomes to be written down.
+constexpr Duration kLastWords = std::chrono::seconds(5);
 
 /// How one session is asked to end.
 using StopHook = std::function<void()>;
@@ -155,6 +157,7 @@ struct PostOffice::Body {
   io::Task<> keep_tidy(Desk& desk);
   io::Task<> tend_trace();
   Result<> bind_control(const configuration::Configuration& configuration);
+  void finish_deliveries(const DrainPatience& patience);
 
   /// With the users of this host, where they are served.
   std::shared_ptr<const CourierTerms> with_users(const configuration::Configuration& applied,
@@ -426,7 +429,19 @@ Result<configuration::Reload> PostOffice::reload() {
 
 bool PostOffice::lost_steward() { return body_->steward != nullptr && body_->steward->ended(); }
 
-void PostOffice::drain() {
+/// What has been delivered is written down, for else it is delivered again.
+void PostOffice::Body::finish_deliveries(const DrainPatience& patience) {
+  Targets& targets = services->targets();
+  if (targets.wait(patience.deliveries + -patience.sessions)) return;
+  log::warning("mta", "commands that take too long are ended, and run again after the next start");
+  targets.call_off();
+  if (steward) steward->end_deliveries(cage::Steward::End::in_order);
+  if (targets.wait(patience.called_off)) return;
+  if (steward) steward->end_deliveries(cage::Steward::End::at_once);
+  if (!targets.wait(kLastWords)) log::error("mta", "a delivery does not end: it may be made again");
+}
+
+void PostOffice::drain(const DrainPatience& patience) {
   Body& body = *body_;
   body.sweeper.stop();
   body.collector.stop();
@@ -447,9 +462,12 @@ void PostOffice::drain() {
   std::mutex mutex;
   std::condition_variable ended;
   bool over = false;
-  std::thread patience([&] {
+  std::thread waits([&] {
     std::unique_lock lock(mutex);
-    if (!ended.wait_for(lock, kDrainPatience, [&] { return over; })) body.loops->stop();
+    if (ended.wait_for(lock, patience.sessions, [&] { return over; })) return;
+    lock.unlock();
+    body.finish_deliveries(patience);
+    body.loops->stop();
   });
   body.loops->join();
   {
@@ -457,7 +475,7 @@ void PostOffice::drain() {
     over = true;
   }
   ended.notify_all();
-  patience.join();
+  waits.join();
   // What was refused until the last session ended.
   if (auto done = body.services->ledger().write_refusals(); !done)
     log::warning("agent", "the trace is not written", {{"error", done.error().text()}});

@@ -21,8 +21,14 @@
 
 namespace angarium::agent {
 
-/// How long connections may take to end after drain().
-inline constexpr Duration kDrainPatience = std::chrono::seconds(15);
+/// How long what goes on may take to end after drain(). All together less than the 90 s after which systemd kills.
+struct DrainPatience {
+  Duration sessions = std::chrono::seconds(15);
+  /// Files and commands: as long as is waited for locks on files, and a little more. Then commands are ended,
+  Duration deliveries = std::chrono::seconds(45);
+  /// and what has not answered after this is given up.
+  Duration called_off = std::chrono::seconds(10);
+};
 
 class PostOffice {
  public:
@@ -49,8 +55,10 @@ class PostOffice {
   /// Whether the steward is over: then nobody can log in by a password of the host's, or be delivered to as a user, and
   /// the server should end to be started again. From one thread.
   bool lost_steward();
-  /// Stops accepting, lets every session end at its next command boundary, at most kDrainPatience, and joins the loops.
-  void drain();
+  /// Stops accepting, lets every session end at its next command boundary, and waits until the outcome of every
+  /// delivery into a file or to a command is written down. A command that takes longer than that is ended, and its
+  /// message stays in the queue. Joins the loops.
+  void drain(const DrainPatience& patience = {});
 
  private:
   struct Body;

@@ -10,8 +10,6 @@ namespace {
 
 // Reads that miss every cache: more threads than cores, since they wait for the disk.
 constexpr std::size_t kPoolThreads = 8;
-// Deliveries into files and commands under way at one time.
-constexpr std::size_t kTargetThreads = 4;
 // Work of the mailbox room must not be refused, only the connections that ask for it are bounded.
 constexpr std::size_t kPoolQueue = 1u << 20;
 
@@ -54,8 +52,7 @@ Services::Services(const configuration::Configuration& configuration, std::uniqu
       tablet_(std::move(tablet)),
       pool_(std::make_unique<io::Pool>(
           io::PoolOptions{.name = "store", .threads = threads(ground, kPoolThreads), .queue = kPoolQueue})),
-      targets_(std::make_unique<io::Pool>(
-          io::PoolOptions{.name = "targets", .threads = threads(ground, kTargetThreads), .queue = kPoolQueue})),
+      targets_(std::make_unique<Targets>(threads(ground, kTargetThreads))),
       clock_(*ground.clock),
       directory_(*tablet_, *ground.clock),
       srs_keys_(*tablet_, *ground.clock, *ground.random),

@@ -9,6 +9,7 @@
 #include "account/verifier.h"
 #include "agent/checkpoints.h"
 #include "agent/srs_keys.h"
+#include "agent/targets.h"
 #include "configuration/configuration.h"
 #include "io/pool.h"
 #include "mailbox/mailbox.h"
@@ -90,7 +91,7 @@ class Services {
   /// For what waits for the disk.
   [[nodiscard]] io::Pool& pool() { return *pool_; }
   /// For what waits for locks on files and for commands, which may take minutes.
-  [[nodiscard]] io::Pool& targets() { return *targets_; }
+  [[nodiscard]] Targets& targets() { return *targets_; }
 
   /// What new passwords cost, and unknown users: the same for the life of the process.
   [[nodiscard]] account::PasswordCost password_cost() const { return password_cost_; }
@@ -103,7 +104,7 @@ class Services {
   std::unique_ptr<StoredRecords> records_;
   std::unique_ptr<store::Tablet> tablet_;
   std::unique_ptr<io::Pool> pool_;
-  std::unique_ptr<io::Pool> targets_;
+  std::unique_ptr<Targets> targets_;
   const Clock& clock_;
   account::Directory directory_;
   SrsKeys srs_keys_;

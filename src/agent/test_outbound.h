@@ -149,6 +149,11 @@ class Outbound {
     put(entry(loop, octets), octets, recipients);
   }
 
+  /// As at the end of the server. From any thread.
+  void stop() {
+    loop.post([this] { courier_->stop(); });
+  }
+
   std::size_t queued() { return run(services->queue().list(queue::DeliveryId(0), 1000))->size(); }
   /// Messages in the INBOX, whole.
   std::vector<std::string> inbox(const std::string& name) {

@@ -1,5 +1,6 @@
 #include "cage/errand.h"
 
+#include <poll.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -77,7 +78,9 @@ class Errand {
                             .received = request.received,
                             .fields = {},
                             .message = octets};
-    return Delivered{delivery::deliver(*target, std::move(letter))};
+    // Whoever hears no outcome has the message delivered again: a command is not left to run for nobody.
+    return Delivered{delivery::deliver(*target, std::move(letter),
+                                       {.call_off = {.descriptor = socket_.get(), .events = POLLRDHUP}})};
   }
 
  private:

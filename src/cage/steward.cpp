@@ -1,5 +1,6 @@
 #include "cage/steward.h"
 
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -107,10 +108,37 @@ Result<std::optional<Forward>> Steward::forward(const std::string& name) const {
   return forward;
 }
 
+/// The socket of a delivery, as long as it is under way.
+class Steward::Registered {
+ public:
+  Registered(const Steward& steward, const Descriptor& socket) : steward_(steward), socket_(socket.get()) {
+    const std::lock_guard lock(steward_.mutex_);
+    steward_.deliveries_.insert(socket_);
+    if (steward_.ending_) ::shutdown(socket_, SHUT_RDWR);
+  }
+  Registered(const Registered&) = delete;
+  Registered& operator=(const Registered&) = delete;
+  ~Registered() {
+    const std::lock_guard lock(steward_.mutex_);
+    steward_.deliveries_.erase(socket_);
+  }
+
+ private:
+  const Steward& steward_;
+  int socket_;
+};
+
+void Steward::end_deliveries(End how) {
+  const std::lock_guard lock(mutex_);
+  ending_ = true;
+  for (const int socket : deliveries_) ::shutdown(socket, how == End::in_order ? SHUT_WR : SHUT_RDWR);
+}
+
 delivery::Outcome Steward::deliver(const Deliver& request, delivery::Octets& letter) const {
   const Moment deadline = system_clock().now() + kDeliveryTime + kGrace;
   const auto socket = ask(request, deadline);
   if (!socket) return trouble(socket.error());
+  const Registered registered(*this, *socket);
   // Without its end the letter is not delivered: the socket is closed, and what was written is taken back.
   if (const auto sent = send_letter(*socket, letter, deadline); !sent) return trouble(sent.error());
   auto octets = read_frame(*socket, kAnswerMax, deadline);

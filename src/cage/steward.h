@@ -2,8 +2,11 @@
 #pragma once
 
 #include <sys/types.h>
+#include <cstdint>
 #include <memory>
+#include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 
 #include "cage/host.h"
@@ -39,6 +42,11 @@ class Steward {
   /// Delivers the letter as the user. Trouble with the steward is an outcome, too: a temporary one.
   delivery::Outcome deliver(const Deliver& request, delivery::Octets& letter) const;
 
+  /// Begins no more deliveries. In order: commands under way are ended (delivery::CallOff), what is written into files
+  /// ends by itself, and all are answered. At once: what has not answered is a temporary failure now. Any thread.
+  enum class End : std::uint8_t { in_order, at_once };
+  void end_deliveries(End how);
+
   /// Whether its process is over. It is not started again: nobody has the rights for it any more. From one thread.
   bool ended();
   [[nodiscard]] pid_t process() const { return process_; }
@@ -48,10 +56,14 @@ class Steward {
   Result<Descriptor> ask(const Request& request, Moment deadline) const;
   template <class Wanted>
   Result<Wanted> question(const Request& request) const;
+  class Registered;
 
   Descriptor channel_;
   pid_t process_;
   bool over_ = false;
+  mutable std::mutex mutex_;
+  mutable std::set<int> deliveries_;  // under the mutex: the sockets of those under way
+  bool ending_ = false;               // under the mutex
 };
 
 /// The files of a user's .forward, as they were when they were read: alias::read_forward() and alias::expand() read

@@ -292,6 +292,34 @@ TEST_CASE("a large letter comes whole, an empty one too; one that cannot be read
   CHECK(box.find("\nFrom ") == std::string::npos);
 }
 
+TEST_CASE("deliveries are ended in order: a command is, a letter that is not whole is not delivered, and all answer") {
+  const TemporaryFolder folder;
+  House house;
+  delivery::Outcome outcome;
+  std::thread waits(
+      [&] { outcome = deliver(*house.steward, to("pipe:echo 1 >" + folder.path("runs") + "; sleep 600")); });
+  while (content(folder.path("runs")).empty()) std::this_thread::yield();
+  house.steward->end_deliveries(Steward::End::in_order);
+  waits.join();
+  CHECK(outcome.status.text() == "4.3.0");
+  CHECK(outcome.words == "the command was ended, for the server ends; it is run again");
+  CHECK(deliver(*house.steward, to("mbox:" + folder.path("box"))).temporary());
+  CHECK(content(folder.path("box")).empty());
+}
+
+TEST_CASE("deliveries are ended at once: what has not answered is a failure for now") {
+  const TemporaryFolder folder;
+  House house;
+  delivery::Outcome outcome;
+  std::thread waits([&] {
+    outcome = deliver(*house.steward, to("pipe:trap '' TERM; echo 1 >" + folder.path("runs") + "; sleep 600"));
+  });
+  while (content(folder.path("runs")).empty()) std::this_thread::yield();
+  house.steward->end_deliveries(Steward::End::at_once);
+  waits.join();
+  CHECK(outcome.temporary());
+}
+
 TEST_CASE("outcomes come back as they are, also before the letter was read") {
   House house;
   const auto refused = deliver(*house.steward, to("pipe:exit 67"));

@@ -167,20 +167,28 @@ class Child {
         output_(std::move(output)),
         report_(std::move(report)) {}
 
-  CommandEnd watch(Octets& letter, Moment deadline, const Clock& clock) {
+  CommandEnd watch(Octets& letter, Moment deadline, CallOff call_off, const Clock& clock) {
     set_nonblocking(input_);
     set_nonblocking(output_);
     set_nonblocking(report_);
     while (true) {
-      std::array<pollfd, 3> waits{pollfd{.fd = ended_.get(), .events = POLLIN},
+      // Who is called off hears no more of the letter, and no end of it.
+      std::array<pollfd, 4> waits{pollfd{.fd = ended_.get(), .events = POLLIN},
                                   pollfd{.fd = output_.get(), .events = POLLIN},
-                                  pollfd{.fd = input_.get(), .events = POLLOUT}};
+                                  pollfd{.fd = called_off_ ? -1 : input_.get(), .events = POLLOUT},
+                                  pollfd{.fd = called_off_ ? -1 : call_off.descriptor, .events = call_off.events}};
       const std::int64_t left_ms = (deadline - clock.now()).count() / 1000;
-      if (left_ms <= 0) return killed(CommandEnd::How::timed_out, {});
+      if (left_ms <= 0) return killed(called_off_ ? CommandEnd::How::called_off : CommandEnd::How::timed_out, {});
       const int ready = ::poll(waits.data(), waits.size(), static_cast<int>(std::min<std::int64_t>(left_ms, INT_MAX)));
       if (ready < 0) continue;  // interrupted, or no memory for a moment
       if (waits[1].revents != 0) take_output(PIPE_BUF);
       if (waits[0].revents != 0) return finish();
+      if (waits[3].revents != 0) {
+        deadline = std::min(deadline, clock.now() + kEndGrace);
+        called_off_ = true;
+        signal_all(SIGTERM);
+        continue;
+      }
       if (waits[2].revents == 0) continue;
       if (Result<> fed = feed(letter); !fed) return killed(CommandEnd::How::input_failed, fed.error().text());
     }
@@ -228,17 +236,28 @@ class Child {
       end.trouble = name_of(report.what);
       return end;
     }
+    // What it has started does not outlive it.
+    if (called_off_) signal_all(SIGKILL);
     const std::optional<int> status = reap();
     if (!status) return end;
+    // Only this tells that it has done its work.
+    if (called_off_ && *status != 0) {
+      end.how = CommandEnd::How::called_off;
+      return end;
+    }
     end.how = WIFEXITED(*status) ? CommandEnd::How::exited : CommandEnd::How::killed_by_signal;
     end.code = WIFEXITED(*status) ? WEXITSTATUS(*status) : WTERMSIG(*status);
     return end;
   }
 
   /// The group has the child's number for as long as it is not reaped.
+  void signal_all(int signal) const {
+    ::kill(-process_, signal);
+    ::kill(process_, signal);  // it may not have made its group yet
+  }
+
   CommandEnd killed(CommandEnd::How how, std::string trouble) {
-    ::kill(-process_, SIGKILL);
-    ::kill(process_, SIGKILL);  // it may not have made its group yet
+    signal_all(SIGKILL);
     take_output(kDrainMax);
     reap();
     return {.how = how, .output = std::move(kept_), .trouble = std::move(trouble)};
@@ -258,6 +277,7 @@ class Child {
   Descriptor report_;
   std::string_view piece_;
   std::string kept_;
+  bool called_off_ = false;
 };
 
 CommandEnd not_started(int code) { return {.how = CommandEnd::How::not_started, .code = code, .trouble = "start"}; }
@@ -295,7 +315,7 @@ CommandEnd run_command(const Command& command, Octets& input, const Clock& clock
   out->write = Descriptor();
   report->write = Descriptor();
   Child child(process, std::move(ended), std::move(in->write), std::move(out->read), std::move(report->read));
-  return child.watch(input, deadline, clock);
+  return child.watch(input, deadline, command.call_off, clock);
 }
 
 }  // namespace angarium::delivery

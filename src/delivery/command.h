@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "delivery/call_off.h"
 #include "delivery/letter.h"
 #include "delivery/target.h"
 
@@ -11,6 +12,9 @@ namespace angarium::delivery {
 
 /// Octets of a command's output that are kept.
 inline constexpr std::size_t kCommandOutputMax = 4096;
+
+/// What a command that is called off has left to end after SIGTERM; then it is killed.
+inline constexpr Duration kEndGrace = std::chrono::seconds(5);
 
 struct Command {
   std::vector<std::string> words;  ///< the first is the program's path
@@ -20,6 +24,7 @@ struct Command {
   Duration deadline{};               ///< for all of it
   unsigned cpu_s = 0;
   unsigned descriptors = 0;
+  CallOff call_off;
 };
 
 struct CommandEnd {
@@ -27,6 +32,7 @@ struct CommandEnd {
     exited,
     killed_by_signal,
     timed_out,     ///< its process group was killed
+    called_off,    ///< its process group was ended; what exits with 0 all the same has exited
     not_started,   ///< `code` is errno
     input_failed,  ///< the letter could not be read: its process group was killed before it saw an end
     lost,          ///< nobody knows: another part of this process took its exit status

@@ -5,6 +5,7 @@
 
 #include "base/random.h"
 #include "base/time.h"
+#include "delivery/call_off.h"
 #include "delivery/files.h"
 #include "delivery/letter.h"
 #include "delivery/outcome.h"
@@ -19,6 +20,7 @@ struct Surroundings {
   Random& random = system_random();
   std::string host;           ///< in the names of Maildir files and in lock files; empty: gethostname()
   std::uint64_t process = 0;  ///< 0: getpid()
+  CallOff call_off;
 };
 
 /// Delivers, and returns when it is done or cannot be: blocks for disks, locks (kLockWait) and commands (their

@@ -73,6 +73,8 @@ Step<> outcome_of(const CommandEnd& end) {
     case CommandEnd::How::killed_by_signal:
       return fail(kSystemTrouble, fmt::format("the command was killed by signal {}", end.code));
     case CommandEnd::How::timed_out: return fail(kSystemTrouble, "the command took too long and was killed");
+    case CommandEnd::How::called_off:
+      return fail(kSystemTrouble, "the command was ended, for the server ends; it is run again");
     case CommandEnd::How::not_started: return fail_system(end.code, end.trouble, "the command");
     case CommandEnd::How::input_failed: return fail(kSystemTrouble, "the message cannot be read: " + end.trouble);
     case CommandEnd::How::lost: break;
@@ -149,7 +151,8 @@ Step<std::string> deliver_pipe(const PipeTarget& target, Letter& letter, const S
                   .identity = ::geteuid() == 0 ? target.identity : std::nullopt,
                   .deadline = target.deadline,
                   .cpu_s = target.cpu_s,
-                  .descriptors = target.descriptors};
+                  .descriptors = target.descriptors,
+                  .call_off = surroundings.call_off};
   if (const auto* line = std::get_if<std::string>(&target.command))
     command.words = {"/bin/sh", "-c", *line};
   else

@@ -4,11 +4,13 @@
 #include <fmt/format.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/eventfd.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include <thread>
 
+#include "base/text.h"
 #include "delivery/command.h"
 #include "delivery/testing.h"
 #include "support/test.h"
@@ -163,6 +165,56 @@ TEST_CASE("at the deadline the command is killed with all that it started") {
     REQUIRE_FALSE(process.empty());
     CHECK(ends(process));
   }
+}
+
+namespace {
+
+/// A command that makes a file when it runs, and what becomes of it when it is called off then.
+Outcome called_off(const TemporaryFolder& folder, const std::string& command) {
+  const int event = ::eventfd(0, EFD_CLOEXEC);
+  std::thread calls([&] {
+    while (octets_of(folder.path("runs")).empty()) std::this_thread::yield();
+    ::eventfd_write(event, 1);
+  });
+  OctetsInMemory octets(kMessage);
+  const Outcome outcome = deliver(shell(fmt::format("cd {}; {}", folder.path(), command)), letter_of(octets),
+                                  {.call_off = {.descriptor = event, .events = POLLIN}});
+  calls.join();
+  ::close(event);
+  return outcome;
+}
+
+}  // namespace
+
+TEST_CASE("a command that is called off is ended in order with all that it started, and run again") {
+  const TemporaryFolder folder;
+  const Outcome outcome = called_off(folder, "sleep 600 & echo $! >runs; cat >/dev/null; wait");
+  CHECK(outcome.status.text() == "4.3.0");
+  CHECK(ends(std::string(trim(octets_of(folder.path("runs"))))));
+  // What it says while it ends is for ever to nobody.
+  folder.clear();
+  CHECK(called_off(folder, "trap 'echo 5.1.1 no; exit 67' TERM; echo 1 >runs; sleep 600 & wait").status.text() ==
+        "4.3.0");
+}
+
+TEST_CASE("a command that is called off and ends well all the same has done its work") {
+  const TemporaryFolder folder;
+  CHECK(called_off(folder, "trap 'echo done >end; exit 0' TERM; echo 1 >runs; sleep 600 & wait").delivered());
+  CHECK(octets_of(folder.path("end")) == "done\n");
+}
+
+TEST_CASE("a command that is called off sees no end of a letter it has not had, and one that stays is killed") {
+  const TemporaryFolder folder;
+  std::vector<std::string> pieces(64, std::string(65536, 'x'));
+  pieces.emplace_back("\r\n");
+  PiecewiseOctets octets(pieces);
+  const int event = ::eventfd(1, EFD_CLOEXEC);
+  const Outcome outcome = deliver(shell(fmt::format("cat >/dev/null && echo 1 >{}; sleep 600", folder.path("whole"))),
+                                  letter_of(octets), {.call_off = {.descriptor = event, .events = POLLIN}});
+  ::close(event);
+  CHECK(outcome.temporary());
+  CHECK(octets_of(folder.path("whole")).empty());
+  CHECK(called_off(folder, "trap '' TERM; echo 1 >runs; while :; do sleep 1; done").temporary());
 }
 
 TEST_CASE("a descendant that keeps the output open is not waited for") {

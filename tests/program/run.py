@@ -214,6 +214,44 @@ def laid_down(binary, directory):
         expect(any(step["about"] == "delivery" for step in told["steps"]), f"{told['steps']}")
 
 
+def expect_run_once(server, runs_at, may_end):
+    """A command that runs when the server is told to end is waited for, and not run again by the next server."""
+    wait_until(lambda: os.path.exists(runs_at), "the command to run")
+    server.process.send_signal(signal.SIGTERM)
+    with open(server.log_path, "rb") as f:
+        wait_until(lambda: b"ending" in f.read(), "the server to hear that it is to end")
+    expect(server.process.poll() is None, "the server did not wait for the command")
+    with open(may_end, "w", encoding="ascii"):
+        pass
+    expect(server.end() == 0, "serve did not end well")
+    server.start()
+    expect(queue_list(server) == [], f"still in the queue: {queue_list(server)}")
+    with open(runs_at, encoding="ascii") as f:
+        expect(f.read() == "run\n", "the command was run twice")
+
+
+@case("a command that runs when the server ends is waited for; what came of it is known to the next server", root=True)
+def command_at_end(binary, directory):
+    server = made(binary, directory)
+    user = pwd.getpwnam("daemon")
+    place = os.path.join(directory, "place")
+    os.mkdir(place, 0o700)
+    os.chown(place, user.pw_uid, user.pw_gid)
+    script = f"echo run >>{place}/runs; while ! test -e {place}/end; do sleep 0.1; done"
+    for as_user in (True, False):  # by the steward, and by the server itself
+        server.configure(AS_USER + [("local", "system_users", "true"), ("local", "uid_min", "1"),
+                                    ("delivery", '"daemon@example.test"', f'"pipe:{script}"' if as_user else '"store"'),
+                                    ("transport", '"command.test"', f'"target pipe:{script}"'), ("smtp", "relay_domains", '["command.test"]')])
+        with serving(server):
+            with smtplib.SMTP("127.0.0.1", server.port("smtp"), timeout=60) as session:
+                session.sendmail("a@far.test", ["daemon@example.test" if as_user else "x@command.test"], b"Subject: s\r\n\r\ntext\r\n")
+            expect_run_once(server, os.path.join(place, "runs"), os.path.join(place, "end"))
+            expect(server.end() == 0, "serve did not end well after the second start")
+        for name in ("runs", "end"):
+            os.remove(os.path.join(place, name))
+        os.chmod(place, 0o777)  # the server's user is another
+
+
 @case("started without root, users of the host are one user, and the log says so")
 def steward_without_root(binary, directory):
     if os.geteuid() == 0:
