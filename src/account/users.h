@@ -25,7 +25,8 @@ class Users {
   };
   /// `name` as who logs in has written it: "anna", or an address. The account is made when it is not there.
   virtual io::Task<Result<Check>> check_password(std::string name, sasl::Secret password, std::string peer) = 0;
-  /// The account of who has logged in by this name; nothing when there is no such user any more.
+  /// The account of who has logged in by this name; nothing when there is no such user any more, or one
+  /// who may not log in by the host's password.
   virtual io::Task<Result<std::optional<Account>>> account(std::string name) = 0;
 };
 

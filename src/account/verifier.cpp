@@ -89,7 +89,8 @@ io::Task<Result<Users::Check>> Verifier::ask_users(std::string name, std::string
   }
   if (known) {
     auto account = CO_TRY(co_await users_->account(name));
-    if (account) co_return Users::Check{.kind = Users::Check::Kind::right, .account = *std::move(account)};
+    if (account && account->status == Status::enabled)
+      co_return Users::Check{.kind = Users::Check::Kind::right, .account = *std::move(account)};
   }
   auto check = CO_TRY(co_await users_->check_password(std::move(name), sasl::Secret::copy(password), std::move(peer)));
   if (check.kind == Users::Check::Kind::right && options_.users_cache > Duration(0)) {

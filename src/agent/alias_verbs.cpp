@@ -132,6 +132,8 @@ Result<> Check::follow_all() {
     const Sorted sorted = TRY(sort_mail(services_, &local_, {.local_part = name, .domain = {}}));
     for (const alias::Problem& problem : sorted.problems)
       if (!place.bad || problem.enhanced != "4.3.5") found(place.file, place.line, name + ": " + problem.text);
+    for (const route::Fact& fact : sorted.facts)
+      if (fact.about == "later") found(place.file, place.line, name + ": " + fact.text);
   }
   return {};
 }

@@ -295,7 +295,7 @@ io::Task<> Courier::unreachable(const queue::Job& job, queue::Trouble trouble) {
 }
 
 /// What happened outside must be written down, or it happens again: tried until the store takes it.
-io::Task<> Courier::commit_until_durable(
+io::Task<bool> Courier::commit_until_durable(
     std::function<io::Task<Result<std::vector<queue::Change>>>(store::Batch&)> fill, std::string what) {
   while (true) {
     store::Batch batch;
@@ -305,16 +305,16 @@ io::Task<> Courier::commit_until_durable(
       outcome = co_await queue::commit(services_.tablet(), std::move(batch));
       if (outcome) {
         for (queue::Change& change : *changes) change.done();
-        co_return;
+        co_return true;
       }
       // Nobody knows: the queue looks for it when the store runs again.
-      if (outcome.error().is(store::kStopped)) co_return;
+      if (outcome.error().is(store::kStopped)) co_return false;
       for (queue::Change& change : *changes) change.refused();
     } else {
       outcome = std::unexpected(changes.error());
     }
     log::warning("mta", "the store does not take " + what, {{"error", outcome.error().text()}});
-    if (stopping_) co_return;
+    if (stopping_) co_return false;
     co_await io::Loop::current().sleep_for(kStorePause);
   }
 }

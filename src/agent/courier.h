@@ -111,8 +111,9 @@ class Courier {
   queue::Trouble last_words(const queue::Consignment& consignment, const queue::Addressee& addressee);
   io::Task<> conclude(Round& round);
   io::Task<> unreachable(const queue::Job& job, queue::Trouble trouble);
-  io::Task<> commit_until_durable(std::function<io::Task<Result<std::vector<queue::Change>>>(store::Batch&)> fill,
-                                  std::string what);
+  /// False when nobody knows (the store stopped), or the server ends before the store takes it.
+  io::Task<bool> commit_until_durable(std::function<io::Task<Result<std::vector<queue::Change>>>(store::Batch&)> fill,
+                                      std::string what);
   [[nodiscard]] WallTime now() const;
 
   Services& services_;

@@ -152,6 +152,25 @@ TEST_CASE("a message in hand at one crash is tried alone, at two in a row set as
   std::filesystem::remove_all(folder);
 }
 
+TEST_CASE("a message that could not be set aside, for the store stopped, is still suspected by the next process") {
+  std::string folder = (std::filesystem::temp_directory_path() / "angarium-suspects-XXXXXX").string();
+  REQUIRE(::mkdtemp(folder.data()) != nullptr);
+  const std::string file = folder + "/in-hand";
+  Alone a;
+  const auto guilty = a.admit("alice@a.test", "a.test");
+  crash_over(file, {guilty});
+  crash_over(file, {guilty});
+  a.services->keep_in_hand(*queue::InHand::open(file));
+  a.disk->arm({.fail_sync_at = 1, .syncs_failing = 1'000'000});
+  a.loop.advance(10s);
+  CHECK(!a.services->tablet().running());
+  const auto next = queue::InHand::open(file);
+  REQUIRE(next.value()->suspects().size() == 1);
+  CHECK(next.value()->suspects()[0].id == guilty);
+  CHECK(next.value()->suspects()[0].crashes == 2);
+  std::filesystem::remove_all(folder);
+}
+
 TEST_CASE("a delivery from the queue over which the store stops is made once, when the store runs again") {
   for (const std::uint64_t failing : {2u, 3u, 6u}) {
     CAPTURE(failing);

@@ -51,7 +51,7 @@ io::Task<> Courier::set_aside(const queue::InHand::Suspect& suspect, std::vector
                            id + "\r\n    angarium queue release " + id +
                            "      to try it once more\r\n    angarium queue remove " + id +
                            "\r\n\r\nPlease tell those who make Angarium.\r\n";
-  co_await commit_until_durable(
+  const bool durable = co_await commit_until_durable(
       [&](store::Batch& batch) -> io::Task<Result<std::vector<queue::Change>>> {
         auto told =
             CO_TRY(co_await tell_postmaster(services_, terms->reports, "A message was set aside: " + id, text, batch));
@@ -65,7 +65,8 @@ io::Task<> Courier::set_aside(const queue::InHand::Suspect& suspect, std::vector
       "that a message is set aside");
   for (const queue::Job& job : jobs)
     if (job.consignment.hold != queue::Hold::none) services_.queue().put_back(job);
-  services_.in_hand()->clear(suspect);
+  // Else the next process sets it aside.
+  if (durable) services_.in_hand()->clear(suspect);
 }
 
 /// One after the other, beside all else that goes on.

@@ -51,7 +51,7 @@ void Departures::forward(const envelope::Recipient& recipient, const Sorted& sor
     copy.path.mailbox = onward.target.empty() ? onward.to : recipient.path.mailbox;
     // RFC 3461 §5.2.7.1 (b): what goes to a list's members is another message.
     if (onward.owner.empty()) copy.parameters = parameters_of_copy(recipient.parameters, sorted);
-    const bool far = onward.owner.empty() && onward.target.empty();
+    const bool far = onward.owner.empty() && onward.target.empty() && !onward.here;
     add(departure({.by = by, .owner = onward.owner, .far = far, .lots = {}, .places = {}}), destination_of(onward),
         std::move(copy));
   }

@@ -6,6 +6,7 @@
 #include "agent/test_outbound.h"
 #include "agent/user_forward.h"
 #include "agent/way.h"
+#include "alias/memory_files.h"
 #include "support/test.h"
 
 namespace angarium::agent {
@@ -21,8 +22,13 @@ class OneUser final : public HostUsers {
  public:
   account::Destination mailbox;
   std::optional<alias::Forward> forward;
+  bool gone = false;
+  bool outage = false;
+  int questions = 0;
   Result<std::optional<User>> find(const std::string& name) override {
-    if (name != "anna") return std::nullopt;
+    ++questions;
+    if (outage && name == "anna") return fail(cage::kUnavailable, "nobody knows now");
+    if (name != "anna" || gone) return std::nullopt;
     return User{.uid = 1000, .forward = forward, .mailbox = mailbox, .home = "/home/anna"};
   }
 };
@@ -84,6 +90,49 @@ TEST_CASE("{home} is that of users of the host; of others nobody knows it, and t
   const Sorted alice = house.sort("alice");
   REQUIRE(alice.temporary() != nullptr);
   CHECK(alice.temporary()->enhanced == "4.3.5");
+}
+
+TEST_CASE("mail of a user whom the host does not know now waits; it is not laid down with the server's rights") {
+  House house;
+  house.rules({{"a.test", "mbox:/var/mail/{user}"}});
+  house.users->gone = true;
+  const Sorted anna = house.sort("anna");
+  CHECK(anna.onward.empty());
+  REQUIRE(anna.temporary() != nullptr);
+  CHECK(anna.temporary()->enhanced == "4.3.0");
+  CHECK(house.sort("alice").onward.size() == 1);
+}
+
+TEST_CASE("below an alias only the copy of a user who cannot be delivered to now waits, and none is delivered twice") {
+  House house;
+  auto files = std::make_shared<alias::MemoryFiles>();
+  files->write("/etc/aliases", "team: anna, alice, bob@elsewhere.test\n");
+  house.local->files = files.get();
+  house.local->domains.insert("a.test");
+  house.local->aliases = {std::make_shared<alias::AliasFile>(*files, "/etc/aliases", 0)};
+  house.users->forward = alias::Forward{.list = alias::parse_list("|sh"), .trust = alias::Trust::addresses};
+  REQUIRE(house.sort("anna").temporary() != nullptr);
+  CHECK(house.sort("anna").temporary()->enhanced == "4.3.5");
+  CHECK(house.sort("anna").copies() == 0);
+  for (const bool outage : {false, true}) {
+    house.users->outage = outage;
+    CHECK((house.sort("anna").temporary() != nullptr));
+    const Sorted team = house.sort("team");
+    CHECK(team.temporary() == nullptr);
+    CHECK(team.accounts.size() == 1);
+    REQUIRE(team.onward.size() == 2);
+    CHECK(team.onward[0].to.text() == "anna@a.test");
+    CHECK(team.onward[0].here);
+    CHECK(destination_of(team.onward[0]) == "a.test");
+    CHECK(!team.onward[1].here);
+  }
+}
+
+TEST_CASE("a user is asked for once for all copies of a message") {
+  House house;
+  house.users->forward = alias::Forward{.list = alias::parse_list("\\anna, bob@elsewhere.test")};
+  CHECK(house.sort("anna").copies() == 2);
+  CHECK(house.users->questions == 1);
 }
 
 TEST_CASE("an alias of a user of the host leads to the same place, with the same rights") {

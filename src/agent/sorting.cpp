@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <deque>
+#include <map>
 
 #include "agent/forwarding.h"
 #include "agent/way.h"
@@ -68,15 +69,20 @@ class Walk final : public alias::Household {
   Result<bool> rewritten(const Step& step);
   Result<alias::AliasTables> tables() const;
   Result<ResolutionPtr> in_directory(std::string_view name, const std::string& domain);
+  /// Asked for once a walk.
   Result<std::optional<HostUsers::User>> host_user(const std::string& name) {
     if (local_ == nullptr || local_->users == nullptr) return std::nullopt;
-    return local_->users->find(name);
+    const auto known = users_.find(name);
+    if (known != users_.end()) return known->second;
+    return users_.emplace(name, local_->users->find(name)).first->second;
   }
   Result<bool> take(const ResolutionPtr& resolution, const Step& step);
   void add(account::Destination account);
   Result<> lay(account::Destination account, const HostUsers::User* user);
   void add(Sorted::Onward onward);
   void add_target(const alias::Destination& destination, const std::string& owner);
+  void wait_for(const Step& step, const alias::Destination& destination, const std::string& domain,
+                const std::string& owner);
   [[nodiscard]] std::string owner_address(const std::string& owner) const;
   void problem(std::string enhanced, std::string text) {
     sorted_.facts.push_back({"problem", enhanced + " " + text});
@@ -94,6 +100,7 @@ class Walk final : public alias::Household {
   std::set<std::string> seen_;
   bool came_back_ = false;  // to an address that was followed already
   std::set<std::string> taken_;
+  std::map<std::string, Result<std::optional<HostUsers::User>>> users_;
 };
 
 Result<Walk::ResolutionPtr> Walk::in_directory(std::string_view name, const std::string& domain) {
@@ -125,6 +132,14 @@ Result<> Walk::lay(account::Destination account, const HostUsers::User* user) {
   if (user == nullptr && is_here(mailbox.domain)) {
     known = TRY(host_user(mailbox.local_part));
     if (known && known->mailbox.id == account.id) user = &*known;
+  }
+  // Never with the server's rights instead: the host may not tell of its users at this moment.
+  if (user == nullptr) {
+    const auto entry = TRY(directory_.account(account.address));
+    if (entry && entry->origin == account::Origin::host) {
+      problem("4.3.0", "the host does not know the user of <" + account.address + "> now");
+      return {};
+    }
   }
   const auto target = route::fill_place(
       choice.place, {.user = mailbox.local_part, .home = user == nullptr ? std::string() : user->home});
@@ -242,6 +257,16 @@ Result<> Walk::lay_down(const Step& step, const std::string& name, const std::st
   return {};
 }
 
+/// Among others a copy of its own, which is sorted when it is due. By itself the mail is not taken.
+void Walk::wait_for(const Step& step, const alias::Destination& destination, const std::string& domain,
+                    const std::string& owner) {
+  const std::string& name = destination.mailbox.local_part;
+  const bool asked_for = step.depth == 0 && without_detail(name) == without_detail(step.mailbox.local_part);
+  if (asked_for || domain.empty()) return problem(destination.enhanced, destination.text);
+  add(Sorted::Onward{
+      .to = {.local_part = name, .domain = domain}, .target = {}, .user = {}, .owner = owner, .here = true});
+}
+
 Result<> Walk::expand(const Step& step, const std::string& domain) {
   const auto aliases = tables();
   if (!aliases) {
@@ -264,6 +289,7 @@ Result<> Walk::expand(const Step& step, const std::string& domain) {
         break;
       case Where::file:
       case Where::pipe: add_target(destination, owner); break;
+      case Where::later: wait_for(step, destination, domain, owner); break;
       case Where::mailbox:
         if (destination.mailbox.domain.empty()) {
           TRY(lay_down({.mailbox = step.mailbox, .owner = owner, .depth = step.depth}, destination.mailbox.local_part,

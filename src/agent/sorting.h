@@ -63,6 +63,7 @@ struct Sorted {
     /// Who chose the target. The operator's may lie in the folder of mailboxes, where users may make no files.
     enum class Chosen : std::uint8_t { by_user, by_operator } chosen = Chosen::by_user;
     std::string owner;  ///< address that reports go to instead of to the sender; empty: to the sender
+    bool here = false;  ///< `to` is a user of this host who cannot be delivered to now: this copy waits alone
     friend bool operator==(const Onward&, const Onward&) = default;
   };
   /// As the directory's, but that `accounts` is said also of what only goes onward or is thrown away.

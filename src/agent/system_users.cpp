@@ -33,6 +33,11 @@ std::string display_name(const cage::User& user) {
   return user.full_name.size() <= account::kNameMax && valid_utf8(user.full_name) ? user.full_name : std::string();
 }
 
+/// By the host's password.
+bool logs_in(const Account& account) {
+  return account.origin == account::Origin::host && account.status == account::Status::enabled;
+}
+
 /// What sessions know to say of it.
 Error unavailable(const Error& error) {
   if (error.is(io::kBusy)) return {account::kBusy, "too many logins at this moment; try again"};
@@ -117,6 +122,13 @@ Result<std::optional<Account>> SystemUsers::account_of(const std::string& name, 
   return std::unexpected(std::move(added).error());
 }
 
+/// Whether the operator has added an account of that name.
+Result<bool> SystemUsers::was_added(const std::string& name) {
+  const std::string address = name + "@" + TRY(home());
+  const auto account = TRY(services_.directory().account(address));
+  return account && account->origin != account::Origin::host;
+}
+
 Result<std::optional<SystemUsers::Found>> SystemUsers::find(const std::string& name) {
   auto user = TRY(known(name));
   if (!user) return std::nullopt;
@@ -151,11 +163,12 @@ io::Task<Result<account::Users::Check>> SystemUsers::check_password(std::string 
   auto checked = co_await io::run(checks_, [this, name, secret = std::move(password), peer]() mutable -> Result<Check> {
     const std::string user_name = TRY(name_in(name));
     const auto user = TRY(known(user_name));
-    if (!user) return Check{};
+    // An account that was added has a password of its own, and takes no other.
+    if (!user || TRY(was_added(user_name))) return Check{};
     const cage::Verdict verdict = TRY(source_->check_password(user_name, std::move(secret), peer));
     if (verdict == cage::Verdict::wrong) return Check{.kind = Check::Kind::wrong};
     auto account = TRY(account_of(user_name, *user));
-    if (!account || account->status != account::Status::enabled) return Check{.kind = Check::Kind::wrong};
+    if (!account || !logs_in(*account)) return Check{.kind = Check::Kind::wrong};
     return Check{.kind = Check::Kind::right, .account = *std::move(account)};
   });
   if (!checked) co_return std::unexpected(unavailable(checked.error()));
@@ -166,7 +179,7 @@ io::Task<Result<std::optional<Account>>> SystemUsers::account(std::string name) 
   auto found = co_await io::run(checks_, [this, name]() -> Result<std::optional<Account>> {
     const std::string user_name = TRY(name_in(name));
     auto user = TRY(find(user_name));
-    if (!user) return std::nullopt;
+    if (!user || !logs_in(user->account)) return std::nullopt;
     return std::move(user->account);
   });
   if (!found) co_return std::unexpected(unavailable(found.error()));

@@ -51,6 +51,7 @@ class SystemUsers final : public account::Users {
   /// No check is begun any more; those under way are waited for.
   void end() { checks_.end(); }
 
+  /// Nobody where an account of that name was added: it has its own password. A user who is switched off is wrong.
   io::Task<Result<Check>> check_password(std::string name, sasl::Secret password, std::string peer) override;
   io::Task<Result<std::optional<account::Account>>> account(std::string name) override;
 
@@ -74,6 +75,7 @@ class SystemUsers final : public account::Users {
   Result<std::string> name_in(std::string_view login);
   Result<std::optional<cage::User>> known(const std::string& name);
   Result<std::optional<account::Account>> account_of(const std::string& name, const cage::User& user);
+  Result<bool> was_added(const std::string& name);
   Result<std::string> home();
 
   std::unique_ptr<UserSource> source_;

@@ -226,6 +226,33 @@ TEST_CASE("users log in by their name, or with it at the host, its first domain 
   CHECK((*known)->address == "anna@example.test");
 }
 
+TEST_CASE("an account that was added takes only its own password, whatever user of the host has its name") {
+  House house;
+  REQUIRE(house.services->directory().add_account(
+      {.address = "anna@example.test", .name = "", .quota = {}, .credentials = {}}));
+  for (const auto* const name : {"anna", "anna@example.test", "anna@mx.example.test"}) {
+    CHECK(house.check(name, "of anna") == Kind::nobody);
+    CHECK(house.check(name, "x") == Kind::nobody);
+    CHECK(!*finish(house.loop, house.users.account(name)));
+  }
+  CHECK(house.table.remote.empty());
+}
+
+TEST_CASE("a user who is switched off here does not log in by a password that is still believed") {
+  House house;
+  account::Verifier& verifier = house.services->verifier();
+  verifier.set_users(house.users);
+  REQUIRE(finish(house.loop, verifier.check_password("anna", "of anna", "192.0.2.1")));
+  REQUIRE(house.services->directory().change_account(
+      "anna@example.test", [](account::Account& account) { account.status = account::Status::disabled; }));
+  for (const auto* const name : {"anna", "anna@example.test"}) {
+    const auto off = finish(house.loop, verifier.check_password(name, "of anna", "192.0.2.1"));
+    REQUIRE(!off);
+    CHECK(off.error().is(sasl::kBadCredentials));
+    CHECK(!finish(house.loop, verifier.proven(name)));
+  }
+}
+
 TEST_CASE("a wrong password makes no mailbox, and an outage is neither right nor wrong") {
   House house;
   CHECK(house.check("anna", "x") == Kind::wrong);

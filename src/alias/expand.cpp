@@ -24,6 +24,19 @@ struct Context {
   Trust trust = Trust::all;
 };
 
+/// Why mail cannot go where a user's .forward says; nothing when it can. What the user can mend is no reason to send
+/// mail back.
+std::optional<std::string> fault_of(const Forward& forward) {
+  for (const Target& target : forward.list.targets) {
+    if (const auto* const bad = std::get_if<Bad>(&target)) return bad->reason;
+    if (forward.trust == Trust::all) continue;
+    const auto* const file = std::get_if<File>(&target);
+    if (std::holds_alternative<Pipe>(target) || (file != nullptr && file->path != kNowhere))
+      return "commands and files may not stand in a file that others own or may write";
+  }
+  return std::nullopt;
+}
+
 class Walk {
  public:
   Walk(const AliasTables& aliases, Files& files, Household& household)
@@ -55,6 +68,7 @@ class Walk {
   void expand_alias(const Found& found, const envelope::Mailbox& mailbox, const Context& context);
   void user(const std::string& name, const envelope::Mailbox& mailbox, bool must_exist, const Context& context);
   void expand_forward(const std::string& name, const Household::User& user, const Context& context);
+  void wait_for(const envelope::Mailbox& mailbox, bool must_exist, Problem why, const Context& context);
   void include(const std::string& path, const Context& context);
   void local_use(Destination::Kind kind, const std::string& text, const Context& context);
   void deliver(const envelope::Mailbox& mailbox, const Context& context);
@@ -184,7 +198,9 @@ void Walk::expand_alias(const Found& found, const envelope::Mailbox& mailbox, co
 
 void Walk::user(const std::string& name, const envelope::Mailbox& mailbox, bool must_exist, const Context& context) {
   const auto found = household_.user(name);
-  if (!found) return problem("4.3.0", fmt::format("{}: {}", escape_controls(name), found.error().text()));
+  if (!found)
+    return wait_for(mailbox, must_exist, {"4.3.0", fmt::format("{}: {}", escape_controls(name), found.error().text())},
+                    context);
   if (!*found && must_exist) {
     if (const auto* back = forward_above(name)) return deliver({.local_part = *back, .domain = {}}, context);
     return problem("5.4.6", fmt::format("{} is an alias of itself", escape_controls(name)));
@@ -194,7 +210,22 @@ void Walk::user(const std::string& name, const envelope::Mailbox& mailbox, bool 
   // Below the user's own .forward: a copy for the mailbox.
   if (open(Frame::Kind::forward, name)) return deliver(mailbox, context);
   if (forwards_seen_.contains(name)) return note("once", fmt::format("{} again", escape_controls(name)));
+  if (auto wrong = fault_of(*user->forward))
+    return wait_for(mailbox, must_exist,
+                    {"4.3.5", fmt::format("the .forward of {}: {}", escape_controls(name), *wrong)}, context);
   if (goes_deeper(context, name)) expand_forward(name, *user, context);
+}
+
+/// Under the alias of its own name the mail could not find its way alone: then all waits.
+void Walk::wait_for(const envelope::Mailbox& mailbox, bool must_exist, Problem why, const Context& context) {
+  if (must_exist) return problem(why.enhanced, std::move(why.text));
+  note("later", fmt::format("{} {}", why.enhanced, why.text));
+  Destination destination{.kind = Destination::Kind::later,
+                          .mailbox = {.local_part = mailbox.local_part, .domain = {}},
+                          .text = std::move(why.text),
+                          .enhanced = std::move(why.enhanced),
+                          .owner = context.owner};
+  add(std::move(destination), "later " + to_lower(mailbox.local_part));
 }
 
 void Walk::expand_forward(const std::string& name, const Household::User& user, const Context& context) {

@@ -32,10 +32,12 @@ struct Destination {
     file,
     pipe,
     discard,  ///< /dev/null
+    later,    ///< a user of this host whom nobody can deliver to now; the other copies need not wait for this one
   };
   Kind kind = Kind::mailbox;
   envelope::Mailbox mailbox;
-  std::string text;  ///< the file's path, the pipe's command
+  std::string text;           ///< the file's path, the pipe's command; `later`: why
+  std::string enhanced = {};  ///< of `later`: RFC 3463, "4.3.5"
   /// The alias "owner-NAME" that reports go to: a local part for the reverse-path; empty: the reverse-path stays.
   std::string owner;
   /// Whose .forward names a file or pipe, and so with whose rights it is used; empty: the aliases', the site's default.

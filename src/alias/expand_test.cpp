@@ -33,6 +33,9 @@ std::string text(const Destination& destination) {
     case Kind::file: line = "file " + destination.text; break;
     case Kind::pipe: line = "pipe " + destination.text; break;
     case Kind::discard: line = "discard"; break;
+    case Kind::later:
+      line = "later " + destination.mailbox.local_part + " " + destination.enhanced + " " + destination.text;
+      break;
   }
   if (!destination.owner.empty()) line += " owner=" + destination.owner;
   if (!destination.user.empty()) line += " user=" + destination.user;

@@ -1,6 +1,7 @@
 #include "delivery/pipe.h"
 
 #include <fmt/format.h>
+#include <signal.h>
 #include <sysexits.h>
 #include <unistd.h>
 
@@ -50,6 +51,12 @@ std::string_view first_line(std::string_view output) {
   return {};
 }
 
+/// What sh(1) says of a command it found and could not start, and of one it did not find (POSIX XCU 2.8.2).
+constexpr int kNotExecutable = 126;
+constexpr int kNotFound = 127;
+/// Added by sh(1) to the number of the signal that killed a command.
+constexpr int kSignalBase = 128;
+
 /// Of an exit status that is not 0. A line of output that begins with an enhanced status code knows better (pipe(8)).
 std::unexpected<Outcome> exit_outcome(int code, std::string_view output) {
   const auto* meaning = std::ranges::find(kMeanings, code, &ExitMeaning::code);
@@ -58,6 +65,13 @@ std::unexpected<Outcome> exit_outcome(int code, std::string_view output) {
   if (meaning != kMeanings.end()) {
     status = meaning->status;
     words = meaning->words;
+  } else if (code == kNotExecutable || code == kNotFound) {
+    // As where no shell is between: the host's trouble, or the operator's, never the sender's.
+    status = kWronglyConfigured;
+    words = code == kNotFound ? "the command is not found" : "the command cannot be started";
+  } else if (code > kSignalBase && code < kSignalBase + NSIG) {
+    status = kSystemTrouble;
+    words = fmt::format("the command was killed by signal {}", code - kSignalBase);
   }
   const std::string_view line = first_line(output);
   if (const std::optional<StatusCode> told = message::parse_status(line); told && told->class_code != 2) status = *told;

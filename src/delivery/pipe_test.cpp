@@ -110,11 +110,15 @@ TEST_CASE("the environment is the letter's and the account's and nothing of ours
   CHECK(environment_of(target, letter).front() == "SENDER=");
 }
 
-TEST_CASE("sysexits.h says what became of it; all other statuses are for ever") {
+TEST_CASE(
+    "sysexits.h says what became of it; no command, or one that a signal killed, is tried again; all others are for "
+    "ever") {
   const std::pair<int, std::string_view> meanings[] = {
-      {0, "2.0.0"},  {1, "5.3.0"},  {2, "5.3.0"},  {63, "5.3.0"}, {64, "5.3.0"}, {65, "5.6.0"}, {66, "5.3.0"},
-      {67, "5.1.1"}, {68, "5.1.2"}, {69, "5.3.0"}, {70, "5.3.0"}, {71, "4.3.0"}, {72, "5.3.0"}, {73, "5.2.0"},
-      {74, "5.3.0"}, {75, "4.3.0"}, {76, "5.5.0"}, {77, "5.7.0"}, {78, "5.3.5"}, {79, "5.3.0"}, {127, "5.3.0"}};
+      {0, "2.0.0"},   {1, "5.3.0"},   {2, "5.3.0"},   {63, "5.3.0"},  {64, "5.3.0"},  {65, "5.6.0"},
+      {66, "5.3.0"},  {67, "5.1.1"},  {68, "5.1.2"},  {69, "5.3.0"},  {70, "5.3.0"},  {71, "4.3.0"},
+      {72, "5.3.0"},  {73, "5.2.0"},  {74, "5.3.0"},  {75, "4.3.0"},  {76, "5.5.0"},  {77, "5.7.0"},
+      {78, "5.3.5"},  {79, "5.3.0"},  {125, "5.3.0"}, {126, "4.3.5"}, {127, "4.3.5"}, {128, "5.3.0"},
+      {129, "4.3.0"}, {137, "4.3.0"}, {192, "4.3.0"}, {193, "5.3.0"}, {255, "5.3.0"}};
   for (const auto& [code, status] : meanings) {
     CAPTURE(code);
     CHECK(run(shell(fmt::format("exit {}", code))).status.text() == status);
@@ -136,6 +140,14 @@ TEST_CASE("a command that is killed by a signal is tried again") {
   const Outcome outcome = run(shell("kill -TERM $$"));
   CHECK(outcome.status.text() == "4.3.0");
   CHECK(outcome.words == "the command was killed by signal 15");
+}
+
+TEST_CASE("the shell between changes nothing of what a missing command and a signal mean") {
+  CHECK(run(shell("/no/such/program; exit $?")).status.text() == "4.3.5");
+  CHECK(run(shell("/etc/passwd; exit $?")).status.text() == "4.3.5");
+  const Outcome killed = run(shell("sh -c 'kill -9 $$'; exit $?"));
+  CHECK(killed.status.text() == "4.3.0");
+  CHECK(killed.words == "the command was killed by signal 9: Killed");
 }
 
 TEST_CASE("what a command does not read is not missed: its status counts") {
