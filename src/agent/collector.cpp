@@ -262,9 +262,9 @@ io::Task<control::Reply> Collector::verify(std::string address) {
   const auto mailbox = drop::qualify(address, *here);
   if (!mailbox) co_return reply;
   const auto local = terms->courier == nullptr ? nullptr : terms->courier->local;
-  const auto sorted = co_await io::run(services_.pool(), [&services = services_, local, mailbox = *mailbox] {
-    return sort_mail(services, local.get(), mailbox);
-  });
+  const auto sorted = co_await io::run(
+      services_.names(), "this host",
+      [&services = services_, local, mailbox = *mailbox] { return sort_mail(services, local.get(), mailbox); });
   if (!sorted) co_return control::failure(sorted.error());
   if (const auto* const problem = sorted->temporary()) {
     reply = {.exit_code = drop::kExitAgain, .error = "<" + mailbox->text() + ">: " + problem->text};

@@ -290,9 +290,9 @@ io::Task<std::optional<Fate>> Courier::deliver_one(const queue::Job& job, const 
     return Fate{.kind = Fate::Kind::failed, .trouble = trouble(std::move(status), words, now())};
   };
   const envelope::Mailbox& mailbox = recipient.path.mailbox;
-  const auto sorted = co_await io::run(services_.pool(), [&services = services_, local = terms_()->local, mailbox] {
-    return sort_mail(services, local.get(), mailbox);
-  });
+  const auto sorted = co_await io::run(
+      services_.names(), "queue",
+      [&services = services_, local = terms_()->local, mailbox] { return sort_mail(services, local.get(), mailbox); });
   if (!sorted) co_return owed("4.3.0", sorted.error().text());
   if (const auto* const problem = sorted->temporary()) co_return owed(problem->enhanced, problem->text);
   using Kind = account::Resolution::Kind;

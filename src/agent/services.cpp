@@ -10,6 +10,9 @@ namespace {
 
 // Reads that miss every cache: more threads than cores, since they wait for the disk.
 constexpr std::size_t kPoolThreads = 8;
+// Addresses one party looks for at one time, and those it may have waiting: one for each of its connections.
+constexpr std::size_t kNameShare = 2;
+constexpr std::size_t kNamesWaiting = 256;
 // Work of the mailbox room must not be refused, only the connections that ask for it are bounded.
 constexpr std::size_t kPoolQueue = 1u << 20;
 
@@ -52,6 +55,11 @@ Services::Services(const configuration::Configuration& configuration, std::uniqu
       tablet_(std::move(tablet)),
       pool_(std::make_unique<io::Pool>(
           io::PoolOptions{.name = "store", .threads = threads(ground, kPoolThreads), .queue = kPoolQueue})),
+      names_(std::make_unique<io::FairPool>(io::FairPoolOptions{.name = "names",
+                                                                .threads = threads(ground, kNameThreads),
+                                                                .share = kNameShare,
+                                                                .waiting = kNamesWaiting,
+                                                                .queue = 8 * kNamesWaiting})),
       targets_(std::make_unique<Targets>(threads(ground, kTargetThreads))),
       clock_(*ground.clock),
       directory_(*tablet_, *ground.clock),

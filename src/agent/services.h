@@ -41,6 +41,9 @@ class StoredRecords final : public store::BodyRefs {
   queue::Records queue_;
 };
 
+/// Addresses that are looked for at one time: each may ask the host.
+inline constexpr std::size_t kNameThreads = 8;
+
 /// Owns the open store. Made before the loops run, ended after they have stopped; every member may be used from any
 /// loop.
 class Services {
@@ -70,6 +73,7 @@ class Services {
   /// Drops the work that waits for the disk and waits for what is under way: afterwards the store alone is left.
   void end_work() {
     targets_->end();
+    names_->end();
     pool_->end();
   }
 
@@ -90,6 +94,9 @@ class Services {
   void on_queued(std::function<void()> ring) { ring_ = std::move(ring); }
   /// For what waits for the disk.
   [[nodiscard]] io::Pool& pool() { return *pool_; }
+  /// For finding out where mail goes, which asks the host for its users: who guesses names holds up nobody else. The
+  /// party is who asks.
+  [[nodiscard]] io::FairPool& names() { return *names_; }
   /// For what waits for locks on files and for commands, which may take minutes.
   [[nodiscard]] Targets& targets() { return *targets_; }
 
@@ -104,6 +111,7 @@ class Services {
   std::unique_ptr<StoredRecords> records_;
   std::unique_ptr<store::Tablet> tablet_;
   std::unique_ptr<io::Pool> pool_;
+  std::unique_ptr<io::FairPool> names_;
   std::unique_ptr<Targets> targets_;
   const Clock& clock_;
   account::Directory directory_;

@@ -13,7 +13,7 @@ using account::Account;
 /// Checks of passwords under way, as many as the steward takes at one time, and those that wait.
 constexpr std::size_t kChecks = 8;
 constexpr std::size_t kChecksWaiting = 64;
-static_assert(kChecks + kUserQuestionsMax <= cage::kQuestionsMax);
+static_assert(kChecks + kNameThreads <= cage::kQuestionsMax);
 
 class StewardsUsers final : public UserSource {
  public:
@@ -93,9 +93,7 @@ Result<std::optional<cage::User>> SystemUsers::known(const std::string& name) {
     const auto at = known_.find(name);
     if (at != known_.end() && clock_.now() < at->second.until) return at->second.user;
   }
-  if (!questions_.try_acquire()) return fail(cage::kUnavailable, "too many questions for users wait already");
   auto user = source_->find_user(name);
-  questions_.release();
   if (!user) return user;
   const std::lock_guard lock(mutex_);
   if (known_.size() >= kUsersKnownMax) known_.clear();
@@ -138,9 +136,7 @@ Result<std::optional<SystemUsers::Found>> SystemUsers::find(const std::string& n
 }
 
 Result<std::optional<alias::Forward>> SystemUsers::forward(const std::string& name) {
-  if (!questions_.try_acquire()) return fail(cage::kUnavailable, "too many questions for users wait already");
   auto read = source_->forward(name);
-  questions_.release();
   if (!read) return std::unexpected(std::move(read).error());
   if (!*read) return std::nullopt;
   return user_forward(**std::move(read));

@@ -5,7 +5,6 @@
 #include <memory>
 #include <mutex>
 #include <optional>
-#include <semaphore>
 #include <set>
 #include <string>
 #include <string_view>
@@ -25,10 +24,6 @@ inline constexpr Duration kUserKnown = std::chrono::minutes(1);
 inline constexpr Duration kNobodyKnown = std::chrono::seconds(20);
 /// Names that are remembered; strangers choose them, so that all are forgotten when there is one more.
 inline constexpr std::size_t kUsersKnownMax = 10'000;
-/// Questions for users that wait for the steward at one time: a directory service that hangs must not take all threads
-/// that call find(). One more is told to come back.
-inline constexpr std::ptrdiff_t kUserQuestionsMax = 4;
-
 /// What it asks of the steward, for tests without processes.
 class UserSource {
  public:
@@ -82,7 +77,6 @@ class SystemUsers final : public account::Users {
   Services& services_;
   const std::string hostname_;
   const Clock& clock_;
-  std::counting_semaphore<kUserQuestionsMax> questions_{kUserQuestionsMax};
   std::mutex mutex_;
   std::unordered_map<std::string, Known> known_;  // under the mutex
   std::set<std::string> domains_;                 // under the mutex; message::domain_key()

@@ -189,6 +189,8 @@ class SmtpSession final : public protocol::smtp::Session {
   io::Task<Result<std::optional<queue::Change>>> report_success(const Transaction& transaction,
                                                                 const queue::Entry& entry, mailbox::Delivery& delivery);
   [[nodiscard]] bool at_this_host(const envelope::Mailbox& mailbox) const;
+  /// Who looks for names here, for Services::names().
+  [[nodiscard]] std::string party() const;
   protocol::smtp::Reply settled(const Transaction& transaction, const Error& error) const;
   protocol::smtp::Outcome settle_each(const Transaction& transaction,
                                       const std::vector<Result<mailbox::Delivered>>& results) const;

@@ -60,10 +60,9 @@ io::Task<Result<Reply>> SmtpSession::rcpt_sorted(const envelope::Recipient& reci
   const std::string address = recipient.path.postmaster_here() ? "postmaster" : asked.text();
   // RFC 5321 §4.5.1, RFC 1123 §5.2.17: a name of this host.
   if (at_this_host(asked)) asked.domain.clear();
-  const Sorted sorted =
-      CO_TRY(co_await io::run(desk_.services.pool(), [&services = desk_.services, local = local_terms(), asked] {
-        return sort_mail(services, local.get(), asked);
-      }));
+  const Sorted sorted = CO_TRY(co_await io::run(
+      desk_.services.names(), party(),
+      [&services = desk_.services, local = local_terms(), asked] { return sort_mail(services, local.get(), asked); }));
   for (const alias::Problem& problem : sorted.problems)
     log::warning("smtp", "an address does not reach everybody",
                  {{"id", transaction_->id.text()}, {"to", address}, {"why", problem.enhanced + " " + problem.text}});
@@ -155,6 +154,11 @@ Reply SmtpSession::refusal(const Sorted& sorted, const std::string& address) {
   if (enhanced == "5.4.6") return {550, {5, 4, 6}, "<" + address + "> leads back to itself, or too far"};
   if (enhanced == "5.7.1") return {550, {5, 7, 1}, "<" + address + "> leads where it may not"};
   return refusal(sorted.kind, address);
+}
+
+std::string SmtpSession::party() const {
+  if (peer_->identity) return "user " + peer_->identity->authentication_id;
+  return peer_->remote.is_ip() ? peer_->remote.address().text() : std::string("this host");
 }
 
 /// A name of this host that need not be a domain with addresses: none, the one we greet with, for the postmaster, or

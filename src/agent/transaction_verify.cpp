@@ -34,7 +34,7 @@ bool SmtpSession::may_ask() const {
 io::Task<Result<SmtpSession::Verified>> SmtpSession::look_up(envelope::Mailbox mailbox) {
   if (at_this_host(mailbox)) mailbox.domain.clear();
   co_return co_await io::run(
-      desk_.services.pool(),
+      desk_.services.names(), party(),
       [&services = desk_.services, local = local_terms(), mailbox = std::move(mailbox)]() -> Result<Verified> {
         Verified found{.sorted = TRY(sort_mail(services, local.get(), mailbox)), .name = {}, .group = {}};
         if (found.sorted.kind != Kind::accounts) return found;
