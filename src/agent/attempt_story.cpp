@@ -18,6 +18,12 @@ trace::Fate::Kind fate_kind(Fate::Kind kind) {
   return Kind::discarded;
 }
 
+std::string_view bare_message_id(std::string_view message_id) {
+  if (message_id.starts_with('<')) message_id.remove_prefix(1);
+  if (message_id.ends_with('>')) message_id.remove_suffix(1);
+  return message_id;
+}
+
 void AttemptStory::put(const std::vector<envelope::Recipient>& recipients, const std::vector<Fate>& fates, bool expired,
                        const std::vector<trace::Place>& places, WallTime now, store::Batch& batch) const {
   trace::Event event;
@@ -67,16 +73,13 @@ void put_made(trace::Ledger& ledger, const queue::Entry& made, const std::vector
               store::Batch& batch) {
   std::string sender;
   if (made.sender.path.mailbox) sender = made.sender.path.mailbox->text();
-  std::string_view message_id = how.message_id;
-  if (message_id.starts_with('<')) message_id.remove_prefix(1);
-  if (message_id.ends_with('>')) message_id.remove_suffix(1);
   trace::Beginning story;
   story.id = made.id;
   story.at = made.arrived;
   story.door = how.door;
   story.octets = how.octets;
   story.sender = sender;
-  story.message_id = message_id;
+  story.message_id = bare_message_id(how.message_id);
   story.report_of = how.of;
   std::size_t count = 0;
   for (const queue::Lot& lot : lots) count += lot.recipients.size();
@@ -101,6 +104,31 @@ void put_sent_on(trace::Ledger& ledger, const queue::Entry& made, const std::vec
   event.id = made.id;
   event.text = by;
   trace::Ledger::happened(made.arrived, of, event, batch);
+}
+
+void put_reported(const queue::Entry& made, const envelope::Mailbox& to, const queue::Entry& of,
+                  const std::vector<Reported>& recipients, store::Batch& batch) {
+  const std::string reader = to.text();
+  trace::Event event;
+  event.kind = trace::Event::Kind::report;
+  event.at = made.arrived;
+  event.id = made.id;
+  event.text = reader;
+  std::vector<std::string> addresses;
+  addresses.reserve(recipients.size());
+  for (const Reported& one : recipients)
+    event.fates.push_back({.kind = fate_kind(one.fate.kind),
+                           .address = addresses.emplace_back(one.addressee.recipient.path.mailbox.text()),
+                           .status = one.fate.trouble.status});
+  trace::Ledger::happened(of.arrived, of.id, event, batch);
+}
+
+void put_set_aside(const queue::Entry& entry, std::uint32_t crashes, WallTime now, store::Batch& batch) {
+  trace::Event event;
+  event.kind = trace::Event::Kind::set_aside;
+  event.at = now;
+  event.number = crashes;
+  trace::Ledger::happened(entry.arrived, entry.id, event, batch);
 }
 
 void put_operation(const queue::Entry& entry, trace::Event::Kind kind, WallTime now, store::Batch& batch) {

@@ -15,6 +15,8 @@
 namespace angarium::agent {
 
 trace::Fate::Kind fate_kind(Fate::Kind kind);
+/// Without brackets.
+std::string_view bare_message_id(std::string_view message_id);
 
 /// An attempt, with the texts its event points to: one is put together while the attempt goes on, and added to the
 /// batch that writes down what came of it.
@@ -49,6 +51,13 @@ void put_made(trace::Ledger& ledger, const queue::Entry& made, const std::vector
 /// A message goes on from `of` for the address `by`; both began at the same time.
 void put_sent_on(trace::Ledger& ledger, const queue::Entry& made, const std::vector<queue::Lot>& lots,
                  trace::DeliveryId of, std::string_view by, store::Batch& batch);
+
+/// The report `made`, to `to`, tells of the message `of`, and of these recipients of it; of none: of it as a whole.
+void put_reported(const queue::Entry& made, const envelope::Mailbox& to, const queue::Entry& of,
+                  const std::vector<Reported>& recipients, store::Batch& batch);
+
+/// The server crashed over it, so many times in a row, and nothing is done with it any more.
+void put_set_aside(const queue::Entry& entry, std::uint32_t crashes, WallTime now, store::Batch& batch);
 
 /// An operator did this to it.
 void put_operation(const queue::Entry& entry, trace::Event::Kind kind, WallTime now, store::Batch& batch);

@@ -257,7 +257,7 @@ io::Task<> Courier::tell_of_login(const route::Relay& relay, std::string words) 
       [&](store::Batch& batch) -> io::Task<Result<std::vector<queue::Change>>> {
         std::vector<queue::Change> changes;
         auto told = CO_TRY(co_await tell_postmaster(services_, terms->reports,
-                                                    "A relay refuses our login: " + relay.host, text, batch));
+                                                    "A relay refuses our login: " + relay.host, text, nullptr, batch));
         if (told) changes.push_back(*std::move(told));
         co_return changes;
       },

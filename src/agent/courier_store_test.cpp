@@ -10,6 +10,8 @@
 #include "io/memory_resolver.h"
 #include "store/volume_faulty.h"
 #include "support/test.h"
+#include "trace/keys.h"
+#include "trace/record.h"
 
 namespace angarium::agent {
 namespace {
@@ -150,6 +152,28 @@ TEST_CASE("a message in hand at one crash is tried alone, at two in a row set as
   CHECK(!left[0].parts[0].in_hand);
   CHECK(queue::InHand::open(file).value()->suspects().empty());
   std::filesystem::remove_all(folder);
+  // Its story tells of it, and of who was told; what the postmaster reads has a story that names it.
+  std::uint32_t crashes = 0;
+  std::string told;
+  bool named = false;
+  const std::string stories = trace::kind_prefix(trace::Lane::accepted, trace::RecordKind::story);
+  REQUIRE(
+      a.services->tablet().scan(stories, trace::behind(stories), {}, [&](std::string_view key, std::string_view value) {
+        const auto place = trace::story_in(key);
+        if (place && !place->event) {
+          const auto made = trace::decode_beginning(place->id, place->began, value);
+          named = named || (made && made->door == trace::Door::here && made->report_of == guilty);
+        } else if (place && place->id == guilty) {
+          const auto event = trace::decode_event(*place->event, value);
+          REQUIRE(event);
+          if (event->kind == trace::Event::Kind::set_aside) crashes = event->number;
+          if (event->kind == trace::Event::Kind::report) told = event->text.octets;
+        }
+        return store::Step::next;
+      }));
+  CHECK(crashes == 2);
+  CHECK(told == "postmaster@a.test");
+  CHECK(named);
 }
 
 TEST_CASE("a message that could not be set aside, for the store stopped, is still suspected by the next process") {

@@ -1,5 +1,6 @@
 // Messages that were in hand when the process crashed: each goes alone, so that the next crash tells which one it is;
 // then it is set aside.
+#include "agent/attempt_story.h"
 #include "agent/courier.h"
 #include "agent/postmaster.h"
 #include "base/log.h"
@@ -53,8 +54,9 @@ io::Task<> Courier::set_aside(const queue::InHand::Suspect& suspect, std::vector
                            "\r\n\r\nPlease tell those who make Angarium.\r\n";
   const bool durable = co_await commit_until_durable(
       [&](store::Batch& batch) -> io::Task<Result<std::vector<queue::Change>>> {
-        auto told =
-            CO_TRY(co_await tell_postmaster(services_, terms->reports, "A message was set aside: " + id, text, batch));
+        auto told = CO_TRY(co_await tell_postmaster(services_, terms->reports, "A message was set aside: " + id, text,
+                                                    jobs.empty() ? nullptr : jobs.front().entry, batch));
+        if (!jobs.empty()) put_set_aside(*jobs.front().entry, suspect.crashes, now(), batch);
         std::vector<queue::Change> changes;
         if (told) changes.push_back(*std::move(told));
         for (const queue::Job& job : jobs)

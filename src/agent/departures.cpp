@@ -64,6 +64,19 @@ bool Departures::forwards(std::string_view address) const {
       all_, [&](const Departure& one) { return !one.by.empty() && equals_ignore_case(one.by, address); });
 }
 
+Departures::Own Departures::own() const {
+  Own own;
+  if (all_.empty() || all_.front().by.empty()) return own;
+  own.by = all_.front().by;
+  for (const queue::Lot& lot : all_.front().lots)
+    for (const envelope::Recipient& recipient : lot.recipients) {
+      std::string address = recipient.path.mailbox.text();
+      // A file or command of the address itself.
+      if (!equals_ignore_case(address, own.by)) own.to.push_back(std::move(address));
+    }
+  return own;
+}
+
 Result<std::vector<queue::Change>> Departures::admit(Services& services, const queue::Entry& message,
                                                      const Terms& terms, std::optional<std::size_t> body,
                                                      store::Batch& batch) const {

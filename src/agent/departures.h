@@ -28,6 +28,13 @@ class Departures {
   /// Whether something is sent on in the name of Terms::forwarded_from.
   [[nodiscard]] bool forwards_far() const;
 
+  /// Where an address leads whose mail goes on under the id of the message itself: the trace has it in one story.
+  struct Own {
+    std::string_view by;  ///< empty: none does
+    std::vector<std::string> to;
+  };
+  [[nodiscard]] Own own() const;
+
   struct Terms {
     int priority = 0;
     std::optional<WallTime> due = {};  ///< not before

@@ -1,3 +1,4 @@
+#include "agent/attempt_story.h"
 #include "agent/fetch_run.h"
 #include "base/counters.h"
 #include "io/loop.h"
@@ -7,6 +8,37 @@ namespace angarium::agent {
 namespace {
 
 Counter fetched("angarium_fetched_messages_total", "Messages that were fetched from other hosts.");
+
+/// For the trace: where it came from, and where its copy lies.
+void put_fetched(const FetchRun& run, envelope::DeliveryId id, const mailbox::Content& content,
+                 const std::vector<Result<mailbox::Delivered>>& copies, store::Batch& batch) {
+  if (!copies.front()) return;
+  const fetch::Box& box = *run.box;
+  const io::Endpoint& peer = run.connection->peer();
+  std::string octets;
+  if (peer.is_ip()) octets = peer.address().octets();
+  std::string tls;
+  if (const wire::TlsInfo* const info = run.connection->tls()) tls = info->version + " " + info->cipher;
+  trace::Beginning story;
+  story.id = id;
+  story.at = io::Loop::current().clock().wall();
+  story.door = box.protocol == fetch::Protocol::pop3 ? trace::Door::pop3 : trace::Door::imap;
+  story.peer = octets;
+  story.helo = box.host;
+  story.tls = tls;
+  story.login = box.name;
+  story.has_sender = false;
+  story.recipients = {{.address = box.address, .course = trace::Course::here, .code = {}}};
+  story.places = {{.recipient = 0,
+                   .account = box.account,
+                   .mailbox = copies.front()->mailbox,
+                   .uid = copies.front()->uid,
+                   .email = copies.front()->email}};
+  story.octets = content.size();
+  story.message_id = bare_message_id(content.facts.message_id);
+  std::string scratch;
+  run.services.ledger().accept(story, scratch, batch);
+}
 
 }  // namespace
 
@@ -28,7 +60,7 @@ io::ValueOrTask<Result<>> FetchTaking::append(std::string_view octets) {
 }
 
 /// As by fetchmail and getmail: one field more, and the header as the other host gave it, Return-Path too.
-std::string FetchTaking::trace_field() const {
+std::string FetchTaking::trace_field(envelope::DeliveryId id) const {
   const io::Endpoint& peer = run_.connection->peer();
   std::string literal;
   if (peer.is_ip())
@@ -44,6 +76,8 @@ std::string FetchTaking::trace_field() const {
   facts.by = run_.hostname;
   facts.by_comment = how;
   facts.tls = tls;
+  const std::string name = id.text();
+  facts.id = name;
   facts.for_path = for_path;
   facts.date = message::DateTime::at(io::Loop::current().clock().wall());
   return message::compose_received(facts);
@@ -53,11 +87,16 @@ io::Task<Result<>> FetchTaking::deliver(mailbox::DeliveryTarget target, std::str
   const auto intake = std::move(intake_);
   mailbox::Delivery delivery;
   delivery.content = CO_TRY(co_await intake->finish());
+  const auto id = envelope::DeliveryId::make(io::Loop::current().random());
   delivery.recipients.push_back(
-      {.account = run_.box->account, .prepended = trace_field(), .targets = {std::move(target)}});
+      {.account = run_.box->account, .prepended = trace_field(id), .targets = {std::move(target)}});
   // What says that it was fetched becomes durable with the message, or neither does.
   delivery.together = mailbox::Together::all_or_nothing;
   delivery.also.put(key, value);
+  delivery.record = [this, id, content = delivery.content](const std::vector<Result<mailbox::Delivered>>& copies,
+                                                           store::Batch& batch) {
+    put_fetched(run_, id, *content, copies, batch);
+  };
   const auto delivered = CO_TRY(co_await run_.services.mail().deliver(std::move(delivery)));
   if (!delivered.front()) co_return std::unexpected(delivered.front().error());
   ++run_.taken;

@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "agent/services.h"
+#include "envelope/delivery_id.h"
 #include "fetch/boxes.h"
 #include "io/event.h"
 #include "sasl/mechanism.h"
@@ -56,7 +57,7 @@ class FetchTaking {
   io::Task<Result<>> deliver(mailbox::DeliveryTarget target, std::string key, std::string value);
 
  private:
-  [[nodiscard]] std::string trace_field() const;
+  [[nodiscard]] std::string trace_field(envelope::DeliveryId id) const;
 
   FetchRun& run_;
   std::unique_ptr<mailbox::Intake> intake_;

@@ -6,6 +6,7 @@
 #include "account/password.h"
 #include "agent/fetch_verbs.h"
 #include "agent/settings.h"
+#include "agent/trace_verbs.h"
 #include "io/memory_network.h"
 #include "io/memory_resolver.h"
 #include "protocol/imap/memory_backend.h"
@@ -192,6 +193,29 @@ TEST_CASE("POP3: what is new there comes once, and stays there") {
   CHECK(world.there.drop().size() == 3);
   CHECK(holds(world.about(), "\"state\":\"ok\""));
   CHECK(holds(world.about(), "\"messages\":3"));
+}
+
+TEST_CASE("each message that was fetched has a story: from where, and where it lies; its id stands in its header") {
+  for (const auto& [url, how] : {std::pair<std::string, std::string>{"pop3+plain://there.test", "POP3"},
+                                 std::pair<std::string, std::string>{"imap+plain://there.test", "IMAP"}}) {
+    CAPTURE(url);
+    World world;
+    world.there.drop() = {{"id1", "Message-ID: <1@y.test>\r\n" + letter("one")}};
+    imap::MemoryStore::deliver(world.there.fred(), "INBOX", "Message-ID: <1@y.test>\r\n" + letter("one"));
+    world.add(url);
+    world.loop.advance(5s);
+    const auto got = world.mail();
+    REQUIRE(got.size() == 1);
+    const std::string story =
+        *world.run(trace_verb(world.services(), {.verb = "trace.find", .arguments = {{"what", "<1@y.test>"}}}));
+    CHECK_MESSAGE(holds(story, "fetched by " + how + " from there.test [192.0.2.9], without TLS, box box"), story);
+    CHECK(holds(story, "to alice@a.test: delivered here"));
+    CHECK(holds(story, "in INBOX of alice@a.test, UID 1"));
+    CHECK(holds(story, "\"summary\":\"delivered\""));
+    const std::size_t id = story.find("\"id\":\"");
+    REQUIRE(id != std::string::npos);
+    CHECK(holds(got[0].substr(0, got[0].find("Return-Path:")), story.substr(id + 6, trace::DeliveryId::kLetters)));
+  }
 }
 
 TEST_CASE("POP3: removed there at once, or after days, and only what is here") {

@@ -21,7 +21,7 @@ io::Task<Result<std::optional<envelope::Mailbox>>> postmaster(Services& services
 
 io::Task<Result<std::optional<queue::Change>>> tell_postmaster(Services& services, const ReportTerms& terms,
                                                                std::string subject, std::string text,
-                                                               store::Batch& batch) {
+                                                               queue::EntryPtr of, store::Batch& batch) {
   auto to = CO_TRY(co_await postmaster(services));
   if (!to) co_return std::optional<queue::Change>();
   io::Loop& loop = io::Loop::current();
@@ -53,7 +53,9 @@ io::Task<Result<std::optional<queue::Change>>> tell_postmaster(Services& service
   recipient.parameters.notify = envelope::Notify{.never = true};
   std::vector<queue::Lot> lots;
   lots.push_back({.destination = destination_of(*to), .recipients = {std::move(recipient)}});
-  put_made(services.ledger(), made, lots, {.octets = size, .message_id = {}, .of = {}}, batch);
+  put_made(services.ledger(), made, lots,
+           {.octets = size, .message_id = {}, .of = of == nullptr ? trace::DeliveryId() : of->id}, batch);
+  if (of != nullptr) put_reported(made, *to, *of, {}, batch);
   queue::Change change = CO_TRY(services.queue().admit(made, std::move(lots), body, batch));
   co_return std::optional(std::move(change));
 }

@@ -13,9 +13,9 @@ namespace angarium::agent {
 io::Task<Result<std::optional<envelope::Mailbox>>> postmaster(Services& services);
 
 /// Adds a message to the postmaster to the batch, by the queue; nothing when nobody is there to read it. `text`: lines
-/// with CR LF, ASCII or UTF-8.
+/// with CR LF, ASCII or UTF-8. `of`: the message it is about, whose story tells of it; or null.
 io::Task<Result<std::optional<queue::Change>>> tell_postmaster(Services& services, const ReportTerms& terms,
                                                                std::string subject, std::string text,
-                                                               store::Batch& batch);
+                                                               queue::EntryPtr of, store::Batch& batch);
 
 }  // namespace angarium::agent

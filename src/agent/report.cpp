@@ -83,24 +83,6 @@ io::Task<Result<std::optional<std::size_t>>> place(Services& services, std::stri
   co_return std::optional<std::size_t>();
 }
 
-/// In the story of the message it tells of, that a report was made.
-void put_reported(const queue::Entry& made, const envelope::Mailbox& to, const queue::Entry& of,
-                  const std::vector<Reported>& recipients, store::Batch& batch) {
-  const std::string reader = to.text();
-  trace::Event event;
-  event.kind = trace::Event::Kind::report;
-  event.at = made.arrived;
-  event.id = made.id;
-  event.text = reader;
-  std::vector<std::string> addresses;
-  addresses.reserve(recipients.size());
-  for (const Reported& one : recipients)
-    event.fates.push_back({.kind = fate_kind(one.fate.kind),
-                           .address = addresses.emplace_back(one.addressee.recipient.path.mailbox.text()),
-                           .status = one.fate.trouble.status});
-  trace::Ledger::happened(of.arrived, of.id, event, batch);
-}
-
 }  // namespace
 
 bool is_told(const queue::Entry& entry, const queue::Addressee& addressee, DsnAction action) {

@@ -20,6 +20,9 @@ using trace::Refusal;
 using trace::Step;
 using trace::Text;
 
+/// Recipients whose failure is explained one by one.
+constexpr std::size_t kAdviceMax = 5;
+
 std::string shown(const Text& text) {
   return escape_controls(text.octets, kWordsTold) + (text.whole.has_value() ? "..." : "");
 }
@@ -31,22 +34,24 @@ std::string span_words(std::uint64_t milliseconds) {
   return seconds < 7200 ? std::to_string(seconds / 60) + " min" : std::to_string(seconds / 3600) + " h";
 }
 
-std::string in_status(const Code& code) {
-  return std::to_string(code.status) + "." + std::to_string(code.subject) + "." + std::to_string(code.detail);
-}
-
 bool is(const Code& code, unsigned subject, unsigned detail) {
   return code.subject == subject && code.detail == detail;
 }
 
 std::string who_came(const Beginning& beginning) {
   std::string words;
-  if (beginning.door == Door::drop) return "from user " + shown(beginning.login) + " of this host (sendmail)";
+  const bool fetched = beginning.door == Door::pop3 || beginning.door == Door::imap;
+  if (beginning.door == Door::drop)
+    return std::string(beginning.refusal ? "came" : "accepted") + " from user " + shown(beginning.login) +
+           " of this host (sendmail)";
   if (!beginning.helo.octets.empty()) words = shown(beginning.helo) + " ";
   words += beginning.peer.empty() ? "this host" : "[" + peer_words(beginning.peer) + "]";
   words += beginning.tls.empty() ? ", without TLS" : ", " + escape_controls(beginning.tls);
+  if (fetched)
+    return "fetched by " + std::string(beginning.door == Door::pop3 ? "POP3" : "IMAP") + " from " + words + ", box " +
+           shown(beginning.login);
   if (!beginning.login.octets.empty()) words += ", logged in as " + shown(beginning.login);
-  return "by " + std::string(door_word(beginning.door)) + " from " + words;
+  return (beginning.refusal ? "came by " : "accepted by ") + std::string(door_word(beginning.door)) + " from " + words;
 }
 
 std::string wishes_words(const trace::Wishes& wishes) {
@@ -84,6 +89,7 @@ std::string recipient_words(const trace::Recipient& recipient) {
     case Course::refused: words += "refused, " + code_words(recipient.code); break;
     case Course::here: words += "delivered here"; break;
     case Course::elsewhere: words += "into the queue"; break;
+    case Course::onward: return "  it leads to " + address_words(recipient.address) + ": into the queue";
     case Course::discarded: words += "thrown away"; break;
     case Course::failed: words += "cannot be sent on, its sender is told"; break;
     case Course::dropped: words += "let in, but the message did not come"; break;
@@ -111,7 +117,7 @@ std::string fate_words(const Fate& fate) {
     case Fate::Kind::failed: words += "failed for good"; break;
     case Fate::Kind::expired: words += "given up, its time is over"; break;
     case Fate::Kind::delivered: words += "delivered here"; break;
-    case Fate::Kind::relayed: words += "taken (by a server without DSN)"; break;
+    case Fate::Kind::relayed: words += "taken (by a server that will not report success)"; break;
     case Fate::Kind::handed_on: words += "taken"; break;
     case Fate::Kind::discarded: words += "thrown away"; break;
     case Fate::Kind::expanded: words += "sent on to where the address leads"; break;
@@ -122,6 +128,38 @@ std::string fate_words(const Fate& fate) {
     words += ": " + shown(fate.status);
   }
   return words;
+}
+
+/// Where the message came from.
+std::string origin_words(const Beginning& beginning) {
+  const bool of_another = beginning.report_of != trace::DeliveryId();
+  const std::string of = of_another ? beginning.report_of.text() : "";
+  if (beginning.door == Door::here)
+    return of_another ? "made here, a report about the message " + of : "made here, for the postmaster";
+  if (beginning.door == Door::onward) return "sent on from the message " + of;
+  return who_came(beginning);
+}
+
+/// Sender, size, name and what else was asked for.
+std::string content_words(const Beginning& beginning) {
+  std::string words;
+  const auto add = [&](const std::string& more) { words += (words.empty() ? "" : ", ") + more; };
+  if (beginning.has_sender) add("from " + address_words(beginning.sender));
+  if (beginning.octets > 0) add(std::to_string(beginning.octets) + " octets");
+  const bool named = !beginning.message_id.octets.empty() || beginning.message_id.whole;
+  if (named) add("Message-ID <" + shown(beginning.message_id) + ">");
+  // Less is nothing to wonder at.
+  if (!beginning.refusal && beginning.took_ms >= 1000) add("taken in " + span_words(beginning.took_ms));
+  if (const std::string wishes = wishes_words(beginning.wishes); !wishes.empty()) add("asked for: " + wishes);
+  return words;
+}
+
+std::string report_words(const Event& event) {
+  if (event.fates.empty()) return "the postmaster is told of it, " + shown(event.text) + ": message " + event.id.text();
+  const bool delay = std::ranges::all_of(event.fates, [](const Fate& one) { return one.kind == Fate::Kind::owed; });
+  std::string words = delay ? "a notice of the delay" : "a report";
+  if (event.fates.size() == 1) words += " about " + address_words(event.fates.front().address);
+  return words + " goes to " + shown(event.text) + ": message " + event.id.text();
 }
 
 /// What may be done about a refusal of this code.
@@ -147,11 +185,16 @@ std::string advice_for(const Code& code, const std::string& address) {
 
 }  // namespace
 
+std::string status_of(const Code& code) {
+  if (code.status == 0) return "";
+  return std::to_string(code.status) + "." + std::to_string(code.subject) + "." + std::to_string(code.detail);
+}
+
 std::string code_words(const Code& code) {
   std::string words = code.reply == 0 ? "" : std::to_string(code.reply) + " ";
   if (code.status == 0) return words.empty() ? "no code" : words.substr(0, words.size() - 1);
   const message::StatusCode status{code.status, code.subject, code.detail};
-  return words + in_status(code) + " (" + std::string(message::status_name(status)) + ")";
+  return words + status_of(code) + " (" + std::string(message::status_name(status)) + ")";
 }
 
 std::string address_words(const Text& text) {
@@ -172,11 +215,13 @@ std::string peer_words(std::string_view octets) {
 }
 
 std::string_view door_word(Door door) {
-  constexpr std::array<std::string_view, 6> kWords = {"smtp", "submission", "lmtp", "drop", "here", "onward"};
+  constexpr std::array<std::string_view, 8> kWords = {"smtp", "submission", "lmtp", "drop",
+                                                      "here", "onward",     "pop3", "imap"};
   return kWords[static_cast<std::size_t>(door)];
 }
 std::string_view course_word(Course course) {
-  constexpr std::array<std::string_view, 6> kWords = {"refused", "here", "queue", "discarded", "failed", "dropped"};
+  constexpr std::array<std::string_view, 7> kWords = {"refused", "here",    "queue", "discarded",
+                                                      "failed",  "dropped", "onward"};
   return kWords[static_cast<std::size_t>(course)];
 }
 std::string_view step_word(Step step) {
@@ -189,38 +234,34 @@ std::string_view fate_word(Fate::Kind kind) {
   return kWords[static_cast<std::size_t>(kind)];
 }
 std::string_view event_word(Event::Kind kind) {
-  constexpr std::array<std::string_view, 7> kWords = {"attempt", "report",  "held",   "released",
-                                                      "removed", "retried", "sent on"};
+  constexpr std::array<std::string_view, 8> kWords = {"attempt", "report",  "held",    "released",
+                                                      "removed", "retried", "sent on", "set aside"};
   return kWords[static_cast<std::size_t>(kind)];
 }
 
-std::vector<Said> tell(const Beginning& beginning) {
+std::vector<Said> tell(const Beginning& beginning, const std::vector<std::vector<std::string>>& places) {
   std::vector<Said> said;
   const auto say = [&](std::string words) { said.push_back({beginning.at, std::move(words)}); };
-  const bool of_another = beginning.report_of != trace::DeliveryId();
-  if (beginning.door == Door::here) {
-    say(of_another ? "made here, a report about the message " + beginning.report_of.text()
-                   : "made here, for the postmaster");
-  } else if (beginning.door == Door::onward) {
-    say("sent on from the message " + beginning.report_of.text());
-  } else {
-    say((beginning.refusal ? "came " : "accepted ") + who_came(beginning));
-  }
-  if (beginning.has_sender) {
-    std::string words = "from " + address_words(beginning.sender);
-    if (beginning.octets > 0) words += ", " + std::to_string(beginning.octets) + " octets";
-    const bool named = !beginning.message_id.octets.empty() || beginning.message_id.whole;
-    if (named) words += ", Message-ID <" + shown(beginning.message_id) + ">";
-    if (!beginning.refusal && beginning.door < Door::here) words += ", taken in " + span_words(beginning.took_ms);
-    if (const std::string wishes = wishes_words(beginning.wishes); !wishes.empty()) words += "; asked for: " + wishes;
+  say(origin_words(beginning));
+  if (std::string words = content_words(beginning); !words.empty()) say(std::move(words));
+  // The reason of the last refusal belongs to the recipient that was refused with it.
+  std::size_t explained = beginning.recipients.size();
+  if (const auto& refusal = beginning.refusal; refusal && refusal->step == Step::rcpt && refusal->further == 0)
+    for (std::size_t i = 0; i < beginning.recipients.size(); ++i)
+      if (beginning.recipients[i].course == Course::refused && beginning.recipients[i].code == refusal->code)
+        explained = i;
+  for (std::size_t i = 0; i < beginning.recipients.size(); ++i) {
+    std::string words = recipient_words(beginning.recipients[i]);
+    if (i == explained && !beginning.refusal->words.octets.empty()) words += ": " + shown(beginning.refusal->words);
     say(std::move(words));
+    if (i < places.size())
+      for (const std::string& place : places[i]) say("  " + place);
   }
-  for (const trace::Recipient& recipient : beginning.recipients) say(recipient_words(recipient));
-  if (beginning.refusal) say(refusal_words(beginning));
+  if (beginning.refusal && explained == beginning.recipients.size()) say(refusal_words(beginning));
   return said;
 }
 
-std::vector<Said> tell(const Event& event) {
+std::vector<Said> tell(const Event& event, const std::vector<std::vector<std::string>>& places) {
   std::vector<Said> said;
   const auto say = [&](std::string words) { said.push_back({event.at, std::move(words)}); };
   switch (event.kind) {
@@ -231,23 +272,34 @@ std::vector<Said> tell(const Event& event) {
       if (event.took_ms > 0) words += ", " + span_words(event.took_ms);
       if (event.fates.size() == 1) words += ": " + fate_words(event.fates.front());
       say(std::move(words));
-      if (event.fates.size() > 1)
-        for (const Fate& fate : event.fates) say("  " + fate_words(fate));
+      for (std::size_t i = 0; i < event.fates.size(); ++i) {
+        if (event.fates.size() > 1) say("  " + fate_words(event.fates[i]));
+        if (i < places.size())
+          for (const std::string& place : places[i]) say("  " + place);
+      }
       break;
     }
-    case Event::Kind::report: {
-      const bool delay = std::ranges::all_of(event.fates, [](const Fate& one) { return one.kind == Fate::Kind::owed; });
-      say(std::string(delay ? "a notice of the delay" : "a report") + " goes to " + shown(event.text) + " (" +
-          event.id.text() + ")");
-      break;
-    }
+    case Event::Kind::report: say(report_words(event)); break;
     case Event::Kind::held: say("held by the operator"); break;
     case Event::Kind::released: say("released by the operator"); break;
     case Event::Kind::removed: say("removed from the queue by the operator"); break;
     case Event::Kind::retried: say("the operator has it tried again"); break;
-    case Event::Kind::sent_on: say("goes on for " + shown(event.text) + " as " + event.id.text()); break;
+    case Event::Kind::sent_on: say("goes on for " + shown(event.text) + " as the message " + event.id.text()); break;
+    case Event::Kind::set_aside:
+      say("set aside: the server crashed " + std::to_string(event.number) +
+          " times in a row while it sent this message");
+      break;
   }
   return said;
+}
+
+bool ended_alike(const Event& one, const Event& other) {
+  const auto attempt = [](const Event& event) { return event.kind == Event::Kind::attempt && event.number != 0; };
+  // Not by the words: many servers put a number of their own into them.
+  return attempt(one) && attempt(other) && one.text == other.text &&
+         std::ranges::equal(one.fates, other.fates, [](const Fate& a, const Fate& b) {
+           return a.kind == b.kind && a.address == b.address && a.status == b.status;
+         });
 }
 
 std::vector<std::string> advice(const Beginning& beginning) {
@@ -268,15 +320,16 @@ std::vector<std::string> advice(const Beginning& beginning) {
   return lines;
 }
 
-std::vector<std::string> advice(const Event& last) {
-  for (const Fate& fate : last.fates) {
-    if (fate.kind != Fate::Kind::failed && fate.kind != Fate::Kind::expired) continue;
-    const auto status = message::parse_status(fate.status.octets);
-    if (status)
-      return {std::string(message::status_meaning(*status, message::Language::english)) + " " +
-              std::string(message::status_advice(*status, message::Language::english))};
+std::vector<std::string> advice(const std::vector<Standing>& standings) {
+  std::vector<std::string> lines;
+  for (const Standing& one : standings) {
+    const auto status = one.kind == Standing::Kind::failed ? message::parse_status(one.status) : std::nullopt;
+    if (!status) continue;
+    lines.push_back(one.address + ": " + std::string(message::status_meaning(*status, message::Language::english)) +
+                    " " + std::string(message::status_advice(*status, message::Language::english)));
+    if (lines.size() == kAdviceMax) break;
   }
-  return {};
+  return lines;
 }
 
 }  // namespace angarium::agent

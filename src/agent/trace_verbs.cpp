@@ -22,10 +22,12 @@ using trace::Story;
 
 /// Places whose present state is looked up for one story; the others are told as they were.
 constexpr std::size_t kPlacesLookedUp = 10;
+/// So many attempts more that ended alike are told in one line.
+constexpr std::size_t kAlikeTold = 3;
 
-/// Where copies lie now, in words.
+/// Where copies lie now.
 struct Lying {
-  std::vector<Said> said;
+  std::vector<std::vector<std::string>> words;  ///< of each recipient
   json::array places;
 };
 
@@ -185,17 +187,36 @@ io::Task<std::string> whereabouts(Services& services, trace::Place place, std::s
   co_return "no longer in any mailbox of " + name;
 }
 
-io::Task<> look(Services& services, trace::Place place, std::string address, WallTime at, Lying& lying) {
-  const std::string name = escape_controls(co_await account_name(services, place.account, address));
-  std::string now;
-  if (lying.places.size() < kPlacesLookedUp) now = co_await whereabouts(services, place, name);
-  lying.places.push_back(json::object{{"account", place.account},
-                                      {"name", name},
-                                      {"mailbox", place.mailbox},
-                                      {"uid", place.uid},
-                                      {"email", place.email},
-                                      {"now", now}});
-  lying.said.push_back({at, "  " + (now.empty() ? "to " + name + ", UID " + std::to_string(place.uid) : now)});
+/// Looks where the copies of `places` lie; `addresses`: of whom they are.
+io::Task<> look(Services& services, const std::vector<trace::Place>& places, const std::vector<std::string>& addresses,
+                Lying& lying) {
+  lying.words.assign(addresses.size(), {});
+  for (const trace::Place& place : places) {
+    const bool known = place.recipient < addresses.size();
+    const std::string name =
+        escape_controls(co_await account_name(services, place.account, known ? addresses[place.recipient] : ""));
+    std::string now;
+    if (lying.places.size() < kPlacesLookedUp) now = co_await whereabouts(services, place, name);
+    if (known)
+      lying.words[place.recipient].push_back(now.empty() ? "to " + name + ", UID " + std::to_string(place.uid) : now);
+    lying.places.push_back(json::object{{"account", place.account},
+                                        {"name", name},
+                                        {"mailbox", place.mailbox},
+                                        {"uid", place.uid},
+                                        {"email", place.email},
+                                        {"now", now}});
+  }
+}
+
+/// "in 5 min, at 2026-11-22T16:14:17Z".
+std::string moment_words(WallTime at, WallTime now) {
+  const std::int64_t seconds = (at.microseconds - now.microseconds) / 1'000'000;
+  std::string text = to_rfc3339(at);
+  text.erase(text.find('.'), text.size() - text.find('.') - 1);
+  if (seconds < 120) return "in " + std::to_string(std::max<std::int64_t>(seconds, 0)) + " s, at " + text;
+  if (seconds < 7200) return "in " + std::to_string(seconds / 60) + " min, at " + text;
+  if (seconds < 172'800) return "in " + std::to_string(seconds / 3600) + " h, at " + text;
+  return "in " + std::to_string(seconds / 86'400) + " days, at " + text;
 }
 
 /// What of it waits in the queue, if anything.
@@ -219,7 +240,7 @@ io::Task<json::value> queued(Services& services, DeliveryId id, std::vector<Said
     } else if (is_held) {
       words += "held";
     } else {
-      words += next > now ? "the next attempt is at " + to_rfc3339(next) : "due now";
+      words += next > now ? "the next attempt is " + moment_words(next, now) : "due now";
     }
     const bool unreached = !part.in_hand && backoff && *backoff && (*backoff)->next > now;
     if (unreached)
@@ -235,7 +256,7 @@ io::Task<json::value> queued(Services& services, DeliveryId id, std::vector<Said
                                  {"attempts", consignment.attempts},
                                  {"recipients", consignment.addressees.size()}});
   }
-  said.push_back({now, "it is tried until " + to_rfc3339(whole->entry->expires)});
+  if (whole->entry->expires > now) said.push_back({now, "it is given up " + moment_words(whole->entry->expires, now)});
   advice.push_back(held ? "to let it go: angarium queue release " + id.text()
                         : "to try at once: angarium queue retry " + id.text() +
                               "; more about it: angarium queue show " + id.text());
@@ -250,18 +271,57 @@ std::string_view outcome_of(const Story& story, const Beginning& beginning) {
   return beginning.refusal && beginning.refusal->step == trace::Step::connection ? "turned away" : "refused";
 }
 
-/// What was decided, followed by where each recipient's copies lie.
-io::Task<std::vector<Said>> tell_beginning(Services& services, const Beginning& beginning, json::array& places) {
-  std::vector<Said> said = tell(beginning);
-  Lying lying;
-  for (const trace::Place& place : beginning.places) {
-    const bool known = place.recipient < beginning.recipients.size();
-    const std::string address(known ? beginning.recipients[place.recipient].address.octets : std::string_view());
-    co_await look(services, place, address, beginning.at, lying);
+template <class Some>
+std::vector<std::string> addresses_of(const Some& all) {
+  std::vector<std::string> addresses;
+  for (const auto& one : all) addresses.emplace_back(one.address.octets);
+  return addresses;
+}
+
+/// Events that were read; the others are told of in words.
+struct Events {
+  std::vector<Event> all;
+  std::vector<Said> damaged;
+};
+Events events_of(const Story& story) {
+  Events events;
+  for (const Story::Later& later : story.events) {
+    auto event = trace::decode_event(later.at, later.octets);
+    if (event) {
+      events.all.push_back(*std::move(event));
+    } else {
+      events.damaged.push_back({later.at, event.error().text()});
+    }
   }
-  said.insert(said.end(), lying.said.begin(), lying.said.end());
-  places = std::move(lying.places);
-  co_return said;
+  return events;
+}
+
+/// A row of attempts that ended alike is told by its first and its last one.
+io::Task<> tell_events(Services& services, const std::vector<Event>& events, std::vector<Said>& said,
+                       json::array& places) {
+  for (std::size_t i = 0; i < events.size(); ++i) {
+    const Event& event = events[i];
+    std::size_t last = i;
+    while (last + 1 < events.size() && ended_alike(event, events[last + 1])) ++last;
+    Lying lying;
+    co_await look(services, event.places, addresses_of(event.fates), lying);
+    for (Said& one : tell(event, lying.words)) said.push_back(std::move(one));
+    for (json::value& place : lying.places) places.push_back(std::move(place));
+    if (last < i + kAlikeTold) continue;
+    said.push_back({events[last - 1].at, "attempts " + std::to_string(events[i + 1].number) + " to " +
+                                             std::to_string(events[last - 1].number) + " ended in the same way"});
+    i = last - 1;
+  }
+}
+
+void show_standings(const std::vector<Standing>& standings, json::object& shown_one) {
+  json::array& recipients = shown_one["recipients"].as_array();
+  for (std::size_t i = 0; i < standings.size() && i < recipients.size(); ++i) {
+    json::object& recipient = recipients[i].as_object();
+    recipient["now"] = standing_word(standings[i].kind);
+    if (!standings[i].words.empty()) recipient["words"] = standings[i].words;
+  }
+  shown_one["summary"] = summary(standings);
 }
 
 io::Task<json::object> show_story(Services& services, const Story& story) {
@@ -274,33 +334,24 @@ io::Task<json::object> show_story(Services& services, const Story& story) {
   }
   shown_one["outcome"] = outcome_of(story, *beginning);
   for (auto& [name, value] : show(*beginning)) shown_one[name] = std::move(value);
-  json::array places;
-  std::vector<Said> said = co_await tell_beginning(services, *beginning, places);
+  Lying lying;
+  co_await look(services, beginning->places, addresses_of(beginning->recipients), lying);
+  std::vector<Said> said = tell(*beginning, lying.words);
+  Events events = events_of(story);
+  co_await tell_events(services, events.all, said, lying.places);
+  said.insert(said.end(), events.damaged.begin(), events.damaged.end());
   std::vector<std::string> lines = advice(*beginning);
-  json::array events;
-  for (const Story::Later& later : story.events) {
-    const auto event = trace::decode_event(later.at, later.octets);
-    if (!event) {
-      said.push_back({later.at, event.error().text()});
-      continue;
-    }
-    events.push_back(show(*event));
-    for (Said& one : tell(*event)) said.push_back(std::move(one));
-    Lying lying;
-    for (const trace::Place& place : event->places) {
-      const bool known = place.recipient < event->fates.size();
-      const std::string address(known ? event->fates[place.recipient].address.octets : std::string_view());
-      co_await look(services, place, address, later.at, lying);
-    }
-    for (Said& one : lying.said) said.push_back(std::move(one));
-    for (json::value& place : lying.places) places.push_back(std::move(place));
-    if (&later == &story.events.back())
-      for (std::string& line : advice(*event)) lines.push_back(std::move(line));
-  }
-  shown_one["events"] = std::move(events);
-  shown_one["places"] = std::move(places);
+  std::vector<std::string> of_queue;
   shown_one["queue"] =
-      story.lane == trace::Lane::accepted ? co_await queued(services, story.id, said, lines) : json::value();
+      story.lane == trace::Lane::accepted ? co_await queued(services, story.id, said, of_queue) : json::value();
+  const auto stands = standings(*beginning, events.all, shown_one["queue"].is_null() ? InQueue::no : InQueue::yes);
+  show_standings(stands, shown_one);
+  for (std::string& line : advice(stands)) lines.push_back(std::move(line));
+  lines.insert(lines.end(), of_queue.begin(), of_queue.end());
+  json::array all;
+  for (const Event& event : events.all) all.push_back(show(event));
+  shown_one["events"] = std::move(all);
+  shown_one["places"] = std::move(lying.places);
   json::array words;
   for (const Said& one : said)
     words.push_back(

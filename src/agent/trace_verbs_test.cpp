@@ -156,8 +156,8 @@ TEST_CASE("a refused message has its story under the id that the client was told
   CHECK(refused.at("outcome").as_string() == "refused");
   says(House::words(refused), "came by smtp from c.example [192.0.2.7]");
   says(House::words(refused), "to y@far.example: refused, 550 5.7.1 (");
-  says(House::words(refused), "refused at RCPT: 550 5.7.1");
-  says(House::words(refused), "Relaying denied");
+  says(House::words(refused), "): Relaying denied");
+  CHECK(refused.at("summary").as_string() == "refused");
   says(House::advice(refused), "smtp.relay_networks");
 
   const std::string size = House::last_id(
@@ -237,8 +237,13 @@ TEST_CASE("the queue: each attempt with the host, TLS and the remote's words, wh
   says(words, "bob@b.test: taken: 250 2.0.0");
   says(words, "later@b.test: not yet: 450 4.2.1 Mailbox busy (id ");
   says(words, "nobody@b.test: failed for good: 550 5.1.1 No such user here");
-  says(words, "a report goes to alice@a.test (");
-  says(words, "waits in the queue for b.test: the next attempt is at ");
+  says(words, "a report about nobody@b.test goes to alice@a.test: message ");
+  says(words, "waits in the queue for b.test: the next attempt is in ");
+  says(words, "it is given up in ");
+  CHECK(story.at("summary").as_string() == "1 failed, 1 waiting, 1 taken by another server");
+  CHECK(story.at("recipients").at(1).at("now").as_string() == "waiting");
+  says(std::string(story.at("recipients").at(1).at("words").as_string()), "450 4.2.1 Mailbox busy");
+  says(House::advice(story), "nobody@b.test: There is no mailbox with this address.");
   says(House::advice(story), "angarium queue retry " + id);
   CHECK(story.at("queue").as_array().size() == 1);
   // The report has a story of its own.
@@ -261,7 +266,9 @@ TEST_CASE("the queue: each attempt with the host, TLS and the remote's words, wh
   const std::string end = House::words(house.story(id));
   says(end, "released by the operator");
   says(end, "later@b.test: given up, its time is over");
-  says(end, "a notice of the delay goes to alice@a.test");
+  says(end, "a notice of the delay about later@b.test goes to alice@a.test: message ");
+  says(end, " ended in the same way");
+  CHECK(house.story(id).at("summary").as_string() == "2 failed, 1 taken by another server");
   CHECK_FALSE(end.contains("waits in the queue"));
 }
 
@@ -276,13 +283,16 @@ TEST_CASE("aliases that lead elsewhere: what goes on under another id has a stor
   const json::object story = house.story(id);
   const std::string words = House::words(story);
   says(words, "to away@a.test: into the queue");
+  says(words, "  it leads to bob@b.test: into the queue");
+  CHECK(story.at("summary").as_string() == "1 taken by another server, 1 sent on, 1 delivered");
+  CHECK(house.story("bob@b.test").at("id").as_string() == id);
   says(words, "to both@a.test: delivered here");
   says(words, "in INBOX of alice@a.test, UID 1");
   says(words, "bob@b.test: taken: 250 2.0.0");
   std::string onward;
   for (const json::value& event : story.at("events").as_array())
     if (event.at("kind").as_string() == "sent on") onward = std::string(event.at("as").as_string());
-  says(words, "goes on for both@a.test as " + onward);
+  says(words, "goes on for both@a.test as the message " + onward);
   const json::object own = house.story(onward);
   CHECK(own.at("outcome").as_string() == "sent on");
   CHECK(own.at("sent_on_from").as_string() == id);
@@ -314,6 +324,41 @@ TEST_CASE("a destination that is not reached stands in the story of the message 
   const std::string words = House::words(house.story(id));
   says(words, "attempt 1: bob@b.test: not yet: ");
   says(words, "since the destination was not reached");
+}
+
+TEST_CASE("what an operator removes is told to be removed") {
+  House house;
+  house.there.set_state(io::MemoryNetwork::Host::State::stopped);
+  const std::string id = House::last_id(house.say(
+      {"EHLO c.example", "MAIL FROM:<alice@a.test>", "RCPT TO:<bob@b.test>", "DATA", "Subject: out\r\n\r\ntext\r\n."},
+      smtp::Role::mx, "198.51.100.1:4000"));
+  house.loop.advance(4min);
+  REQUIRE(house.run(
+      queue_verb(*house.services, house.terms->reports, {.verb = "queue.remove", .arguments = {{"id", id}}})));
+  const json::object story = house.story(id);
+  CHECK(story.at("summary").as_string() == "removed from the queue");
+  says(House::words(story), "removed from the queue by the operator");
+}
+
+TEST_CASE("stories are kept for trace.keep, accepted ones and refused ones") {
+  House house;
+  house.say(kLetter);
+  house.say({"EHLO c.example", "MAIL FROM:<x@c.example>", "RCPT TO:<nobody@a.test>", "QUIT"});
+  CHECK(house.stories("last").size() == 2);
+  const auto tend = [&] {
+    return house.run([](trace::Ledger& ledger) -> io::Task<Result<>> {
+      co_return ledger.tend(io::Loop::current().clock().wall());
+    }(house.services->ledger()));
+  };
+  const Duration keep = house.services->ledger().options().keep;
+  REQUIRE(keep == std::chrono::hours(720));
+  house.loop.advance(keep - 1h);
+  REQUIRE(tend());
+  CHECK(house.stories("last").size() == 2);
+  // They go in steps of a 48th of the time.
+  house.loop.advance(1h + keep / 48 + 1min);
+  REQUIRE(tend());
+  CHECK(house.stories("last").empty());
 }
 
 TEST_CASE("controls in the words of others are escaped in everything that is told") {

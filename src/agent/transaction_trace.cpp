@@ -1,7 +1,9 @@
 // What a session tells the trace: how each message came, and what was decided of it.
 #include <algorithm>
 
+#include "agent/attempt_story.h"
 #include "agent/transaction.h"
+#include "base/text.h"
 #include "io/loop.h"
 
 namespace angarium::agent {
@@ -39,12 +41,6 @@ trace::Code code_of_failure(const Error& error) {
   if (error.is(mailbox::kOverQuota)) return {452, 4, 2, 2};
   if (error.is(mailbox::kNoMailbox)) return {550, 5, 1, 1};
   return code_of(smtp::reply_for(error));
-}
-
-std::string_view without_brackets(std::string_view message_id) {
-  if (message_id.starts_with('<')) message_id.remove_prefix(1);
-  if (message_id.ends_with('>')) message_id.remove_suffix(1);
-  return message_id;
 }
 
 }  // namespace
@@ -97,13 +93,14 @@ void SmtpSession::record(const Transaction& transaction, const smtp::BodyFacts& 
   story.octets = facts.octets;
   story.took_ms = static_cast<std::uint64_t>(
       std::max<std::int64_t>(0, transaction.arrived.microseconds - transaction.began.microseconds) / 1000);
-  story.message_id = without_brackets(content.facts.message_id);
+  story.message_id = bare_message_id(content.facts.message_id);
   const auto& noted = notes_.refused(transaction.id);
   // Room of the session: a message makes none of its own.
   story.recipients = std::move(recipients_);
   story.places = std::move(places_);
   story.recipients.clear();
   story.places.clear();
+  Departures::Own own = transaction.departures.own();
   bool accepted = false;
   for (std::size_t i = 0; i < transaction.rcpts.size(); ++i) {
     const Rcpt& rcpt = transaction.rcpts[i];
@@ -112,7 +109,7 @@ void SmtpSession::record(const Transaction& transaction, const smtp::BodyFacts& 
                                .notify = notify_bits(transaction.envelope.recipients[i].parameters)};
     for (const std::size_t index : rcpt.accounts) {
       if (const auto& result = results[index]) {
-        story.places.push_back({.recipient = static_cast<std::uint32_t>(i),
+        story.places.push_back({.recipient = static_cast<std::uint32_t>(story.recipients.size()),
                                 .account = transaction.accounts[index].id,
                                 .mailbox = result->mailbox,
                                 .uid = result->uid,
@@ -124,6 +121,10 @@ void SmtpSession::record(const Transaction& transaction, const smtp::BodyFacts& 
     }
     accepted = accepted || recipient.course != trace::Course::refused;
     story.recipients.push_back(recipient);
+    if (own.by.empty() || !equals_ignore_case(rcpt.address, own.by)) continue;
+    own.by = {};
+    for (const std::string& address : own.to)
+      story.recipients.push_back({.address = address, .course = trace::Course::onward, .code = {}});
   }
   if (accepted) {
     for (const RefusalNotes::Noted& one : noted)

@@ -60,7 +60,10 @@ std::optional<WallTime> time_of(const std::string& words) {
 }
 
 void print_story(const json::object& story) {
-  fmt::print("message {}: {}\n", text(story, "id"), text(story, "outcome"));
+  const std::string outcome = text(story, "outcome");
+  const std::string summary = text(story, "summary");
+  const bool more = !summary.empty() && summary != outcome;
+  fmt::print("message {}: {}{}{}\n", text(story, "id"), outcome, more ? ", " : "", more ? summary : "");
   std::int64_t before = 0;
   for (const json::value& one : elements(story, "story")) {
     const json::object& line = one.as_object();

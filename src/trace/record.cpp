@@ -270,7 +270,7 @@ Enum read_enum(RecordReader& reader, Enum last) {
 
 Recipient read_recipient(RecordReader& reader) {
   Recipient recipient;
-  recipient.course = read_enum(reader, Course::dropped);
+  recipient.course = read_enum(reader, Course::onward);
   recipient.notify = reader.octet();
   recipient.address = read_text(reader);
   if (!reader.at_end()) recipient.code = read_code(reader);
@@ -297,7 +297,7 @@ Refusal read_refusal(RecordReader& reader) {
 }
 
 void read_connection(RecordReader& reader, Beginning& beginning) {
-  beginning.door = read_enum(reader, Door::onward);
+  beginning.door = read_enum(reader, Door::imap);
   beginning.extended = reader.octet() != 0;
   const std::string_view peer = reader.rest();
   if (!peer.empty() && peer.size() != 4 && peer.size() != 16) reader.broken();
@@ -386,7 +386,7 @@ Result<Event> decode_event(WallTime at, std::string_view octets) {
   event.at = at;
   const auto take = [&](Item item, RecordReader& reader) {
     if (item == Item::attempt) {
-      event.kind = read_enum(reader, Event::Kind::sent_on);
+      event.kind = read_enum(reader, Event::Kind::set_aside);
       event.number = static_cast<std::uint32_t>(reader.number_up_to(UINT32_MAX));
       event.took_ms = reader.number();
       event.text = read_text(reader);

@@ -33,7 +33,8 @@ struct Text {
 };
 
 /// The way in. `here`: made by this host. `onward`: what an address of this host sends on of another message.
-enum class Door : std::uint8_t { smtp, submission, lmtp, drop, here, onward };
+/// `pop3`, `imap`: fetched from a box at another host.
+enum class Door : std::uint8_t { smtp, submission, lmtp, drop, here, onward, pop3, imap };
 
 /// The code of a reply with its enhanced code; all zero: none.
 struct Code {
@@ -62,6 +63,7 @@ enum class Course : std::uint8_t {
   discarded,  ///< by the transport map
   failed,     ///< taken, and a report made at once: `code` says why
   dropped,    ///< it was let in, but the message did not come
+  onward,     ///< into the queue, since an address before it leads there
 };
 
 struct Recipient {
@@ -115,7 +117,7 @@ struct Beginning {
   std::string_view peer;  ///< 4 or 16 octets of an address; empty: a socket of this host
   Text helo;
   std::string_view tls;  ///< version and cipher; empty: in the clear
-  Text login;            ///< account or system user
+  Text login;            ///< account or system user; the name of the box that was fetched from
   bool has_sender = true;
   Text sender;  ///< without brackets; empty: <>
   Wishes wishes;
@@ -148,7 +150,8 @@ struct Event {
     released,
     removed,
     retried,
-    sent_on,  ///< as the message `id`, for the address `text`
+    sent_on,    ///< as the message `id`, for the address `text`
+    set_aside,  ///< the server crashed over it, `number` times
   };
   Kind kind = Kind::attempt;
   WallTime at;               ///< of the key
