@@ -1,11 +1,11 @@
 #include "agent/fetch_verbs.h"
 
-#include <array>
 #include <boost/json.hpp>
 
 #include "agent/queue_verbs.h"
 #include "base/text.h"
 #include "configuration/schema.h"
+#include "fetch/url.h"
 
 namespace angarium::agent {
 namespace {
@@ -13,65 +13,14 @@ namespace {
 namespace json = boost::json;
 using control::Request;
 
-struct Scheme {
-  std::string_view name;
-  fetch::Protocol protocol;
-  fetch::Tls tls;
-  std::uint16_t port;
-};
-constexpr std::array<Scheme, 6> kSchemes = {{
-    {"imaps", fetch::Protocol::imap, fetch::Tls::implicit, 993},
-    {"imap", fetch::Protocol::imap, fetch::Tls::starttls, 143},
-    {"imap+plain", fetch::Protocol::imap, fetch::Tls::none, 143},
-    {"pop3s", fetch::Protocol::pop3, fetch::Tls::implicit, 995},
-    {"pop3", fetch::Protocol::pop3, fetch::Tls::starttls, 110},
-    {"pop3+plain", fetch::Protocol::pop3, fetch::Tls::none, 110},
-}};
-
-std::string_view scheme_of(const fetch::Box& box) {
-  for (const Scheme& scheme : kSchemes)
-    if (scheme.protocol == box.protocol && scheme.tls == box.tls) return scheme.name;
-  return "";
-}
-
-/// scheme://[user@]host[:port]; an IPv6 address in brackets.
-Result<> read_url(std::string_view url, fetch::Box& box) {
-  const std::string_view whole = url;
-  const auto wrong = [&](std::string_view why) {
-    return fail(kUsageError, "'" + escape_controls(whole, 200) + "' " + std::string(why) +
-                                 "; write imaps://mail.example.org, imap:// (STARTTLS), pop3s:// or pop3://");
-  };
-  const auto colon = url.find("://");
-  if (colon == std::string_view::npos) return wrong("is no place to fetch from");
-  const auto* const scheme = std::ranges::find_if(
-      kSchemes, [&](const Scheme& one) { return equals_ignore_case(one.name, url.substr(0, colon)); });
-  if (scheme == kSchemes.end()) return wrong("names no protocol that is known");
-  box.protocol = scheme->protocol;
-  box.tls = scheme->tls;
-  box.port = scheme->port;
-  url.remove_prefix(colon + 3);
-  if (url.ends_with('/')) url.remove_suffix(1);
-  if (const auto at = url.rfind('@'); at != std::string_view::npos) {
-    box.user = url.substr(0, at);
-    url.remove_prefix(at + 1);
-  }
-  if (url.starts_with('[') && url.find(']') != std::string_view::npos) {
-    box.host = url.substr(1, url.find(']') - 1);
-    url.remove_prefix(url.find(']') + 1);
-  } else {
-    box.host = url.substr(0, url.find(':'));
-    url.remove_prefix(box.host.size());
-  }
-  if (url.empty()) return {};
-  const auto port = url.starts_with(':') ? parse_number<std::uint16_t>(url.substr(1)) : std::nullopt;
-  if (!port || *port == 0) return wrong("has a port that is none");
-  box.port = *port;
-  return {};
-}
-
 Result<fetch::Box> read_box(const Request& request, const account::Account& account) {
   fetch::Box box{.account = account.id, .address = account.address};
-  TRY(read_url(request.get("url"), box));
+  fetch::Url url = TRY(fetch::parse_url(request.get("url")));
+  box.protocol = url.protocol;
+  box.tls = url.tls;
+  box.host = std::move(url.host);
+  box.port = url.port;
+  box.user = std::move(url.user);
   if (request.has("user")) box.user = request.get("user");
   box.name = request.has("name") ? request.get("name") : std::string_view(box.host);
   box.password = request.get("password");
@@ -123,7 +72,7 @@ json::object show(const fetch::Known& known) {
   if (box.remove_after) remove_after = *box.remove_after;
   return {{"address", box.address},
           {"name", box.name},
-          {"url", std::string(scheme_of(box)) + "://" + host + ":" + std::to_string(box.port)},
+          {"url", std::string(fetch::scheme_of(box.protocol, box.tls)) + "://" + host + ":" + std::to_string(box.port)},
           {"user", box.user},
           {"state", state_of(known)},
           {"error", known.progress.error},

@@ -12,6 +12,7 @@
 #include "base/text.h"
 #include "configuration/schema.h"
 #include "program/commands.h"
+#include "program/password.h"
 
 namespace angarium::program {
 namespace {
@@ -24,14 +25,6 @@ std::string default_directory() {
   struct stat status{};
   if (stat("./var", &status) == 0 && S_ISDIR(status.st_mode)) return "./var";
   return "/var/lib/angarium";
-}
-
-/// One line from standard input, without its end.
-std::string read_password() {
-  std::string line;
-  for (int c = std::getchar(); c != EOF && c != '\n'; c = std::getchar()) line += static_cast<char>(c);
-  if (line.ends_with('\r')) line.pop_back();
-  return line;
 }
 
 /// "500 MiB" as octets, for options.
@@ -149,7 +142,7 @@ class CommandLine {
     made->callback([this, verb_name] {
       action_ = [this, verb_name] {
         request_.verb = verb_name;
-        if (read_password_) request_.add("password", read_password());
+        if (read_password_) request_.add("password", password_from_stdin());
         return administer(context_, request_);
       };
     });
@@ -354,11 +347,24 @@ class CommandLine {
 
   void moving() {
     CLI::App* made =
-        command(&app_, "import", "Bring mail of other programs in: an mbox file, a Maildir, or a folder of either",
+        command(&app_, "import", "Bring mail in: an mbox file, a Maildir, a folder of either, or an IMAP account",
                 "import --account alice@example.test ~/Maildir\n  angarium import --account "
                 "alice@example.test old.mbox --into Old --dry-run");
     made->add_option("--account", import_.account, "Whose mail it becomes")->required();
-    made->add_option("source", import_.source, "The file or folder")->required();
+    made->add_option("source", import_.source,
+                     "The file or folder; or imaps://USER@HOST[:PORT], imap:// (STARTTLS), or imap+plain:// on this "
+                     "host: all folders of the account there, where nothing is changed")
+        ->required();
+    made->add_option("--user", import_.user, "IMAP: the name to log in by");
+    made->add_option("--folder", import_.folders, "IMAP: only this folder there; may be given several times")
+        ->expected(1);
+    auto* const file = made->add_option("--password-file", import_.password_file,
+                                        "IMAP: a file that only you can read, with the password as its first line; "
+                                        "you are asked without it");
+    made->add_flag("--password-stdin", import_.password_stdin, "IMAP: read the password from standard input, one line")
+        ->excludes(file);
+    made->add_option("--key", import_.key,
+                     "IMAP: the SHA-256 of the server's public key, where its certificate is vouched for by nobody");
     made->add_option("--into", import_.into, "The mailbox that all goes into, or below");
     made->add_flag("--dry-run", import_.dry_run, "Only show what would be done");
     made->callback([this] { action_ = [this] { return import_mail(context_, import_); }; });

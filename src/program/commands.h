@@ -89,9 +89,15 @@ int queue_change(const Context& context, const std::string& action, const std::s
 
 struct ImportOptions {
   std::string account;
-  std::string source;
-  std::string into;  ///< a mailbox; empty: the source's own names
+  std::string source;  ///< a path, or the URL of an IMAP account
+  std::string into;    ///< a mailbox; empty: the source's own names
   bool dry_run = false;
+  // Of an IMAP account.
+  std::string user;
+  std::vector<std::string> folders;  ///< empty: all
+  std::string password_file;
+  bool password_stdin = false;
+  std::string key;  ///< SHA-256 of the server's public key; empty: its certificate says who it is
 };
 /// Prints the plan, brings the mail in, prints the report. kFailed when something could not come.
 int import_mail(const Context& context, const ImportOptions& options);

@@ -37,15 +37,12 @@ std::string told(const std::string& path) {
   std::string text;
   for (const Folder& folder : find_folders(path).value().folders) {
     const auto reader = open_folder(folder, {}).value();
-    while (reader->next().value()) {
-      std::string octets;
-      for (auto piece = reader->read().value(); !piece.empty(); piece = reader->read().value()) octets += piece;
-      const Message& message = reader->message();
+    testing::read_all(*reader, [&](const Message& message, const std::string& octets) {
       text += folder.name + " " + std::to_string(message.flags & ~message::kBoxOld) + " " +
               std::to_string(message.received.value_or(0));
       for (const std::string& keyword : message.keywords) text += " " + keyword;
       text += ": " + octets + "\n";
-    }
+    });
   }
   return text;
 }

@@ -163,6 +163,14 @@ Error place_error(int number, std::string_view what, std::string_view path) {
   return {kPlace, std::string(what) + " " + escape_controls(path, 4096) + ": " + std::string(strerrordesc_np(number))};
 }
 
+void sort_folders(std::vector<Folder>& folders) {
+  std::ranges::sort(folders, [](const Folder& a, const Folder& b) {
+    const auto rank = [](const Folder& one) { return one.name == mailbox::kInbox ? 0 : 1; };
+    return std::tuple(rank(a), std::string_view(a.name), std::string_view(a.path)) <
+           std::tuple(rank(b), std::string_view(b.name), std::string_view(b.path));
+  });
+}
+
 Result<Found> find_folders(const std::string& path) {
   std::error_code error;
   const files::path root = files::canonical(path, error);
@@ -177,16 +185,22 @@ Result<Found> find_folders(const std::string& path) {
   } else {
     return fail(kPlace, escape_controls(path, 4096) + " is neither a file nor a folder");
   }
-  std::ranges::sort(search.found.folders, [](const Folder& a, const Folder& b) {
-    const auto rank = [](const Folder& one) { return one.name == mailbox::kInbox ? 0 : 1; };
-    return std::tuple(rank(a), std::string_view(a.name), std::string_view(a.path)) <
-           std::tuple(rank(b), std::string_view(b.name), std::string_view(b.path));
-  });
+  sort_folders(search.found.folders);
   return std::move(search.found);
 }
 
 Result<std::unique_ptr<Reader>> open_folder(const Folder& folder, const Fingerprint& seed) {
   return folder.form == Folder::Form::mbox ? open_mbox(folder.path, seed) : open_maildir(folder.path, seed);
+}
+
+Result<Found> LocalSource::find() { return find_folders(path_); }
+
+Result<std::unique_ptr<Reader>> LocalSource::open(const Folder& folder, const Fingerprint& seed) {
+  return open_folder(folder, seed);
+}
+
+bool LocalSource::single(const Found& found) const {
+  return found.folders.size() == 1 && found.folders.front().form == Folder::Form::mbox;
 }
 
 }  // namespace angarium::transfer

@@ -31,6 +31,11 @@ class Writer {
     octets_ += value;
     return *this;
   }
+  Writer& fingerprints(const std::vector<Fingerprint>& all) {
+    number(all.size());
+    for (const Fingerprint& one : all) rest(transfer::octets(one));
+    return *this;
+  }
   Writer& flags(const mailbox::FlagNames& flags) {
     std::size_t room = kKeywordOctetsMax;
     std::size_t count = 0;
@@ -83,6 +88,23 @@ class Reader {
     const std::uint64_t value = number();
     if (value > static_cast<std::uint64_t>(kUseLast)) bad();
     return ok_ ? static_cast<mailbox::SpecialUse>(value) : mailbox::SpecialUse::none;
+  }
+  Subscription subscription() {
+    const std::uint64_t value = number();
+    if (value > static_cast<std::uint64_t>(Subscription::off)) bad();
+    return ok_ ? static_cast<Subscription>(value) : Subscription::when_made;
+  }
+  Fingerprint fingerprint() {
+    Fingerprint value{};
+    std::ranges::copy(octets(value.size()), value.begin());
+    return value;
+  }
+  std::vector<Fingerprint> fingerprints(std::size_t max) {
+    std::vector<Fingerprint> all;
+    const std::uint64_t count = number();
+    if (count > max) bad();
+    for (std::uint64_t i = 0; i < count && ok_; ++i) all.push_back(fingerprint());
+    return all;
   }
   int zone() {
     const std::int64_t minutes = whole_number();
@@ -139,6 +161,7 @@ std::string encode(const MailboxWish& wish) {
       .number(wish.handle)
       .number(wish.make == Make::yes ? 1 : 0)
       .number(number_of(wish.use))
+      .number(static_cast<std::uint64_t>(wish.subscription))
       .text(wish.name)
       .finish();
 }
@@ -148,6 +171,7 @@ Result<MailboxWish> decode_wish(std::string_view payload) {
   wish.handle = reader.number();
   wish.make = reader.truth() ? Make::yes : Make::no;
   wish.use = reader.use();
+  wish.subscription = reader.subscription();
   wish.name = reader.text();
   return taken(reader, std::move(wish));
 }
@@ -175,6 +199,7 @@ std::string encode(const MessageEnd& end) {
       .number(end.number)
       .number(end.handle)
       .rest(octets(end.fingerprint))
+      .fingerprints(end.also)
       .flags(end.flags)
       .number(end.received ? 1 : 0)
       .whole_number(end.received.value_or(0))
@@ -186,8 +211,8 @@ Result<MessageEnd> decode_message(std::string_view payload) {
   MessageEnd end;
   end.number = reader.number();
   end.handle = reader.number();
-  const std::string_view fingerprint = reader.octets(end.fingerprint.size());
-  std::ranges::copy(fingerprint, end.fingerprint.begin());
+  end.fingerprint = reader.fingerprint();
+  end.also = reader.fingerprints(kAlsoMax);
   end.flags = reader.flags();
   const bool dated = reader.truth();
   const std::int64_t received = reader.whole_number();

@@ -20,12 +20,13 @@ namespace angarium::transfer {
 
 enum class Kind : char {
   // From the command, import.
-  mailbox = 'M',  ///< MailboxWish: answered by place
-  known = 'K',    ///< fingerprints: answered by known
-  octets = 'D',   ///< the next octets of a message
-  message = 'E',  ///< its end: MessageEnd
-  abandon = 'A',  ///< its source failed: forget the octets
-  commit = 'C',   ///< answered by committed when all before is durable
+  mailbox = 'M',   ///< MailboxWish: answered by place
+  known = 'K',     ///< fingerprints: answered by known
+  octets = 'D',    ///< the next octets of a message
+  message = 'E',   ///< its end: MessageEnd
+  abandon = 'A',   ///< its source failed: forget the octets
+  remember = 'R',  ///< fingerprints that are known once all before is durable
+  commit = 'C',    ///< answered by committed when all before is durable
   // From the command, export.
   list = 'L',   ///< answered by a listed for each mailbox, and over
   uids = 'U',   ///< a mailbox's number: answered by a set of UIDs in pieces, and over
@@ -50,6 +51,8 @@ inline constexpr std::size_t kFrameHead = 5;
 inline constexpr std::size_t kPayloadMax = 60u << 10;
 /// Fingerprints of one question.
 inline constexpr std::size_t kKnownMax = 2000;
+/// Further names of one message.
+inline constexpr std::size_t kAlsoMax = 4;
 /// Keywords of one message, and their octets, which leave a payload room for all else: further ones are not sent.
 inline constexpr std::size_t kMessageKeywordsMax = mailbox::kKeywordsMax;
 inline constexpr std::size_t kKeywordOctetsMax = 48u << 10;
@@ -63,11 +66,14 @@ struct FrameHead {
 Result<FrameHead> read_head(std::string_view head);
 
 enum class Make : std::uint8_t { no, yes };
+/// Whether the mailbox is to be subscribed to: as any that is made here, or as it was where its mail comes from.
+enum class Subscription : std::uint8_t { when_made, on, off };
 /// Where messages are to go. A special use finds the mailbox that has it; else the name counts.
 struct MailboxWish {
   std::uint64_t handle = 0;  ///< the command's own number for it
   Make make = Make::no;      ///< no: only tell where it would be
   mailbox::SpecialUse use = mailbox::SpecialUse::none;
+  Subscription subscription = Subscription::when_made;
   std::string name;
 };
 struct MailboxPlace {
@@ -80,6 +86,7 @@ struct MessageEnd {
   std::uint64_t number = 0;  ///< the command's own, for notes
   std::uint64_t handle = 0;
   Fingerprint fingerprint{};
+  std::vector<Fingerprint> also;  ///< kAlsoMax at most; noted, whether they are known or not
   mailbox::FlagNames flags;
   std::optional<std::int64_t> received;  ///< seconds since 1970; none: now
   int zone_minutes = 0;

@@ -12,6 +12,7 @@ std::string_view payload_of(std::string_view frame) { return frame.substr(kFrame
 MessageEnd full_end() {
   MessageEnd end{.number = 7, .handle = 3};
   end.fingerprint.fill('\xAB');
+  end.also = {Fingerprint{}, end.fingerprint};
   end.flags = {.system = mailbox::kSeen | mailbox::kDeleted, .keywords = {"$Forwarded", "work"}};
   end.received = -1;
   end.zone_minutes = -570;
@@ -34,13 +35,18 @@ TEST_CASE("what is said arrives as it was meant") {
   CHECK(end->number == 7);
   CHECK(end->handle == 3);
   CHECK(end->fingerprint == full_end().fingerprint);
+  CHECK(end->also == full_end().also);
   CHECK(end->flags.system == full_end().flags.system);
   CHECK(end->flags.keywords == full_end().flags.keywords);
   CHECK(end->received == -1);
   CHECK(end->zone_minutes == -570);
-  const auto wish = decode_wish(
-      payload_of(encode(MailboxWish{.handle = 1, .make = Make::yes, .use = mailbox::SpecialUse::all, .name = "a"})));
+  const auto wish = decode_wish(payload_of(encode(MailboxWish{.handle = 1,
+                                                              .make = Make::yes,
+                                                              .use = mailbox::SpecialUse::all,
+                                                              .subscription = Subscription::off,
+                                                              .name = "a"})));
   REQUIRE(wish);
+  CHECK(wish->subscription == Subscription::off);
   CHECK(wish->make == Make::yes);
   CHECK(wish->use == mailbox::SpecialUse::all);
   CHECK(decode_counts(payload_of(encode(Kind::durable, Counts{1, 2, 3, 4})))->settled == 4);
@@ -48,6 +54,14 @@ TEST_CASE("what is said arrives as it was meant") {
   CHECK(decode_header(payload_of(encode(
                           MessageHeader{.uid = 9, .received = -5, .zone_minutes = 60, .size = 1u << 20, .flags = {}})))
             ->received == -5);
+}
+
+TEST_CASE("a message has kAlsoMax further names and no more") {
+  for (const std::size_t more : {0, 1}) {
+    MessageEnd end = full_end();
+    end.also.assign(kAlsoMax + more, Fingerprint{});
+    CHECK(decode_message(payload_of(encode(end))).has_value() == (more == 0));
+  }
 }
 
 TEST_CASE("a payload that is cut short or too long is none") {

@@ -51,11 +51,12 @@ void Import::defect(std::string place, std::string words) {
 // --- the plan
 // ---------------------------------------------------------------------------------------------------------
 
-Result<Plan> Import::plan(const std::string& source, const std::string& into) {
-  Found found = TRY(find_folders(source));
+Result<Plan> Import::plan(const std::string& into) {
+  Found found = TRY(source_.find());
   Plan plan;
+  const bool single = source_.single(found);
   plan.passed_over = std::move(found.passed_over);
-  const bool single = found.folders.size() == 1 && found.folders.front().form == Folder::Form::mbox;
+  plan.left_out = std::move(found.left_out);
   for (Folder& folder : found.folders) {
     // A file by itself goes into the mailbox that was asked for, not below it.
     if (single && !into.empty()) folder.name = mailbox::kInbox;
@@ -71,7 +72,7 @@ Result<Plan> Import::plan(const std::string& source, const std::string& into) {
 Result<PlannedFolder> Import::plan_folder(const Folder& folder, const std::string& into) {
   PlannedFolder planned{.folder = folder};
   const std::string name = below(into, folder.name);
-  if (into.empty()) planned.use = use_of(folder.name);
+  if (into.empty()) planned.use = folder.use.value_or(use_of(folder.name));
   const MailboxPlace place = TRY(ask_place({.handle = 0, .make = Make::no, .use = planned.use, .name = name}));
   planned.target = place.name;
   planned.exists = place.exists;
@@ -85,39 +86,51 @@ Result<PlannedFolder> Import::plan_folder(const Folder& folder, const std::strin
   return planned;
 }
 
+/// Tells the reader what its messages have to be known by.
+Result<std::unique_ptr<Reader>> Import::open(const Folder& folder, const Fingerprint& seed, bool& renumbered) {
+  auto reader = TRY(source_.open(folder, seed));
+  renumbered = false;
+  const auto epoch = reader->epoch();
+  if (!epoch) return reader;
+  const std::string known = TRY(ask_known({epoch->begun, epoch->current}));
+  renumbered = known[0] != 0 && known[1] == 0;
+  if (renumbered) reader->name_by_octets();
+  return reader;
+}
+
 Result<> Import::survey(PlannedFolder& planned) {
-  const auto reader = TRY(open_folder(planned.folder, planned.seed));
+  const auto reader = TRY(open(planned.folder, planned.seed, planned.renumbered));
   std::vector<Fingerprint> asked;
-  const auto ask = [&](const std::vector<Fingerprint>& these, bool keep) -> Result<> {
-    const std::string answer = TRY(ask_known(these));
+  const auto ask = [&]() -> Result<> {
+    const std::string answer = TRY(ask_known(asked));
     for (const char known : answer) {
       planned.known += known != 0 ? 1 : 0;
-      if (keep) planned.is_known.push_back(known != 0);
+      planned.is_known.push_back(known != 0);
     }
+    asked.clear();
     return {};
   };
-  while (true) {
-    const std::vector<Fingerprint> upcoming = reader->upcoming(kKnownMax);
-    if (!upcoming.empty()) {
-      TRY(ask(upcoming, false));
-      for (std::size_t i = 0; i < upcoming.size() && TRY(reader->next()); ++i) {
-        ++planned.messages;
-        planned.octets += reader->message().octets;
-      }
-      continue;
-    }
-    if (!TRY(reader->next())) break;
+  auto announced = reader->announce(kKnownMax);
+  if (!announced.empty()) return survey_announced(*reader, std::move(announced), planned);
+  while (TRY(reader->next())) {
     while (!TRY(reader->read()).empty()) {
     }
     ++planned.messages;
     planned.octets += reader->message().octets;
     asked.push_back(reader->message().fingerprint);
-    if (asked.size() == kKnownMax) {
-      TRY(ask(asked, true));
-      asked.clear();
-    }
+    if (asked.size() == kKnownMax) TRY(ask());
   }
-  return asked.empty() ? Result<>() : ask(asked, true);
+  return ask();
+}
+
+Result<> Import::survey_announced(Reader& reader, std::vector<Announced> announced, PlannedFolder& planned) {
+  for (; !announced.empty(); announced = reader.announce(kKnownMax)) {
+    const std::string known = TRY(ask_known(announced));
+    planned.known += static_cast<std::uint64_t>(std::ranges::count_if(known, [](char one) { return one != 0; }));
+    planned.messages += announced.size();
+    for (const Announced& one : announced) planned.octets += one.octets;
+  }
+  return {};
 }
 
 // --- what is said
@@ -153,7 +166,16 @@ Result<> Import::hear() {
   return {};
 }
 
+Result<std::string> Import::ask_known(const std::vector<Announced>& announced) {
+  std::vector<Fingerprint> asked;
+  for (const Announced& one : announced) asked.push_back(one.fingerprint);
+  return ask_known(asked);
+}
+
+Result<> Import::remember(const Fingerprint& name) { return link_.send(frame(Kind::remember, octets(name))); }
+
 Result<std::string> Import::ask_known(const std::vector<Fingerprint>& asked) {
+  if (asked.empty()) return std::string();
   std::string payload;
   for (const Fingerprint& one : asked) payload += octets(one);
   TRY(link_.send(frame(Kind::known, payload)));
@@ -189,9 +211,8 @@ Report Import::run(const Plan& plan, const Progress& progress) {
     report_.stopped = std::move(done).error();
     break;
   }
-  if (!report_.stopped) {
-    if (auto done = finish(); !done) report_.stopped = std::move(done).error();
-  }
+  // What is on its way arrives also when it is the source that failed.
+  if (auto done = finish(); !done && !report_.stopped) report_.stopped = std::move(done).error();
   report_.counts.known += passed_;
   return std::move(report_);
 }
@@ -206,42 +227,52 @@ Result<> Import::run_folder(const PlannedFolder& planned, std::uint64_t handle) 
     defect(planned.folder.path, planned.refused);
     return {};
   }
-  const MailboxPlace place =
-      TRY(ask_place({.handle = handle, .make = Make::yes, .use = planned.use, .name = planned.target}));
+  const MailboxPlace place = TRY(ask_place({.handle = handle,
+                                            .make = Make::yes,
+                                            .use = planned.use,
+                                            .subscription = planned.folder.subscription,
+                                            .name = planned.target}));
   if (!place.refused.empty()) {
     defect(planned.folder.path, place.refused);
     return {};
   }
   ++report_.folders;
   if (!place.exists) ++report_.made;
-  const auto reader = TRY(open_folder(planned.folder, planned.seed));
+  bool renumbered = false;
+  const auto reader = TRY(open(planned.folder, planned.seed, renumbered));
   changed_ = planned.folder.path;
+  const auto epoch = reader->epoch();
+  if (epoch && !renumbered) {
+    TRY(remember(epoch->begun));
+    TRY(remember(epoch->current));
+  }
+  const std::uint64_t defects = report_.defects_found;
   TRY(bring(*reader, planned, handle));
-  return check_passed();
+  TRY(check_passed());
+  // From here on all of it is known by its present names.
+  if (epoch && renumbered && report_.defects_found == defects) TRY(remember(epoch->current));
+  return {};
 }
 
 Result<> Import::bring(Reader& reader, const PlannedFolder& planned, std::uint64_t handle) {
-  std::string known;  // of the next messages, where that can be asked
-  std::size_t at = 0;
-  for (std::size_t index = 0;; ++index) {
-    bool is_known = index < planned.is_known.size() && planned.is_known[index];
-    if (at == known.size()) {
-      const std::vector<Fingerprint> upcoming = reader.upcoming(kKnownMax);
-      known = upcoming.empty() ? "" : TRY(ask_known(upcoming));
-      at = 0;
-    }
-    const bool named = at < known.size();
-    if (named) is_known = known[at++] != 0;
-    if (!TRY(reader.next())) return {};
-    if (is_known && named) {
-      ++passed_;
-      tell();
-    } else if (is_known) {
-      TRY(pass_message(reader));
-    } else {
-      TRY(send_message(reader, handle));
-    }
+  auto announced = reader.announce(kKnownMax);
+  if (announced.empty()) {
+    for (std::size_t index = 0; TRY(reader.next()); ++index)
+      TRY(bring_next(reader, index < planned.is_known.size() && planned.is_known[index], handle));
+    return {};
   }
+  for (; !announced.empty(); announced = reader.announce(kKnownMax)) {
+    const std::string known = TRY(ask_known(announced));
+    reader.pass(known);
+    passed_ += static_cast<std::uint64_t>(std::ranges::count_if(known, [](char one) { return one != 0; }));
+    tell();
+    while (TRY(reader.next())) TRY(send_message(reader, handle));
+  }
+  return {};
+}
+
+Result<> Import::bring_next(Reader& reader, bool is_known, std::uint64_t handle) {
+  return is_known ? pass_message(reader) : send_message(reader, handle);
 }
 
 /// A message that the plan found to be known; it is looked at again, for the file may have changed since.
@@ -271,6 +302,7 @@ Result<> Import::send_message(Reader& reader, std::uint64_t handle) {
     const auto piece = reader.read();
     if (!piece) {
       if (octets > 0) TRY(link_.send(frame(Kind::abandon)));
+      if (!piece.error().is(kPlace) && !piece.error().is(kChanged)) return std::unexpected(piece.error());
       defect(reader.message().place, piece.error().text());
       return {};
     }
@@ -282,6 +314,7 @@ Result<> Import::send_message(Reader& reader, std::uint64_t handle) {
   const MessageEnd end{.number = ++sent_,
                        .handle = handle,
                        .fingerprint = message.fingerprint,
+                       .also = message.also,
                        .flags = flags_of(message),
                        .received = message.received,
                        .zone_minutes = message.zone_minutes};

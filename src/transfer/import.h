@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <deque>
 #include <functional>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -26,7 +27,8 @@ struct PlannedFolder {
   std::uint64_t octets = 0;  ///< about
   std::uint64_t known = 0;   ///< messages that came in before
   Fingerprint seed{};
-  std::vector<bool> is_known;  ///< of an mbox file's messages, in their order
+  std::vector<bool> is_known;  ///< of messages that are not announced, in their order
+  bool renumbered = false;     ///< what came in before goes by other names: it is known when it was read
 };
 
 struct Plan {
@@ -35,6 +37,7 @@ struct Plan {
   std::uint64_t octets = 0;
   std::uint64_t known = 0;
   std::vector<Defect> passed_over;
+  std::vector<Defect> left_out;
 };
 
 struct Report {
@@ -53,21 +56,27 @@ using Progress = std::function<void(std::uint64_t done, std::uint64_t all)>;
 /// Holds a few hundred places of messages that are on their way, and some 70 octets for each message of a folder.
 class Import {
  public:
-  explicit Import(Link& link) : link_(link) {}
+  /// Both outlive it.
+  Import(Link& link, Source& source) : link_(link), source_(source) {}
 
   /// What would be done. `into`: a mailbox that all goes into, or below; empty: the source's own names.
-  Result<Plan> plan(const std::string& source, const std::string& into);
+  Result<Plan> plan(const std::string& into);
   /// Does it. Errors of single messages and folders are defects of the report.
   Report run(const Plan& plan, const Progress& progress);
 
  private:
   Result<PlannedFolder> plan_folder(const Folder& folder, const std::string& into);
+  Result<std::unique_ptr<Reader>> open(const Folder& folder, const Fingerprint& seed, bool& renumbered);
   Result<> survey(PlannedFolder& planned);
+  Result<> survey_announced(Reader& reader, std::vector<Announced> announced, PlannedFolder& planned);
+  Result<std::string> ask_known(const std::vector<Announced>& announced);
+  Result<> remember(const Fingerprint& name);
   Result<std::string> ask_known(const std::vector<Fingerprint>& asked);
   Result<MailboxPlace> ask_place(const MailboxWish& wish);
   Result<Link::Frame> await_answer(Kind kind);
   Result<> run_folder(const PlannedFolder& planned, std::uint64_t handle);
   Result<> bring(Reader& reader, const PlannedFolder& planned, std::uint64_t handle);
+  Result<> bring_next(Reader& reader, bool is_known, std::uint64_t handle);
   Result<> send_message(Reader& reader, std::uint64_t handle);
   Result<> pass_message(Reader& reader);
   Result<> check_passed();
@@ -78,6 +87,7 @@ class Import {
   void tell();
 
   Link& link_;
+  Source& source_;
   Report report_;
   std::uint64_t all_ = 0;
   std::uint64_t passed_ = 0;  ///< known ones, that were not sent

@@ -100,8 +100,9 @@ TEST_CASE("what is cut off at any frame comes whole the next time, and nothing t
   for (const int frames : {0, 1, 40, 63, 64, 65, 100, 129, 149}) {
     House house;
     house.talk([&](Link& link) {
-      Import import(link);
-      const Plan plan = import.plan(path, "").value();
+      LocalSource from(path);
+      Import import(link, from);
+      const Plan plan = import.plan("").value();
       const auto reader = open_folder(plan.folders[0].folder, plan.folders[0].seed).value();
       REQUIRE(link.send(encode(MailboxWish{.handle = 1, .make = Make::yes, .name = "box"})));
       for (int i = 0; i < frames; ++i) {
@@ -127,8 +128,9 @@ TEST_CASE("two commands that bring the same messages bring each once") {
   const std::string path = place.write("box", mbox_of(300));
   Report late;
   const Report early = house.talk([&](Link& link) {
-    Import import(link);
-    const Plan plan = import.plan(path, "").value();
+    LocalSource from(path);
+    Import import(link, from);
+    const Plan plan = import.plan("").value();
     // The other one comes between plan and work.
     late = house.bring(path);
     return import.run(plan, {});

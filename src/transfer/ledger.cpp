@@ -17,11 +17,15 @@ std::string ledger_key(mailbox::AccountId account, const Fingerprint& fingerprin
 
 void note_message(mailbox::AccountId account, const Fingerprint& fingerprint, mailbox::MailboxId mailbox,
                   store::Batch& batch) {
-  const std::string key = ledger_key(account, fingerprint);
+  batch.expect(ledger_key(account, fingerprint), std::nullopt);
+  note_name(account, fingerprint, mailbox, batch);
+}
+
+void note_name(mailbox::AccountId account, const Fingerprint& fingerprint, mailbox::MailboxId mailbox,
+               store::Batch& batch) {
   std::string value(1, kVersion);
   store::append_varint(value, mailbox);
-  batch.expect(key, std::nullopt);
-  batch.put(key, value);
+  batch.put(ledger_key(account, fingerprint), value);
 }
 
 void erase_ledger(mailbox::AccountId account, store::Batch& batch) {

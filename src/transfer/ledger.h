@@ -16,6 +16,9 @@ std::string ledger_key(mailbox::AccountId account, const Fingerprint& fingerprin
 /// Expects that the message did not come in before, and notes that it did.
 void note_message(mailbox::AccountId account, const Fingerprint& fingerprint, mailbox::MailboxId mailbox,
                   store::Batch& batch);
+/// Notes a further name of a message that comes in, or of what else is to be known again.
+void note_name(mailbox::AccountId account, const Fingerprint& fingerprint, mailbox::MailboxId mailbox,
+               store::Batch& batch);
 /// Forgets all of an account, as when it is removed.
 void erase_ledger(mailbox::AccountId account, store::Batch& batch);
 

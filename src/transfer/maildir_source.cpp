@@ -133,29 +133,34 @@ class MaildirSource final : public Reader {
     return {};
   }
 
-  std::vector<Fingerprint> upcoming(std::size_t max) override {
-    std::vector<Fingerprint> all;
-    for (std::size_t at = next_; at < names_.size() && all.size() < max; ++at)
-      if (!repeats(at)) all.push_back(fingerprint(names_.base(at)));
+  std::vector<Announced> announce(std::size_t max) override {
+    window_.clear();
+    at_ = 0;
+    std::vector<Announced> all;
+    for (; next_ < names_.size() && all.size() < max; ++next_) {
+      if (repeats(next_)) continue;
+      window_.push_back(next_);
+      all.push_back({.fingerprint = fingerprint(names_.base(next_)), .octets = octets_of(next_)});
+    }
     return all;
+  }
+
+  void pass(std::string_view known) override {
+    std::size_t kept = 0;
+    for (std::size_t i = 0; i < window_.size() && i < known.size(); ++i)
+      if (known[i] == 0) window_[kept++] = window_[i];
+    window_.resize(kept);
   }
 
   Result<bool> next() override {
     file_.reset();
-    while (next_ < names_.size() && repeats(next_)) ++next_;
-    if (next_ >= names_.size()) return false;
-    index_ = next_++;
+    if (at_ == window_.size()) return false;
+    index_ = window_[at_++];
     ended_ = false;
     message_ = Message{};
     message_.place = file_path(names_.name(index_), names_.fresh(index_));
     message_.fingerprint = fingerprint(names_.base(index_));
     describe(names_.name(index_));
-    const auto parsed = message::parse_maildir_name(names_.name(index_));
-    struct stat status{};
-    if (parsed && parsed->size)
-      message_.octets = parsed->virtual_size.value_or(*parsed->size);
-    else if (::stat(message_.place.c_str(), &status) == 0)
-      message_.octets = static_cast<std::uint64_t>(status.st_size);
     return true;
   }
 
@@ -189,6 +194,15 @@ class MaildirSource final : public Reader {
 
   [[nodiscard]] std::string file_path(std::string_view name, bool fresh) const {
     return path_ + (fresh ? "/new/" : "/cur/") + std::string(name);
+  }
+
+  /// About, without reading it.
+  [[nodiscard]] std::uint64_t octets_of(std::size_t at) const {
+    const auto parsed = message::parse_maildir_name(names_.name(at));
+    if (parsed && parsed->size) return parsed->virtual_size.value_or(*parsed->size);
+    struct stat status{};
+    const bool there = ::stat(file_path(names_.name(at), names_.fresh(at)).c_str(), &status) == 0;
+    return there ? static_cast<std::uint64_t>(status.st_size) : 0;
   }
 
   Fingerprint fingerprint(std::string_view base) {
@@ -245,7 +259,9 @@ class MaildirSource final : public Reader {
   Fingerprint seed_;
   Names names_;
   std::vector<std::string> keywords_;
-  std::size_t next_ = 0;
+  std::size_t next_ = 0;             // that is announced next
+  std::vector<std::size_t> window_;  // what is announced, and not passed
+  std::size_t at_ = 0;               // of the window
   std::size_t index_ = 0;
   bool ended_ = true;
   std::optional<LocalFile> file_;

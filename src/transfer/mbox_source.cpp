@@ -2,10 +2,9 @@
 #include <algorithm>
 #include <unordered_map>
 
-#include "message/header.h"
 #include "message/mbox.h"
-#include "message/trace_fields.h"
 #include "store/octets.h"
+#include "transfer/arrival.h"
 #include "transfer/local_file.h"
 #include "transfer/source.h"
 
@@ -14,19 +13,6 @@ namespace {
 
 /// Octets of the file by which its variant is told.
 constexpr std::size_t kDetectOctets = 4u << 20;
-/// Octets of a header in which a date is looked for, when the separator has none.
-constexpr std::size_t kHeaderOctets = 64u << 10;
-
-/// When the message came in, by the newest trace field or by its writer.
-std::optional<message::DateTime> date_in(std::string_view header) {
-  const message::Header fields(header);
-  if (const auto received = fields.find("Received")) {
-    if (auto date = message::parse_received(received->value).date) return date;
-  }
-  if (const auto date = fields.find("Date")) return message::parse_date(date->value);
-  return std::nullopt;
-}
-
 class MboxSource final : public Reader {
  public:
   MboxSource(LocalFile file, const Fingerprint& seed) : file_(std::move(file)), seed_(seed) {}
@@ -108,8 +94,7 @@ class MboxSource final : public Reader {
   void take(std::string_view octets) {
     digest_.add(octets);
     message_.octets += octets.size();
-    if (!message_.received && header_.size() < kHeaderOctets)
-      header_ += octets.substr(0, kHeaderOctets - header_.size());
+    if (!message_.received && header_.size() < kDateOctets) header_ += octets.substr(0, kDateOctets - header_.size());
   }
 
   void set_date(const message::DateTime& date) {
@@ -131,7 +116,7 @@ class MboxSource final : public Reader {
     message_.flags = state.flags;
     message_.keywords = state.keywords;
     if (!message_.received) {
-      if (const auto date = date_in(header_)) set_date(*date);
+      if (const auto date = arrival_in(header_)) set_date(*date);
     }
   }
 

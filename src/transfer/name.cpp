@@ -71,10 +71,13 @@ std::string_view cut(std::string_view text, std::size_t max) {
 }  // namespace
 
 std::string level_from(std::string_view octets) {
-  std::string level(octets);
   if (all_ascii(octets)) {
-    if (auto decoded = protocol::imap::from_modified_utf7(octets)) level = *std::move(decoded);
+    if (auto decoded = protocol::imap::from_modified_utf7(octets)) return level_of(*std::move(decoded));
   }
+  return level_of(std::string(octets));
+}
+
+std::string level_of(std::string level) {
   const bool utf8 = valid_utf8(level);
   for (char& c : level)
     if (!may_stand_in_level(c) || (!utf8 && !is_ascii(c))) c = '_';

@@ -1,5 +1,7 @@
 #include "transfer/receive.h"
 
+#include <algorithm>
+#include <iterator>
 #include <map>
 #include <optional>
 #include <utility>
@@ -24,6 +26,7 @@ struct Arrived {
   mailbox::AppendItem item;
   std::uint64_t number = 0;
   Fingerprint fingerprint{};
+  std::vector<Fingerprint> also;
 };
 
 /// What goes to one mailbox by one batch.
@@ -88,6 +91,7 @@ class Receiver {
         intake_.reset();
         refusal_.clear();
         co_return Result<>();
+      case Kind::remember: co_return co_await remember(CO_TRY(decode_fingerprints(payload)));
       case Kind::commit:
         CO_TRY(co_await send_load());
         CO_TRY(co_await settle());
@@ -125,13 +129,17 @@ class Receiver {
     if (info != nullptr && info->selectable) {
       place.exists = true;
       place.name = info->name;
-      co_return info->id;
+      const MailboxId id = info->id;
+      if (wish.make == Make::yes && wish.subscription == Subscription::on && !listing->subscribed(place.name))
+        CO_TRY(co_await mail_->subscribe(place.name, mailbox::AccountMail::Subscription::on));
+      co_return id;
     }
     if (wish.make == Make::no) co_return MailboxId{0};
     auto made = co_await mail_->create(place.name, wish.use);
     if (!made && made.error().is(mailbox::kUseTaken)) made = co_await mail_->create(place.name);
     const MailboxId id = CO_TRY(std::move(made)).id;
-    CO_TRY(co_await mail_->subscribe(place.name, mailbox::AccountMail::Subscription::on));
+    if (wish.subscription != Subscription::off)
+      CO_TRY(co_await mail_->subscribe(place.name, mailbox::AccountMail::Subscription::on));
     co_return id;
   }
 
@@ -155,6 +163,24 @@ class Receiver {
   io::Task<Result<>> tell_known(std::vector<Fingerprint> asked) {
     const std::string answer = CO_TRY(co_await known(std::move(asked)));
     co_return co_await io::write_all(stream_, frame(Kind::are_known, answer));
+  }
+
+  /// Behind all that came before it.
+  io::Task<Result<>> remember(std::vector<Fingerprint> names) {
+    CO_TRY(co_await send_load());
+    CO_TRY(co_await settle());
+    co_return co_await note_names(names, 0);
+  }
+
+  io::Task<Result<>> note_names(const std::vector<Fingerprint>& names, MailboxId mailbox) {
+    if (names.empty()) co_return Result<>();
+    store::Batch batch;
+    for (const Fingerprint& name : names) note_name(desk_.account, name, mailbox, batch);
+    auto noted = co_await io::run(desk_.pool, [&tablet = desk_.tablet, batch = std::move(batch)]() mutable {
+      return tablet.commit_and_wait(std::move(batch));
+    });
+    if (!noted) co_return std::unexpected(std::move(noted).error());
+    co_return Result<>();
   }
 
   // --- messages ------------------------------------------------------------------------------------------------------
@@ -198,7 +224,8 @@ class Receiver {
     }
     Arrived arrived{.item = {.content = std::move(content), .flags = std::move(end.flags), .received = std::nullopt},
                     .number = end.number,
-                    .fingerprint = end.fingerprint};
+                    .fingerprint = end.fingerprint,
+                    .also = std::move(end.also)};
     if (end.received) arrived.item.received = WallTime::from_seconds(*end.received);
     arrived.item.zone_minutes = end.zone_minutes;
     if (load_.mailbox != target->second) CO_TRY(co_await send_load());
@@ -271,6 +298,7 @@ class Receiver {
     std::vector<mailbox::AppendItem> items;
     for (const Arrived& arrived : load.messages) {
       note_message(desk_.account, arrived.fingerprint, load.mailbox, also);
+      for (const Fingerprint& name : arrived.also) note_name(desk_.account, name, load.mailbox, also);
       items.push_back(arrived.item);
     }
     auto appended = co_await mail_->append(load.mailbox, std::move(items), std::move(also));
@@ -290,10 +318,17 @@ class Receiver {
     for (const Arrived& arrived : load.messages) asked.push_back(arrived.fingerprint);
     const std::string answer = CO_TRY(co_await known(std::move(asked)));
     std::vector<Arrived> left;
-    for (std::size_t i = 0; i < answer.size(); ++i)
-      if (answer[i] == 0) left.push_back(std::move(load.messages[i]));
+    std::vector<Fingerprint> names;
+    for (std::size_t i = 0; i < answer.size(); ++i) {
+      if (answer[i] == 0)
+        left.push_back(std::move(load.messages[i]));
+      else
+        std::ranges::copy(load.messages[i].also, std::back_inserter(names));
+    }
     if (left.size() == load.messages.size())
       co_return fail(kBroken, "the ledger of what was imported contradicts itself");
+    // What came in under another name is known by this one, too, from now on.
+    CO_TRY(co_await note_names(names, load.mailbox));
     counts_.known += load.messages.size() - left.size();
     counts_.settled += load.messages.size() - left.size();
     load.messages = std::move(left);

@@ -22,16 +22,8 @@ struct Got {
 
 std::vector<Got> all_of(Reader& reader) {
   std::vector<Got> all;
-  while (reader.next().value()) {
-    Got got;
-    while (true) {
-      const std::string_view piece = reader.read().value();
-      if (piece.empty()) break;
-      got.octets += piece;
-    }
-    got.message = reader.message();
-    all.push_back(std::move(got));
-  }
+  testing::read_all(reader,
+                    [&](const Message& message, const std::string& octets) { all.push_back({message, octets}); });
   return all;
 }
 
@@ -130,14 +122,16 @@ TEST_CASE("messages of a Maildir come in the order they arrived, with flags, Dov
       place.path("M/new/100.a.host"),
       std::chrono::file_clock::from_sys(std::chrono::sys_seconds(std::chrono::seconds(1195736561))));
   const auto reader = open_maildir(path, seed()).value();
-  const auto upcoming = reader->upcoming(2);
-  CHECK(upcoming.size() == 2);
+  const auto announced = open_maildir(path, seed()).value()->announce(2);
+  REQUIRE(announced.size() == 2);
+  CHECK(announced[0].octets == 6);
+  CHECK(announced[1].octets == 4);
   const auto all = all_of(*reader);
   REQUIRE(all.size() == 3);
   CHECK(all[0].octets == "a\r\n\r\nx");
   CHECK(all[0].message.received == 1195736561);
   CHECK(all[0].message.flags == 0);
-  CHECK(all[0].message.fingerprint == upcoming[0]);
+  CHECK(all[0].message.fingerprint == announced[0].fingerprint);
   CHECK(all[1].octets == "b\r\n\r\nx\r\n");
   CHECK(all[1].message.flags == (message::kBoxFlagged | message::kBoxAnswered | message::kBoxSeen));
   CHECK(all[1].message.keywords == std::vector<std::string>{"$Label1"});
@@ -153,6 +147,7 @@ TEST_CASE("a message that gets another name while the Maildir is read is found u
   const auto reader = open_maildir(path, seed()).value();
   std::filesystem::rename(place.path("M/new/100.a.host"), place.path("M/cur/100.a.host:2,S"));
   std::filesystem::remove(place.path("M/cur/200.b.host:2,"));
+  REQUIRE(reader->announce(10).size() == 2);
   REQUIRE(reader->next().value());
   CHECK(reader->read().value() == "a\r\n");
   CHECK(reader->message().flags == message::kBoxSeen);
@@ -179,8 +174,21 @@ TEST_CASE("a message that stands in new and in cur is one") {
   place.write("M/new/100.a.host", "a\n");
   place.write("M/cur/100.a.host:2,S", "a\n");
   const auto reader = open_maildir(path, seed()).value();
-  CHECK(reader->upcoming(10).size() == 1);
   CHECK(all_of(*reader).size() == 1);
+  CHECK(open_maildir(path, seed()).value()->announce(10).size() == 1);
+}
+
+TEST_CASE("what is known is gone past without being opened") {
+  const testing::Place place;
+  const std::string path = place.maildir("M");
+  for (const char* name : {"1.a", "2.b", "3.c"}) place.write(std::string("M/cur/") + name, name);
+  const auto reader = open_maildir(path, seed()).value();
+  REQUIRE(reader->announce(10).size() == 3);
+  reader->pass(std::string_view("\1\0\1", 3));
+  REQUIRE(reader->next().value());
+  CHECK(reader->read().value() == "2.b");
+  CHECK(!reader->next().value());
+  CHECK(reader->announce(10).empty());
 }
 
 TEST_CASE("line ends that are cut by a block become those of the network once") {

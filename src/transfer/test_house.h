@@ -45,8 +45,9 @@ struct House : mailbox::test::Ready {
   Plan plan;
   Report bring(const std::string& source, const std::string& into = "") {
     return talk([&](Link& link) {
-      Import import(link);
-      plan = import.plan(source, into).value();
+      LocalSource from(source);
+      Import import(link, from);
+      plan = import.plan(into).value();
       return import.run(plan, {});
     });
   }

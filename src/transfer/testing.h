@@ -9,6 +9,8 @@
 #include <string>
 #include <string_view>
 
+#include "transfer/source.h"
+
 namespace angarium::transfer::testing {
 
 class Place {
@@ -42,5 +44,19 @@ class Place {
  private:
   std::string path_;
 };
+
+/// Calls visit(message, octets) for each message, in windows of two, so that a folder of three is several.
+template <class Visit>
+void read_all(Reader& reader, Visit visit) {
+  auto announced = reader.announce(2);
+  do {
+    while (reader.next().value()) {
+      std::string octets;
+      for (auto piece = reader.read().value(); !piece.empty(); piece = reader.read().value()) octets += piece;
+      visit(reader.message(), octets);
+    }
+    announced = reader.announce(2);
+  } while (!announced.empty());
+}
 
 }  // namespace angarium::transfer::testing

@@ -13,7 +13,7 @@ from interop.boxes import dovecot, unpack
 
 FETCH_SECONDS = 60
 LETTERS = 5
-_unpacking = threading.Lock()
+unpacking = threading.Lock()
 
 
 @contextlib.contextmanager
@@ -68,7 +68,7 @@ def fetched(bench, count, name):
 
 
 def fetch(bench, protocol):
-    with _unpacking:
+    with unpacking:
         root = unpack("dovecot-servers", "dovecot-core", "dovecot-imapd", "dovecot-pop3d")
     append, read, as_user = dovecot(bench, f"maildir:{bench.directory}/Maildir")
     letters = [bench.letter(f"l{i}") for i in range(LETTERS)]

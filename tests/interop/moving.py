@@ -1,11 +1,13 @@
 """Moving house between us and other programs: what they wrote is imported, what we export they read."""
+import json
 import mailbox
 import os
 import re
 
-from harness.cases import expect
+from harness.cases import PASSWORD, expect
 from interop.bench import case, expect_equal, lines_lf
 from interop.boxes import dovecot, expect_same, quoted, unpack, without_ends
+from interop.fetching import serving, unpacking
 
 
 def bring(bench, path, *options):
@@ -66,6 +68,44 @@ def dovecot_runner(bench, as_user):
         return bench.run(*as_user, f"{root}/usr/bin/doveconf", "-f", "service=doveadm", "-c", f"{bench.directory}/dovecot.conf", "-m", "doveadm",
                          "-e", f"{root}/usr/bin/doveadm", *words, stdin=stdin, environment=environment)
     return run
+
+
+@case("import of a Dovecot account by IMAP: folders, flags, keywords, dates, subscriptions; again it brings only what is new", modes=("",))
+def dovecot_by_imap(bench, _):
+    with unpacking:
+        root = unpack("dovecot-servers", "dovecot-core", "dovecot-imapd", "dovecot-pop3d")
+    append, _, as_user = dovecot(bench, f"maildir:{bench.directory}/Maildir")
+    letters = [bench.letter(f"n{n}") for n in range(300)]
+    run = dovecot_runner(bench, as_user)
+    for letter in letters[:6]:
+        append(lines_lf(letter))
+    run("flags", "add", "\\Flagged \\Answered work", "mailbox", "INBOX", "1")
+    run("mailbox", "create", "-s", "lists.Entwürfe")
+    run("mailbox", "create", "quiet")
+    for number, letter in enumerate(letters[6:]):
+        with open(os.path.join(bench.directory, "Maildir", "new", f"1600000000.{number}.far"), "wb") as file:
+            file.write(lines_lf(letter))
+    if as_user:
+        give_to_reader(os.path.join(bench.directory, "Maildir"))
+    run("copy", "lists.Entwürfe", "mailbox", "INBOX", "1:2")
+    run("expunge", "mailbox", "INBOX", "2")
+    with serving(bench, "imap", root, as_user) as port:
+        def import_all():
+            done = bench.server.command("import", "--account", bench.account, f"imap+plain://anna@127.0.0.1:{port}", "--password-stdin", "--json",
+                                        stdin=PASSWORD + "\n")
+            return json.loads(done.stdout)
+        first = import_all()
+        expect(first["report"]["imported"] == 301 and not first["report"]["defects"], f"the report: {first}")
+        stored = bench.stored()
+        same_letters(sorted(octets for _, octets in stored), sorted(letters[:1] + letters[2:]), "what we have of Dovecot's")
+        expect({"\\Flagged", "\\Answered", "work"} <= stored[0][0] and not stored[1][0], f"flags: {stored[0][0]}, {stored[1][0]}")
+        same_letters([octets for _, octets in bench.stored('"lists/Entw&APw-rfe"')], letters[:2], "the subfolder")
+        again = import_all()
+        expect(again["plan"]["already_there"] == 301 and again["report"]["imported"] == 0, f"the second report: {again}")
+        append(lines_lf(letters[1]))
+        third = import_all()
+        expect(third["report"]["imported"] == 1, f"the third report: {third}")
+    expect(len(bench.stored()) == 300, "each letter once")
 
 
 @case("import of an mbox that Python wrote, and back by export to Python and Dovecot", modes=("",))

@@ -97,17 +97,17 @@ def used(server):
     return json.loads(server.command("account", "show", "alice@example.test", "--json").stdout)["used_messages"]
 
 
-def kill_in_the_middle(server, path, count, times=3):
+def kill_in_the_middle(server, path, count, *options, times=3):
     """Imports are killed when something of them has arrived; what is missing then comes by the last one."""
     for _ in range(times):
         before = used(server)
-        command = subprocess.Popen([server.binary, "import", "--dir", server.directory, "--account", "alice@example.test", path],
+        command = subprocess.Popen([server.binary, "import", "--dir", server.directory, "--account", "alice@example.test", path, *options],
                                    stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         while command.poll() is None and used(server) == before:
             pass
         command.kill()
         command.wait()
-    report = bring(server, path)["report"]
+    report = bring(server, path, *options)["report"]
     expect(report["imported"] + report["already_there"] == count, f"{report}")
     expect(used(server) == count, f"{used(server)} messages after the kills, not {count}")
 
@@ -184,3 +184,30 @@ def add(case):
             server.add_account(home.split("@")[0], PASSWORD)
             done = server.command("import", "--account", home, out, "--json")
             expect(json.loads(done.stdout)["report"]["imported"] == 150, f"{done.stdout}")
+
+    @case("an IMAP account comes in over TLS from a server whose key is believed, killed and begun anew, and from no other")
+    def moving_by_imap(binary, directory):
+        server = made(binary, directory, accounts=("alice", "bob"))
+        box = make_mbox(os.path.join(directory, "Old.mbox"), 1500)
+        server.command("import", "--account", "bob@example.test", box, "--into", "lists/old")
+        secret = os.path.join(directory, "password")
+        with open(secret, "w", encoding="ascii", opener=lambda path, flags: os.open(path, flags, 0o600)) as file:
+            file.write(PASSWORD + "\n")
+        with serving(server):
+            bob = f"bob@example.test@localhost:{server.port('imaps')}"
+            refused = bring(server, f"imaps://{bob}", "--password-file", secret, status=1)["error"]
+            key = re.search("sha256:[0-9a-f]{64}", refused)
+            expect(key is not None, f"the refusal names no key: {refused}")
+            wrong = bring(server, f"imaps://{bob}", "--password-file", secret, "--key", "0" * 64, status=1)["error"]
+            expect("not the server" in wrong, wrong)
+            os.chmod(secret, 0o644)
+            expect("chmod 600" in bring(server, f"imaps://{bob}", "--password-file", secret, status=1)["error"], "a password for all was read")
+            os.chmod(secret, 0o600)
+            known = ("--key", key.group(), "--password-file", secret)
+            kill_in_the_middle(server, f"imaps://{bob}", 1500, *known)
+            expect_all(server, "lists/old", 1500)
+            by_starttls = f"imap://bob@example.test@localhost:{server.port('imap')}"
+            expect(bring(server, by_starttls, *known)["report"]["already_there"] == 1500, "known messages came again")
+            done = server.command("import", "--account", "alice@example.test", f"imaps://{bob}", "--key", key.group(), "--password-stdin", "--json",
+                                  stdin="wrong\n", check=False)
+            expect(done.returncode == 1 and "does not let" in done.stdout, f"a wrong password ended with {done.stdout}")

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <algorithm>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -54,6 +55,8 @@ class ScriptedServer {
   }
 
   [[nodiscard]] wire::Connection& client_end() { return *ends_.client; }
+  /// The same for a client that owns its connection.
+  [[nodiscard]] std::unique_ptr<wire::Connection> take_client_end() { return std::move(ends_.client); }
   /// What it did not hear as it should; empty: all was right.
   [[nodiscard]] const std::string& missed() const { return missed_; }
   [[nodiscard]] bool done() const { return done_; }

@@ -44,6 +44,8 @@ inline constexpr ErrorKind kNoMechanism{"imap.no-mechanism", Fault::dependency, 
 inline constexpr std::size_t kResponsesMax = 4'000'000;
 /// Rows of one LIST: more mailboxes than any account has.
 inline constexpr std::size_t kListRowsMax = 100'000;
+/// Octets of all names of one LIST: a server of 100,000 mailboxes has names of 160 octets on average there.
+inline constexpr std::size_t kListOctetsMax = 16 * 1024 * 1024;
 /// Challenges of one authentication: SCRAM has two, LOGIN three.
 inline constexpr std::size_t kChallengesMax = 16;
 /// A response that is under way must bring so many octets within the timeout.
@@ -127,6 +129,10 @@ class Client {
   io::Task<Result<SelectResult>> select(std::string mailbox, Access access, OnResponse others = {});
   /// With special uses where the server knows them (RFC 6154).
   io::Task<Result<std::vector<ListResponse>>> list(std::string reference, std::string pattern);
+  /// Names that are subscribed to, in the way list() tells them.
+  io::Task<Result<std::vector<ListResponse>>> subscriptions(std::string reference, std::string pattern);
+  /// Nothing of it where the server does not know the command.
+  io::Task<Result<NamespaceResponse>> namespaces();
   io::Task<Result<StatusItemsResponse>> status(std::string mailbox, std::string items);
   io::Task<Result<void>> create(std::string mailbox);
   /// UIDs the message got, where the server says so.
@@ -183,6 +189,7 @@ class Client {
   [[nodiscard]] std::string append_line(std::string_view name, const FlagList& flags,
                                         std::optional<WallTime> date) const;
   [[nodiscard]] bool has_uidplus() const;
+  io::Task<Result<std::vector<ListResponse>>> rows(std::string text);
   void remember(const Response& response);
   std::string next_tag();
   [[nodiscard]] std::string mailbox(std::string_view name) const;

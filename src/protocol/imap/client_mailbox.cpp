@@ -62,21 +62,41 @@ io::Task<Result<std::vector<ListResponse>>> Client::list(std::string reference, 
   const auto* told = CO_TRY(co_await capabilities());
   // RFC 6154 §2: a server need not tell special uses unasked; only LIST-EXTENDED lets us ask.
   const bool extended = told->has("SPECIAL-USE") && (told->has("LIST-EXTENDED") || told->has("IMAP4REV2"));
+  co_return co_await rows("LIST " + mailbox(reference) + " " + mailbox(pattern) +
+                          (extended ? " RETURN (SPECIAL-USE SUBSCRIBED)" : ""));
+}
+
+io::Task<Result<std::vector<ListResponse>>> Client::subscriptions(std::string reference, std::string pattern) {
+  co_return co_await rows("LSUB " + mailbox(reference) + " " + mailbox(pattern));
+}
+
+io::Task<Result<std::vector<ListResponse>>> Client::rows(std::string text) {
   std::vector<ListResponse> found;
   bool endless = false;
-  CO_TRY(co_await command(
-      "LIST " + mailbox(reference) + " " + mailbox(pattern) + (extended ? " RETURN (SPECIAL-USE SUBSCRIBED)" : ""),
-      [&](const Response& response) {
-        const auto* row = std::get_if<ListResponse>(&response);
-        if (row == nullptr) return;
-        endless = endless || found.size() == kListRowsMax;
-        if (!endless) found.push_back(*row);
-      }));
+  std::size_t octets = 0;
+  CO_TRY(co_await command(std::move(text), [&](const Response& response) {
+    const auto* row = std::get_if<ListResponse>(&response);
+    if (row == nullptr) return;
+    octets += row->name.size() + row->written.size();
+    for (const std::string& info : row->child_info) octets += info.size();
+    endless = endless || found.size() == kListRowsMax || octets > kListOctetsMax;
+    if (!endless) found.push_back(*row);
+  }));
   if (endless) co_return fail(kServerBroke, "The server lists mailboxes without end");
   for (const auto& row : found) {
     const bool regular = (names_ == NameForm::utf8 ? row.name : to_modified_utf7(row.name)) == row.written;
     if (!regular) irregular_[row.name] = row.written;
   }
+  co_return found;
+}
+
+io::Task<Result<NamespaceResponse>> Client::namespaces() {
+  const auto* told = CO_TRY(co_await capabilities());
+  NamespaceResponse found;
+  if (!told->has("NAMESPACE") && !told->has("IMAP4REV2")) co_return found;
+  CO_TRY(co_await command("NAMESPACE", [&](const Response& response) {
+    if (const auto* spaces = std::get_if<NamespaceResponse>(&response)) found = *spaces;
+  }));
   co_return found;
 }
 

@@ -248,6 +248,7 @@ TEST_CASE("responses of other servers are read") {
   CHECK(one.flags->keywords == std::vector<std::string>{"$k"});
   CHECK(one.recent);
   CHECK(one.internal_date->seconds() == 837'596'665);
+  CHECK(one.internal_zone_minutes == -420);
   CHECK(one.envelope == "(\"a (b\" NIL ((\"x\" NIL {1}\r\n) \"y\")) NIL)");
   CHECK(one.body == "(\"TEXT\" \"PLAIN\")");
   const auto two = fetch("* 1 FETCH (BODY[HEADER.FIELDS (\"a]b\" c)]<0> {3}\r\n\xFF\r\n BINARY[1] ~{1}\r\n\0)"sv);
@@ -258,6 +259,15 @@ TEST_CASE("responses of other servers are read") {
   CHECK(row.name == "a&b");
   CHECK_FALSE(row.delimiter.has_value());
   CHECK(row.attributes == (kNameMarked | kNameHasNoChildren));
+  const auto spaces = std::get<NamespaceResponse>(*parse_response(
+      "* NAMESPACE ((\"INBOX.\" \".\")(\"&AOk-/\" \"/\" \"X-PARAM\" (\"a\" \"b\"))) NIL ((\"#news\" NIL))"));
+  REQUIRE(spaces.personal.size() == 2);
+  CHECK(spaces.personal[0].prefix == "INBOX.");
+  CHECK(spaces.personal[1].prefix == "é/");
+  CHECK(spaces.personal[1].delimiter == '/');
+  CHECK(spaces.others.empty());
+  CHECK_FALSE(spaces.shared.at(0).delimiter.has_value());
+  CHECK_FALSE(parse_response("* NAMESPACE ((\"a\" \"/\") NIL NIL").has_value());
   const auto search =
       std::get<SearchResponse>(*parse_response("* ESEARCH (TAG \"A1\") UID COUNT 17 ALL 4:18,21 MODSEQ 9"));
   CHECK(search.by_uid);
@@ -309,6 +319,14 @@ TEST_CASE("a server that answers without end is left: rows of a list, challenges
     CHECK(co_await client.greet());
     CHECK((co_await client.list("", "*")).error().is(kServerBroke));
   });
+  // Few rows of long names: each is held as it was written, and in UTF-8.
+  for (const std::size_t more : {0, 1}) {
+    const std::string name(kListOctetsMax / 2 + more, 'x');
+    hear(greeting + "* LIST () NIL " + name + "\r\nA1 OK\r\n", [more](Client& client) -> io::Task<> {
+      CHECK(co_await client.greet());
+      CHECK((co_await client.list("", "*")).has_value() == (more == 0));
+    });
+  }
   // kResponseMax octets are a response, one more is none.
   const std::string before = "* X ";
   for (const std::size_t more : {0, 1}) {

@@ -181,6 +181,7 @@ Result<void> fetch_item(Parser& parser, FetchResponse& into) {
     const auto start = parser.position();
     if (const auto date = parser.date_time()) {
       into.internal_date = WallTime::from_seconds(date->seconds);
+      into.internal_zone_minutes = date->zone_minutes;
     } else {
       parser.move_to(start);
       TRY(raw_value(parser));
@@ -256,6 +257,39 @@ Result<ListResponse> list(Parser& parser, bool subscriptions, NameForm names) {
     }
     if (parser.peek() != ')') TRY(parser.space());
   }
+  return response;
+}
+
+Result<std::vector<NamespaceResponse::Space>> spaces(Parser& parser, NameForm names) {
+  std::vector<NamespaceResponse::Space> all;
+  if (!parser.present('(')) {
+    TRY(raw_value(parser));  // NIL
+    return all;
+  }
+  while (!parser.present(')')) {
+    parser.present(' ');
+    TRY(parser.require('('));
+    NamespaceResponse::Space space{.prefix = name_of(TRY(parser.astring8()), names), .delimiter = {}};
+    TRY(parser.space());
+    const auto delimiter = TRY(parser.nstring());
+    if (delimiter && delimiter->size() == 1) space.delimiter = delimiter->front();
+    // Namespace-Response-Extensions
+    while (parser.present(' ')) TRY(raw_value(parser));
+    TRY(parser.require(')'));
+    all.push_back(std::move(space));
+  }
+  return all;
+}
+
+Result<NamespaceResponse> namespaces(Parser& parser, NameForm names) {
+  NamespaceResponse response;
+  TRY(parser.space());
+  response.personal = TRY(spaces(parser, names));
+  TRY(parser.space());
+  response.others = TRY(spaces(parser, names));
+  TRY(parser.space());
+  response.shared = TRY(spaces(parser, names));
+  TRY(parser.end());
   return response;
 }
 
@@ -352,6 +386,7 @@ Result<Response> untagged(Parser& parser, NameForm names) {
   if (name == "CAPABILITY") return CapabilityResponse{TRY(capability_names(parser))};
   if (name == "ENABLED") return EnabledResponse{TRY(capability_names(parser))};
   if (name == "LIST" || name == "LSUB") return TRY(list(parser, name == "LSUB", names));
+  if (name == "NAMESPACE") return TRY(namespaces(parser, names));
   if (name == "STATUS") return TRY(status_items(parser, names));
   if (name == "SEARCH") return TRY(search(parser));
   if (name == "ESEARCH") return TRY(extended_search(parser));

@@ -66,6 +66,16 @@ struct ListResponse {
   std::string written;  ///< the name's octets as the server sent them
   std::vector<std::string> child_info;
 };
+/// RFC 2342 §5, RFC 9051 §7.3.3.
+struct NamespaceResponse {
+  struct Space {
+    std::string prefix;  ///< UTF-8
+    std::optional<char> delimiter;
+  };
+  std::vector<Space> personal;
+  std::vector<Space> others;
+  std::vector<Space> shared;
+};
 struct StatusItemsResponse {
   std::string name;                                          ///< UTF-8
   std::vector<std::pair<std::string, std::uint64_t>> items;  ///< numbers only
@@ -92,7 +102,8 @@ struct FetchResponse {
   std::optional<std::uint64_t> modseq;
   std::optional<std::uint64_t> size;
   std::optional<WallTime> internal_date;
-  std::string envelope;  ///< the text between and with the parentheses
+  int internal_zone_minutes = 0;  ///< that it was told in, east of Greenwich
+  std::string envelope;           ///< the text between and with the parentheses
   std::string body;
   std::string body_structure;
   std::string email_id;
@@ -105,9 +116,9 @@ struct OtherResponse {
   std::string text;
 };
 
-using Response =
-    std::variant<Continuation, StatusResponse, CapabilityResponse, EnabledResponse, NumberResponse, VanishedResponse,
-                 FlagsResponse, ListResponse, StatusItemsResponse, SearchResponse, FetchResponse, OtherResponse>;
+using Response = std::variant<Continuation, StatusResponse, CapabilityResponse, EnabledResponse, NumberResponse,
+                              VanishedResponse, FlagsResponse, ListResponse, NamespaceResponse, StatusItemsResponse,
+                              SearchResponse, FetchResponse, OtherResponse>;
 
 /// Reads one whole response. With NameForm::modified_utf7 names of mailboxes are taken as that where they are, else as
 /// they stand: servers differ. kSyntax when it is none.

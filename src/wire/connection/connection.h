@@ -27,6 +27,8 @@ struct TlsInfo {
   std::string protocol;        ///< agreed by ALPN, or none
   std::string peer_subject;    ///< of the peer's certificate, RFC 2253; empty without one
   bool peer_verified = false;  ///< the peer's certificate was checked and found right
+  /// SHA-256 of the public key of the peer's certificate (its SubjectPublicKeyInfo), in hexadecimal; empty without one.
+  std::string peer_key{};
 };
 
 /// One connection of a protocol, server's or client's side, on one loop. Bodies: plain_connection(), the memory pair

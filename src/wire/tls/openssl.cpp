@@ -1,8 +1,11 @@
 #include "wire/tls/openssl.h"
 
 #include <fmt/format.h>
+#include <openssl/evp.h>
 #include <openssl/pem.h>
+#include <openssl/x509.h>
 
+#include <array>
 #include <climits>
 
 #include "base/text.h"
@@ -84,6 +87,18 @@ std::string subject_of(const X509& certificate) {
   char* text = nullptr;
   auto size = BIO_get_mem_data(bio.get(), &text);
   return {text, static_cast<std::size_t>(size)};
+}
+
+std::string key_digest_of(const X509& certificate) {
+  unsigned char* der = nullptr;
+  const int size = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(&certificate), &der);
+  if (size < 0) return {};
+  std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
+  unsigned count = 0;
+  const int done = EVP_Digest(der, static_cast<std::size_t>(size), digest.data(), &count, EVP_sha256(), nullptr);
+  OPENSSL_free(der);
+  if (done != 1) return {};
+  return to_hex({reinterpret_cast<const char*>(digest.data()), count});
 }
 
 }  // namespace angarium::wire::tls

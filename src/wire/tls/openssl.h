@@ -43,5 +43,7 @@ Result<Key> read_key(std::string_view pem);
 /// DNS names in lower case; the common name when there are none.
 std::vector<std::string> names_of(const X509& certificate);
 std::string subject_of(const X509& certificate);
+/// SHA-256 of the SubjectPublicKeyInfo, in hexadecimal (as RFC 7469 §2.4 pins keys).
+std::string key_digest_of(const X509& certificate);
 
 }  // namespace angarium::wire::tls

@@ -171,6 +171,7 @@ void Session::learn() {
   info_.protocol.assign(reinterpret_cast<const char*>(protocol), size);
   if (X509* certificate = SSL_get0_peer_certificate(ssl)) {
     info_.peer_subject = subject_of(*certificate);
+    info_.peer_key = key_digest_of(*certificate);
     info_.peer_verified = verify_ && SSL_get_verify_result(ssl) == X509_V_OK;
   }
 }

@@ -89,6 +89,8 @@ TEST_CASE("both ends know version, cipher, name and the peer after the handshake
   CHECK(ends.server->listener() == "imaps");
   CHECK(ends.client->tls()->peer_subject == "CN=mail.example.test");
   CHECK(ends.client->tls()->peer_verified);
+  CHECK(ends.client->tls()->peer_key.size() == 64);
+  CHECK(ends.server->tls()->peer_key.empty());
   CHECK_FALSE(ends.server->can_start_tls());
   REQUIRE(ends.client->try_write("question").value() == 8);
   CHECK(read_now(loop, *ends.server) == "question");

@@ -1,0 +1,80 @@
+#include "program/password.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+
+#include "configuration/configuration.h"
+#include "delivery/files.h"
+
+namespace angarium::program {
+namespace {
+
+/// Octets of a file of which the first line is read: more than any server takes.
+constexpr std::size_t kPasswordMax = 4096;
+
+std::string first_line(std::string text) {
+  text.resize(std::min(text.size(), text.find('\n')));
+  if (text.ends_with('\r')) text.pop_back();
+  return text;
+}
+
+std::unexpected<Error> unreadable(const std::string& path, const std::string& why) {
+  return fail(configuration::kUnreadable, "the password file " + path + ": " + why);
+}
+
+}  // namespace
+
+std::string password_from_stdin() {
+  std::string line;
+  for (int c = std::getchar(); c != EOF && c != '\n'; c = std::getchar()) line += static_cast<char>(c);
+  return first_line(std::move(line));
+}
+
+Result<std::string> password_from_file(const std::string& path) {
+  const delivery::Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
+  if (file.get() < 0) return unreadable(path, strerrordesc_np(errno));
+  struct stat status{};
+  if (::fstat(file.get(), &status) != 0) return unreadable(path, strerrordesc_np(errno));
+  if (S_ISREG(status.st_mode) && (status.st_mode & 077) != 0)
+    return unreadable(path, "others may use it; try: chmod 600 " + path);
+  std::array<char, kPasswordMax> text{};
+  std::size_t size = 0;
+  while (size < text.size()) {
+    const ssize_t got = ::read(file.get(), text.data() + size, text.size() - size);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return unreadable(path, strerrordesc_np(errno));
+    if (got == 0) break;
+    size += static_cast<std::size_t>(got);
+  }
+  return first_line(std::string(text.data(), size));
+}
+
+Result<std::string> password_from_terminal(const std::string& question) {
+  const delivery::Descriptor terminal(::open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY));
+  if (terminal.get() < 0)
+    return fail(configuration::kUnreadable,
+                "there is no terminal to ask for the password at: use --password-file FILE or --password-stdin");
+  termios before{};
+  const bool known = ::tcgetattr(terminal.get(), &before) == 0;
+  termios silent = before;
+  silent.c_lflag &= ~static_cast<tcflag_t>(ECHO);
+  const std::string asked = question + ": ";
+  if (::write(terminal.get(), asked.data(), asked.size()) < 0)
+    return fail(configuration::kUnreadable, "the terminal does not take a question");
+  if (known) ::tcsetattr(terminal.get(), TCSAFLUSH, &silent);
+  std::string line;
+  char c = 0;
+  while (line.size() < kPasswordMax && ::read(terminal.get(), &c, 1) == 1 && c != '\n') line += c;
+  if (known) ::tcsetattr(terminal.get(), TCSAFLUSH, &before);
+  (void)!::write(terminal.get(), "\n", 1);
+  return first_line(std::move(line));
+}
+
+}  // namespace angarium::program
