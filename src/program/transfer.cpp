@@ -13,6 +13,7 @@
 #include "io/loop.h"
 #include "program/commands.h"
 #include "program/password.h"
+#include "program/rights.h"
 #include "program/talk.h"
 #include "transfer/export.h"
 #include "transfer/import.h"
@@ -216,7 +217,10 @@ Result<transfer::RemoteOptions> remote_options(const ImportOptions& options) {
 }
 
 Result<From> open_source(const ImportOptions& options, std::optional<transfer::RemoteOptions> remote) {
-  if (!remote) return From{.loop = nullptr, .source = std::make_unique<transfer::LocalSource>(options.source)};
+  if (!remote) {
+    TRY(take_owners_rights(options.source));
+    return From{.loop = nullptr, .source = std::make_unique<transfer::LocalSource>(options.source)};
+  }
   From from{.loop = TRY(io::make_loop()), .source = nullptr};
   auto connection = TRY(transfer::connect_remote(*from.loop, remote->url));
   from.source = TRY(transfer::RemoteBox::enter(*from.loop, std::move(connection), *std::move(remote)));
@@ -264,6 +268,8 @@ int import_mail(const Context& context, const ImportOptions& options) {
 int export_mail(const Context& context, const ExportOptions& options) {
   TalkDoor door;
   if (const auto code = refused_talk(context, door, "transfer.export", options.account)) return *code;
+  if (const auto became = take_owners_rights(options.target); !became)
+    return report(context, control::failure(became.error()));
   transfer::Link link(door.descriptor());
   transfer::Export work(link, {.account = options.account,
                                .directory = options.target,

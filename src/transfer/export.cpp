@@ -144,6 +144,7 @@ Result<> Export::take(Box& box, const ListedMailbox& listed, const Link::Frame& 
       const Note note = TRY(decode_note(frame.payload));
       if (header_ && begun_) TRY(box.abandon());
       header_.reset();
+      TRY(box.miss(static_cast<mailbox::Uid>(note.number)));
       defect(listed.name + ", UID " + std::to_string(note.number), note.words);
       return {};
     }

@@ -91,6 +91,33 @@ TEST_CASE("what came since goes behind what is there") {
   }
 }
 
+TEST_CASE("a message that cannot be read is named, the others are written, and it comes when it can be read") {
+  for (const Format format : kFormats) {
+    Exporting house;
+    for (int i = 1; i <= 3; ++i) house.add("INBOX", letter(i));
+    const std::string whole = letter(2);
+    std::string flipped = whole;
+    flipped[0] ^= 1;
+    REQUIRE(house.damage(whole) > 0);
+    for (int run = 0; run < 2; ++run) {
+      const ExportReport report = house.write(format);
+      CHECK(report.exported == (run == 0 ? 2 : 0));
+      CHECK(report.known == (run == 0 ? 0 : 2));
+      REQUIRE(report.defects.size() == 1);
+      CHECK(report.defects.front().place == "INBOX, UID 2");
+    }
+    CHECK(told(house.place.path("out")).find(whole) == std::string::npos);
+    REQUIRE(house.damage(flipped) > 0);
+    const ExportReport report = house.write(format);
+    CHECK(report.exported == 1);
+    CHECK(report.known == 2);
+    CHECK(report.defects_found == 0);
+    const std::string all = told(house.place.path("out"));
+    for (int i = 1; i <= 3; ++i) CHECK(all.find(letter(i)) != std::string::npos);
+    CHECK(house.write(format).known == 3);
+  }
+}
+
 TEST_CASE("a pattern chooses mailboxes; one that nothing matches is told") {
   Exporting house;
   house.add("lists/a", letter(1));

@@ -1,4 +1,5 @@
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -34,6 +35,14 @@ bool is_file(const files::path& path) {
 
 bool is_maildir(const files::path& path) {
   return is_folder(path / "cur") && (is_folder(path / "new") || is_folder(path / "tmp"));
+}
+
+/// With root's rights nothing is followed that another user may change meanwhile: links, and folders with links in
+/// them.
+bool leads_root_astray(const files::path& path) {
+  struct stat status{};
+  if (::geteuid() != 0 || ::lstat(path.c_str(), &status) != 0 || status.st_uid == 0) return false;
+  return S_ISLNK(status.st_mode) || S_ISDIR(status.st_mode);
 }
 
 /// Files that mail programs keep beside mail, and that hold none.
@@ -88,7 +97,9 @@ class Search {
     if (maildir) add(Folder::Form::maildir, name.empty() ? std::string(mailbox::kInbox) : name, folder);
     for (const std::string& entry : entries) {
       const files::path path = folder / entry;
-      if (is_folder(path))
+      if (leads_root_astray(path))
+        found.passed_over.push_back({path.native(), "belongs to another user; import it by itself, with his rights"});
+      else if (is_folder(path))
         look_into(path, entry, name, maildir, depth);
       else if (!maildir && is_file(path) && !is_control_file(entry))
         look_at_file(path, below(name, own_level(entry)));

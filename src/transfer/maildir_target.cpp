@@ -78,6 +78,9 @@ class MaildirBox final : public Box {
     return {};
   }
 
+  /// What is present is told by the files.
+  Result<> miss(mailbox::Uid) override { return {}; }
+
   Result<> finish() override {
     TRY(publish());
     return sync_folder(path_);

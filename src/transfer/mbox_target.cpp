@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <optional>
 #include <vector>
@@ -21,6 +22,10 @@ namespace {
 
 /// Octets after which what is written is made durable, so that a killed export goes on from there.
 constexpr std::uint64_t kCheckpoint = 8u << 20;
+/// Messages of one mailbox that could not be read; with more of them it is not exported further.
+constexpr std::size_t kMissedMax = 1000;
+/// Octets of a state: its numbers, and kMissedMax UIDs.
+constexpr std::size_t kStateMax = 512 + 11 * kMissedMax;
 constexpr std::string_view kMagic = "angarium-export-1";
 
 struct State {
@@ -34,6 +39,7 @@ struct State {
   mailbox::Uid last = 0;
   std::uint64_t base = 0;
   std::uint64_t part = 0;
+  mailbox::UidSet missed;  ///< of those up to `last`: they are not there
 };
 
 std::optional<State> parse_state(std::string_view text) {
@@ -43,12 +49,17 @@ std::optional<State> parse_state(std::string_view text) {
   state.tag = take_until(text, ' ');
   const auto last = parse_number<mailbox::Uid>(take_until(text, ' '));
   const auto base = parse_number<std::uint64_t>(take_until(text, ' '));
-  const auto part = parse_number<std::uint64_t>(take_until(text, '\n'));
-  if (phase.size() != 1 || !std::string_view("bwd").contains(phase[0]) || !last || !base || !part) return std::nullopt;
+  std::string_view end = take_until(text, '\n');
+  const auto part = parse_number<std::uint64_t>(take_until(end, ' '));
+  // The first form had none.
+  const auto missed = end.empty() ? Result<mailbox::UidSet>() : mailbox::UidSet::parse(end);
+  if (phase.size() != 1 || !std::string_view("bwd").contains(phase[0]) || !last || !base || !part || !missed)
+    return std::nullopt;
   state.phase = static_cast<State::Phase>(phase[0]);
   state.last = *last;
   state.base = *base;
   state.part = *part;
+  state.missed = *missed;
   return state;
 }
 
@@ -77,13 +88,13 @@ class MboxBox final : public Box {
       const auto now = size_of(path_);
       // Somebody took the file away: all of it is written anew.
       if (!now)
-        state_ = {.tag = state_.tag};
+        state_ = {.tag = state_.tag, .missed = {}};
       else if (*now != state_.base)
         return foreign("was changed since it was exported");
     }
     if (state_.phase == State::Phase::building && state_.base != size_of(path_).value_or(0))
       return foreign("was changed since it was exported");
-    if (state_.last > 0) present_.add({1, state_.last});
+    if (state_.last > 0) present_ = difference({{1, state_.last}}, state_.missed);
     return {};
   }
 
@@ -108,11 +119,22 @@ class MboxBox final : public Box {
 
   Result<> end() override {
     TRY(file_->write(writer_.finish()));
-    state_.last = uid_;
+    // One that was missed before, or the next.
+    state_.missed = difference(state_.missed, {{uid_, uid_}});
+    state_.last = std::max(state_.last, uid_);
     return file_->offset() < state_.part + kCheckpoint ? Result<>() : checkpoint(State::Phase::building);
   }
 
   Result<> abandon() override { return file_->cut(message_at_); }
+
+  Result<> miss(mailbox::Uid uid) override {
+    if (!state_.missed.contains(uid) && state_.missed.count() == kMissedMax)
+      return fail(kChanged, "too many messages cannot be read; run this again when they can");
+    TRY(begin_part());
+    state_.missed.add(uid);
+    state_.last = std::max(state_.last, uid);
+    return {};
+  }
 
   Result<> finish() override {
     // A mailbox without messages is an empty file.
@@ -132,7 +154,7 @@ class MboxBox final : public Box {
   Result<bool> read_state() {
     if (!size_of(state_path_)) return false;
     const auto file = TRY(LocalFile::open(state_path_));
-    const auto state = parse_state(TRY(file.at(0, 512)));
+    const auto state = parse_state(TRY(file.at(0, kStateMax)));
     if (!state || state->tag != state_.tag) return foreign("is the export of another mailbox");
     state_ = *state;
     return true;
@@ -142,8 +164,9 @@ class MboxBox final : public Box {
     const std::string fresh = state_path_ + "-new";
     (void)::unlink(fresh.c_str());
     OutFile file = TRY(OutFile::create(fresh));
-    TRY(file.write(fmt::format("{} {} {} {} {} {}\n", kMagic, static_cast<char>(state_.phase), state_.tag, state_.last,
-                               state_.base, state_.part)));
+    const std::string missed = state_.missed.empty() ? "" : " " + state_.missed.text();
+    TRY(file.write(fmt::format("{} {} {} {} {} {}{}\n", kMagic, static_cast<char>(state_.phase), state_.tag,
+                               state_.last, state_.base, state_.part, missed)));
     TRY(file.sync());
     if (::rename(fresh.c_str(), state_path_.c_str()) != 0)
       return std::unexpected(place_error(errno, "name", state_path_));
@@ -195,7 +218,9 @@ class MboxBox final : public Box {
   }
 
   Result<> done() {
-    state_ = {.phase = State::Phase::done, .tag = state_.tag, .last = state_.last, .base = state_.base + state_.part};
+    state_.phase = State::Phase::done;
+    state_.base += state_.part;
+    state_.part = 0;
     return write_state();
   }
 

@@ -1,5 +1,7 @@
 #include "transfer/source.h"
 
+#include <unistd.h>
+
 #include <set>
 
 #include "support/test.h"
@@ -109,6 +111,22 @@ TEST_CASE("new flags and a removed neighbour leave a message of an mbox what it 
                   .value());
   REQUIRE(after.size() == 1);
   CHECK(after[0].message.fingerprint == before[1].message.fingerprint);
+}
+
+TEST_CASE("with root's rights neither links nor folders of other users are gone into") {
+  if (::geteuid() != 0) return;
+  constexpr uid_t kOther = 65534;
+  const testing::Place place;
+  place.write("tree/own", kTwo);
+  place.write("secret", kTwo);
+  place.write("tree/his/box", kTwo);
+  std::filesystem::create_symlink(place.path("secret"), place.path("tree/root-link"));
+  std::filesystem::create_symlink(place.path("secret"), place.path("tree/his-link"));
+  REQUIRE(::lchown(place.path("tree/his").c_str(), kOther, kOther) == 0);
+  REQUIRE(::lchown(place.path("tree/his-link").c_str(), kOther, kOther) == 0);
+  const Found found = find_folders(place.path("tree")).value();
+  CHECK(names_of(found) == std::vector<std::string>{"own", "root-link"});
+  CHECK(found.passed_over.size() == 2);
 }
 
 TEST_CASE("messages of a Maildir come in the order they arrived, with flags, Dovecot's keywords and the file's time") {

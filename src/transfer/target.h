@@ -28,6 +28,8 @@ class Box {
   virtual Result<> write(std::string_view octets) = 0;
   virtual Result<> end() = 0;
   virtual Result<> abandon() = 0;
+  /// A message that cannot be read now: it is not present(), and comes by a later export. kChanged: too many.
+  virtual Result<> miss(mailbox::Uid uid) = 0;
   /// Makes all durable under its final names.
   virtual Result<> finish() = 0;
 };

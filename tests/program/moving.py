@@ -211,3 +211,34 @@ def add(case):
             done = server.command("import", "--account", "alice@example.test", f"imaps://{bob}", "--key", key.group(), "--password-stdin", "--json",
                                   stdin="wrong\n", check=False)
             expect(done.returncode == 1 and "does not let" in done.stdout, f"a wrong password ended with {done.stdout}")
+
+    if os.geteuid() != 0:
+        return
+
+    @case("root imports and exports with the rights of whom the folder belongs to: his links lead nowhere he may not go")
+    def moving_for_others(binary, directory):
+        server = made(binary, directory)
+        os.chmod(directory, 0o755)
+        secret = make_mbox(os.path.join(directory, "secret"), 3)
+        os.chmod(secret, 0o600)
+        home = os.path.join(directory, "home")
+        os.mkdir(home)
+        make_maildir(os.path.join(home, "Maildir"), 2)
+        os.symlink(secret, os.path.join(home, "Maildir", "stolen"))
+        os.symlink(directory, os.path.join(home, "away"))
+        for folder, _, names in os.walk(home):
+            for name in [".", *names]:
+                os.lchown(os.path.join(folder, name), 65534, 65534)
+        os.lchown(os.path.join(home, "away"), 65534, 65534)
+        with serving(server):
+            brought = bring(server, os.path.join(home, "Maildir"))["report"]
+            expect(brought["imported"] == 6, f"{brought}")
+            link = os.path.join(home, "link")
+            os.symlink(secret, link)
+            os.lchown(link, 65534, 65534)
+            refused = bring(server, link, status=1)
+            expect("Permission denied" in refused["error"], f"{refused}")
+            taken = server.command("export", "--account", "alice@example.test", os.path.join(home, "away", "out"), "--format", "mbox", check=False)
+            expect(taken.returncode != 0 and not os.path.exists(os.path.join(directory, "out")), "a link was followed by the export")
+            expect(take_out(server, os.path.join(home, "out"), "maildir")["exported"] == 6, "not all was exported")
+            expect(os.stat(os.path.join(home, "out")).st_uid == 65534, "what is exported into a folder is not its owner's")
