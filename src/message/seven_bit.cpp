@@ -170,7 +170,9 @@ void SevenBitWriter::plan(std::uint32_t index) {
   const bool told = part.encoding == Encoding::eight_bit || part.encoding == Encoding::binary;
   const bool is_clean = clean(looked);
   if (is_clean && !told) return copy(part.header_begin, part.body_end);
-  if (looked.sort == Sort::stays) {
+  // RFC 2045 §6.4: what stands behind a coding that nobody knows is known to nobody; it cannot be told by another name.
+  const bool opaque = part.encoding == Encoding::unknown && (part.kind == PartKind::leaf || looked.global);
+  if (looked.sort == Sort::stays || opaque) {
     if (!is_clean) left_.push_back(index);
     return copy(part.header_begin, part.body_end);
   }

@@ -61,8 +61,8 @@ class SevenBitWriter {
   static Result<SevenBitWriter> make(Structure structure, MessageReader& reader, BareLineEnds bare);
 
   /// Parts that could not be made 7-bit without damage and are as they were: signed ones (RFC 1847 §2.1), those whose
-  /// type forbids a coding (RFC 2046 §5.2.2, §5.2.3), and those too deep to be opened. Not empty: the message may not
-  /// go over a 7-bit hop.
+  /// type forbids a coding (RFC 2046 §5.2.2, §5.2.3), those in a coding that is not known (RFC 2045 §6.4), and those
+  /// too deep to be opened. Not empty: the message may not go over a 7-bit hop.
   [[nodiscard]] const std::vector<std::uint32_t>& left() const { return left_; }
   /// A header has octets above 127: needs SMTPUTF8, or ascii_headers() first.
   [[nodiscard]] bool eight_bit_header() const { return eight_bit_header_; }

@@ -126,6 +126,25 @@ TEST_CASE("RFC 2045 6.4: a multipart and a message have no coding but the identi
   CHECK(s.parts[2].encoding == Encoding::quoted_printable);
 }
 
+TEST_CASE(
+    "RFC 2045 6.4: octets in a coding that is not known stay as they are, and keep the message from a 7-bit hop") {
+  const std::string header =
+      "MIME-Version: 1.0\r\nContent-Type: text/plain\r\nContent-Transfer-Encoding: x-secret\r\n\r\n";
+  const Made made = make(header + "gr\xFC\xDF\r\n");
+  CHECK(made.octets == header + "gr\xFC\xDF\r\n");
+  CHECK(made.left == std::vector<std::uint32_t>{0});
+  const Made clean = make(header + "some words\r\n");
+  CHECK(clean.octets == header + "some words\r\n");
+  CHECK(clean.left.empty());
+  // The other parts are converted as ever.
+  const Made parts = make(
+      "MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\nContent-Transfer-Encoding: "
+      "yenc\r\n\r\n\xFF\r\n--b\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n\xC3\xBC\r\n--b--\r\n");
+  CHECK(parts.left == std::vector<std::uint32_t>{1});
+  CHECK(parts.octets.find("yenc\r\n\r\n\xFF\r\n") != std::string::npos);
+  CHECK(decoded(parts.octets, 2) == "\xC3\xBC");
+}
+
 TEST_CASE("the header of a part at the limit is rewritten, one octet more leaves the part as it is") {
   const std::string begin = "Content-Type: text/plain\r\nX: ";
   const std::string end = "\r\n\r\n";
