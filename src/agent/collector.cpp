@@ -1,12 +1,11 @@
 #include "agent/collector.h"
 
-#include <pwd.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 
 #include "agent/alias_verbs.h"
+#include "agent/local_user.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "drop/options.h"
@@ -32,14 +31,6 @@ constexpr Duration kPauseLongest = std::chrono::minutes(10);
 constexpr std::size_t kFilesMax = 1000;
 /// Octets given to a session at once.
 constexpr std::size_t kPart = 64 * 1024;
-
-std::string user_name(unsigned uid) {
-  std::array<char, 4096> texts{};
-  passwd entry{};
-  passwd* found = nullptr;
-  if (getpwuid_r(uid, &entry, texts.data(), texts.size(), &found) != 0 || found == nullptr) return "unknown";
-  return found->pw_name;
-}
 
 /// A refusal of the whole message: an address that has just gone is found out at the next attempt.
 Result<> judge(const smtp::Reply& reply) {
@@ -159,24 +150,15 @@ io::Task<Result<>> Collector::finish(std::string name, std::string mark) {
   co_return Result<>();
 }
 
-io::Task<Result<std::string>> Collector::origin(const Terms& terms) {
-  const auto domains =
-      CO_TRY(co_await io::run(services_.pool(), [&directory = services_.directory()] { return directory.domains(); }));
-  const std::string& host = terms.configuration.server.hostname;
-  const bool served = std::ranges::any_of(domains, [&](const auto& one) { return equals_ignore_case(one.name, host); });
-  co_return served || domains.empty() ? host : domains.front().name;
-}
-
 io::Task<Result<>> Collector::take_new(drop::Reader& reader, const std::string& mark) {
   const std::shared_ptr<const Terms> terms = terms_();
   const drop::Note& note = reader.start().note;
   const std::uint64_t size = reader.start().seal.length;
   if (size > terms->submission.policy.limits.message_octets)
     co_return fail(kNever, "the message is larger than smtp.message_size_max");
-  const std::string here = CO_TRY(co_await origin(*terms));
-  LocalUser user{.uid = reader.owner(), .name = {}, .author = {}, .mark = mark};
-  user.name =
-      CO_TRY(co_await io::run(services_.pool(), [uid = user.uid] { return Result<std::string>(user_name(uid)); }));
+  const std::string here = CO_TRY(co_await local_origin(services_, *terms));
+  LocalUser user = CO_TRY(co_await local_user(services_, reader.owner()));
+  user.mark = mark;
   const envelope::Mailbox author = CO_TRY(drop::qualify(note.sender.empty() ? user.name : note.sender, here));
   user.author = message::format_address(note.name, author.local_part, author.domain, std::string_view("From: ").size());
 
@@ -257,7 +239,7 @@ io::Task<control::Reply> Collector::verify(std::string address) {
   using Kind = account::Resolution::Kind;
   control::Reply reply{.exit_code = drop::kExitNoUser, .error = "<" + escape_controls(address) + "> is no address"};
   const std::shared_ptr<const Terms> terms = terms_();
-  const auto here = co_await origin(*terms);
+  const auto here = co_await local_origin(services_, *terms);
   if (!here) co_return control::failure(here.error());
   const auto mailbox = drop::qualify(address, *here);
   if (!mailbox) co_return reply;

@@ -48,7 +48,6 @@ class Collector {
   static io::Task<Result<protocol::smtp::Outcome>> take_body(Services& services, SmtpSession& session,
                                                              drop::Reader& reader);
   io::Task<Result<>> finish(std::string name, std::string mark);
-  io::Task<Result<std::string>> origin(const Terms& terms);
   io::Task<> settle(std::string name, Error error);
 
   /// When a file that could not be taken is tried again.

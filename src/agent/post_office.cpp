@@ -14,6 +14,7 @@
 #include "agent/doors.h"
 #include "agent/fetcher.h"
 #include "agent/imap_login.h"
+#include "agent/local_user.h"
 #include "agent/settings.h"
 #include "agent/sweeper.h"
 #include "agent/system_users.h"
@@ -154,6 +155,9 @@ struct PostOffice::Body {
   static io::Task<> speak_smtp(Desk& desk, wire::Connection& connection, const SmtpDesk& smtp_desk);
   static io::Task<> speak_pop3(Desk& desk, wire::Connection& connection, const Terms& terms);
   io::Task<> speak_imap(Desk& desk, wire::Connection& connection, const Terms& terms);
+  io::Task<> serve_local_user(Desk& desk, std::unique_ptr<io::Stream> stream, unsigned uid);
+  control::Opening open_smtp(Desk& desk, unsigned uid);
+  control::Opener talks(Desk& desk);
   io::Task<> keep_tidy(Desk& desk);
   io::Task<> tend_trace();
   Result<> bind_control(const configuration::Configuration& configuration);
@@ -294,6 +298,34 @@ io::Task<> PostOffice::Body::speak_imap(Desk& desk, wire::Connection& connection
   co_await server.run();
 }
 
+/// `sendmail -bs`.
+io::Task<> PostOffice::Body::serve_local_user(Desk& desk, std::unique_ptr<io::Stream> stream, unsigned uid) {
+  const std::shared_ptr<const Terms> held = terms();
+  const auto connection = wire::plain_connection(std::move(stream), "control");
+  io::Event stop;
+  const Registered registered(desk, [&stop] { stop.set(); });
+  co_await agent::serve_local_user(*services, *held, uid, *connection, &stop);
+}
+
+control::Opening PostOffice::Body::open_smtp(Desk& desk, unsigned uid) {
+  auto pass = std::make_unique<Gate::Pass>(gate.enter(io::Endpoint::unix_path("")));
+  if (!*pass) {
+    return {.reply = {.exit_code = control::kTemporary, .error = "too many connections, try again later"}, .talk = {}};
+  }
+  return {.reply = {}, .talk = [this, &desk, uid, held = std::move(pass)](std::unique_ptr<io::Stream> stream) {
+            return serve_local_user(desk, std::move(stream), uid);
+          }};
+}
+
+/// What is spoken over the control socket in languages of their own: SMTP and transfers.
+control::Opener PostOffice::Body::talks(Desk& desk) {
+  return [this, &desk, others = transfers(*services)](
+             const control::Request& request, control::Caller caller) -> io::Task<std::optional<control::Opening>> {
+    if (request.verb == "mail.smtp") co_return open_smtp(desk, caller.uid);
+    co_return co_await others(request, caller);
+  };
+}
+
 /// The mailbox room's housekeeping, about every minute, until the loop drains.
 io::Task<> PostOffice::Body::keep_tidy(Desk& desk) {
   io::Loop& loop = io::Loop::current();
@@ -400,7 +432,7 @@ void PostOffice::start() {
       io::Loop& here = io::Loop::current();
       if (bound.service == nullptr) {
         here.spawn(control::serve(bound.listener, collection(body.collector, administration(body.administrator)),
-                                  transfers(*body.services)));
+                                  body.talks(body.desks[bound.loop])));
       } else {
         here.spawn(body.accept(bound.loop, bound.listener, *bound.service));
       }

@@ -286,7 +286,7 @@ io::Task<Result<smtp::Outcome>> SmtpSession::deliver(Transaction& transaction, c
   std::vector<queue::Change> queued = CO_TRY(co_await enqueue(transaction, facts, delivery));
   if (transaction.checkpoint)
     transaction.checkpoint->accept("Message accepted as " + transaction.id.text(), delivery.also);
-  if (local_) delivery.also.put(local_->mark, transaction.id.text());
+  if (local_ && !local_->mark.empty()) delivery.also.put(local_->mark, transaction.id.text());
   const struct {
     const Transaction& transaction;
     const smtp::BodyFacts& facts;

@@ -47,12 +47,13 @@ struct SmtpDesk {
   configuration::Vrfy vrfy = configuration::Vrfy::users;
 };
 
-/// A user of this host who hands mail in through the drop folder, which stands for a login: the kernel says who it is.
+/// A user of this host who hands mail in through the drop folder or the control socket, which stands for a login: the
+/// kernel says who it is.
 struct LocalUser {
   unsigned uid = 0;
   std::string name;    ///< of the system's account
   std::string author;  ///< "Anna B <anna@example.test>": From, where the message has none
-  std::string mark;    ///< a key of the store that the accepting batch makes
+  std::string mark;    ///< a key of the store that the accepting batch makes; empty: none
 };
 
 /// One session. Every accepted message is in its recipients' mailboxes by one durable batch before its 250 is said.

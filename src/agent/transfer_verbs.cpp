@@ -26,8 +26,11 @@ io::Task<Opening> open_talk(Services& services, const Request& request) {
   auto id = co_await account_of(services, std::string(request.get("address")));
   if (!id) co_return Opening{.reply = control::failure(id.error()), .talk = {}};
   transfer::Desk desk{.mail = services.mail(), .tablet = services.tablet(), .pool = services.pool(), .account = *id};
-  control::Talk talk = [desk](io::Stream& stream) { return transfer::receive(stream, desk); };
-  if (request.verb == kExport) talk = [desk](io::Stream& stream) { return transfer::give(stream, desk); };
+  control::Talk talk = [desk](std::unique_ptr<io::Stream> stream) -> io::Task<> {
+    co_await transfer::receive(*stream, desk);
+  };
+  if (request.verb == kExport)
+    talk = [desk](std::unique_ptr<io::Stream> stream) -> io::Task<> { co_await transfer::give(*stream, desk); };
   co_return Opening{.reply = {}, .talk = std::move(talk)};
 }
 

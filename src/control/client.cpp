@@ -46,12 +46,15 @@ Result<Connection> connect(const std::string& path) {
 
 namespace {
 
-/// Reads lines up to the reply.
-Result<Reply> read_reply(const Connection& connection, const std::function<void(const Progress&)>& progress) {
+constexpr std::size_t kBlock = 65536;
+
+/// Reads lines up to the reply, at most `at_once` octets at a time.
+Result<Reply> read_reply(const Connection& connection, std::size_t at_once,
+                         const std::function<void(const Progress&)>& progress) {
   std::string received;
-  std::array<char, 65536> block;
+  std::array<char, kBlock> block;
   for (;;) {
-    const ssize_t got = read(connection.get(), block.data(), block.size());
+    const ssize_t got = read(connection.get(), block.data(), at_once);
     if (got < 0 && errno == EINTR) continue;
     if (got <= 0) return fail(kNotRunning, "the server ended before it replied; look at its log");
     received.append(block.data(), static_cast<std::size_t>(got));
@@ -72,12 +75,13 @@ Result<Reply> ask(const std::string& path, const Request& request,
                   const std::function<void(const Progress&)>& progress) {
   const Connection connection = TRY(connect(path));
   TRY(send_all(connection.get(), encode(request), path));
-  return read_reply(connection, progress);
+  return read_reply(connection, kBlock, progress);
 }
 
 Result<Reply> open_talk(const Connection& connection, const Request& request) {
   TRY(send_all(connection.get(), encode(request), "the control socket"));
-  return read_reply(connection, {});
+  // An octet at a time: what follows the reply is not ours to read.
+  return read_reply(connection, 1, {});
 }
 
 }  // namespace angarium::control

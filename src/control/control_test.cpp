@@ -72,10 +72,10 @@ struct Running {
   std::shared_ptr<io::Listener> listener;
   std::thread thread;
 
-  explicit Running(Handler handler) {
+  explicit Running(Handler handler, Opener opener = {}) {
     loop = io::make_loop().value();
     listener = io::listen(io::Endpoint::unix_path(path)).value();
-    loop->spawn(serve(listener, std::move(handler)));
+    loop->spawn(serve(listener, std::move(handler), std::move(opener)));
     thread = std::thread([this] { loop->run(); });
   }
   ~Running() {
@@ -110,6 +110,74 @@ TEST_CASE("a request at the limit is taken, one past it is not") {
   CHECK(reply->result == std::to_string(kRequestMax - fixed));
   request.arguments[0].second += 'a';
   CHECK(!ask(server.path, request));
+}
+
+namespace {
+
+/// Says its caller's uid, then gives back five octets that it hears.
+io::Task<> talk(std::unique_ptr<io::Stream> stream, unsigned uid) {
+  const std::string greeting = "uid " + std::to_string(uid) + "\n";
+  (void)co_await io::write_all(*stream, greeting);
+  std::string said(5, ' ');
+  if (co_await io::read_exactly(*stream, said)) (void)co_await io::write_all(*stream, said);
+}
+
+io::Task<std::optional<Opening>> open_for(const Request& request, Caller caller) {
+  if (request.verb != "talk") co_return std::nullopt;
+  if (request.has("refuse")) co_return Opening{.reply = {.exit_code = 75, .error = "later"}, .talk = {}};
+  co_return Opening{.reply = {}, .talk = [uid = caller.uid](std::unique_ptr<io::Stream> stream) {
+                      return talk(std::move(stream), uid);
+                    }};
+}
+
+Handler no_handler() {
+  return [](Request, Caller, Tell) -> io::Task<Reply> { co_return Reply{.exit_code = 1, .error = "not this"}; };
+}
+
+std::string read_all(int descriptor) {
+  std::string all;
+  char block[64];
+  for (ssize_t got = 0; (got = read(descriptor, block, sizeof block)) > 0;)
+    all.append(block, static_cast<std::size_t>(got));
+  return all;
+}
+
+}  // namespace
+
+TEST_CASE("after its reply a verb may speak another language, of which the reader of the reply takes nothing") {
+  Running server(no_handler(), open_for);
+  auto connection = control::connect(server.path);
+  REQUIRE(connection);
+  const auto reply = open_talk(*connection, Request{.verb = "talk", .arguments = {}});
+  REQUIRE(reply);
+  CHECK(reply->exit_code == kDone);
+  REQUIRE(write(connection->get(), "hello", 5) == 5);
+  CHECK(read_all(connection->get()) == "uid " + std::to_string(geteuid()) + "\nhello");
+  CHECK(ask(server.path, Request{.verb = "other", .arguments = {}})->error == "not this");
+}
+
+TEST_CASE("a talk that is refused ends with its reply") {
+  Running server(no_handler(), open_for);
+  auto connection = control::connect(server.path);
+  REQUIRE(connection);
+  Request request{.verb = "talk", .arguments = {}};
+  const auto reply = open_talk(*connection, request.add("refuse", ""));
+  REQUIRE(reply);
+  CHECK(reply->exit_code == 75);
+  CHECK(reply->error == "later");
+  CHECK(read_all(connection->get()).empty());
+}
+
+TEST_CASE("who sends more before the reply gets no talk, which would miss it") {
+  Running server(no_handler(), open_for);
+  auto connection = control::connect(server.path);
+  REQUIRE(connection);
+  const std::string both = encode(Request{.verb = "talk", .arguments = {}}) + "hello";
+  REQUIRE(write(connection->get(), both.data(), both.size()) == static_cast<ssize_t>(both.size()));
+  const std::string heard = read_all(connection->get());
+  const auto message = decode_message(heard.substr(0, heard.find('\n')));
+  REQUIRE(message);
+  CHECK(message->reply.error.contains("before the reply"));
 }
 
 TEST_CASE("nobody there is said so") {

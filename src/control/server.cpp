@@ -35,8 +35,7 @@ io::Task<> report(io::Stream& stream, std::shared_ptr<Latest> latest, std::share
   done->set();
 }
 
-io::Task<Result<Request>> read_request(io::Stream& stream) {
-  wire::Input input;
+io::Task<Result<Request>> read_request(io::Stream& stream, wire::Input& input) {
   for (;;) {
     auto line = CO_TRY(input.take_line(kRequestMax));
     if (line) co_return decode_request(line->text);
@@ -44,13 +43,16 @@ io::Task<Result<Request>> read_request(io::Stream& stream) {
   }
 }
 
-io::Task<> hold_talk(io::Stream& stream, Opening opening) {
-  io::Loop& loop = io::Loop::current();
-  if (!co_await io::write_all(stream, encode(opening.reply))) co_return;
+/// `input`: what came behind the request, which a talk would never see.
+io::Task<> hold_talk(std::unique_ptr<io::Stream> stream, const wire::Input& input, Opening opening) {
+  if (!input.empty())
+    opening = {.reply = failure(Error(kMalformed, "something was sent before the reply")), .talk = {}};
+  stream->set_deadline(io::Loop::current().now() + kPatience);
+  const std::string reply = encode(opening.reply);
+  if (!co_await io::write_all(*stream, reply)) co_return;
   if (opening.reply.exit_code != kDone || !opening.talk) co_return;
-  stream.set_deadline(Moment::never());
-  co_await opening.talk(stream);
-  stream.set_deadline(loop.now() + kPatience);
+  stream->set_deadline(Moment::never());
+  co_await opening.talk(std::move(stream));
 }
 
 }  // namespace
@@ -58,11 +60,12 @@ io::Task<> hold_talk(io::Stream& stream, Opening opening) {
 io::Task<> serve_caller(std::unique_ptr<io::Stream> stream, Caller caller, Handler handler, Opener opener) {
   io::Loop& loop = io::Loop::current();
   stream->set_deadline(loop.now() + kPatience);
-  auto request = co_await read_request(*stream);
+  wire::Input input;
+  auto request = co_await read_request(*stream, input);
   if (request && opener) {
     auto opening = co_await opener(*request, caller);
     if (opening) {
-      co_await hold_talk(*stream, *std::move(opening));
+      co_await hold_talk(std::move(stream), input, *std::move(opening));
       co_return;
     }
   }

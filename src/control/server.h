@@ -23,10 +23,10 @@ using Handler = std::function<io::Task<Reply>(Request request, Caller caller, Te
 
 /// What goes on after the reply to some verbs, in a language of their own; the caller says nothing more before it has
 /// the reply.
-using Talk = std::move_only_function<io::Task<>(io::Stream&)>;
+using Talk = std::move_only_function<io::Task<>(std::unique_ptr<io::Stream>)>;
 struct Opening {
   Reply reply;
-  Talk talk;  ///< for a reply of kDone only; has the stream until it ends, then the connection is closed
+  Talk talk;  ///< for a reply of kDone only; has the stream for its own
 };
 /// Judges the requests for talks; nothing for all other verbs, which go to the handler.
 using Opener = std::function<io::Task<std::optional<Opening>>(const Request& request, Caller caller)>;

@@ -68,14 +68,27 @@ class Parser {
       letters.remove_prefix(1);
       // These have their argument attached or none: "-q", "-qIid", "-d7".
       if (letter == 'q' || letter == 'd') {
-        if (letter == 'q') options_.mode = Mode::flush;
-        return {};
+        return letter == 'q' ? queue(letters) : Result<>();
       }
       if (kIgnoredWithArgument.contains(letter) || kWithArgument.contains(letter)) {
         const std::string_view argument = letters.empty() ? TRY(next(letter)) : letters;
         return kWithArgument.contains(letter) ? with_argument(letter, argument) : ignored(letter, argument);
       }
       TRY(flag(letter));
+    }
+    return {};
+  }
+
+  /// "-q", "-qIid" and "-qRdomain" as with Postfix; how often a queue is run is the server's own affair ("-q30m").
+  Result<> queue(std::string_view argument) {
+    if (argument.empty()) {
+      options_.mode = Mode::flush;
+    } else if (argument.starts_with('I') || argument.starts_with('R')) {
+      options_.mode = Mode::flush;
+      options_.what = argument.substr(1);
+      if (options_.what.empty()) return fail(kUsage, "-qI takes the id of a message, -qR a domain");
+    } else if (!is_digit(argument.front())) {
+      return fail(kUsage, "there is no option -q" + escape_controls(argument));
     }
     return {};
   }
@@ -135,6 +148,8 @@ class Parser {
       options_.mode = Mode::list_queue;
     else if (letter == "i")
       options_.mode = Mode::new_aliases;
+    else if (letter == "s")
+      options_.mode = Mode::smtp;
     else if (letter == "v")
       options_.mode = Mode::verify;
     else if (letter == "d" || letter == "D")

@@ -29,6 +29,7 @@ enum class Mode : std::uint8_t {
   new_aliases,  ///< -bi, -I, newaliases
   flush,        ///< -q
   verify,       ///< -bv
+  smtp,         ///< -bs: SMTP over standard input and output
 };
 
 struct Options {
@@ -40,6 +41,7 @@ struct Options {
   std::optional<envelope::Notify> notify;
   std::optional<envelope::Return> ret;
   std::optional<std::string> envelope_id;
+  std::string what;                     ///< with -qI and -qR: the message or the domain that is tried at once
   std::vector<std::string> recipients;  ///< "local@domain" or "local"; an argument may have been a list
 };
 

@@ -38,7 +38,14 @@ TEST_CASE("modes") {
   CHECK(parse({"-I"}).value().mode == Mode::new_aliases);
   CHECK(parse({"-b", "v", "a"}).value().mode == Mode::verify);
   CHECK(parse({"-q"}).value().mode == Mode::flush);
+  CHECK(parse({"-q"}).value().what.empty());
   CHECK(parse({"-qRexample.org"}).value().mode == Mode::flush);
+  CHECK(parse({"-qRexample.org"}).value().what == "example.org");
+  CHECK(parse({"-qI0123"}).value().what == "0123");
+  CHECK(parse({"-q30m", "a"}).value().mode == Mode::deliver);
+  CHECK(parse({"-bs"}).value().mode == Mode::smtp);
+  CHECK(parse({"-om", "-bs", "-v"}).value().mode == Mode::smtp);
+  for (const char* wrong : {"-qI", "-qR", "-qSsite"}) CHECK_FALSE_MESSAGE(parse({wrong}), wrong);
 }
 
 TEST_CASE("the null sender, and delivery status notifications") {

@@ -130,8 +130,13 @@ Result<Mailbox> parse_mailbox(std::string_view text, const PathOptions& options)
   if (text.size() > options.path_max) return fail(kPathTooLong, "address too long");
   TRY(check_octets(text, options));
   const std::size_t at = find_at(text);
-  if (at == kNone) return fail(kBadPath, "not a mailbox: " + shown(text));
+  if (at == kNone && !options.default_domain) return fail(kBadPath, "not a mailbox: " + shown(text));
   Mailbox mailbox;
+  if (at == kNone) {
+    mailbox.local_part = TRY(parse_local_part(text, options));
+    mailbox.domain = *options.default_domain;
+    return mailbox;
+  }
   mailbox.local_part = TRY(parse_local_part(text.substr(0, at), options));
   mailbox.domain = TRY(parse_domain(text.substr(at + 1), options));
   return mailbox;

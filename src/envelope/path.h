@@ -39,6 +39,8 @@ struct PathOptions {
   Grammar grammar = Grammar::strict;
   std::size_t local_part_max = 255;  ///< octets without quoting
   std::size_t path_max = 1024;       ///< octets with brackets and source route
+  /// Put where an address lacks its domain; may be empty. Without it such an address is refused. Outlives the call.
+  std::optional<std::string_view> default_domain = {};
 };
 
 /// Mailbox of RFC 5321 §4.1.2. The quoting of the local part is gone: all quoted forms are the same mailbox.

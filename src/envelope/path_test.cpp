@@ -189,6 +189,22 @@ TEST_CASE("RFC 6531 3.5: an address with UTF-8 needs the parameter SMTPUTF8") {
   CHECK(needs_utf8(envelope));
 }
 
+TEST_CASE("a missing domain is filled in only where there is one to fill in, and nowhere else") {
+  PathOptions options;
+  options.default_domain = "here.test";
+  CHECK(parse_mailbox("anna", options).value().text() == "anna@here.test");
+  CHECK(parse_reverse_path("<anna>", options).value().text() == "<anna@here.test>");
+  CHECK(parse_forward_path("<\"a b\">", options).value().text() == "<\"a b\"@here.test>");
+  CHECK(parse_forward_path("<postmaster>", options).value().postmaster_here());
+  CHECK(parse_reverse_path("<>", options).value().null());
+  CHECK(parse_mailbox("anna@there.test", options).value().domain == "there.test");
+  for (const char* wrong : {"", "a b", "anna@", "\"anna", "a@b@c"})
+    CHECK_MESSAGE(!parse_mailbox(wrong, options), wrong);
+  options.default_domain = "";
+  CHECK(parse_mailbox("anna", options).value().domain.empty());
+  CHECK(!parse_mailbox("anna", {}));
+}
+
 TEST_CASE("paths cut at every octet are refused or read, never more") {
   const std::string text = "<@a,@b.c:\"d\\\"e> f\".g@[IPv6:2001:db8::1]> SIZE=1 ENVID=+2B";
   for (std::size_t i = 0; i <= text.size(); ++i) {

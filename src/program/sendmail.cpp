@@ -1,13 +1,11 @@
 // sendmail: how programs of this host hand in mail. Nothing here has more rights than its caller: the message goes into
 // the drop folder, and the server, when it runs, is asked to take it from there at once.
 #include <fmt/core.h>
-#include <pwd.h>
 #include <unistd.h>
 
 #include <array>
 #include <boost/json.hpp>
 #include <cerrno>
-#include <cstdlib>
 
 #include "base/random.h"
 #include "base/text.h"
@@ -19,6 +17,7 @@
 #include "message/date.h"
 #include "program/command_line.h"
 #include "program/commands.h"
+#include "program/hand_in.h"
 
 namespace angarium::program {
 namespace {
@@ -31,28 +30,6 @@ int complain(int code, std::string_view text) {
 int complain(const Error& error) {
   if (error.is(drop::kUsage)) return complain(drop::kExitUsage, error.text());
   return complain(error.temporary() ? drop::kExitAgain : drop::kExitData, error.text());
-}
-
-struct User {
-  std::string login;
-  std::string name;
-};
-
-/// Who runs this: the login, and the name in words, whose "&" stands for the login (passwd(5)).
-std::optional<User> find_user() {
-  const passwd* entry = getpwuid(getuid());
-  if (entry == nullptr) return std::nullopt;
-  User user{.login = entry->pw_name, .name = {}};
-  std::string_view gecos = entry->pw_gecos == nullptr ? "" : entry->pw_gecos;
-  for (const char c : take_until(gecos, ',')) {
-    if (c != '&') {
-      user.name += c;
-    } else if (!user.login.empty()) {
-      user.name += to_upper(user.login[0]);
-      user.name.append(user.login, 1);
-    }
-  }
-  return user;
 }
 
 Result<> check_addresses(const std::vector<std::string>& addresses) {
@@ -147,15 +124,7 @@ Result<control::Reply> deliver(const Context& context, const drop::Options& opti
   const drop::Note note = TRY(make_note(options, head.fields()));
   drop::Writer writer = TRY(drop::Writer::create(context.directory + "/drop", note, system_random()));
   TRY(write_message(writer, input, head, max));
-  control::Request request{.verb = "mail.take", .arguments = {}};
-  request.add("file", TRY(writer.finish()));
-  auto reply = control::ask(context.directory + "/run/control.sock", request);
-  // Not taken yet, or nobody knows: the file is there for the server's next look, or was taken, never both.
-  if (!reply || (reply->exit_code == drop::kExitOk && reply->result != drop::kTaken)) {
-    TRY(writer.settle());
-    return control::Reply{};
-  }
-  return reply;
+  return hand_over(context, writer);
 }
 
 /// The steps, and whether the end of them is here.
@@ -186,12 +155,14 @@ int verify(const Context& context, const drop::Options& options) {
   return code;
 }
 
-/// `angarium queue WORD`: by these names it is the same.
-int queue_command(const Context& context, std::string word) {
-  std::array<std::string, 5> words = {"angarium", "queue", std::move(word), "--dir", context.directory};
-  std::array<char*, 6> arguments{};
-  for (std::size_t i = 0; i < words.size(); ++i) arguments[i] = words[i].data();
-  return run_command_line(static_cast<int>(words.size()), arguments.data());
+/// `angarium queue WORD…`: by these names it is the same.
+int queue_command(const Context& context, const std::vector<std::string>& more) {
+  std::vector<std::string> words = {"angarium", "queue"};
+  words.insert(words.end(), more.begin(), more.end());
+  words.insert(words.end(), {"--dir", context.directory});
+  std::vector<char*> arguments;
+  for (std::string& word : words) arguments.push_back(word.data());
+  return run_command_line(static_cast<int>(arguments.size()), arguments.data());
 }
 
 }  // namespace
@@ -204,8 +175,11 @@ int sendmail(const Context& context, const std::vector<std::string>& arguments) 
     case drop::Mode::new_aliases:
       // No table is made: aliases are read as they are. What is wrong in them is told.
       return aliases_check(context) == control::kDone ? drop::kExitOk : drop::kExitData;
-    case drop::Mode::list_queue: return queue_command(context, "list");
-    case drop::Mode::flush: return queue_command(context, "flush");
+    case drop::Mode::list_queue: return queue_command(context, {"list"});
+    case drop::Mode::flush:
+      return options->what.empty() ? queue_command(context, {"flush"})
+                                   : queue_command(context, {"retry", options->what});
+    case drop::Mode::smtp: return speak_smtp(context);
     case drop::Mode::verify: return verify(context, *options);
   }
   const auto reply = deliver(context, *options);
@@ -221,8 +195,7 @@ std::optional<int> run_as_sendmail(const std::vector<std::string>& words) {
   if (by_word && (words.size() < 2 || words[1] != "sendmail")) return std::nullopt;
 
   Context context;
-  const char* from_environment = std::getenv("ANGARIUM_DIR");
-  context.directory = from_environment == nullptr || *from_environment == '\0' ? "/var/lib/angarium" : from_environment;
+  context.directory = server_directory();
   std::vector<std::string> arguments;
   if (name == "newaliases") arguments.emplace_back("-bi");
   std::size_t at = by_word ? 2 : 1;

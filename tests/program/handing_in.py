@@ -123,6 +123,56 @@ def add(case):
                 expect(done.returncode == code and done.stderr, f"{arguments}: {done.returncode}, wanted {code}: {done.stderr}")
             expect(not letters(server) and not dropped(server), f"something came in, or is left: {dropped(server)}")
 
+    @case("sendmail -bs: SMTP over standard input, with the server up by its control socket")
+    def spoken(binary, directory):
+        server = made(binary, directory)
+        me = pwd.getpwuid(os.getuid()).pw_name
+        with serving(server):
+            # Lines that end with LF alone, as of an echo in a shell, and addresses without a domain.
+            done = sendmail(server, "-bs", letter=b"HELO x\nMAIL FROM:<bob>\nRCPT TO:<alice>\nDATA\nSubject: lines\n\nx\n..\n.\nQUIT\n")
+            expect(done.returncode == 0 and b"\r\n221 " in done.stdout and done.stdout.count(b"\r\n250 ") == 4, f"{done}")
+            found = letters(server)
+            expect(len(found) == 1, f"{len(found)} letters: {done}")
+            for wanted in (f"from local user {me}, uid {os.getuid()}".encode(), b"Return-Path: <bob@example.test>", b"\r\nDate: ", b"\r\nSubject: lines\r\n"):
+                expect(wanted in found[0], f"{wanted} is not in {found[0]}")
+            expect(found[0].endswith(b"\r\n\r\nx\r\n."), f"{found[0]}")
+            # A whole session of a client that waits for each reply, with BDAT.
+            process = subprocess.Popen([server.binary, "sendmail", "--dir", server.directory, "-bs"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+
+            def say(line, code):
+                process.stdin.write(line)
+                process.stdin.flush()
+                while True:
+                    heard = process.stdout.readline()
+                    if heard[3:4] == b" ":
+                        break
+                expect(heard.startswith(code), f"{line}: {heard}")
+
+            say(b"", b"220")
+            say(b"EHLO me\r\n", b"250")
+            say(b"MAIL FROM:<bob@elsewhere.test> BODY=8BITMIME\r\n", b"250")
+            say(b"RCPT TO:<nemo@example.test>\r\n", b"550")
+            say(b"RCPT TO:<alice@example.test>\r\n", b"250")
+            say(b"BDAT 19\r\nSubject: chunks\r\n\r\n", b"250")
+            say(b"BDAT 3 LAST\r\ny\r\n", b"250")
+            process.stdin.close()
+            expect(process.stdout.read() == b"" and process.wait(60) == 0, "the end of input is the end")
+            expect(b"Subject: chunks" in letters(server)[1], "the second letter")
+            expect(not dropped(server), "something lies in the drop folder")
+
+    @case("sendmail -bs with the server down: 250 means kept, and it comes in when the server is back")
+    def spoken_alone(binary, directory):
+        server = made(binary, directory)
+        with serving(server):
+            pass
+        text = b"HELO x\r\nMAIL FROM:<>\r\nRCPT TO:<alice>\r\nDATA\r\nSubject: kept\r\n\r\n" + b"x" * 70 + b"\r\n.\r\n"
+        done = sendmail(server, "-bs", letter=text + text[8:] + b"MAIL FROM:<a@b.test>\r\nRCPT TO:<alice>\r\nDATA\r\nSubject: no dot\r\n")
+        expect(done.returncode == 0 and done.stdout.count(b"\r\n250 2.6.0 ") == 2, f"{done}")
+        expect(len(dropped(server)) == 2, f"in the folder: {dropped(server)}")
+        with serving(server):
+            found = wait_for(server, 2)
+            expect(all(b"Subject: kept" in text and b"Return-Path: <>" in text for text in found), f"{found}")
+
     @case("mail to an address that does not exist comes back to the user who sent it")
     def bounced(binary, directory):
         server = made(binary, directory)

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -90,6 +91,12 @@ struct Times {
 /// What a client gets that speaks before the greeting (RFC 5321 §3.1 makes it wait).
 enum class EarlyTalk : std::uint8_t { allow, refuse };
 
+/// Whether a client waits for the reply to a command that must be the last of a group (RFC 2920 §3.1).
+enum class Synchrony : std::uint8_t {
+  needed,      ///< octets behind such a command end the session (554)
+  not_needed,  ///< users of this host, whose input may be a file. Refused DATA ends the session: its text follows
+};
+
 struct Policy {
   Role role = Role::mx;
   std::string hostname;  ///< in greeting and replies; an ASCII domain or address literal (RFC 6531 §3.7.1)
@@ -100,6 +107,9 @@ struct Policy {
   PlaintextAuth plaintext = PlaintextAuth::loopback;
   /// Switched on for the site, upper case; what a connection is offered follows from this, TLS and bindings.
   std::vector<std::string> mechanisms;
+
+  /// For paths without a domain, as users of this host write them; may be empty. Without it they are refused (501).
+  std::optional<std::string> default_domain;
 
   LineEnds line_ends = LineEnds::refuse;
   /// RFC 3461. Parameters are taken and handed on in any case where this is yes; where it is no they are unknown (555).
@@ -114,6 +124,7 @@ struct Policy {
   /// Submission only (§4.2).
   std::uint32_t future_release_s = 0;
 
+  Synchrony synchrony = Synchrony::needed;
   EarlyTalk early_talk = EarlyTalk::allow;
   /// Where early talk is refused: how long the greeting waits for it.
   Duration greeting_delay{0};

@@ -136,7 +136,8 @@ command::Done obey(Conversation& conversation, const wire::Line& line) {
   conversation.begin_command(verb, words.arguments);
   conversation.hold_replies(rule.sent);
   if (verb != Verb::rcpt && verb != Verb::bdat) ++conversation.conduct().idle_commands;
-  if (rule.group == Group::last && !conversation.input().empty()) {
+  const bool waits = conversation.policy().synchrony == Synchrony::needed;
+  if (waits && rule.group == Group::last && !conversation.input().empty()) {
     conversation.session().offence(Offence::early_talk);
     conversation.reply(reply::kNotSynchronized);
     conversation.close();
@@ -144,6 +145,7 @@ command::Done obey(Conversation& conversation, const wire::Line& line) {
   }
   if (const ReplyView why = refusal(conversation, rule, words.arguments); why.code != 0) {
     if (rule.group == Group::chunk) return command::drop_bdat(conversation, words.arguments, why);
+    if (verb == Verb::data) command::after_refused_data(conversation);
     return command::refused(conversation, why);
   }
   return command::kHandlers[static_cast<std::size_t>(verb)](conversation, words.arguments);

@@ -123,6 +123,13 @@ TEST_CASE("sessions with a server for anyone's mail that knows of priorities and
 
 TEST_CASE("sessions with an LMTP server") { test::check_sessions(folder("lmtp"), serving(lmtp_policy()), kOptions); }
 
+TEST_CASE("sessions with users of this host, whose addresses may lack their domain") {
+  Policy policy = mx_policy();
+  policy.default_domain = "example.test";
+  policy.synchrony = Synchrony::not_needed;
+  test::check_sessions(folder("local"), serving(policy));
+}
+
 TEST_CASE("sessions with a server that makes line ends right") {
   Policy policy = mx_policy();
   policy.line_ends = LineEnds::normalise;

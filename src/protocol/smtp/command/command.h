@@ -56,4 +56,9 @@ inline Done refused(Conversation& conversation, const ReplyView& why) {
   return Result<>();
 }
 
+/// DATA was refused. A client that does not wait has sent the text already: none of it must pass for commands.
+inline void after_refused_data(Conversation& conversation) {
+  if (conversation.policy().synchrony == Synchrony::not_needed) conversation.close();
+}
+
 }  // namespace angarium::protocol::smtp::command

@@ -25,6 +25,7 @@ io::Task<Result<>> receive(Conversation& conversation) {
   if (!wanted.positive()) {
     conversation.reply(wanted);
     conversation.end_transaction();
+    after_refused_data(conversation);
     co_return Result<>();
   }
   conversation.begin_body();
@@ -51,8 +52,10 @@ io::Task<Result<>> receive(Conversation& conversation) {
 }  // namespace
 
 Done data(Conversation& conversation, std::string_view) {
-  if (conversation.transaction().body == envelope::Body::binary_mime)  // RFC 3030 §3
+  if (conversation.transaction().body == envelope::Body::binary_mime) {  // RFC 3030 §3
+    after_refused_data(conversation);
     return refused(conversation, reply::kBinaryNeedsBdat);
+  }
   return receive(conversation);
 }
 

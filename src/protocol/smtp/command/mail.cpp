@@ -106,7 +106,7 @@ Done mail(Conversation& conversation, std::string_view arguments) {
   }
   if (!take_keyword(arguments, "FROM:")) return refused(conversation, reply::kBadArguments);
   // Octets above 127 are looked at with the parameters behind them: SMTPUTF8 may stand there.
-  Result<envelope::Sender> sender = envelope::parse_sender(arguments, path_options(envelope::Utf8::accept));
+  Result<envelope::Sender> sender = envelope::parse_sender(arguments, path_options(policy, envelope::Utf8::accept));
   if (!sender) return refused(conversation, reply_to(sender.error()));
   if (const ReplyView why = judge(conversation, sender->parameters); why.code != 0) return refused(conversation, why);
   return open(conversation, *std::move(sender));

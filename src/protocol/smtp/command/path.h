@@ -5,6 +5,7 @@
 
 #include "base/text.h"
 #include "envelope/path.h"
+#include "protocol/smtp/policy.h"
 
 namespace angarium::protocol::smtp::command {
 
@@ -16,8 +17,8 @@ inline bool take_keyword(std::string_view& arguments, std::string_view keyword) 
 }
 
 /// Real clients put a blank before the path, leave the brackets out, and have underscores in domains.
-inline envelope::PathOptions path_options(envelope::Utf8 utf8) {
-  return {.utf8 = utf8, .grammar = envelope::PathOptions::Grammar::tolerant};
+inline envelope::PathOptions path_options(const Policy& policy, envelope::Utf8 utf8) {
+  return {.utf8 = utf8, .grammar = envelope::PathOptions::Grammar::tolerant, .default_domain = policy.default_domain};
 }
 
 }  // namespace angarium::protocol::smtp::command

@@ -32,7 +32,7 @@ Done rcpt(Conversation& conversation, std::string_view arguments) {
   if (conversation.transaction().offset) return refused(conversation, reply::kGoesOn);
   if (!take_keyword(arguments, "TO:")) return refused(conversation, reply::kBadArguments);
   Result<envelope::Recipient> recipient =
-      envelope::parse_recipient(arguments, path_options(conversation.transaction().utf8));
+      envelope::parse_recipient(arguments, path_options(policy, conversation.transaction().utf8));
   if (!recipient) return refused(conversation, reply_to(recipient.error()));
   const envelope::RcptParameters& parameters = recipient->parameters;
   const bool unannounced = policy.dsn == Announce::no && (parameters.notify || parameters.original);
