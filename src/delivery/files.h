@@ -41,6 +41,7 @@ struct FileFacts {
   std::uint64_t number = 0;  ///< of the inode
   std::uint64_t links = 0;
   std::uint64_t size = 0;
+  std::uint64_t owner = 0;     ///< user id
   std::int64_t changed_s = 0;  ///< modification time by the clock of the file system, seconds since 1970
   [[nodiscard]] bool same_file(const FileFacts& other) const {
     return device == other.device && number == other.number;

@@ -45,6 +45,7 @@ FileFacts facts_of(const struct stat& status) {
           .number = status.st_ino,
           .links = status.st_nlink,
           .size = static_cast<std::uint64_t>(status.st_size),
+          .owner = status.st_uid,
           .changed_s = status.st_mtim.tv_sec};
 }
 

@@ -8,6 +8,7 @@
 #include "base/result.h"
 #include "base/time.h"
 #include "envelope/path.h"
+#include "message/box_state.h"
 
 namespace angarium::delivery {
 
@@ -39,6 +40,8 @@ struct Letter {
   /// Whole fields with CR LF that go before the message's own: Return-Path, Delivered-To, Received.
   std::string fields;
   Octets& message;
+  /// Flags and keywords that an mbox file keeps with it: of a message that a user moves.
+  message::BoxState state = {};
 };
 
 /// The fields, then the message, as one sequence of octets.

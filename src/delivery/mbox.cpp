@@ -44,7 +44,7 @@ class MboxDelivery {
     message::MboxWriter writer;
     const std::string sender = letter.reverse_path.null() ? "" : letter.reverse_path.mailbox->text();
     TRY(put(out, missing_line_ends(*tail)));
-    TRY(put(out, writer.begin(sender, message::DateTime::at(letter.received))));
+    TRY(put(out, writer.begin(sender, message::DateTime::at(letter.received), letter.state)));
     LetterOctets octets(letter);
     while (true) {
       Result<std::string_view> piece = octets.next();

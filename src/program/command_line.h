@@ -12,6 +12,9 @@ namespace angarium::program {
 /// `angarium sendmail` also --dir behind that word: programs call these from any directory.
 std::optional<int> run_as_sendmail(const std::vector<std::string>& words);
 
+/// The same for mail and mailx, or `angarium mail`.
+std::optional<int> run_as_mail(const std::vector<std::string>& words);
+
 /// Parses and carries out. Exit codes: 0 done, 1 failed, 2 usage, 75 temporary.
 int run_command_line(int count, char** arguments);
 

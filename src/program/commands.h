@@ -29,6 +29,9 @@ int init(const Context& context, const InitOptions& options);
 /// sendmail(1): `arguments` are the words after the name. Exit codes of sysexits.h.
 int sendmail(const Context& context, const std::vector<std::string>& arguments);
 
+/// mail(1), the same way.
+int mail(const Context& context, const std::vector<std::string>& arguments);
+
 /// `sendmail -bs`: SMTP over standard input and output, with the server or, when none runs, the drop folder. Exit codes
 /// of sysexits.h.
 int speak_smtp(const Context& context);

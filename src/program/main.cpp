@@ -10,5 +10,6 @@ int main(int count, char** arguments) {
   std::signal(SIGPIPE, SIG_IGN);
   const std::vector<std::string> words(arguments, arguments + count);
   if (const auto code = angarium::program::run_as_sendmail(words)) return *code;
+  if (const auto code = angarium::program::run_as_mail(words)) return *code;
   return angarium::program::run_command_line(count, arguments);
 }

@@ -1,0 +1,325 @@
+#include "mua/mbox_box.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+#include "base/crc32c.h"
+#include "base/text.h"
+#include "delivery/mbox_lock.h"
+#include "mua/error.h"
+
+namespace angarium::mua {
+namespace {
+
+using delivery::Descriptor;
+using message::MboxReader;
+using message::MboxStep;
+
+constexpr std::size_t kBlock = 65536;
+/// Octets by which the variant is told.
+constexpr std::size_t kDetectOctets = std::size_t{1} << 20;
+
+Error cannot(const std::string& what, int number) { return {kHost, what + ": " + strerrordesc_np(number)}; }
+
+Result<std::string> read_at(const Descriptor& file, std::uint64_t at, std::uint64_t count) {
+  std::string octets(count, '\0');
+  std::size_t have = 0;
+  while (have < octets.size()) {
+    const ssize_t got = pread(file.get(), octets.data() + have, octets.size() - have, static_cast<off_t>(at + have));
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return std::unexpected(cannot("cannot read the box", errno));
+    if (got == 0) break;
+    have += static_cast<std::size_t>(got);
+  }
+  octets.resize(have);
+  return octets;
+}
+
+Result<std::uint64_t> size_of(const Descriptor& file) {
+  struct stat status{};
+  if (fstat(file.get(), &status) != 0) return std::unexpected(cannot("cannot look at the box", errno));
+  return static_cast<std::uint64_t>(status.st_size);
+}
+
+/// The lock file is removed by way of the place, which stays where it is for that.
+struct Locked {
+  std::unique_ptr<delivery::MboxPlace> place;
+  delivery::LockedMbox mbox;
+};
+Result<Locked> lock(const std::string& path, const Surroundings& here) {
+  auto found = delivery::find_mbox(path, here.delivery.files);
+  if (!found) return fail(kHost, found.error().words);
+  auto place = std::make_unique<delivery::MboxPlace>(*std::move(found));
+  auto locked = delivery::lock_mbox(*place, here.delivery);
+  if (!locked) return fail(kHost, locked.error().words);
+  return Locked{std::move(place), *std::move(locked)};
+}
+
+/// The header with other flags; what stands after it, and all other fields, octet for octet.
+std::string with_flags(std::string_view header, message::BoxFlags flags) {
+  const std::size_t first = header.find('\n');
+  const bool crlf = first != std::string_view::npos && first > 0 && header[first - 1] == '\r';
+  std::string out;
+  bool dropping = false;
+  while (!header.empty()) {
+    const std::size_t end = std::min(header.find('\n'), header.size() - 1) + 1;
+    const std::string_view line = header.substr(0, end);
+    header.remove_prefix(end);
+    if (!is_wsp(line.front())) {
+      const auto field = message::match_box_field(line.substr(0, line.find(':') + 1)).field;
+      dropping = field == message::BoxField::status || field == message::BoxField::x_status;
+    }
+    if (!dropping) out += line;
+  }
+  message::BoxState state;
+  state.flags = flags;
+  for (const char c : message::format_box_fields(state)) {
+    if (c == '\n' && crlf) out += '\r';
+    out += c;
+  }
+  return out;
+}
+
+/// Octets of a message's separator line and header, up to the empty line; all of them where there is none.
+std::size_t header_size(std::string_view octets) {
+  for (std::size_t at = 0; at < octets.size();) {
+    if (octets[at] == '\n' || octets.substr(at, 2) == "\r\n") return at;
+    const std::size_t end = octets.find('\n', at);
+    if (end == std::string_view::npos) break;
+    at = end + 1;
+  }
+  return octets.size();
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Box>> MboxBox::open(const std::string& path, const Surroundings& here, Access access) {
+  if (::access(path.c_str(), F_OK) != 0) return fail(kNoBox, "no mail in " + path);
+  std::unique_ptr<MboxBox> box(new MboxBox(path, here));
+  if (access == Access::change && ::access(path.c_str(), W_OK) == 0) {
+    const JournalPlace journal = journal_place(path, here);
+    if (has_journal(journal)) {
+      auto locked = TRY(lock(path, here));
+      TRY(recover(locked.mbox, journal, here.delivery));
+    }
+  }
+  TRY(box->reopen());
+  return box;
+}
+
+Result<> MboxBox::reopen() {
+  file_ = Descriptor(::open(path_.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
+  struct stat status{};
+  if (file_.get() < 0 || fstat(file_.get(), &status) != 0) return std::unexpected(cannot(path_, errno));
+  if (!S_ISREG(status.st_mode)) return fail(kHost, path_ + " is no file of mail");
+  entries_.clear();
+  places_.clear();
+  begin_ = known_ = 0;
+  crc_ = 0;
+  message::MboxDetector detector;
+  message::MboxInternalData internal;
+  const std::string first = TRY(octets_at(0, kDetectOctets));
+  detector.feed(first);
+  variant_ = detector.variant().value_or(message::MboxVariant::mboxrd);
+  internal.feed(first);
+  internal.finish();
+  begin_ = internal.octets().size();
+  crc_ = crc32c(internal.octets());
+  known_ = begin_;
+  return scan(begin_);
+}
+
+Result<std::string> MboxBox::octets_at(std::uint64_t at, std::uint64_t count) const {
+  return read_at(file_, at, count);
+}
+
+/// Nobody appends while the size is looked at, so that the last message is whole.
+Result<> MboxBox::scan(std::uint64_t from) {
+  std::uint64_t size = 0;
+  if (access(path_.c_str(), W_OK) == 0) {
+    const auto locked = TRY(lock(path_, here_));
+    size = TRY(size_of(file_));
+  } else {
+    size = TRY(size_of(file_));
+  }
+  MboxReader reader({.variant = variant_}, from);
+  std::string block;
+  std::string_view input;
+  std::uint64_t fed = from;
+  Entry entry;
+  for (;;) {
+    const MboxStep step = reader.next(input);
+    switch (step.kind) {
+      case MboxStep::Kind::need_input: {
+        block = fed < size ? TRY(octets_at(fed, std::min<std::uint64_t>(kBlock, size - fed))) : std::string();
+        crc_ = crc32c(block, crc_);
+        fed += block.size();
+        input = block;
+        if (block.empty()) reader.finish();
+        break;
+      }
+      case MboxStep::Kind::message: TRY(take_message(fed - input.size())); break;
+      case MboxStep::Kind::probe: {
+        const std::string there = TRY(octets_at(reader.probe_offset(), message::kMboxProbeOctets));
+        reader.probed(there);
+        break;
+      }
+      case MboxStep::Kind::octets:
+        entry.octets += step.octets.size();
+        entry.lines += static_cast<std::uint64_t>(std::ranges::count(step.octets, '\n'));
+        break;
+      case MboxStep::Kind::message_end:
+        entry.flags = entry.flags_there = reader.state().flags;
+        entries_.push_back(std::exchange(entry, Entry()));
+        break;
+      case MboxStep::Kind::end:
+        known_ = fed;
+        if (!places_.empty()) places_.back().end = fed;
+        return {};
+    }
+  }
+}
+
+/// `text_at`: just behind the separator line.
+Result<> MboxBox::take_message(std::uint64_t text_at) {
+  const std::uint64_t before = std::min<std::uint64_t>(text_at - begin_, message::kMboxSeparatorMax + 3);
+  const std::string line = TRY(octets_at(text_at - before, before));
+  if (line.size() != before || before < 2) return fail(kChanged, path_ + " was cut while it was read");
+  const std::size_t previous = line.rfind('\n', line.size() - 2);
+  const std::uint64_t begin = text_at - (previous == std::string::npos ? before : line.size() - previous - 1);
+  if (!places_.empty()) places_.back().end = begin;
+  places_.push_back({begin, begin});
+  return {};
+}
+
+Result<std::string> MboxBox::read(std::size_t number, std::size_t max) {
+  const Place place = places_[number];
+  MboxReader reader({.variant = variant_}, place.begin);
+  std::string message;
+  std::string block;
+  std::string_view input;
+  std::uint64_t fed = place.begin;
+  while (message.size() < max) {
+    const MboxStep step = reader.next(input);
+    if (step.kind == MboxStep::Kind::need_input) {
+      block = TRY(octets_at(fed, std::min<std::uint64_t>(kBlock, place.end - fed)));
+      fed += block.size();
+      input = block;
+      if (block.empty()) reader.finish();
+    } else if (step.kind == MboxStep::Kind::probe) {
+      const std::string there = TRY(octets_at(reader.probe_offset(), message::kMboxProbeOctets));
+      reader.probed(there);
+    } else if (step.kind == MboxStep::Kind::octets) {
+      message += step.octets.substr(0, max - message.size());
+    } else if (step.kind != MboxStep::Kind::message) {
+      break;
+    }
+  }
+  return message;
+}
+
+Result<std::string> MboxBox::envelope_sender(std::size_t number) {
+  const std::string line = TRY(octets_at(places_[number].begin, message::kMboxSeparatorMax + 2));
+  const auto separator = message::parse_mbox_separator(line.substr(0, line.find_first_of("\r\n")));
+  return separator ? separator->sender : std::string();
+}
+
+Result<std::size_t> MboxBox::look() {
+  struct stat named{};
+  struct stat opened{};
+  if (stat(path_.c_str(), &named) != 0 || fstat(file_.get(), &opened) != 0)
+    return fail(kChanged, path_ + " is not there any more");
+  const auto size = static_cast<std::uint64_t>(named.st_size);
+  if (named.st_ino != opened.st_ino || named.st_dev != opened.st_dev || size < known_)
+    return fail(kChanged, path_ + " was written anew by another program");
+  const std::size_t before = entries_.size();
+  if (size > known_) TRY(scan(known_));
+  return entries_.size() - before;
+}
+
+/// What the box holds is what was read, and more may follow it.
+Result<> MboxBox::check_unchanged(const Descriptor& file, std::uint64_t size) {
+  std::uint32_t crc = 0;
+  for (std::uint64_t at = 0; at < known_ && size >= known_;) {
+    const std::string block = TRY(read_at(file, at, std::min<std::uint64_t>(kBlock, known_ - at)));
+    if (block.empty()) break;
+    crc = crc32c(block, crc);
+    at += block.size();
+  }
+  if (size < known_ || crc != crc_)
+    return fail(kChanged, path_ + " was written anew by another program: nothing is changed there");
+  return {};
+}
+
+/// The box from its first message that changes on.
+class MboxBox::Anew final : public NewOctets {
+ public:
+  Anew(const MboxBox& box, const Descriptor& file, std::size_t first, std::uint64_t size)
+      : box_(box), file_(file), number_(first), size_(size) {}
+
+  Result<std::string_view> next() override {
+    for (;;) {
+      if (at_ < end_) {
+        block_ = TRY(read_at(file_, at_, std::min<std::uint64_t>(kBlock, end_ - at_)));
+        if (block_.empty()) return fail(kChanged, "the box became shorter while it was read");
+        at_ += block_.size();
+        return block_;
+      }
+      if (number_ == box_.places_.size()) {
+        // What came in since.
+        at_ = std::exchange(tail_, size_);
+        end_ = size_;
+        if (at_ == end_) return std::string_view();
+        continue;
+      }
+      const std::size_t number = number_++;
+      const Entry& entry = box_.entries_[number];
+      if (entry.deleted) continue;
+      at_ = box_.places_[number].begin;
+      end_ = box_.places_[number].end;
+      tail_ = box_.known_;
+      if (entry.flags == entry.flags_there) continue;
+      const std::string start = TRY(read_at(file_, at_, std::min<std::uint64_t>(kHeaderMax, end_ - at_)));
+      const std::size_t header = header_size(start);
+      // A header without an end within the limit keeps its flags.
+      if (header == start.size() && end_ - at_ > kHeaderMax) continue;
+      at_ += header;
+      block_ = with_flags(std::string_view(start).substr(0, header), entry.flags);
+      return block_;
+    }
+  }
+
+ private:
+  const MboxBox& box_;
+  const Descriptor& file_;
+  std::size_t number_;
+  std::uint64_t size_;
+  std::uint64_t at_ = 0;
+  std::uint64_t end_ = 0;
+  std::uint64_t tail_ = box_.known_;
+  std::string block_;
+};
+
+Result<> MboxBox::write() {
+  const auto changed = std::ranges::find_if(
+      entries_, [](const Entry& entry) { return entry.deleted || entry.flags != entry.flags_there; });
+  if (changed == entries_.end()) return {};
+  const auto first = static_cast<std::size_t>(changed - entries_.begin());
+  {
+    auto locked = TRY(lock(path_, here_));
+    const JournalPlace journal = journal_place(path_, here_);
+    TRY(recover(locked.mbox, journal, here_.delivery));
+    const std::uint64_t size = TRY(size_of(locked.mbox.file));
+    TRY(check_unchanged(locked.mbox.file, size));
+    Anew anew(*this, locked.mbox.file, first, size);
+    TRY(rewrite(locked.mbox, size, places_[first].begin, anew, journal, here_.delivery));
+  }
+  return reopen();
+}
+
+}  // namespace angarium::mua

@@ -1,0 +1,56 @@
+// An mbox file written anew in its place: others append to it, so that it cannot be replaced by another file, and the
+// host may stop in the middle, so that what is to stand there is on the disk before.
+//
+// Under both locks, from the first octet P that changes on: (1) a journal is written and synced: the old octets from P
+// to the old size M, and the new ones from P to the new size N. (2) Where N > M the file is made N octets long, by
+// blank lines, and synced. (3) The new octets are written, and synced. (4) Where N < M the file is cut, and synced. (5)
+// The journal is removed.
+//
+// After a crash the next one to open the box finds the journal, takes both locks and sees how far it came. While
+// nothing was written the journal is dropped: all it wanted were flags and deletions. Where every octet is the old or
+// the new one, it is carried out. What others appended after the crash stands behind max(M, N) before (4) and behind N
+// after it, and is kept: before (4) it joins the new octets in a second record of the journal, which is carried out
+// instead. A file that is neither was written anew by somebody else: it stays as it is, and the journal is set aside.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "delivery/mbox_lock.h"
+#include "mua/boxes.h"
+
+namespace angarium::mua {
+
+/// The new octets of a file from `from` on, in pieces.
+class NewOctets {
+ public:
+  virtual ~NewOctets() = default;
+  /// The next piece, empty at the end. Views hold until the next call.
+  virtual Result<std::string_view> next() = 0;
+};
+
+/// Where the journal of this box lies: beside it, "NAME.rewrite", or in the home folder where that folder may not be
+/// written.
+struct JournalPlace {
+  std::string folder;
+  std::string name;
+};
+JournalPlace journal_place(const std::string& box, const Surroundings& here);
+
+/// Writes the file anew from octet `from` on; the caller holds the locks and knows that the file is `size` octets long.
+/// On an error before the journal stands nothing was changed; after it, what is missing is done by recover().
+Result<> rewrite(delivery::LockedMbox& box, std::uint64_t size, std::uint64_t from, NewOctets& octets,
+                 const JournalPlace& journal, const delivery::Surroundings& surroundings);
+
+/// Octets of a box and its journal that are compared or copied at once.
+inline constexpr std::size_t kRewriteBlock = 65536;
+
+/// Carries out or drops a journal that is left from before, if there is one that this user or the box's owner has
+/// written. The caller holds the locks.
+Result<> recover(delivery::LockedMbox& box, const JournalPlace& journal, const delivery::Surroundings& surroundings);
+
+/// Whether there is one.
+bool has_journal(const JournalPlace& journal);
+
+}  // namespace angarium::mua

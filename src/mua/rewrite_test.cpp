@@ -1,0 +1,193 @@
+// Whatever call the power goes in, and whatever comes in before the box is opened again: nothing is lost.
+#include "mua/rewrite.h"
+
+#include "delivery/files_faulty.h"
+#include "delivery/mbox.h"
+#include "mua/boxes.h"
+#include "mua/testing.h"
+#include "support/test.h"
+
+using namespace angarium;
+using namespace angarium::mua;
+using testing::Home;
+using testing::Typed;
+
+namespace {
+
+std::string letter(std::string_view word, std::string_view fields = "") {
+  return "From " + std::string(word) + "@example.test Tue Nov 14 10:00:00 2023\nFrom: " + std::string(word) +
+         "@example.test\n" + std::string(fields) + "\ntext of " + std::string(word) + "\n\n";
+}
+
+/// The bodies, in order.
+std::vector<std::string> bodies(const Home& home, Surroundings& here) {
+  std::vector<std::string> found;
+  auto box = open_box(home.path() + "/spool", here, Access::change);
+  REQUIRE(box);
+  for (std::size_t i = 0; i < (*box)->size(); ++i) {
+    std::string text = (*box)->read(i).value();
+    text.erase(0, text.find("\r\n\r\n") + 4);
+    while (text.ends_with("\r\n")) text.resize(text.size() - 2);
+    found.push_back(text);
+  }
+  return found;
+}
+
+void deliver(const Home& home, const Surroundings& here) {
+  delivery::OctetsInMemory octets("Subject: new\r\n\r\ntext of new\r\n");
+  delivery::Letter message{
+      .reverse_path = {}, .recipient = {}, .extension = {}, .received = {}, .fields = {}, .message = octets};
+  delivery::Surroundings own{.host = here.delivery.host, .process = 7};
+  REQUIRE(delivery::deliver_mbox({home.path() + "/spool"}, message, own));
+}
+
+using Change = void (*)(Box&);
+
+struct Case {
+  const char* name;
+  Change change;
+  std::vector<std::string> after;
+};
+const std::vector<std::string> kBefore = {"text of a", "text of b", "text of c"};
+
+std::vector<Case> cases() {
+  return {{"the first is deleted", [](Box& box) { box.at(0).deleted = true; }, {"text of b", "text of c"}},
+          {"the last is deleted", [](Box& box) { box.at(2).deleted = true; }, {"text of a", "text of b"}},
+          {"all are deleted",
+           [](Box& box) {
+             for (std::size_t i = 0; i < 3; ++i) box.at(i).deleted = true;
+           },
+           {}},
+          {"one is marked", [](Box& box) { box.at(1).flags |= message::kBoxSeen; }, kBefore},
+          {"one is deleted, another marked",
+           [](Box& box) {
+             box.at(0).deleted = true;
+             box.at(2).flags |= message::kBoxSeen | message::kBoxFlagged;
+           },
+           {"text of b", "text of c"}}};
+}
+
+enum class Meanwhile { nothing, a_delivery };
+
+/// The power goes in call `at`; whether it did.
+bool crash(const Case& which, std::uint64_t at, std::uint64_t seed, Meanwhile meanwhile) {
+  const Home home;
+  home.put("spool", letter("a") + letter("b", "Status: O\n") + letter("c"));
+  Typed terminal("", false);
+  ManualClock clock;
+  delivery::FaultyFiles files(seed, clock);
+  SeededRandom random(seed);
+  Home& mutable_home = const_cast<Home&>(home);
+  Surroundings healthy = mutable_home.surroundings(terminal);
+  Surroundings here{
+      .terminal = terminal,
+      .submit = {},
+      .delivery = {.files = files, .clock = clock, .random = random, .host = "host.test", .process = 4711},
+      .user = "anna",
+      .home = home.path(),
+      .spool = home.path() + "/spool"};
+  auto box = open_box(home.path() + "/spool", here, Access::change);
+  REQUIRE(box);
+  which.change(**box);
+  files.arm({.power_cut_at = at});
+  const auto written = (*box)->write();
+  const bool dark = files.dark();
+  if (!dark) CHECK(written);
+  if (dark) files.power_cut();
+  std::filesystem::remove(home.path() + "/spool.lock");
+  std::vector<std::string> before = kBefore;
+  std::vector<std::string> after = which.after;
+  if (meanwhile == Meanwhile::a_delivery) {
+    deliver(home, healthy);
+    before.emplace_back("text of new");
+    after.emplace_back("text of new");
+  }
+  const auto found = bodies(home, healthy);
+  std::string shown = std::string(which.name) + ": ";
+  for (const std::string& body : found) shown += "[" + body + "]";
+  CHECK_MESSAGE((found == before || found == after), "call ", at, ", seed ", seed, ": ", shown);
+  if (written) CHECK_MESSAGE((found == after), "said to be done: ", shown);
+  CHECK_FALSE(std::filesystem::exists(home.path() + "/spool.rewrite"));
+  return dark;
+}
+
+}  // namespace
+
+TEST_CASE("the power may go in any call: the box is as before or as it was to be, and keeps what came in since") {
+  for (const Case& which : cases())
+    for (const Meanwhile meanwhile : {Meanwhile::nothing, Meanwhile::a_delivery})
+      for (std::uint64_t seed = 1; seed <= 4; ++seed) {
+        std::uint64_t at = 1;
+        while (crash(which, at, seed, meanwhile)) ++at;
+        CHECK(at > 10);
+      }
+}
+
+TEST_CASE("mail that comes in while the box is read stays, and is found") {
+  Home home;
+  home.put("spool", letter("a") + letter("b"));
+  Typed terminal("", false);
+  Surroundings here = home.surroundings(terminal);
+  auto box = open_box(home.path() + "/spool", here, Access::change);
+  REQUIRE(box);
+  deliver(home, here);
+  (*box)->at(0).deleted = true;
+  REQUIRE((*box)->write());
+  CHECK((*box)->size() == 2);
+  deliver(home, here);
+  CHECK((*box)->look().value() == 1);
+  CHECK(bodies(home, here) == std::vector<std::string>{"text of b", "text of new", "text of new"});
+}
+
+TEST_CASE("a box that another program wrote anew is not touched") {
+  Home home;
+  home.put("spool", letter("a") + letter("b"));
+  Typed terminal("", false);
+  Surroundings here = home.surroundings(terminal);
+  auto box = open_box(home.path() + "/spool", here, Access::change);
+  REQUIRE(box);
+  (*box)->at(0).deleted = true;
+  home.put("spool", letter("x") + letter("b"));
+  CHECK((*box)->write().error().is(kChanged));
+  CHECK(home.get("spool") == letter("x") + letter("b"));
+  home.put("spool", letter("b"));
+  CHECK((*box)->write().error().is(kChanged));
+  CHECK((*box)->look().error().is(kChanged));
+  CHECK(home.get("spool") == letter("b"));
+}
+
+TEST_CASE("a journal that fits neither what is there nor what was wanted is set aside, and the box stays") {
+  Home home;
+  home.put("spool", letter("a") + letter("b"));
+  Typed terminal("", false);
+  Surroundings here = home.surroundings(terminal);
+  ManualClock clock;
+  delivery::FaultyFiles files(1, clock);
+  SeededRandom random(1);
+  Surroundings faulty{
+      .terminal = terminal,
+      .submit = {},
+      .delivery = {.files = files, .clock = clock, .random = random, .host = "host.test", .process = 4711},
+      .user = "anna",
+      .home = home.path(),
+      .spool = home.path() + "/spool"};
+  auto box = open_box(home.path() + "/spool", faulty, Access::change);
+  REQUIRE(box);
+  (*box)->at(0).deleted = true;
+  // The last call removes the journal; with the one before it, it stays.
+  for (std::uint64_t at = 1; !std::filesystem::exists(home.path() + "/spool.rewrite") && at < 100; ++at) {
+    home.put("spool", letter("a") + letter("b"));
+    box = open_box(home.path() + "/spool", faulty, Access::change);
+    REQUIRE(box);
+    (*box)->at(0).deleted = true;
+    files.arm({.fail_at = at, .failing = 1000});
+    (void)(*box)->write();
+    files.arm({});
+    std::filesystem::remove(home.path() + "/spool.lock");
+  }
+  REQUIRE(std::filesystem::exists(home.path() + "/spool.rewrite"));
+  home.put("spool", letter("other") + letter("things") + letter("altogether"));
+  CHECK(bodies(home, here).size() == 3);
+  CHECK_FALSE(std::filesystem::exists(home.path() + "/spool.rewrite"));
+  CHECK(std::filesystem::exists(home.path() + "/spool.rewrite.aside"));
+}

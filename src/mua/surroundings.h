@@ -1,0 +1,38 @@
+// What mail(1) needs of the host: made once by the program, or by a test.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "base/random.h"
+#include "base/result.h"
+#include "base/time.h"
+#include "delivery/delivery.h"
+#include "mua/terminal.h"
+
+namespace angarium::mua {
+
+/// A message that is handed in.
+struct Letter {
+  std::string sender;   ///< envelope; empty: the user
+  std::string message;  ///< CR LF; without Bcc
+  std::vector<std::string> recipients;
+  std::vector<std::string> options;  ///< words for sendmail
+};
+
+struct Surroundings {
+  Terminal& terminal;
+  /// Hands in: it is sent, or will be, when this is done.
+  std::function<Result<>(const Letter&)> submit;
+  delivery::Surroundings delivery = {};  ///< files, clock, randomness
+  std::string user;                      ///< login
+  std::string home;
+  std::string spool;  ///< where the user's mail comes to: $MAIL or /var/mail/USER
+  std::string shell = "/bin/sh";
+  std::string editor = "ed";
+  std::string visual = "vi";
+  int zone_minutes = 0;  ///< east of Greenwich, for Date fields
+};
+
+}  // namespace angarium::mua

@@ -1,0 +1,111 @@
+// mail(1): the room mua with this host's terminal, files and programs, and the way sendmail hands in.
+#include <fmt/core.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <ctime>
+
+#include "base/text.h"
+#include "drop/letter.h"
+#include "drop/options.h"
+#include "mua/error.h"
+#include "mua/mail.h"
+#include "program/command_line.h"
+#include "program/commands.h"
+#include "program/console.h"
+#include "program/hand_in.h"
+
+namespace angarium::program {
+namespace {
+
+constexpr ErrorKind kRefused{"program.mail-refused", Fault::user, Lasting::permanent};
+constexpr ErrorKind kLater{"program.mail-later", Fault::dependency, Lasting::temporary};
+
+std::string environment(const char* name, std::string otherwise) {
+  const char* value = std::getenv(name);
+  return value == nullptr || *value == '\0' ? std::move(otherwise) : value;
+}
+
+int zone_minutes() {
+  const std::time_t now = std::time(nullptr);
+  std::tm local{};
+  localtime_r(&now, &local);
+  return static_cast<int>(local.tm_gmtoff / 60);
+}
+
+std::string host_name() {
+  std::string name(256, '\0');
+  if (gethostname(name.data(), name.size() - 1) != 0) return "localhost";
+  name.resize(name.find('\0'));
+  return name;
+}
+
+Result<> submit(const Context& context, const std::optional<User>& user, const mua::Letter& letter) {
+  const drop::Options options = TRY(drop::parse_options(letter.options));
+  drop::Note note{.sender = options.sender.value_or(letter.sender),
+                  .name = options.name,
+                  .ret = options.ret,
+                  .envelope_id = options.envelope_id,
+                  .notify = options.notify,
+                  .recipients = letter.recipients};
+  note.recipients.insert(note.recipients.end(), options.recipients.begin(), options.recipients.end());
+  if (!options.sender && letter.sender.empty()) {
+    if (!user)
+      return fail(mua::kUsage, "user " + std::to_string(getuid()) + " has no name on this host; say -r ADDRESS");
+    note.sender = user->login;
+    if (note.name.empty()) note.name = user->name;
+  }
+  for (const std::string& address : note.recipients)
+    if (!drop::qualify(address, "localhost"))
+      return fail(mua::kUsage, "'" + escape_controls(address) + "' is no address");
+  drop::Writer writer = TRY(drop::Writer::create(context.directory + "/drop", note, system_random()));
+  TRY(writer.append(letter.message));
+  const control::Reply reply = TRY(hand_over(context, writer));
+  if (reply.exit_code == drop::kExitOk) return {};
+  return std::unexpected(Error(reply.exit_code == drop::kExitAgain ? kLater : kRefused, reply.error));
+}
+
+}  // namespace
+
+int mail(const Context& context, const std::vector<std::string>& arguments) {
+  const auto options = mua::parse_options(arguments);
+  if (!options) {
+    fmt::print(stderr, "mail: {}\n{}", options.error().text(), mua::usage());
+    return drop::kExitUsage;
+  }
+  const auto user = find_user();
+  const std::string login = user ? user->login : std::to_string(getuid());
+  const std::string shell = environment("SHELL", "/bin/sh");
+  Console console(shell, environment("PAGER", "more"));
+  mua::Surroundings here{.terminal = console,
+                         .submit = [&](const mua::Letter& letter) { return submit(context, user, letter); },
+                         .user = login,
+                         .home = environment("HOME", "/"),
+                         .spool = environment("MAIL", "/var/mail/" + login),
+                         .shell = shell,
+                         .editor = environment("EDITOR", "ed"),
+                         .visual = environment("VISUAL", "vi"),
+                         .zone_minutes = zone_minutes()};
+  here.delivery.host = host_name();
+  here.delivery.process = static_cast<std::uint64_t>(getpid());
+  const int code = mua::mail(here, *options, environment("MAILRC", ""));
+  console.flush();
+  return code;
+}
+
+std::optional<int> run_as_mail(const std::vector<std::string>& words) {
+  if (words.empty()) return std::nullopt;
+  const std::string name = words[0].substr(words[0].rfind('/') + 1);
+  const bool by_name = name == "mail" || name == "mailx" || name == "Mail";
+  if (!by_name && (words.size() < 2 || words[1] != "mail")) return std::nullopt;
+  Context context;
+  context.directory = server_directory();
+  std::size_t at = by_name ? 1 : 2;
+  if (!by_name && at + 1 < words.size() && words[at] == "--dir") {
+    context.directory = words[at + 1];
+    at += 2;
+  }
+  return mail(context, {words.begin() + static_cast<std::ptrdiff_t>(at), words.end()});
+}
+
+}  // namespace angarium::program
