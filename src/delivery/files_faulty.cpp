@@ -52,19 +52,22 @@ void FaultyFiles::added(const Descriptor& folder, const std::string& name) {
 
 void FaultyFiles::settle(Unsynced& content) {
   const std::string now = whole(content.file);
-  std::string left;
+  // What was synced stays, but for what was cut off or written over on purpose.
+  const std::size_t kept = std::min(now.size(), content.synced.size());
+  std::string left = now;
   switch (random_.below(4)) {
     case 0: return;
     case 1: left = content.synced; break;
-    case 2: left = now.substr(0, random_.below(now.size() + 1)); break;
+    case 2: left.resize(kept + random_.below(now.size() - kept + 1)); break;
     default:  // the size is there, the octets are not
-      left = now;
-      if (const std::size_t kept = std::min(now.size(), content.synced.size()); now.size() > kept)
+      if (now.size() > kept)
         std::fill(left.begin() + static_cast<std::ptrdiff_t>(kept + random_.below(now.size() - kept)), left.end(),
                   '\0');
   }
-  // What was synced stays, but for what was cut off on purpose.
-  if (now.starts_with(content.synced) && left.size() < content.synced.size()) left = content.synced;
+  // Of what was written over, any part may still be the old.
+  const std::size_t begin = random_.below(kept + 1);
+  const std::size_t count = random_.below(kept - begin + 1);
+  left.replace(begin, count, content.synced, begin, count);
   [[maybe_unused]] const Answer<> cut = local_files().truncate(content.file, 0);
   [[maybe_unused]] const Answer<> written = write_all(local_files(), content.file, 0, left);
 }

@@ -1,5 +1,7 @@
 // Files of the host on a disk that fails as disks do: it fails the n-th call, writes in small pieces, runs full, and
-// when the power goes it loses or tears what was not synced. Everything by seed. For tests; one thread at a time.
+// when the power goes it loses or tears what was not synced: growth is lost or cut short, and of what was written over
+// any part stays the old; what was synced and not touched since is never lost. Everything by seed. For tests; one
+// thread at a time.
 #pragma once
 
 #include <cstdint>
