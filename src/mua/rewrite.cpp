@@ -107,19 +107,14 @@ class Work {
       TRY(told(out.write(piece), "write what a box is to become"));
     }
     TRY(told(out.flush(), "write what a box is to become"));
+    if (made.new_size > made.old_size) TRY(lengthen(made));
+    // A record counts from here on.
     TRY(told(write_all(files_, journal_, at, made.head()), "write what a box is to become"));
     TRY(told(files_.sync(journal_), "write what a box is to become"));
     return made;
   }
 
   Result<> apply(const Record& record) {
-    if (record.new_size > record.old_size) {
-      if (auto longer = lengthen(record); !longer) {
-        TRY(told(files_.truncate(box_, record.old_size), "cut the box"));
-        TRY(drop());
-        return longer;
-      }
-    }
     for (std::uint64_t i = record.from; i < record.new_size;) {
       const std::string block = TRY(read(journal_, record.new_at() + i - record.from,
                                          std::min<std::uint64_t>(kRewriteBlock, record.new_size - i)));
@@ -134,14 +129,15 @@ class Work {
     return drop();
   }
 
-  /// Written, not only said: the room on the disk is then the box's. Blank lines do no harm, should it stay so.
-  Result<> lengthen(const Record& record) {
-    for (std::uint64_t i = record.old_size; i < record.new_size;) {
-      const std::string block(std::min<std::uint64_t>(kRewriteBlock, record.new_size - i), kFiller);
-      TRY(told(write_all(files_, box_, i, block), "make the box longer"));
+  /// Takes back what the box was made longer by, where nobody has appended to it since.
+  Result<> shorten(std::uint64_t size) {
+    const std::uint64_t now = TRY(told(files_.facts(box_), "look at the box")).size;
+    for (std::uint64_t i = size; i < now;) {
+      const std::string block = TRY(read(box_, i, std::min<std::uint64_t>(kRewriteBlock, now - i)));
+      if (block.find_first_not_of(kFiller) != std::string::npos) return {};
       i += block.size();
     }
-    return told(files_.sync(box_), "make the box longer");
+    return now > size ? told(files_.truncate(box_, size), "cut the box") : Result<>();
   }
 
   Result<> drop() {
@@ -167,6 +163,16 @@ class Work {
   }
 
  private:
+  /// Written, not only said: the room on the disk is then the box's. Blank lines do no harm, should it stay so.
+  Result<> lengthen(const Record& record) {
+    for (std::uint64_t i = record.old_size; i < record.new_size;) {
+      const std::string block(std::min<std::uint64_t>(kRewriteBlock, record.new_size - i), kFiller);
+      TRY(told(write_all(files_, box_, i, block), "make the box longer"));
+      i += block.size();
+    }
+    return told(files_.sync(box_), "make the box longer");
+  }
+
   /// At least one octet; less than is wanted is an error, for nobody else may cut the file now.
   Result<std::string> read(const Descriptor& file, std::uint64_t at, std::uint64_t count) {
     std::string block = TRY(told(files_.read(file, at, count), "read the box"));
@@ -216,27 +222,10 @@ class Work {
     return octets;
   }
 
-  /// Whether the new octets behind the old end tell nothing.
-  Result<bool> is_filler(const Record& record) {
-    for (std::uint64_t i = record.old_size; i < record.new_size;) {
-      const std::uint64_t count = std::min<std::uint64_t>(kRewriteBlock, record.new_size - i);
-      const std::string block = TRY(read(journal_, record.new_at() + i - record.from, count));
-      if (block.find_first_not_of(kFiller) != std::string::npos) return false;
-      i += count;
-    }
-    return true;
-  }
-
+  /// The box was as long as it was to be before the record counted: whatever others have appended stands behind.
   Result<> recover_longer(const Record& record, std::uint64_t size) {
-    if (size < record.old_size) return set_aside();
-    const bool long_enough = size >= record.new_size;
-    // Behind the old end: the new octets, or mail that came in, or what the file was made longer by.
-    const bool written =
-        long_enough && !TRY(is_filler(record)) && TRY(look(record, record.old_size, record.new_size)).all_new;
-    if (!written && TRY(look(record, record.from, record.old_size)).all_old) return drop();
-    if (!long_enough) return set_aside();
-    const Seen seen = TRY(look(record, record.from, record.new_size));
-    return seen.each_either ? apply(record) : set_aside();
+    if (size < record.new_size) return set_aside();
+    return TRY(look(record, record.from, record.new_size)).each_either ? apply(record) : set_aside();
   }
 
   Result<> recover_shorter(const Record& record, std::uint64_t size) {
@@ -344,6 +333,7 @@ Result<> rewrite(delivery::LockedMbox& box, std::uint64_t size, std::uint64_t fr
   const auto named = record ? told(files.sync(folder), "write " + journal.folder) : Result<>();
   if (!record || !named) {
     (void)files.remove(folder, journal.name);
+    (void)work.shorten(size);
     return std::unexpected(record ? named.error() : record.error());
   }
   return work.apply(*record);

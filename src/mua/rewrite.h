@@ -1,16 +1,17 @@
 // An mbox file written anew in its place: others append to it, so that it cannot be replaced by another file, and the
 // host may stop in the middle, so that what is to stand there is on the disk before.
 //
-// Under both locks, from the first octet P that changes on: (1) a journal is written and synced: the old octets from P
-// to the old size M, and the new ones from P to the new size N. (2) Where N > M the file is made N octets long, by
-// blank lines, and synced. (3) The new octets are written, and synced. (4) Where N < M the file is cut, and synced. (5)
-// The journal is removed.
+// Under both locks, from the first octet P that changes on: (1) a journal is written: the old octets from P to the old
+// size M, and the new ones from P to the new size N. (2) Where N > M the file is made N octets long, by blank lines,
+// and synced. (3) The journal's head is written, by which it counts, and the journal synced. (4) The new octets are
+// written, and synced. (5) Where N < M the file is cut, and synced. (6) The journal is removed.
 //
-// After a crash the next one to open the box finds the journal, takes both locks and sees how far it came. While
-// nothing was written the journal is dropped: all it wanted were flags and deletions. Where every octet is the old or
-// the new one, it is carried out. What others appended after the crash stands behind max(M, N) before (4) and behind N
-// after it, and is kept: before (4) it joins the new octets in a second record of the journal, which is carried out
-// instead. A file that is neither was written anew by somebody else: it stays as it is, and the journal is set aside.
+// After a crash the next one to open the box finds the journal and takes both locks. One without its head is dropped:
+// nothing was written but blank lines. Else what others appended after the crash stands behind max(M, N) before (5) and
+// behind N after it. N >= M: where every octet up to N is the old or the new one, the journal is carried out. N < M:
+// while nothing was written it is dropped, for all it wanted were flags and deletions; else it is carried out, and mail
+// that came before (5) joins the new octets in a second record of the journal, which is carried out instead. A file
+// that is neither was written anew by somebody else: it stays as it is, and the journal is set aside.
 #pragma once
 
 #include <cstdint>
@@ -39,7 +40,7 @@ struct JournalPlace {
 JournalPlace journal_place(const std::string& box, const Surroundings& here);
 
 /// Writes the file anew from octet `from` on; the caller holds the locks and knows that the file is `size` octets long.
-/// On an error before the journal stands nothing was changed; after it, what is missing is done by recover().
+/// On an error before the journal counts nothing was changed; after it, what is missing is done by recover().
 Result<> rewrite(delivery::LockedMbox& box, std::uint64_t size, std::uint64_t from, NewOctets& octets,
                  const JournalPlace& journal, const delivery::Surroundings& surroundings);
 

@@ -70,7 +70,8 @@ std::vector<Case> cases() {
 enum class Meanwhile { nothing, a_delivery };
 
 /// The power goes in call `at`; whether it did.
-bool crash(const Case& which, std::uint64_t at, std::uint64_t seed, Meanwhile meanwhile) {
+bool crash(const Case& which, std::uint64_t at, std::uint64_t seed, Meanwhile meanwhile,
+           std::uint64_t octets_a_write = UINT64_MAX) {
   const Home home;
   home.put("spool", letter("a") + letter("b", "Status: O\n") + letter("c"));
   Typed terminal("", false);
@@ -89,7 +90,7 @@ bool crash(const Case& which, std::uint64_t at, std::uint64_t seed, Meanwhile me
   auto box = open_box(home.path() + "/spool", here, Access::change);
   REQUIRE(box);
   which.change(**box);
-  files.arm({.power_cut_at = at});
+  files.arm({.power_cut_at = at, .write_octets_max = octets_a_write});
   const auto written = (*box)->write();
   const bool dark = files.dark();
   if (!dark) CHECK(written);
@@ -121,6 +122,106 @@ TEST_CASE("the power may go in any call: the box is as before or as it was to be
         while (crash(which, at, seed, meanwhile)) ++at;
         CHECK(at > 10);
       }
+}
+
+TEST_CASE("the power may go between any two octets that are written") {
+  const Case which = cases().back();
+  for (const Meanwhile meanwhile : {Meanwhile::nothing, Meanwhile::a_delivery}) {
+    std::uint64_t at = 1;
+    while (crash(which, at, at, meanwhile, 1)) ++at;
+    CHECK(at > 500);
+  }
+}
+
+TEST_CASE("of a box that becomes longer any part may be on the disk when the power goes, in any order") {
+  Home home;
+  Typed terminal("", false);
+  Surroundings here = home.surroundings(terminal);
+  ManualClock clock;
+  delivery::FaultyFiles files(1, clock);
+  SeededRandom random(1);
+  Surroundings faulty{
+      .terminal = terminal,
+      .submit = {},
+      .delivery = {.files = files, .clock = clock, .random = random, .host = "host.test", .process = 4711},
+      .user = "anna",
+      .home = home.path(),
+      .spool = home.path() + "/spool"};
+  const std::string before = letter("a") + letter("b", "Status: O\n") + letter("c");
+  // What the last failure leaves that leaves a journal: all is written.
+  std::string after;
+  std::string journal;
+  bool written = false;
+  for (std::uint64_t at = 1; !written; ++at) {
+    home.put("spool", before);
+    auto box = open_box(home.path() + "/spool", faulty, Access::change);
+    REQUIRE(box);
+    for (std::size_t i = 0; i < 3; ++i) (*box)->at(i).flags |= message::kBoxSeen | message::kBoxFlagged;
+    files.arm({.fail_at = at, .failing = 1000});
+    written = (*box)->write() && files.calls() < at;
+    files.arm({});
+    if (std::filesystem::exists(home.path() + "/spool.rewrite")) {
+      after = home.get("spool");
+      journal = home.get("spool.rewrite");
+    }
+    std::filesystem::remove(home.path() + "/spool.rewrite");
+    std::filesystem::remove(home.path() + "/spool.lock");
+  }
+  REQUIRE(after == home.get("spool"));
+  REQUIRE(after.size() > before.size());
+  std::string old = before;
+  old.resize(after.size(), '\n');
+  const auto holds = [&](std::string there, std::size_t at, std::string_view what) {
+    for (const Meanwhile meanwhile : {Meanwhile::nothing, Meanwhile::a_delivery}) {
+      home.put("spool", there);
+      home.put("spool.rewrite", journal);
+      std::vector<std::string> wanted = kBefore;
+      if (meanwhile == Meanwhile::a_delivery) {
+        deliver(home, here);
+        wanted.emplace_back("text of new");
+      }
+      CHECK_MESSAGE(bodies(home, here) == wanted, what, " octet ", at);
+      CHECK_FALSE(std::filesystem::exists(home.path() + "/spool.rewrite"));
+      CHECK_FALSE(std::filesystem::exists(home.path() + "/spool.rewrite.aside"));
+    }
+  };
+  for (std::size_t at = 0; at <= after.size(); ++at) {
+    holds(old.substr(0, at) + after.substr(at), at, "new from");
+    holds(after.substr(0, at) + old.substr(at), at, "old from");
+  }
+}
+
+TEST_CASE("a disk that is full leaves the box as it is") {
+  Home home;
+  Typed terminal("", false);
+  ManualClock clock;
+  SeededRandom random(1);
+  const std::string before = letter("a") + letter("b", "Status: O\n") + letter("c");
+  bool written = false;
+  for (std::uint64_t room = 0; !written; ++room) {
+    REQUIRE(room < 10'000);
+    delivery::FaultyFiles files(1, clock);
+    Surroundings here{
+        .terminal = terminal,
+        .submit = {},
+        .delivery = {.files = files, .clock = clock, .random = random, .host = "host.test", .process = 4711},
+        .user = "anna",
+        .home = home.path(),
+        .spool = home.path() + "/spool"};
+    home.put("spool", before);
+    auto box = open_box(home.path() + "/spool", here, Access::change);
+    REQUIRE(box);
+    (*box)->at(0).flags |= message::kBoxSeen;
+    files.arm({.room = room});
+    written = bool((*box)->write());
+    const std::string there = home.get("spool");
+    const std::string marked = "From: a@example.test\nStatus: R";
+    // What was marked may fail to be read again, for locks take room; nothing between.
+    if (!there.contains(marked) && !std::filesystem::exists(home.path() + "/spool.rewrite")) CHECK(there == before);
+    files.arm({});
+    CHECK(bodies(home, here) == kBefore);
+    CHECK_FALSE(std::filesystem::exists(home.path() + "/spool.rewrite"));
+  }
 }
 
 TEST_CASE("mail that comes in while the box is read stays, and is found") {

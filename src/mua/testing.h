@@ -2,6 +2,7 @@
 #pragma once
 
 #include <stdlib.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
@@ -15,11 +16,14 @@
 
 namespace angarium::mua::testing {
 
-/// Made empty, removed with all that is in it.
+/// Made empty, removed with all that is in it. In memory where the host has a place for that: all is synced often.
 class Home {
  public:
   Home() {
-    path_ = (std::filesystem::temp_directory_path() / "angarium-mua-XXXXXX").string();
+    const std::filesystem::path memory = "/dev/shm";
+    path_ = ((::access(memory.c_str(), W_OK) == 0 ? memory : std::filesystem::temp_directory_path()) /
+             "angarium-mua-XXXXXX")
+                .string();
     if (::mkdtemp(path_.data()) == nullptr) std::abort();
   }
   Home(const Home&) = delete;
