@@ -20,6 +20,7 @@ import time
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 import handing_in  # noqa: E402
 import moving  # noqa: E402
+import reading  # noqa: E402
 from harness.cases import PASSWORD, Suite, ending, expect, made, serving  # noqa: E402
 from harness.names import A, AAAA, MX, naming  # noqa: E402
 from harness.server import Failure, Server  # noqa: E402
@@ -643,6 +644,7 @@ def queue_of_others(binary, directory):
 
 handing_in.add(case)
 moving.add(case)
+reading.add(case)
 
 
 if __name__ == "__main__":
