@@ -8,6 +8,7 @@
 #include <unordered_map>
 #include <utility>
 
+#include "configuration/configuration.h"
 #include "io/address.h"
 
 namespace angarium::agent {
@@ -22,6 +23,8 @@ inline constexpr std::uint64_t kOwnDescriptors = 1024;
 /// How many connections a limit of descriptors allows: the store must never lack one because of them. Half of a limit
 /// that is small.
 std::uint64_t connections_for(std::uint64_t descriptors);
+/// As configured, or what the descriptors of this process allow.
+GateLimits gate_limits(const configuration::Configuration& configuration);
 
 /// Shared by all loops.
 class Gate {

@@ -115,7 +115,11 @@ io::Task<Error> ImapAuthenticator::refuse(Error error) {
 
 io::Task<Result<std::shared_ptr<imap::Account>>> ImapAuthenticator::admit(const sasl::Identity& identity,
                                                                           std::string_view mechanism) {
-  const account::Account account = CO_TRY(co_await credentials_.account(identity));
+  co_return co_await open(CO_TRY(co_await credentials_.account(identity)), mechanism);
+}
+
+io::Task<Result<std::shared_ptr<imap::Account>>> ImapAuthenticator::open(account::Account account,
+                                                                         std::string_view mechanism) {
   auto mail = CO_TRY(co_await services_.mail().account(account.id));
   log::info("imap", "login",
             {{"user", account.address}, {"mechanism", mechanism}, {"peer", connection_.peer().text()}});

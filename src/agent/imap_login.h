@@ -26,6 +26,8 @@ class ImapAuthenticator final : public protocol::imap::Authenticator {
   io::Task<Result<std::shared_ptr<protocol::imap::Account>>> login(std::string user, std::string password) override;
   io::Task<Result<std::unique_ptr<protocol::imap::Authentication>>> authenticate(std::string mechanism) override;
 
+  /// The account of somebody who is known by `mechanism`.
+  io::Task<Result<std::shared_ptr<protocol::imap::Account>>> open(account::Account account, std::string_view mechanism);
   /// For the exchanges this object starts.
   io::Task<Result<std::shared_ptr<protocol::imap::Account>>> admit(const sasl::Identity& identity,
                                                                    std::string_view mechanism);

@@ -40,6 +40,16 @@ io::Task<Result<LocalUser>> local_user(Services& services, unsigned uid) {
   co_return user;
 }
 
+io::Task<Result<account::Account>> mailbox_of(Services& services, SystemUsers* users, unsigned uid) {
+  if (users == nullptr) co_return fail(kNoMailbox, "users of this host have no mailboxes here: local.system_users");
+  auto found = CO_TRY(co_await io::run(services.pool(), [users, uid] { return users->find(to_lower(login_of(uid))); }));
+  // Two users may have names that differ in case alone, and a name may have been given to another since.
+  const bool own = found && found->user.uid == uid && found->account.origin == account::Origin::host;
+  if (!own || found->account.status != account::Status::enabled)
+    co_return fail(kNoMailbox, "user " + std::to_string(uid) + " has no mailbox here");
+  co_return std::move(found->account);
+}
+
 smtp::Policy local_policy(smtp::Policy submission, std::string origin) {
   submission.tls = smtp::TlsUse::none;
   submission.auth = smtp::AuthUse::none;

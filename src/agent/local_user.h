@@ -4,6 +4,7 @@
 #include <string>
 
 #include "agent/services.h"
+#include "agent/system_users.h"
 #include "agent/terms.h"
 #include "agent/transaction.h"
 #include "protocol/smtp/policy.h"
@@ -15,6 +16,12 @@ io::Task<Result<std::string>> local_origin(Services& services, const Terms& term
 
 /// The user with his login ("unknown" without one) and no author. Asks the system on the pool.
 io::Task<Result<LocalUser>> local_user(Services& services, unsigned uid);
+
+/// Whose mailbox the user of this uid may open without a password: the one that was made because he is a user of this
+/// host, by the host's own list of them. An account that somebody has added under his name is another's. kNoMailbox;
+/// other errors are temporary. `users`: null where users of the host are not served.
+io::Task<Result<account::Account>> mailbox_of(Services& services, SystemUsers* users, unsigned uid);
+inline constexpr ErrorKind kNoMailbox{"agent.no-mailbox", Fault::user, Lasting::permanent};
 
 /// `sendmail -bs`: the terms of submission for who needs no login and no TLS. Line ends are made right, and addresses
 /// may lack their domain.

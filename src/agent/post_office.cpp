@@ -1,6 +1,5 @@
 #include "agent/post_office.h"
 
-#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include <algorithm>
@@ -80,28 +79,8 @@ std::optional<trace::Door> door_of(const Service& service) {
   return std::nullopt;
 }
 
-/// As configured, or what the descriptors of this process allow.
-std::uint64_t connections_max(const configuration::Configuration& configuration) {
-  const auto wanted = static_cast<std::uint64_t>(configuration.limits.connections_max);
-  rlimit limit{};
-  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return wanted;
-  const std::uint64_t possible = connections_for(limit.rlim_cur);
-  if (possible < wanted)
-    log::warning("agent", "the limit of descriptors allows fewer connections than limits.connections_max",
-                 {{"descriptors", std::uint64_t{limit.rlim_cur}}, {"connections", possible}});
-  return std::min(wanted, possible);
-}
-
-/// As configured, or a tenth of all.
-std::uint64_t per_address(const configuration::Configuration& configuration, std::uint64_t all) {
-  return configuration.limits.connections_per_address == 0
-             ? std::max<std::uint64_t>(1, all / 10)
-             : static_cast<std::uint64_t>(configuration.limits.connections_per_address);
-}
-
-GateLimits gate_limits(const configuration::Configuration& configuration) {
-  const std::uint64_t all = connections_max(configuration);
-  return {.connections_max = all, .per_address_max = per_address(configuration, all)};
+control::Reply too_many() {
+  return {.exit_code = control::kTemporary, .error = "too many connections, try again later"};
 }
 
 std::uint64_t messages_per_minute(const configuration::Configuration& configuration) {
@@ -154,9 +133,12 @@ struct PostOffice::Body {
   io::Task<> speak(Desk& desk, wire::Connection& connection, const Service& service, const Terms& terms);
   static io::Task<> speak_smtp(Desk& desk, wire::Connection& connection, const SmtpDesk& smtp_desk);
   static io::Task<> speak_pop3(Desk& desk, wire::Connection& connection, const Terms& terms);
-  io::Task<> speak_imap(Desk& desk, wire::Connection& connection, const Terms& terms);
+  io::Task<> speak_imap(Desk& desk, wire::Connection& connection, const Terms& terms,
+                        std::optional<account::Account> known = {});
   io::Task<> serve_local_user(Desk& desk, std::unique_ptr<io::Stream> stream, unsigned uid);
   control::Opening open_smtp(Desk& desk, unsigned uid);
+  io::Task<> serve_local_reader(Desk& desk, std::unique_ptr<io::Stream> stream, account::Account account);
+  io::Task<control::Opening> open_imap(Desk& desk, unsigned uid);
   control::Opener talks(Desk& desk);
   io::Task<> keep_tidy(Desk& desk);
   io::Task<> tend_trace();
@@ -291,11 +273,15 @@ io::Task<> PostOffice::Body::speak_pop3(Desk& desk, wire::Connection& connection
   co_await pop3::serve(connection, authenticator, pop3_desk.options, &stop);
 }
 
-io::Task<> PostOffice::Body::speak_imap(Desk& desk, wire::Connection& connection, const Terms& terms) {
+io::Task<> PostOffice::Body::speak_imap(Desk& desk, wire::Connection& connection, const Terms& terms,
+                                        std::optional<account::Account> known) {
   ImapAuthenticator authenticator(*services, budget, terms.configuration, connection);
+  Result<std::shared_ptr<imap::Account>> opened;
+  if (known) opened = co_await authenticator.open(*std::move(known), "PREAUTH");
   imap::Server server(connection, authenticator, terms.imap);
   const Registered registered(desk, [&server] { server.stop(); });
-  co_await server.run();
+  if (!opened) log::warning("imap", "a mailbox cannot be opened", {{"error", opened.error().text()}});
+  if (opened) co_await server.run(*std::move(opened));
 }
 
 /// `sendmail -bs`.
@@ -309,19 +295,38 @@ io::Task<> PostOffice::Body::serve_local_user(Desk& desk, std::unique_ptr<io::St
 
 control::Opening PostOffice::Body::open_smtp(Desk& desk, unsigned uid) {
   auto pass = std::make_unique<Gate::Pass>(gate.enter(io::Endpoint::unix_path("")));
-  if (!*pass) {
-    return {.reply = {.exit_code = control::kTemporary, .error = "too many connections, try again later"}, .talk = {}};
-  }
+  if (!*pass) return {.reply = too_many(), .talk = {}};
   return {.reply = {}, .talk = [this, &desk, uid, held = std::move(pass)](std::unique_ptr<io::Stream> stream) {
             return serve_local_user(desk, std::move(stream), uid);
           }};
 }
 
-/// What is spoken over the control socket in languages of their own: SMTP and transfers.
+/// `mail`.
+io::Task<> PostOffice::Body::serve_local_reader(Desk& desk, std::unique_ptr<io::Stream> stream,
+                                                account::Account account) {
+  const std::shared_ptr<const Terms> held = terms();
+  const auto connection = wire::plain_connection(std::move(stream), "control");
+  co_await speak_imap(desk, *connection, *held, std::move(account));
+}
+
+io::Task<control::Opening> PostOffice::Body::open_imap(Desk& desk, unsigned uid) {
+  auto pass = std::make_unique<Gate::Pass>(gate.enter(io::Endpoint::unix_path("")));
+  if (!*pass) co_return control::Opening{.reply = too_many(), .talk = {}};
+  auto account = co_await mailbox_of(*services, users.get(), uid);
+  if (!account) co_return control::Opening{.reply = control::failure(account.error()), .talk = {}};
+  control::Talk talk = [this, &desk, account = *std::move(account),
+                        held = std::move(pass)](std::unique_ptr<io::Stream> stream) {
+    return serve_local_reader(desk, std::move(stream), account);
+  };
+  co_return control::Opening{.reply = {}, .talk = std::move(talk)};
+}
+
+/// What is spoken over the control socket in languages of their own: SMTP, IMAP and transfers.
 control::Opener PostOffice::Body::talks(Desk& desk) {
   return [this, &desk, others = transfers(*services)](
              const control::Request& request, control::Caller caller) -> io::Task<std::optional<control::Opening>> {
     if (request.verb == "mail.smtp") co_return open_smtp(desk, caller.uid);
+    if (request.verb == "mail.imap") co_return co_await open_imap(desk, caller.uid);
     co_return co_await others(request, caller);
   };
 }

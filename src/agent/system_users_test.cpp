@@ -1,9 +1,13 @@
 #include "agent/system_users.h"
 
+#include <pwd.h>
+#include <unistd.h>
+
 #include <condition_variable>
 
 #include "account/support.h"
 #include "agent/credential.h"
+#include "agent/local_user.h"
 #include "support/test.h"
 
 namespace angarium::agent {
@@ -102,6 +106,45 @@ struct House {
 };
 
 }  // namespace
+
+TEST_CASE("a user of the host opens the own mailbox by the kernel's word, and no other one") {
+  const passwd* const me = getpwuid(getuid());
+  REQUIRE(me != nullptr);
+  const std::string name = me->pw_name;
+  const unsigned uid = getuid();
+  const auto opens = [](House& house, SystemUsers* users, unsigned caller) {
+    return finish(house.loop, mailbox_of(*house.services, users, caller));
+  };
+  {
+    House house;
+    CHECK(opens(house, nullptr, uid).error().is(kNoMailbox));
+    // Whom the host's list for mail does not have.
+    CHECK(opens(house, &house.users, uid).error().is(kNoMailbox));
+    CHECK(opens(house, &house.users, 4'000'000).error().is(kNoMailbox));
+  }
+  {
+    House house;
+    house.table.users.push_back({.name = name, .uid = uid, .gid = 1, .home = "/", .full_name = ""});
+    CHECK(opens(house, &house.users, uid).value().address == name + "@example.test");
+  }
+  {
+    // The name is another's in the list for mail.
+    House house;
+    house.table.users.push_back({.name = name, .uid = uid + 1, .gid = 1, .home = "/", .full_name = ""});
+    CHECK(opens(house, &house.users, uid).error().is(kNoMailbox));
+  }
+  {
+    // Somebody has added the account, for whomever.
+    House house;
+    house.table.users.push_back({.name = name, .uid = uid, .gid = 1, .home = "/", .full_name = ""});
+    REQUIRE(house.services->directory().add_account(
+        {.address = name + "@example.test", .name = "", .quota = {}, .credentials = {}},
+        [&](const account::Account& made, store::Batch& batch) {
+          house.services->mail().create_account(made.id, {}, batch);
+        }));
+    CHECK(opens(house, &house.users, uid).error().is(kNoMailbox));
+  }
+}
 
 TEST_CASE("a user's account and mailboxes are made at the first need, once, and nobody else's") {
   House house;

@@ -39,6 +39,8 @@ class Box {
   virtual ~Box() = default;
 
   [[nodiscard]] virtual const std::string& path() const = 0;
+  /// Whether the user's mail comes to it, wherever the spool file lies.
+  [[nodiscard]] virtual bool is_inbox() const { return false; }
   [[nodiscard]] std::size_t size() const { return entries_.size(); }
   [[nodiscard]] Entry& at(std::size_t number) { return entries_[number]; }
   [[nodiscard]] const Entry& at(std::size_t number) const { return entries_[number]; }
@@ -59,7 +61,8 @@ class Box {
 };
 
 enum class Access { change, read_only };
-/// An mbox file or a Maildir. Takes up what a crash left of a rewriting. kNoBox, kHost.
+/// An mbox file, a Maildir, or with "@NAME" a folder of the server's store ("@": INBOX). Takes up what a crash left of
+/// a rewriting. kNoBox, kHost.
 Result<std::unique_ptr<Box>> open_box(const std::string& path, const Surroundings& here, Access access);
 /// Whether there is mail, without reading it.
 bool has_mail(const std::string& path);

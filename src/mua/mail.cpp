@@ -7,6 +7,7 @@
 #include "mua/reader.h"
 #include "mua/save.h"
 #include "mua/screen.h"
+#include "mua/store_box.h"
 
 namespace angarium::mua {
 namespace {
@@ -74,25 +75,54 @@ int send_one(Surroundings& here, Settings& settings, const Options& options) {
   return sent ? kDone : exit_code(sent.error());
 }
 
+/// Empty: where the user's mail comes to.
 std::string box_of(const Surroundings& here, const Settings& settings, const Options& options) {
   if (options.has_file) return folder_path(options.file.empty() ? "&" : options.file, here, settings);
   if (!options.user.empty()) return folder_path("%" + options.user, here, settings);
-  return here.spool;
+  return "";
+}
+
+struct Found {
+  std::unique_ptr<Box> box;
+  std::string reason;  ///< why there is none
+};
+/// Where the user's mail comes to: the server's store; the spool file where the store has none and the file has some.
+Result<Found> open_inbox(const Surroundings& here, Access access) {
+  auto own = open_box(std::string(1, kStoreMark), here, access);
+  if (!own && !own.error().is(kNoBox)) return std::unexpected(std::move(own).error());
+  const bool in_file = has_mail(here.spool);
+  if (own && (*own)->size() > 0) {
+    if (in_file) here.terminal.complain("There is more mail in " + visible(here.spool) + ": file %");
+    return Found{*std::move(own), ""};
+  }
+  if (!in_file) return own ? Found{} : Found{nullptr, here.own_store ? own.error().text() : ""};
+  return Found{TRY(open_box(here.spool, here, access)), ""};
+}
+
+Result<Found> open_wanted(const Surroundings& here, const std::string& path, Access access) {
+  if (path.empty()) return open_inbox(here, access);
+  auto box = open_box(path, here, access);
+  if (!box && box.error().is(kNoBox)) return Found{nullptr, box.error().text()};
+  return Found{TRY(std::move(box)), ""};
 }
 
 int read_box(Surroundings& here, Settings& settings, const Options& options) {
   const std::string path = box_of(here, settings, options);
-  if (options.task == Task::exists) return has_mail(path) ? kDone : kNone;
   const bool list_only = options.task == Task::headers;
-  const Access access = options.read_only || list_only ? Access::read_only : Access::change;
-  auto box = open_box(path, here, access);
-  if (!box && !box.error().is(kNoBox)) return complain(here, box.error());
-  if (!box || ((*box)->size() == 0 && !options.has_file)) {
-    here.terminal.complain(options.has_file ? visible(box.error().text())
-                                            : "No mail for " + (options.user.empty() ? here.user : options.user));
+  const bool looks_only = list_only || options.task == Task::exists;
+  const Access access = options.read_only || looks_only ? Access::read_only : Access::change;
+  auto found = open_wanted(here, path, access);
+  if (!found) return complain(here, found.error());
+  const bool empty = !found->box || found->box->size() == 0;
+  if (options.task == Task::exists) return empty ? kNone : kDone;
+  if (!found->box || (empty && !options.has_file)) {
+    const std::string reason = found->reason.empty() || !path.empty() ? "" : " (" + found->reason + ")";
+    here.terminal.complain(visible(options.has_file
+                                       ? found->reason
+                                       : "No mail for " + (options.user.empty() ? here.user : options.user) + reason));
     return kNone;
   }
-  Reader reader(here, settings, *std::move(box), access);
+  Reader reader(here, settings, std::move(found->box), access);
   if (list_only) {
     reader.print_all();
     return kDone;

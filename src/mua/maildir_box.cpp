@@ -16,6 +16,7 @@
 #include "message/maildir_name.h"
 #include "mua/error.h"
 #include "mua/mbox_box.h"
+#include "mua/store_box.h"
 
 namespace angarium::mua {
 namespace {
@@ -157,6 +158,7 @@ Result<> MaildirBox::write() {
 }
 
 Result<std::unique_ptr<Box>> open_box(const std::string& path, const Surroundings& here, Access access) {
+  if (path.starts_with(kStoreMark)) return StoreBox::open(path, here, access);
   // Boxes may be links; who follows them is the user.
   char* resolved = realpath(path.c_str(), nullptr);
   if (resolved == nullptr) return fail(kNoBox, "no mail in " + path);

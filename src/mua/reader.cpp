@@ -191,7 +191,7 @@ bool Reader::step_forward(std::size_t from) {
   return false;
 }
 
-bool Reader::is_spool() const { return same_file(box_->path(), here_.spool); }
+bool Reader::is_spool() const { return box_->is_inbox() || same_file(box_->path(), here_.spool); }
 
 void Reader::announce() {
   std::size_t fresh = 0;

@@ -8,6 +8,7 @@
 #include "message/address.h"
 #include "mua/error.h"
 #include "mua/host.h"
+#include "mua/store_box.h"
 
 namespace angarium::mua {
 namespace {
@@ -33,6 +34,7 @@ std::string folder_path(std::string_view name, const Surroundings& here, const S
   std::string folder(settings.get("folder"));
   folder = in_home(folder.empty() ? "Mail" : folder, here.home);
   if (!folder.starts_with('/')) folder = here.home + "/" + folder;
+  if (name.starts_with(kStoreMark)) return std::string(name);
   if (name == "%") return here.spool;
   if (name.starts_with('%')) return spool_of(name.substr(name.starts_with("%:") ? 2 : 1), here);
   if (name == "&") {
@@ -46,6 +48,7 @@ std::string folder_path(std::string_view name, const Surroundings& here, const S
 
 Result<> save_message(const Surroundings& here, const std::string& path, std::string_view message,
                       std::string_view sender, WallTime received, message::BoxFlags flags) {
+  if (path.starts_with(kStoreMark)) return fail(kUsage, "folders of the server are read only by file; save to a file");
   delivery::OctetsInMemory octets(message);
   const auto addresses = message::parse_addresses(sender).addresses;
   delivery::Letter letter{

@@ -10,9 +10,9 @@
 
 namespace angarium::mua {
 
-/// What a name of a box means: "%" the spool, "%user" another user's, "&" ~/mbox (or $MBOX), "+name" one in the folder
-/// that `folder` names (~/Mail without it), "~/…", else a path. `in_folder`: a name without slash is one of the folder,
-/// too.
+/// What a name of a box means: "%" the spool, "%user" another user's, "&" ~/mbox (or $MBOX), "@name" one of the
+/// server's, "+name" one in the folder that `folder` names (~/Mail without it), "~/…", else a path. `in_folder`: a name
+/// without slash is one of the folder, too.
 std::string folder_path(std::string_view name, const Surroundings& here, const Settings& settings,
                         bool in_folder = false);
 

@@ -28,6 +28,9 @@ struct Surroundings {
   delivery::Surroundings delivery = {};  ///< files, clock, randomness
   std::string user;                      ///< login
   std::string home;
+  /// A connected socket whose other end speaks IMAP and knows the user. kNoBox: the server has no mail for this user,
+  /// or there is none. Without it there is no such server.
+  std::function<Result<int>()> own_store = {};
   std::string spool;  ///< where the user's mail comes to: $MAIL or /var/mail/USER
   std::string shell = "/bin/sh";
   std::string editor = "ed";

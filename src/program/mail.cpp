@@ -1,13 +1,18 @@
 // mail(1): the room mua with this host's terminal, files and programs, and the way sendmail hands in.
+#include <fcntl.h>
 #include <fmt/core.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <cstdlib>
+#include <cstring>
 #include <ctime>
 
 #include "base/text.h"
+#include "control/client.h"
 #include "drop/letter.h"
 #include "drop/options.h"
+#include "mua/boxes.h"
 #include "mua/error.h"
 #include "mua/mail.h"
 #include "program/command_line.h"
@@ -65,6 +70,21 @@ Result<> submit(const Context& context, const std::optional<User>& user, const m
   return std::unexpected(Error(reply.exit_code == drop::kExitAgain ? kLater : kRefused, reply.error));
 }
 
+/// By the control socket, whose other end knows whose it is.
+Result<int> open_own_store(const Context& context) {
+  const std::string path = context.directory + "/run/control.sock";
+  auto connection = control::connect(path);
+  if (!connection && connection.error().is(control::kNotRunning))
+    return fail(mua::kNoBox, "the mail server is not running");
+  if (!connection) return std::unexpected(std::move(connection).error());
+  const control::Reply reply = TRY(control::open_talk(*connection, {.verb = "mail.imap", .arguments = {}}));
+  if (reply.exit_code == control::kTemporary) return fail(kLater, reply.error);
+  if (reply.exit_code != control::kDone) return fail(mua::kNoBox, reply.error);
+  const int descriptor = fcntl(connection->get(), F_DUPFD_CLOEXEC, 3);
+  if (descriptor < 0) return fail(kLater, strerrordesc_np(errno));
+  return descriptor;
+}
+
 }  // namespace
 
 int mail(const Context& context, const std::vector<std::string>& arguments) {
@@ -81,6 +101,7 @@ int mail(const Context& context, const std::vector<std::string>& arguments) {
                          .submit = [&](const mua::Letter& letter) { return submit(context, user, letter); },
                          .user = login,
                          .home = environment("HOME", "/"),
+                         .own_store = [&] { return open_own_store(context); },
                          .spool = environment("MAIL", "/var/mail/" + login),
                          .shell = shell,
                          .editor = environment("EDITOR", "ed"),

@@ -30,7 +30,7 @@ class UnixHost(Angarium):
         path = self.home + "/angarium.toml"
         host.write(path, host.read(path).replace("[server]", '[server]\nuser = "angarium"', 1))
         host.run("chown", "-R", "angarium:angarium", self.home)
-        for name in ("sendmail", "newaliases", "mailq"):
+        for name in ("sendmail", "newaliases", "mailq", "mail"):
             host.run("ln", "-sf", "/usr/local/bin/angarium", f"/usr/sbin/{name}")
         host.write("/etc/aliases", "root: anna\nteam: anna, bert\narchive: /srv/archive/all\n")
         host.run("sh", "-c", "mkdir -p /srv/archive && chown angarium /srv/archive")
@@ -88,3 +88,31 @@ def unix_sendmail(world):
 def unix_cron(world):
     until(lambda: any(b"the disk of anna is full" in octets for octets in world.unix.got()),
           lambda: f"cron's mail did not come:\n{world.unix.log()}\n{world.unix.host.read('/var/log/cron.log')}", 100)
+
+
+@case("a UNIX host: mail(1) reads what cron wrote from the server's store, answers and deletes it, and opens nobody else's")
+def unix_mail(world):
+    host = world.unix
+
+    def mail(user, *arguments, text="", wrong=False):
+        command = ["env", "-u", "MAIL", f"HOME=/home/{user}", f"LOGNAME={user}", "/usr/sbin/mail", "-n", *arguments]
+        return host.as_user(user, *(["sh", "-c", '"$@"; echo "ended with $?"', "sh"] if wrong else []), *command, stdin=text)
+
+    until(lambda: any(b"the disk of anna is full" in octets for octets in host.got()), lambda: f"cron's mail did not come:\n{host.log()}", 100)
+    token, octets = letter("bert", "anna")
+    host.as_user("bert", "/usr/sbin/sendmail", "-i", "anna", stdin=octets.decode().replace("\r\n", "\n"))
+    arrived(world, host, token)
+    listed = mail("anna", "-H")
+    expect("Cron <anna@" in listed, f"the list has nothing of cron:\n{listed}")
+    expect("the disk of anna is full" in mail("anna", text="p /Cron\nx\n"), "cron's message is not shown")
+    before = len(host.got())
+    shown = mail("anna", text=f"f /{token}\nd /{token}\nq\n")
+    until(lambda: not holding(host, token), lambda: f"it was not deleted: {shown}\n{host.log()}")
+    expect(len(host.got()) >= before - 1, "more than one was deleted")
+    answer, _ = letter("anna", "bert")
+    mail("anna", "-s", f"an answer {answer}", "carl", text="yes\n")
+    arrived(world, host, answer, "carl")
+    told = mail("carl", "-f", "@", "-H")
+    expect("Cron" not in told and answer in told, f"carl's own INBOX is not what he sees:\n{told}")
+    told = mail("carl", "-f", "@anna", "-H", wrong=True)
+    expect("ended with 1" in told, f"carl opened a folder that is not his:\n{told}")

@@ -44,10 +44,15 @@ void Server::stop() {
   session_->wake.set();
 }
 
-io::Task<> Server::run() {
+io::Task<> Server::run(std::shared_ptr<Account> known) {
   auto& session = *session_;
   sessions.add();
-  session.untagged(Status::ok, session.options.greeting, "CAPABILITY " + session.capabilities());
+  if (known != nullptr) {
+    session.begin_account(std::move(known));
+    session.text() += "* PREAUTH [CAPABILITY " + session.capabilities() + "] " + session.options.greeting + "\r\n";
+  } else {
+    session.untagged(Status::ok, session.options.greeting, "CAPABILITY " + session.capabilities());
+  }
   co_await converse();
   if (session.stopping && session.state != kLogout) session.bye("Server is going down");
   session.leave();

@@ -37,8 +37,9 @@ class Server {
   /// All three outlive it.
   Server(wire::Connection& connection, Authenticator& authenticator, const ServerOptions& options);
   ~Server();
-  /// From greeting to end; closes nothing: the connection's owner does. Called once.
-  io::Task<> run();
+  /// From greeting to end; closes nothing: the connection's owner does. Called once. `known`: whose connection it is
+  /// without any login; the greeting is PREAUTH then (RFC 9051 §7.1.4).
+  io::Task<> run(std::shared_ptr<Account> known = {});
   /// Ends the session with BYE as soon as the command at work is answered; idle sessions at once.
   void stop();
 

@@ -49,6 +49,38 @@ struct Line {
 
 }  // namespace
 
+TEST_CASE("RFC 9051 §7.1.4: who is known without a login is greeted by PREAUTH, and cannot log in as another") {
+  io::SimulatedLoop loop;
+  std::shared_ptr<MemoryStore> store = testing::make_store();
+  ServerOptions options;
+  wire::MemoryConnections ends = wire::memory_connections({.capacity = 64 * 1024});
+  MemoryAuthenticator authenticator{*store, *ends.server, MemoryAuthenticator::Plaintext::always};
+  Server server{*ends.server, authenticator, options};
+  loop.spawn([](MemoryAuthenticator& who, Server& serves) -> io::Task<> {
+    auto account = co_await who.login("fred", "secret");
+    REQUIRE(account);
+    co_await serves.run(*std::move(account));
+  }(authenticator, server));
+  std::string heard;
+  const auto say = [&](std::string_view octets) {
+    CHECK(ends.client->try_write(octets) == octets.size());
+    heard.clear();
+    char room[4096];
+    for (;;) {
+      loop.settle();
+      const auto count = ends.client->try_read(room);
+      if (!count || *count == 0) return heard;
+      heard.append(room, *count);
+    }
+  };
+  CHECK(say("").starts_with("* PREAUTH [CAPABILITY IMAP4rev1 IMAP4rev2 "));
+  CHECK_FALSE(heard.contains("AUTH="));
+  CHECK_FALSE(heard.contains("STARTTLS"));
+  CHECK(say("a LOGIN fred secret\r\n").starts_with("a BAD "));
+  CHECK(say("b STARTTLS\r\n").starts_with("b BAD "));
+  CHECK(say("c EXAMINE INBOX\r\n").contains("* 3 EXISTS\r\n"));
+}
+
 TEST_CASE("a client that does not read stops the work on its FETCH, and gets all of it later") {
   Line line;
   const std::string body = "Subject: x\r\n\r\n" + std::string(20'000, 'x');
