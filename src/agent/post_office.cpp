@@ -5,36 +5,14 @@
 #include <algorithm>
 #include <condition_variable>
 #include <mutex>
-#include <set>
 #include <thread>
 
-#include "agent/collector.h"
-#include "agent/courier.h"
-#include "agent/doors.h"
-#include "agent/fetcher.h"
-#include "agent/imap_login.h"
-#include "agent/local_user.h"
+#include "agent/post_office_body.h"
 #include "agent/settings.h"
-#include "agent/sweeper.h"
-#include "agent/system_users.h"
-#include "agent/terms.h"
-#include "agent/transfer_verbs.h"
 #include "base/log.h"
-#include "io/unbound_resolver.h"
-#include "protocol/http/metrics.h"
-#include "protocol/imap/server.h"
-#include "protocol/pop3/server.h"
-#include "protocol/smtp/server.h"
-#include "wire/connection/connection.h"
-#include "wire/tls/connection.h"
-#include "wire/tls/context.h"
 
 namespace angarium::agent {
 namespace {
-
-namespace smtp = protocol::smtp;
-namespace pop3 = protocol::pop3;
-namespace imap = protocol::imap;
 
 constexpr Duration kTidyInterval = std::chrono::minutes(1);
 /// How long refusals wait for the trace.
@@ -42,159 +20,58 @@ constexpr Duration kTraceInterval = std::chrono::seconds(5);
 /// For the last outcomes to be written down.
 constexpr Duration kLastWords = std::chrono::seconds(5);
 
-/// How one session is asked to end.
-using StopHook = std::function<void()>;
-
-/// What belongs to one loop, touched on its thread only once it runs.
-struct Desk {
-  std::set<const StopHook*> sessions;
-  std::vector<std::shared_ptr<io::Listener>> listeners;
-  std::unique_ptr<Courier> courier;
-  std::unique_ptr<Fetcher> fetcher;  // of the first loop alone
-  std::unique_ptr<io::UnboundResolver> resolver;
-  bool draining = false;
-};
-
-/// Registers a session with its loop while it runs.
-class Registered {
- public:
-  Registered(Desk& desk, StopHook hook) : desk_(desk), hook_(std::move(hook)) {
-    desk_.sessions.insert(&hook_);
-    if (desk_.draining) hook_();
-  }
-  Registered(const Registered&) = delete;
-  Registered& operator=(const Registered&) = delete;
-  ~Registered() { desk_.sessions.erase(&hook_); }
-
- private:
-  Desk& desk_;
-  StopHook hook_;
-};
-
-/// Of services that take mail.
-std::optional<trace::Door> door_of(const Service& service) {
-  if (service.kind == Service::Kind::smtp) return trace::Door::smtp;
-  if (service.kind == Service::Kind::submission) return trace::Door::submission;
-  if (service.kind == Service::Kind::lmtp) return trace::Door::lmtp;
-  return std::nullopt;
-}
-
-control::Reply too_many() {
-  return {.exit_code = control::kTemporary, .error = "too many connections, try again later"};
-}
-
 std::uint64_t messages_per_minute(const configuration::Configuration& configuration) {
   return static_cast<std::uint64_t>(configuration.smtp.messages_per_minute);
 }
 
 }  // namespace
 
-struct PostOffice::Body {
-  Body(const configuration::Configuration& c, std::shared_ptr<const CourierTerms> outbound,
-       std::unique_ptr<Services> opened, Doors doors, std::unique_ptr<cage::Steward> root)
-      : hostname(c.server.hostname),
-        loops(std::move(doors.loops)),
-        steward(std::move(root)),
-        services(std::move(opened)),
-        users(steward == nullptr ? nullptr
-                                 : std::make_unique<SystemUsers>(users_of(*steward), *services, c.server.hostname)),
-        tls(std::move(doors.tls)),
-        gate(gate_limits(c)),
-        budget(budget_octets(c.limits.memory_percent)),
-        rate(messages_per_minute(c)),
-        administrator(*services,
-                      [this] {
-                        AdministratorTerms found = administrator_terms(terms()->configuration);
-                        found.local = terms()->courier->local;
-                        return found;
-                      }),
-        sweeper([this](const store::SweepOptions& options) { return services->tablet().sweep(options); },
-                services->tablet().stats().swept, {.hour = static_cast<int>(c.store.sweep_hour)}),
-        collector(
-            *services, [this] { return terms(); }, c.resolve("drop")),
-        desks(loops->size()),
-        bound(std::move(doors.listeners)),
-        lines(std::move(doors.lines)),
-        in_use(make_terms(c, std::move(outbound))) {}
+PostOffice::Body::Body(const configuration::Configuration& c, std::shared_ptr<const CourierTerms> outbound,
+                       std::unique_ptr<Services> opened, Doors doors, std::unique_ptr<cage::Steward> root)
+    : hostname(c.server.hostname),
+      loops(std::move(doors.loops)),
+      steward(std::move(root)),
+      services(std::move(opened)),
+      users(steward == nullptr ? nullptr
+                               : std::make_unique<SystemUsers>(users_of(*steward), *services, c.server.hostname)),
+      tls(std::move(doors.tls)),
+      gate(gate_limits(c)),
+      budget(budget_octets(c.limits.memory_percent)),
+      rate(messages_per_minute(c)),
+      administrator(*services,
+                    [this] {
+                      AdministratorTerms found = administrator_terms(terms()->configuration);
+                      found.local = terms()->courier->local;
+                      return found;
+                    }),
+      sweeper([this](const store::SweepOptions& options) { return services->tablet().sweep(options); },
+              services->tablet().stats().swept, {.hour = static_cast<int>(c.store.sweep_hour)}),
+      collector(
+          *services, [this] { return terms(); }, c.resolve("drop")),
+      desks(loops->size()),
+      bound(std::move(doors.listeners)),
+      lines(std::move(doors.lines)),
+      in_use(make_terms(c, std::move(outbound))) {}
 
-  Body(const Body&) = delete;
-  Body& operator=(const Body&) = delete;
-  /// What is left of sessions goes while everything they hold on to is there, and so do the answers that come too late:
-  /// some of them hold parts of the store.
-  ~Body() {
-    loops->end();
-    if (users) users->end();
-    services->end_work();
-    loops->end();
-  }
+std::shared_ptr<const CourierTerms> PostOffice::Body::with_users(const configuration::Configuration& applied,
+                                                                 std::shared_ptr<const CourierTerms> outbound) {
+  if (!users) return outbound;
+  users->set_domains(applied.local.domains);
+  auto terms = std::make_shared<CourierTerms>(*outbound);
+  auto local = std::make_shared<LocalTerms>(*outbound->local);
+  local->users = std::make_shared<UsersOfHost>(*users);
+  terms->local = std::move(local);
+  terms->deliver_as = [this](const cage::Deliver& request, delivery::Octets& letter) {
+    return steward->deliver(request, letter);
+  };
+  return terms;
+}
 
-  io::Task<> accept(std::size_t loop, std::shared_ptr<io::Listener> listener, const Service& service);
-  io::Task<> serve(std::size_t loop, std::unique_ptr<io::Stream> stream, const Service& service, Gate::Pass pass);
-  io::Task<> speak(Desk& desk, wire::Connection& connection, const Service& service, const Terms& terms);
-  static io::Task<> speak_smtp(Desk& desk, wire::Connection& connection, const SmtpDesk& smtp_desk);
-  static io::Task<> speak_pop3(Desk& desk, wire::Connection& connection, const Terms& terms);
-  io::Task<> speak_imap(Desk& desk, wire::Connection& connection, const Terms& terms,
-                        std::optional<account::Account> known = {});
-  io::Task<> serve_local_user(Desk& desk, std::unique_ptr<io::Stream> stream, unsigned uid);
-  control::Opening open_smtp(Desk& desk, unsigned uid);
-  io::Task<> serve_local_reader(Desk& desk, std::unique_ptr<io::Stream> stream, account::Account account);
-  io::Task<control::Opening> open_imap(Desk& desk, unsigned uid);
-  control::Opener talks(Desk& desk);
-  io::Task<> keep_tidy(Desk& desk);
-  io::Task<> tend_trace();
-  Result<> bind_control(const configuration::Configuration& configuration);
-  void finish_deliveries(const DrainPatience& patience);
-
-  /// With the users of this host, where they are served.
-  std::shared_ptr<const CourierTerms> with_users(const configuration::Configuration& applied,
-                                                 std::shared_ptr<const CourierTerms> outbound) {
-    if (!users) return outbound;
-    users->set_domains(applied.local.domains);
-    auto terms = std::make_shared<CourierTerms>(*outbound);
-    auto local = std::make_shared<LocalTerms>(*outbound->local);
-    local->users = std::make_shared<UsersOfHost>(*users);
-    terms->local = std::move(local);
-    terms->deliver_as = [this](const cage::Deliver& request, delivery::Octets& letter) {
-      return steward->deliver(request, letter);
-    };
-    return terms;
-  }
-  std::shared_ptr<const Terms> make_terms(const configuration::Configuration& applied,
-                                          std::shared_ptr<const CourierTerms> outbound) {
-    return std::make_shared<const Terms>(applied, with_users(applied, std::move(outbound)),
-                                         Shared{*services, budget, rate, maildrop_locks, tls});
-  }
-  /// What a session begins with. From any thread.
-  std::shared_ptr<const Terms> terms() {
-    const std::lock_guard lock(mutex);
-    return in_use;
-  }
-  void use(const configuration::Configuration& applied, std::shared_ptr<const CourierTerms> outbound);
-  io::Task<> run_courier(std::size_t loop);
-  void ring();
-
-  std::string hostname;
-  std::unique_ptr<io::Loops> loops;        // outlives the services, whose threads answer it
-  std::unique_ptr<cage::Steward> steward;  // null: users of the host are not served
-  std::unique_ptr<Services> services;
-  std::unique_ptr<SystemUsers> users;  // as the steward
-  std::shared_ptr<wire::tls::ServerContext> tls;
-  Gate gate;
-  Budget budget;
-  Rate rate;
-  Administrator administrator;
-  Sweeper sweeper;
-  Collector collector;
-  MaildropLocks maildrop_locks;
-  std::vector<Desk> desks;
-  std::vector<Doors::Bound> bound;
-  std::vector<std::string> lines;
-  std::unique_ptr<io::Network> network = io::socket_network();
-  std::mutex mutex;
-  std::shared_ptr<const Terms> in_use;  // under the mutex
-  std::vector<Courier*> couriers;       // under the mutex: those that run,
-  std::size_t rung = 0;                 // and whose turn it is
-};
+std::shared_ptr<const Terms> PostOffice::Body::make_terms(const configuration::Configuration& applied,
+                                                          std::shared_ptr<const CourierTerms> outbound) {
+  return std::make_shared<const Terms>(applied, with_users(applied, std::move(outbound)),
+                                       Shared{*services, budget, rate, maildrop_locks, tls});
+}
 
 /// What sessions share counts at once, the rest for those that begin from now on.
 void PostOffice::Body::use(const configuration::Configuration& applied, std::shared_ptr<const CourierTerms> outbound) {
@@ -205,130 +82,6 @@ void PostOffice::Body::use(const configuration::Configuration& applied, std::sha
   services->verifier().set_attempt_limits(attempt_limits(applied));
   const std::lock_guard lock(mutex);
   in_use = std::move(made);
-}
-
-io::Task<> PostOffice::Body::accept(std::size_t loop, std::shared_ptr<io::Listener> listener, const Service& service) {
-  for (;;) {
-    auto stream = co_await listener->accept();
-    if (!stream) co_return;
-    Gate::Pass pass = gate.enter((*stream)->peer());
-    if (!pass) {
-      if (const auto door = door_of(service))
-        note_turned_away(services->ledger(), *door, (*stream)->peer(), {421, {4, 7, 0}, "Too many connections"});
-      // Best effort: who does not read it at once learns it from the closed connection.
-      (void)(*stream)->try_write(too_many(service, hostname));
-      continue;
-    }
-    io::Loop::current().spawn(serve(loop, *std::move(stream), service, std::move(pass)));
-  }
-}
-
-io::Task<> PostOffice::Body::serve(std::size_t loop, std::unique_ptr<io::Stream> stream, const Service& service,
-                                   Gate::Pass pass) {
-  const Gate::Pass held = std::move(pass);
-  const std::shared_ptr<const Terms> held_terms = terms();
-  const auto& options = held_terms->tls[static_cast<std::size_t>(&service - all_services().data())];
-  std::unique_ptr<wire::Connection> connection;
-  if (tls == nullptr || service.tls == Tls::none) {
-    connection = wire::plain_connection(std::move(stream), std::string(service.name));
-  } else if (service.tls == Tls::starttls) {
-    connection = wire::tls::server_connection(std::move(stream), options);
-  } else {
-    auto accepted = co_await wire::tls::accept(std::move(stream), options);
-    if (!accepted) co_return;
-    connection = *std::move(accepted);
-  }
-  co_await speak(desks[loop], *connection, service, *held_terms);
-  connection->close();
-}
-
-io::Task<> PostOffice::Body::speak(Desk& desk, wire::Connection& connection, const Service& service,
-                                   const Terms& terms) {
-  switch (service.kind) {
-    case Service::Kind::smtp: return speak_smtp(desk, connection, terms.mx);
-    case Service::Kind::submission: return speak_smtp(desk, connection, terms.submission);
-    case Service::Kind::lmtp: return speak_smtp(desk, connection, terms.lmtp);
-    case Service::Kind::pop3: return speak_pop3(desk, connection, terms);
-    case Service::Kind::imap: return speak_imap(desk, connection, terms);
-    case Service::Kind::metrics: break;
-  }
-  return protocol::http::serve_metrics(connection);
-}
-
-io::Task<> PostOffice::Body::speak_smtp(Desk& desk, wire::Connection& connection, const SmtpDesk& smtp_desk) {
-  SmtpSession session(smtp_desk, connection.peer());
-  io::Event stop;
-  const Registered registered(desk, [&stop] { stop.set(); });
-  co_await smtp::serve(connection, session, smtp_desk.policy, &stop);
-}
-
-io::Task<> PostOffice::Body::speak_pop3(Desk& desk, wire::Connection& connection, const Terms& terms) {
-  Pop3Desk pop3_desk = terms.pop3;
-  pop3_desk.options.plaintext_without_tls =
-      CredentialDesk::plaintext_allowed(terms.configuration, connection.peer(), false) ? sasl::Plaintext::allowed
-                                                                                       : sasl::Plaintext::refused;
-  Pop3Authenticator authenticator(pop3_desk, connection.peer());
-  io::Event stop;
-  const Registered registered(desk, [&stop] { stop.set(); });
-  co_await pop3::serve(connection, authenticator, pop3_desk.options, &stop);
-}
-
-io::Task<> PostOffice::Body::speak_imap(Desk& desk, wire::Connection& connection, const Terms& terms,
-                                        std::optional<account::Account> known) {
-  ImapAuthenticator authenticator(*services, budget, terms.configuration, connection);
-  Result<std::shared_ptr<imap::Account>> opened;
-  if (known) opened = co_await authenticator.open(*std::move(known), "PREAUTH");
-  imap::Server server(connection, authenticator, terms.imap);
-  const Registered registered(desk, [&server] { server.stop(); });
-  if (!opened) log::warning("imap", "a mailbox cannot be opened", {{"error", opened.error().text()}});
-  if (opened) co_await server.run(*std::move(opened));
-}
-
-/// `sendmail -bs`.
-io::Task<> PostOffice::Body::serve_local_user(Desk& desk, std::unique_ptr<io::Stream> stream, unsigned uid) {
-  const std::shared_ptr<const Terms> held = terms();
-  const auto connection = wire::plain_connection(std::move(stream), "control");
-  io::Event stop;
-  const Registered registered(desk, [&stop] { stop.set(); });
-  co_await agent::serve_local_user(*services, *held, uid, *connection, &stop);
-}
-
-control::Opening PostOffice::Body::open_smtp(Desk& desk, unsigned uid) {
-  auto pass = std::make_unique<Gate::Pass>(gate.enter(io::Endpoint::unix_path("")));
-  if (!*pass) return {.reply = too_many(), .talk = {}};
-  return {.reply = {}, .talk = [this, &desk, uid, held = std::move(pass)](std::unique_ptr<io::Stream> stream) {
-            return serve_local_user(desk, std::move(stream), uid);
-          }};
-}
-
-/// `mail`.
-io::Task<> PostOffice::Body::serve_local_reader(Desk& desk, std::unique_ptr<io::Stream> stream,
-                                                account::Account account) {
-  const std::shared_ptr<const Terms> held = terms();
-  const auto connection = wire::plain_connection(std::move(stream), "control");
-  co_await speak_imap(desk, *connection, *held, std::move(account));
-}
-
-io::Task<control::Opening> PostOffice::Body::open_imap(Desk& desk, unsigned uid) {
-  auto pass = std::make_unique<Gate::Pass>(gate.enter(io::Endpoint::unix_path("")));
-  if (!*pass) co_return control::Opening{.reply = too_many(), .talk = {}};
-  auto account = co_await mailbox_of(*services, users.get(), uid);
-  if (!account) co_return control::Opening{.reply = control::failure(account.error()), .talk = {}};
-  control::Talk talk = [this, &desk, account = *std::move(account),
-                        held = std::move(pass)](std::unique_ptr<io::Stream> stream) {
-    return serve_local_reader(desk, std::move(stream), account);
-  };
-  co_return control::Opening{.reply = {}, .talk = std::move(talk)};
-}
-
-/// What is spoken over the control socket in languages of their own: SMTP, IMAP and transfers.
-control::Opener PostOffice::Body::talks(Desk& desk) {
-  return [this, &desk, others = transfers(*services)](
-             const control::Request& request, control::Caller caller) -> io::Task<std::optional<control::Opening>> {
-    if (request.verb == "mail.smtp") co_return open_smtp(desk, caller.uid);
-    if (request.verb == "mail.imap") co_return co_await open_imap(desk, caller.uid);
-    co_return co_await others(request, caller);
-  };
 }
 
 /// The mailbox room's housekeeping, about every minute, until the loop drains.
