@@ -162,11 +162,23 @@ std::string report_words(const Event& event) {
   return words + " goes to " + shown(event.text) + ": message " + event.id.text();
 }
 
+/// A word of a command that a person may copy into a shell; the address is a stranger's.
+std::string shell_word(const std::string& text) {
+  const bool plain = !text.empty() && !text.starts_with('-') && std::ranges::all_of(text, [](char c) {
+    return is_alnum(c) || std::string_view("@._+-").contains(c);
+  });
+  if (plain) return text;
+  std::string word = "'";
+  for (const char c : text) word += c == '\'' ? std::string("'\\''") : std::string(1, c);
+  return word + "'";
+}
+
 /// What may be done about a refusal of this code.
-std::string advice_for(const Code& code, const std::string& address) {
+std::string advice_for(const Code& code, const std::string& told) {
+  const std::string address = shell_word(told);
   if (code.reply == 530) return "the client must log in first, over TLS: see the listeners submission and submissions";
   if (is(code, 1, 1))
-    return "if " + address + " should exist: angarium account add " + address + ", or angarium alias add " + address +
+    return "if " + told + " should exist: angarium account add " + address + ", or angarium alias add " + address +
            " TARGET";
   if (is(code, 7, 1) && code.reply == 550)
     return "relaying is for users who log in (submission), for smtp.relay_networks and smtp.relay_domains; if the "

@@ -20,8 +20,14 @@ using trace::Event;
 using trace::Ledger;
 using trace::Story;
 
-/// Places whose present state is looked up for one story; the others are told as they were.
-constexpr std::size_t kPlacesLookedUp = 10;
+/// Places whose present state is looked up for one answer, since a look may go through all mailboxes of an account;
+/// the others are told as they were.
+constexpr std::size_t kPlacesLookedUp = 20;
+/// Of recipients at attempts, for one story: those of the first attempts, and the rest of the last ones.
+constexpr std::size_t kFatesTold = 3000;
+constexpr std::size_t kFirstFatesTold = 1000;
+/// An answer that has grown to this takes no further story: one line of the control protocol may have 16 MiB.
+constexpr std::size_t kAnswerMax = std::size_t{6} << 20;
 /// So many attempts more that ended alike are told in one line.
 constexpr std::size_t kAlikeTold = 3;
 
@@ -187,16 +193,19 @@ io::Task<std::string> whereabouts(Services& services, trace::Place place, std::s
   co_return "no longer in any mailbox of " + name;
 }
 
-/// Looks where the copies of `places` lie; `addresses`: of whom they are.
+/// Looks where the copies of `places` lie; `addresses`: of whom they are; `looks`: how many may be looked for still.
 io::Task<> look(Services& services, const std::vector<trace::Place>& places, const std::vector<std::string>& addresses,
-                Lying& lying) {
+                std::size_t& looks, Lying& lying) {
   lying.words.assign(addresses.size(), {});
   for (const trace::Place& place : places) {
     const bool known = place.recipient < addresses.size();
     const std::string name =
         escape_controls(co_await account_name(services, place.account, known ? addresses[place.recipient] : ""));
     std::string now;
-    if (lying.places.size() < kPlacesLookedUp) now = co_await whereabouts(services, place, name);
+    if (looks > 0) {
+      --looks;
+      now = co_await whereabouts(services, place, name);
+    }
     if (known)
       lying.words[place.recipient].push_back(now.empty() ? "to " + name + ", UID " + std::to_string(place.uid) : now);
     lying.places.push_back(json::object{{"account", place.account},
@@ -296,15 +305,32 @@ Events events_of(const Story& story) {
   return events;
 }
 
+/// Takes out of the middle what would make the story too long.
+void shorten(std::vector<Event>& events, std::vector<Said>& said) {
+  std::size_t fates = 0;
+  for (const Event& event : events) fates += event.fates.size();
+  if (fates <= kFatesTold) return;
+  std::size_t begin = 0;
+  std::size_t kept = 0;
+  while (kept < kFirstFatesTold) kept += events[begin++].fates.size();
+  std::size_t end = begin;
+  for (std::size_t left = fates - kept; end + 1 < events.size() && left > kFatesTold - kFirstFatesTold; ++end)
+    left -= events[end].fates.size();
+  if (begin == end) return;
+  said.push_back({events[begin].at, std::to_string(end - begin) + " events until " + to_rfc3339(events[end - 1].at) +
+                                        " are left out here"});
+  events.erase(events.begin() + static_cast<std::ptrdiff_t>(begin), events.begin() + static_cast<std::ptrdiff_t>(end));
+}
+
 /// A row of attempts that ended alike is told by its first and its last one.
-io::Task<> tell_events(Services& services, const std::vector<Event>& events, std::vector<Said>& said,
-                       json::array& places) {
+io::Task<> tell_events(Services& services, const std::vector<Event>& events, std::size_t& looks,
+                       std::vector<Said>& said, json::array& places) {
   for (std::size_t i = 0; i < events.size(); ++i) {
     const Event& event = events[i];
     std::size_t last = i;
     while (last + 1 < events.size() && ended_alike(event, events[last + 1])) ++last;
     Lying lying;
-    co_await look(services, event.places, addresses_of(event.fates), lying);
+    co_await look(services, event.places, addresses_of(event.fates), looks, lying);
     for (Said& one : tell(event, lying.words)) said.push_back(std::move(one));
     for (json::value& place : lying.places) places.push_back(std::move(place));
     if (last < i + kAlikeTold) continue;
@@ -324,7 +350,7 @@ void show_standings(const std::vector<Standing>& standings, json::object& shown_
   shown_one["summary"] = summary(standings);
 }
 
-io::Task<json::object> show_story(Services& services, const Story& story) {
+io::Task<json::object> show_story(Services& services, const Story& story, std::size_t& looks) {
   json::object shown_one{{"id", story.id.text()}, {"at", to_rfc3339(story.at)}};
   const auto beginning = trace::decode_beginning(story.id, story.at, story.octets);
   if (!beginning) {
@@ -335,10 +361,12 @@ io::Task<json::object> show_story(Services& services, const Story& story) {
   shown_one["outcome"] = outcome_of(story, *beginning);
   for (auto& [name, value] : show(*beginning)) shown_one[name] = std::move(value);
   Lying lying;
-  co_await look(services, beginning->places, addresses_of(beginning->recipients), lying);
+  co_await look(services, beginning->places, addresses_of(beginning->recipients), looks, lying);
   std::vector<Said> said = tell(*beginning, lying.words);
   Events events = events_of(story);
-  co_await tell_events(services, events.all, said, lying.places);
+  std::vector<Event> told = events.all;
+  shorten(told, events.damaged);
+  co_await tell_events(services, told, looks, said, lying.places);
   said.insert(said.end(), events.damaged.begin(), events.damaged.end());
   std::vector<std::string> lines = advice(*beginning);
   std::vector<std::string> of_queue;
@@ -349,7 +377,7 @@ io::Task<json::object> show_story(Services& services, const Story& story) {
   for (std::string& line : advice(stands)) lines.push_back(std::move(line));
   lines.insert(lines.end(), of_queue.begin(), of_queue.end());
   json::array all;
-  for (const Event& event : events.all) all.push_back(show(event));
+  for (const Event& event : told) all.push_back(show(event));
   shown_one["events"] = std::move(all);
   shown_one["places"] = std::move(lying.places);
   json::array words;
@@ -369,9 +397,15 @@ io::Task<Result<std::string>> trace_verb(Services& services, control::Request re
   const auto question = CO_TRY(question_of(request));
   const auto found = CO_TRY(
       co_await io::run(services.pool(), [&ledger = services.ledger(), question] { return find(ledger, question); }));
-  json::array stories;
-  for (const Story& story : found) stories.push_back(co_await show_story(services, story));
-  co_return json::serialize(json::object{{"stories", std::move(stories)}});
+  std::string stories;
+  std::size_t looks = kPlacesLookedUp;
+  std::size_t left_off = found.size();
+  for (const Story& story : found) {
+    if (stories.size() > kAnswerMax) break;
+    stories += (stories.empty() ? "" : ",") + json::serialize(co_await show_story(services, story, looks));
+    --left_off;
+  }
+  co_return R"({"stories":[)" + stories + R"(],"left_off":)" + std::to_string(left_off) + "}";
 }
 
 }  // namespace angarium::agent

