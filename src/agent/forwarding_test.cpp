@@ -199,6 +199,8 @@ TEST_CASE(
   changed[7] = changed[7] == 'q' ? 'x' : 'q';
   CHECK(site.send("<>", {changed}).front().starts_with("550 5.1.1"));
   CHECK(site.send("<>", {"<SRS0=abcdef=AA=far.test=x@a.test>"}).front().starts_with("550 5.1.1"));
+  // It is a sender: nobody writes to it but those who report.
+  CHECK(site.send("<spam@c.test>", {made}).front().starts_with("550 5.7.1"));
 }
 
 TEST_CASE("who is of this host sends on in its own name, and so does everybody where that is wished") {

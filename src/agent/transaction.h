@@ -175,6 +175,7 @@ class SmtpSession final : public protocol::smtp::Session {
   /// Whether VRFY and EXPN tell this client what is so.
   [[nodiscard]] bool may_ask() const;
   [[nodiscard]] bool may_relay(const envelope::Mailbox& recipient) const;
+  [[nodiscard]] bool only_for_reports(const envelope::Mailbox& mailbox) const;
   protocol::smtp::Reply take_elsewhere(const envelope::Recipient& recipient, const std::string& address);
   /// For the queue.
   protocol::smtp::Reply take_for_later(const envelope::Recipient& recipient, const std::string& address);

@@ -68,6 +68,8 @@ io::Task<Result<Reply>> SmtpSession::rcpt_sorted(const envelope::Recipient& reci
                  {{"id", transaction_->id.text()}, {"to", address}, {"why", problem.enhanced + " " + problem.text}});
   if (sorted.kind == Kind::not_local && may_relay(recipient.path.mailbox)) co_return take_elsewhere(recipient, address);
   if (sorted.kind != Kind::accounts || sorted.temporary() != nullptr) co_return refusal(sorted, address);
+  if (only_for_reports(asked))
+    co_return Reply(550, {5, 7, 1}, "<" + address + "> stands for a sender and takes delivery reports only");
   if (held_until(*transaction_) && !recipient.path.postmaster_here()) co_return take_for_later(recipient, address);
   if (!sorted.onward.empty() && desk_.outbound == nullptr)
     co_return Reply(451, {4, 3, 5}, "<" + address + "> is sent on, and nothing leaves this host now");
@@ -78,6 +80,13 @@ io::Task<Result<Reply>> SmtpSession::rcpt_sorted(const envelope::Recipient& reci
   send_on(recipient, sorted);
   take_accounts(recipient, sorted.accounts, std::move(taken));
   co_return Reply(250, {2, 1, 5}, "Recipient OK");
+}
+
+/// A rewritten sender (SRS) would be a way for anybody to send through this host to whom it stands for.
+bool SmtpSession::only_for_reports(const envelope::Mailbox& mailbox) const {
+  const LocalTerms* const local = local_terms().get();
+  if (local == nullptr || !local->srs || !envelope::is_srs(mailbox.local_part)) return false;
+  return transaction_->envelope.sender.path.mailbox && !submission() && !desk_.policy.lmtp() && !of_relay_network();
 }
 
 /// What leaves the mailboxes of this host, and what nobody can reach.
