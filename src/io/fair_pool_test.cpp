@@ -15,10 +15,11 @@
 namespace angarium::io {
 namespace {
 
-/// Fills the only thread until it is let go, so that what follows waits in line.
+/// Fills the only thread of the pool until it is let go, so that what follows waits in line. The thread may look at
+/// it until the pool has ended: it is declared first.
 class Plug {
  public:
-  explicit Plug(FairPool& pool) {
+  void fill(FairPool& pool) {
     REQUIRE(pool.submit("plug", [this] {
       begun_.count_down();
       go_.wait();
@@ -37,8 +38,9 @@ class Plug {
 TEST_CASE("parties take turns, however much one of them asks for") {
   std::vector<std::string> course;
   std::latch all(5);
+  Plug plug;
   FairPool pool({.threads = 1});
-  Plug plug(pool);
+  plug.fill(pool);
   for (const char* const job : {"a1", "a2", "a3", "b1", "c1"})
     REQUIRE(pool.submit(std::string(1, *job), [&, job] {
       course.emplace_back(job);
@@ -73,8 +75,9 @@ TEST_CASE("a party's jobs run on as many threads as its share; the others' go on
 }
 
 TEST_CASE("what is too much for one party, or of all together, is refused; others find room") {
+  Plug plug;
   FairPool pool({.threads = 1, .waiting = 2, .queue = 3});
-  Plug plug(pool);
+  plug.fill(pool);
   const auto nothing = [] {};
   CHECK(pool.submit("a", nothing));
   CHECK(pool.submit("a", nothing));
