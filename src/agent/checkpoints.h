@@ -25,6 +25,8 @@ namespace angarium::agent {
 
 /// Another session has this transaction in hand: perhaps one that is dead, which nobody knows yet (RFC 1845 §3).
 inline constexpr ErrorKind kTransactionInHand{"agent.transaction-in-hand", Fault::user, Lasting::temporary};
+/// What came of it is kept, and it cannot go on now.
+inline constexpr ErrorKind kTransactionNotNow{"agent.transaction-not-now", Fault::user, Lasting::temporary};
 
 /// Checkpoints begin with this octet: 'H' name (envelope, octets, how it ended), 'P' name 0 part4 (version, BodyRef).
 inline constexpr char kCheckpointKeyOctet = 'k';

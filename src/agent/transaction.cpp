@@ -94,6 +94,9 @@ io::Task<Result<Reply>> SmtpSession::connected(const smtp::Peer& peer) {
 }
 
 io::ValueOrTask<Result<Reply>> SmtpSession::mail(const envelope::Sender& sender, envelope::DeliveryId id) {
+  // A MAIL before this one, which was refused, had a name.
+  if (!sender.parameters.transaction)
+    if (const auto name = std::exchange(named_, std::nullopt)) desk_.services.checkpoints().let_go(*name);
   if (!concluded_.empty()) return mail_after_others(sender, id);
   return begin(sender, id);
 }
@@ -246,6 +249,11 @@ io::Task<Result<smtp::Outcome>> SmtpSession::commit(const smtp::BodyFacts& facts
     if (transaction.told) co_return smtp::Outcome{Reply(250, {2, 6, 0}, *transaction.told), {}};
     // Also what came before this session.
     whole = {.octets = transaction.checkpoint->seen().octets(), .seen = transaction.checkpoint->seen()};
+    if (desk_.policy.line_ends == smtp::LineEnds::refuse && !whole.seen.clean_line_ends()) {
+      note_end(transaction);
+      refused.add();
+      co_return smtp::Outcome{smtp::reply::kBareLineEnds, {}};
+    }
   }
   auto outcome = co_await deliver(transaction, whole);
   if (outcome) co_return std::move(outcome);

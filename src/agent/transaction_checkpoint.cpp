@@ -86,11 +86,19 @@ io::Task<Result<bool>> SmtpSession::reopen(const envelope::Sender& sender, envel
     transaction_->envelope.recipients = kept.recipients;
     co_return true;
   }
+  // What passes is no reason to throw away what came: the client comes again.
+  const auto not_now = [](const Reply& reply) { return fail(kTransactionNotNow, reply.text); };
   const Reply opened = CO_TRY(co_await begin(sender, id));
+  if (opened.transient()) co_return not_now(opened);
   if (!opened.completed()) co_return false;
-  for (const envelope::Recipient& recipient : kept.recipients)
-    if (!CO_TRY(co_await rcpt(recipient)).completed()) co_return false;
-  if (!CO_TRY(co_await begin_body()).positive()) co_return false;
+  for (const envelope::Recipient& recipient : kept.recipients) {
+    const Reply taken = CO_TRY(co_await rcpt(recipient));
+    if (taken.transient()) co_return not_now(taken);
+    if (!taken.completed()) co_return false;
+  }
+  const Reply ready = CO_TRY(co_await begin_body());
+  if (ready.transient()) co_return not_now(ready);
+  if (!ready.positive()) co_return false;
   co_return co_await replay(kept);
 }
 

@@ -1,6 +1,7 @@
 // RCPT: who a recipient is, whether there is room, and what of its mail is sent on.
 #include <algorithm>
 
+#include "account/attempts.h"
 #include "agent/transaction.h"
 #include "base/log.h"
 #include "base/text.h"
@@ -167,7 +168,8 @@ Reply SmtpSession::refusal(const Sorted& sorted, const std::string& address) {
 
 std::string SmtpSession::party() const {
   if (peer_->identity) return "user " + peer_->identity->authentication_id;
-  return peer_->remote.is_ip() ? peer_->remote.address().text() : std::string("this host");
+  // All of a network of IPv6 are one.
+  return peer_->remote.is_ip() ? account::attempt_key(peer_->remote.address().text()) : std::string("this host");
 }
 
 /// A name of this host that need not be a domain with addresses: none, the one we greet with, for the postmaster, or

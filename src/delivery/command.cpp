@@ -240,8 +240,8 @@ class Child {
     if (called_off_) signal_all(SIGKILL);
     const std::optional<int> status = reap();
     if (!status) return end;
-    // Only this tells that it has done its work.
-    if (called_off_ && *status != 0) {
+    // Only this tells that it has done its work, if it has had the letter.
+    if (called_off_ && (*status != 0 || input_.get() >= 0)) {
       end.how = CommandEnd::How::called_off;
       return end;
     }

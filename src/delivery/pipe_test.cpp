@@ -226,6 +226,12 @@ TEST_CASE("a command that is called off sees no end of a letter it has not had, 
   ::close(event);
   CHECK(outcome.temporary());
   CHECK(octets_of(folder.path("whole")).empty());
+  const int again = ::eventfd(1, EFD_CLOEXEC);
+  PiecewiseOctets anew(pieces);
+  CHECK(deliver(shell("trap 'exit 0' TERM; sleep 600 & wait"), letter_of(anew),
+                {.call_off = {.descriptor = again, .events = POLLIN}})
+            .temporary());
+  ::close(again);
   CHECK(called_off(folder, "trap '' TERM; echo 1 >runs; while :; do sleep 1; done").temporary());
 }
 

@@ -220,12 +220,20 @@ io::Task<Result<>> Client::send_envelope(Sending& sending) {
   // RFC 9422 §5: more recipients than the server takes are not sent; they go with another transaction.
   const std::size_t most = std::min<std::size_t>(all, extensions_.recipients_max.value_or(UINT32_MAX));
   for (std::size_t i = most; i < all; ++i) sending.report.recipients[i] = reply::kTooManyRecipients;
+  if (most < all) sending.named = false;
   write_line(mail_line(sending));
   std::size_t first = 0;
   if (sending.named) {
     CO_TRY(co_await say_named_mail(sending));
     if (sending.offset) co_return Result<>();
-    co_return co_await ask_recipients(sending, 0, most);
+    CO_TRY(co_await ask_recipients(sending, 0, most));
+    if (sending.accepted.size() == all || sending.accepted.empty() || closed_) co_return Result<>();
+    // RFC 1845 §3: a later 355 would speak for all of them, also for those who were refused now. So it bears no name.
+    co_await clear_transaction();
+    if (closed_) co_return fail(kBadReply, "the server did not take RSET");
+    sending.named = false;
+    sending.accepted.clear();
+    co_return co_await send_envelope(sending);
   }
   if (extensions_.pipelining) {
     first = std::min(most, kGroupMax);
