@@ -121,6 +121,12 @@ class Client {
     if (*kept) return "355 " + std::to_string((*kept)->offset) + " for " + std::to_string((*kept)->recipients);
     return code([&]() -> io::Task<Result<smtp::Reply>> { co_return co_await session_->mail(sender, name); });
   }
+  /// Without a TRANSID.
+  std::string mail_unnamed() {
+    const auto sender = *envelope::parse_sender("<x@y.example>");
+    const auto name = envelope::DeliveryId::make(world_.loop.random());
+    return code([&]() -> io::Task<Result<smtp::Reply>> { co_return co_await session_->mail(sender, name); });
+  }
   std::string rcpt(const std::string& path) {
     const auto recipient = *envelope::parse_recipient(path);
     return code([&]() -> io::Task<Result<smtp::Reply>> { co_return co_await session_->rcpt(recipient); });
@@ -278,6 +284,45 @@ TEST_CASE("RFC 1845 3: what cannot go on as it was begins anew") {
   client.send(kSome);
   CHECK(client.end().starts_with("250 "));
   CHECK(world.box("bob").size() == 1);
+}
+
+TEST_CASE("a name does not outlive a MAIL that was refused: the next message is another one") {
+  World world;
+  Client client(world);
+  world.rate.set_per_minute(1);
+  REQUIRE(Client(world).mail_unnamed() == "250");
+  REQUIRE(client.mail(kId) == "450");
+  world.rate.set_per_minute(0);
+  REQUIRE(client.mail_unnamed() == "250");
+  REQUIRE(client.rcpt("<bob@b.test>") == "250");
+  client.send(letter(1000));
+  REQUIRE(client.end().starts_with("250 "));
+  client.over(smtp::Ending::lost);
+  CHECK(world.far->checkpoints().size() == 0);
+  CHECK(Client(world).mail(kId) == "250");
+}
+
+TEST_CASE("what passes is no reason to throw away what has come") {
+  World world;
+  const std::string offset = begin_one(world);
+  world.rate.set_per_minute(1);
+  REQUIRE(Client(world).mail_unnamed() == "250");
+  CHECK(Client(world).mail(kId).starts_with('4'));
+  world.rate.set_per_minute(0);
+  CHECK(Client(world).mail(kId) == "355 " + offset + " for 2");
+}
+
+TEST_CASE("RFC 5321 2.3.8: a bare CR or LF before the break refuses the whole") {
+  for (const char* const bare : {"a\rb\r\n", "a\nb\r\n"}) {
+    World world;
+    const std::string offset = begin_one(world, bare + kSome);
+    Client again(world);
+    const std::string mail = again.mail(kId);
+    if (mail == "250") continue;  // nothing of it was kept
+    again.send("end\r\n");
+    CHECK(again.end().starts_with("554 "));
+    CHECK(world.box("bob").empty());
+  }
 }
 
 TEST_CASE("RFC 1845 3: an abort ends what is kept, with QUIT or another transaction behind it") {
