@@ -17,13 +17,33 @@ constexpr std::size_t kFileNameMax = 255;
 /// Octets of a text part that are searched for uuencoded blocks.
 constexpr std::size_t kUuSearchMax = std::size_t{64} << 20;
 
-/// What remains of a name that a stranger chose: the last component, no controls, no leading dots that hide or climb.
+/// Octets of the UTF-8 character at the front; 1 where there is none.
+std::size_t character_octets(std::string_view text) {
+  const auto first = static_cast<unsigned char>(text.front());
+  const std::size_t size = first < 0xC0 ? 1 : first < 0xE0 ? 2 : first < 0xF0 ? 3 : 4;
+  return valid_utf8(text.substr(0, size)) ? std::min(size, text.size()) : 1;
+}
+
+/// What a terminal obeys, or turns the direction of text: C0, DEL, C1 (U+0080-009F), U+200E, U+200F, U+202A-202E,
+/// U+2066-2069. Of one character.
+bool is_obeyed(std::string_view character) {
+  if (character.size() == 1) return is_control(character.front());
+  if (character.size() == 2) return character >= "\xC2\x80" && character <= "\xC2\x9F";
+  return character == "\xE2\x80\x8E" || character == "\xE2\x80\x8F" ||
+         (character >= "\xE2\x80\xAA" && character <= "\xE2\x80\xAE") ||
+         (character >= "\xE2\x81\xA6" && character <= "\xE2\x81\xA9");
+}
+
+/// What remains of a name that a stranger chose: the last component, UTF-8, nothing that a terminal obeys.
 std::string safe_file_name(std::string_view name) {
   if (const std::size_t slash = name.find_last_of("/\\"); slash != std::string_view::npos)
     name.remove_prefix(slash + 1);
   std::string safe;
-  for (const char c : name)
-    if (!is_control(c)) safe += c;
+  while (!name.empty()) {
+    const std::string_view one = name.substr(0, character_octets(name));
+    if (valid_utf8(one) && !is_obeyed(one)) safe += one;
+    name.remove_prefix(one.size());
+  }
   if (safe == "." || safe == "..") return {};
   if (safe.size() > kFileNameMax) {
     std::size_t size = kFileNameMax;

@@ -44,6 +44,27 @@ TEST_CASE("file names are decoded, and a stranger's path is none of ours") {
   CHECK(list(mixed("Content-Disposition: attachment; filename=\"C:\\\\x\\\\..\"\r\n\r\n")) == "2::text/plain:0 ");
 }
 
+TEST_CASE("a file name is UTF-8 without what a terminal obeys or turns the direction of text") {
+  const auto named = [](std::string_view encoded) {
+    return list(mixed("Content-Disposition: attachment; filename*=utf-8''" + std::string(encoded) + "\r\n\r\n"));
+  };
+  CHECK(named("a%1B%7F%C2%80b%C2%9F%C2%A0c") ==
+        "2:ab\xC2\xA0"
+        "c:text/plain:0 ");
+  CHECK(named("a%E2%80%8D%E2%80%8E%E2%80%8Fb") ==
+        "2:a\xE2\x80\x8D"
+        "b:text/plain:0 ");
+  CHECK(named("a%E2%80%A9%E2%80%AA%E2%80%AE%E2%80%AFb") ==
+        "2:a\xE2\x80\xA9\xE2\x80\xAF"
+        "b:text/plain:0 ");
+  CHECK(named("a%E2%81%A5%E2%81%A6%E2%81%A9%E2%81%AAb") ==
+        "2:a\xE2\x81\xA5\xE2\x81\xAA"
+        "b:text/plain:0 ");
+  CHECK(named("%F0%9F%98%80.%E2%80%AEexe") == "2:\xF0\x9F\x98\x80.exe:text/plain:0 ");
+  CHECK(list("Subject: x\r\n\r\nhello\r\nbegin 644 c\x9B\xC3"
+             "at\xE2\x80\r\n#0V%T\r\n`\r\nend\r\n") == "0:cat:application/octet-stream:3:uu ");
+}
+
 TEST_CASE("uuencoded blocks of plain text are attachments") {
   CHECK(list("Subject: x\r\n\r\nhello\r\nbegin 644 cat.bin\r\n#0V%T\r\n`\r\nend\r\nbye\r\n") ==
         "0:cat.bin:application/octet-stream:3:uu ");

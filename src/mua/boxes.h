@@ -19,8 +19,6 @@ inline constexpr ErrorKind kChanged{"mua.changed", Fault::dependency, Lasting::t
 /// There is no such box, or nothing in it.
 inline constexpr ErrorKind kNoBox{"mua.no-box", Fault::user, Lasting::permanent};
 
-/// Octets of a message that are taken into memory; larger ones can be saved, not read.
-inline constexpr std::size_t kMessageMax = std::size_t{256} << 20;
 /// Octets of a header that are looked at for a list.
 inline constexpr std::size_t kHeaderMax = std::size_t{64} << 10;
 
@@ -45,8 +43,10 @@ class Box {
   [[nodiscard]] Entry& at(std::size_t number) { return entries_[number]; }
   [[nodiscard]] const Entry& at(std::size_t number) const { return entries_[number]; }
 
-  /// The message with CR LF, at most so many octets of it. Without the fields of state.
-  virtual Result<std::string> read(std::size_t number, std::size_t max = kMessageMax) = 0;
+  /// The message with CR LF, whole. Without the fields of state. kHost: it has more octets than `max`.
+  Result<std::string> read(std::size_t number, std::size_t max);
+  /// As much of it as `max` octets hold.
+  virtual Result<std::string> start(std::size_t number, std::size_t max) = 0;
   /// From whom and when, by the separator line of an mbox; empty in a Maildir.
   virtual Result<std::string> envelope_sender(std::size_t number) = 0;
   /// Takes in what has come since; the number of new messages. kChanged.

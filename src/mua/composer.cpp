@@ -289,7 +289,7 @@ void save_dead_letter(Surroundings& here, const Settings& settings, const Draft&
   text += "\n" + draft.body;
   const std::string path = dead_letter_path(here, settings);
   if (auto saved = append_file(path, text + "\n"); !saved)
-    here.terminal.complain("the letter is lost: " + saved.error().text());
+    here.terminal.complain("the letter is lost: " + visible(saved.error().text()));
   else
     here.terminal.complain(counted(visible(path), text).substr(0, std::string::npos) +
                            "the letter was not sent, and is kept there");

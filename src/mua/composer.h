@@ -5,6 +5,7 @@
 #include <string>
 
 #include "mua/draft.h"
+#include "mua/screen.h"
 #include "mua/surroundings.h"
 
 namespace angarium::mua {
@@ -46,7 +47,7 @@ class Composer {
   void pipe_through(std::string_view command);
   void quote(char letter, std::string_view list);
   void print();
-  void complain(const Error& error) { here_.terminal.complain(error.text()); }
+  void complain(const Error& error) { here_.terminal.complain(visible(error.text())); }
 
   Surroundings& here_;
   Settings& settings_;

@@ -156,6 +156,14 @@ std::string show(std::string_view message, const Settings& settings, Fields fiel
   return Shower(message, settings).show(fields);
 }
 
+bool is_shown_whole(std::string_view message) {
+  const Structure structure = message::parse_structure(message);
+  const Part& of = structure.parts.front();
+  if (structure.parts.size() != 1 || !structure.is_type(of, message, "text", "plain")) return false;
+  // One octet more than is shown would be there.
+  return message::part_text(structure, of, message, kShownMax + 1).size() <= kShownMax;
+}
+
 std::vector<Detached> detach(std::string_view message) {
   const Structure structure = message::parse_structure(message);
   std::vector<Detached> found;

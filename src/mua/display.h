@@ -31,6 +31,9 @@ enum class Fields : std::uint8_t {
 /// tags; what is no text as a line that names it. Fit for a terminal.
 std::string show(std::string_view message, const Settings& settings, Fields fields);
 
+/// Whether its text is all that it holds besides its header: one plain text, shown whole.
+bool is_shown_whole(std::string_view message);
+
 /// The attachments and other parts that are no text: safe file names and decoded octets, one by one.
 struct Detached {
   std::string name;  ///< never empty, without directories

@@ -63,6 +63,14 @@ bool is_maildir(const std::string& path) {
 
 }  // namespace
 
+Result<std::string> Box::read(std::size_t number, std::size_t max) {
+  std::string message = TRY(start(number, max + 1));
+  if (message.size() > max)
+    return fail(kHost, "message " + std::to_string(number + 1) + " is larger than " + std::to_string(max) +
+                           " octets: it stays where it is");
+  return message;
+}
+
 bool Box::is_changed() const {
   return std::ranges::any_of(entries_,
                              [](const Entry& entry) { return entry.deleted || entry.flags != entry.flags_there; });
@@ -119,7 +127,7 @@ Result<std::string> MaildirBox::content(std::size_t number, std::size_t max) {
   return message;
 }
 
-Result<std::string> MaildirBox::read(std::size_t number, std::size_t max) { return content(number, max); }
+Result<std::string> MaildirBox::start(std::size_t number, std::size_t max) { return content(number, max); }
 
 Result<std::string> MaildirBox::envelope_sender([[maybe_unused]] std::size_t number) { return std::string(); }
 

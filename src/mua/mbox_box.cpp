@@ -197,7 +197,7 @@ Result<> MboxBox::take_message(std::uint64_t text_at) {
   return {};
 }
 
-Result<std::string> MboxBox::read(std::size_t number, std::size_t max) {
+Result<std::string> MboxBox::start(std::size_t number, std::size_t max) {
   const Place place = places_[number];
   MboxReader reader({.variant = variant_}, place.begin);
   std::string message;
@@ -208,6 +208,7 @@ Result<std::string> MboxBox::read(std::size_t number, std::size_t max) {
     const MboxStep step = reader.next(input);
     if (step.kind == MboxStep::Kind::need_input) {
       block = TRY(octets_at(fed, std::min<std::uint64_t>(kBlock, place.end - fed)));
+      if (block.empty() && fed < place.end) return fail(kChanged, path_ + " was cut while it was read");
       fed += block.size();
       input = block;
       if (block.empty()) reader.finish();

@@ -16,7 +16,7 @@ class MboxBox final : public Box {
   static Result<std::unique_ptr<Box>> open(const std::string& path, const Surroundings& here, Access access);
 
   [[nodiscard]] const std::string& path() const override { return path_; }
-  Result<std::string> read(std::size_t number, std::size_t max) override;
+  Result<std::string> start(std::size_t number, std::size_t max) override;
   Result<std::string> envelope_sender(std::size_t number) override;
   Result<std::size_t> look() override;
   Result<> write() override;

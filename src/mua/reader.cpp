@@ -138,7 +138,7 @@ Reader::Next Reader::obey_plain(std::string_view word, std::string_view argument
   return Next::goes_on;
 }
 
-Result<std::string> Reader::header_of(std::size_t number) { return box_->read(number, kHeaderMax); }
+Result<std::string> Reader::header_of(std::size_t number) { return box_->start(number, kHeaderMax); }
 
 Result<std::vector<std::size_t>> Reader::list(std::string_view text, Wanted wanted) {
   const Listing listing{.box = *box_,
@@ -265,7 +265,7 @@ Result<> Reader::move_read_mail() {
     const bool read = !settings_.is_set("hold") && (entry.flags & message::kBoxSeen) != 0;
     const bool goes = (marks_[i] & kToMbox) != 0 || (read && (marks_[i] & kPreserved) == 0 && !saved);
     if (goes) {
-      const std::string text = TRY(box_->read(i));
+      const std::string text = TRY(box_->read(i, here_.message_max));
       const auto flags = static_cast<message::BoxFlags>(entry.flags | message::kBoxOld);
       const std::string sender = TRY(box_->envelope_sender(i));
       TRY(save_message(here_, mbox, text, sender, here_.delivery.clock.wall(), flags));

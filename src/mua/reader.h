@@ -12,6 +12,7 @@
 #include "mua/composer.h"
 #include "mua/display.h"
 #include "mua/message_list.h"
+#include "mua/screen.h"
 #include "mua/settings.h"
 #include "mua/surroundings.h"
 
@@ -114,7 +115,7 @@ class Reader {
   Result<> close_box();
   Result<> move_read_mail();
   [[nodiscard]] bool is_spool() const;
-  void complain(const Error& error) { here_.terminal.complain(error.text()); }
+  void complain(const Error& error) { here_.terminal.complain(visible(error.text())); }
 
   Surroundings& here_;
   Settings& settings_;

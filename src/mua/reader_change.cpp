@@ -60,7 +60,7 @@ Reader::Next Reader::save_to(std::string_view argument, bool leaves) {
   if (!numbers) return Next::goes_on;
   std::uint64_t octets = 0;
   for (const std::size_t number : *numbers) {
-    const auto message = box_->read(number);
+    const auto message = box_->read(number, here_.message_max);
     const auto sender = box_->envelope_sender(number);
     const auto flags = static_cast<message::BoxFlags>(box_->at(number).flags | message::kBoxSeen | message::kBoxOld);
     const auto saved = !message  ? std::unexpected(message.error())
@@ -95,14 +95,14 @@ Reader::Next Reader::write(std::string_view argument) {
   const auto numbers = chosen(text);
   if (!numbers) return Next::goes_on;
   for (const std::size_t number : *numbers) {
-    const auto message = box_->read(number);
+    const auto message = box_->read(number, here_.message_max);
     const auto written = !message ? std::unexpected(message.error())
                                   : append_file(in_home(name, here_.home), show(*message, settings_, Fields::none));
     if (!written) {
       complain(written.error());
       return Next::goes_on;
     }
-    marks_[number] |= kSaved;
+    if (is_shown_whole(*message)) marks_[number] |= kSaved;
   }
   here_.terminal.write("\"" + visible(name) + "\" written\n");
   return Next::goes_on;
@@ -118,7 +118,7 @@ Reader::Next Reader::detach_parts(std::string_view argument) {
     return Next::goes_on;
   }
   for (const std::size_t number : *numbers) {
-    const auto message = box_->read(number);
+    const auto message = box_->read(number, here_.message_max);
     if (!message) {
       complain(message.error());
       continue;

@@ -139,7 +139,7 @@ Result<std::string> Reader::quoted(std::string_view text, Quote how, const std::
   const std::string prefix(settings_.get("indentprefix"));
   std::string out;
   for (const std::size_t number : numbers) {
-    const std::string message = TRY(box_->read(number));
+    const std::string message = TRY(box_->read(number, here_.message_max));
     const std::string shown = show(message, settings_, all ? Fields::all : Fields::chosen);
     box_->at(number).flags |= message::kBoxSeen;
     std::string_view rest = shown;

@@ -72,7 +72,7 @@ Reader::Next Reader::from(std::string_view argument) {
 
 Reader::Next Reader::show_one(std::size_t number, Fields fields) {
   go_to(number);
-  const auto message = box_->read(number);
+  const auto message = box_->read(number, here_.message_max);
   if (!message) {
     complain(message.error());
     return Next::goes_on;
@@ -99,7 +99,7 @@ Reader::Next Reader::top(std::string_view argument) {
   if (!numbers) return Next::goes_on;
   for (const std::size_t number : *numbers) {
     go_to(number);
-    const auto message = box_->read(number);
+    const auto message = box_->read(number, here_.message_max);
     if (!message) {
       complain(message.error());
       continue;
@@ -153,11 +153,34 @@ Reader::Next Reader::size(std::string_view argument) {
   return Next::goes_on;
 }
 
-/// "|3 wc", "pipe 3 wc", "|wc": the list is what reads as one, the rest is the command.
-Reader::Next Reader::pipe(std::string_view argument) {
+namespace {
+
+/// "7", "*", ".", "$", "^", and ranges of them.
+bool is_of_list(std::string_view word) {
+  const auto one = [](std::string_view text) {
+    return parse_number<std::size_t>(text) || text == "." || text == "$" || text == "^";
+  };
+  if (word == "*" || one(word)) return true;
+  const std::size_t dash = word.find('-');
+  return dash != std::string_view::npos && one(word.substr(0, dash)) && one(word.substr(dash + 1));
+}
+
+/// Octets of the words that name messages, each with the blanks behind it: "7z l" and "./filter" have none.
+std::size_t list_octets(std::string_view text) {
   std::size_t end = 0;
-  while (end < argument.size() && (is_digit(argument[end]) || std::string_view(" *$.-^,").contains(argument[end])))
-    ++end;
+  for (;;) {
+    const std::size_t begin = std::min(text.find_first_not_of(" \t", end), text.size());
+    const std::size_t behind = text.find_first_of(" \t", begin);
+    if (behind == std::string_view::npos || !is_of_list(text.substr(begin, behind - begin))) return end;
+    end = behind;
+  }
+}
+
+}  // namespace
+
+/// "|3 wc", "pipe 3 wc", "|wc": words before the command that read as a list are one.
+Reader::Next Reader::pipe(std::string_view argument) {
+  const std::size_t end = list_octets(argument);
   const std::string_view numbers_text = trim(argument.substr(0, end));
   const std::string command(trim(argument.substr(end)));
   if (command.empty()) {
@@ -168,7 +191,7 @@ Reader::Next Reader::pipe(std::string_view argument) {
   if (!numbers) return Next::goes_on;
   std::string input;
   for (const std::size_t number : *numbers) {
-    const auto message = box_->read(number);
+    const auto message = box_->read(number, here_.message_max);
     if (!message) {
       complain(message.error());
       return Next::goes_on;
@@ -190,7 +213,7 @@ Reader::Next Reader::look_at(std::string_view argument, std::string_view editor)
   if (!numbers) return Next::goes_on;
   for (const std::size_t number : *numbers) {
     go_to(number);
-    auto message = box_->read(number);
+    auto message = box_->read(number, here_.message_max);
     if (!message) {
       complain(message.error());
       continue;

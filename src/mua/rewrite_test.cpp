@@ -25,7 +25,7 @@ std::vector<std::string> bodies(const Home& home, Surroundings& here) {
   auto box = open_box(home.path() + "/spool", here, Access::change);
   REQUIRE(box);
   for (std::size_t i = 0; i < (*box)->size(); ++i) {
-    std::string text = (*box)->read(i).value();
+    std::string text = (*box)->read(i, kMessageMax).value();
     text.erase(0, text.find("\r\n\r\n") + 4);
     while (text.ends_with("\r\n")) text.resize(text.size() - 2);
     found.push_back(text);

@@ -18,14 +18,18 @@ message::DateTime date_now(const Surroundings& here) {
 Result<> compose_and_submit(Surroundings& here, const Settings& settings, const Draft& draft,
                             const std::vector<std::string>& options) {
   const Composed composed = TRY(compose(draft, settings, date_now(here), here.home, here.delivery.random));
+  TRY(here.submit(
+      {.sender = composed.sender, .message = composed.message, .recipients = composed.recipients, .options = options}));
   const std::string_view record = settings.get("record");
-  // Before it goes: a copy that cannot be kept is known while the letter is still here.
-  if (!record.empty()) {
-    const std::string path = folder_path(record, here, settings, settings.is_set("outfolder"));
-    TRY(save_message(here, path, composed.message, here.user, here.delivery.clock.wall(), message::kBoxSeen));
-  }
-  return here.submit(
-      {.sender = composed.sender, .message = composed.message, .recipients = composed.recipients, .options = options});
+  if (record.empty()) return {};
+  // It has gone: what becomes of the copy is told, and does not make it unsent.
+  const std::string path = folder_path(record, here, settings, settings.is_set("outfolder"));
+  const auto kept =
+      save_message(here, path, composed.message, here.user, here.delivery.clock.wall(), message::kBoxSeen);
+  if (!kept)
+    here.terminal.complain("the message is sent, but its copy is not kept in " + visible(path) + ": " +
+                           visible(kept.error().text()));
+  return {};
 }
 
 }  // namespace

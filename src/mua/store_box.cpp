@@ -19,6 +19,8 @@ namespace imap = protocol::imap;
 /// UIDs of one command: its line stays below what RFC 7162 §4 lets clients send.
 constexpr std::size_t kSetMax = 500;
 
+constexpr const char* kMadeAnew = " was made anew at the server: nothing is changed there";
+
 struct Pair {
   message::BoxFlags here;
   imap::Flags there;
@@ -112,7 +114,18 @@ Result<> StoreBox::wait_for(io::Task<Result<>> task) {
 
 Result<> StoreBox::connect() { return wait_for(select(TRY(here_.own_store()))); }
 
+/// Without success no connection is left: what it has selected is not what the UIDs are of.
 io::Task<Result<>> StoreBox::select(int descriptor) {
+  auto selected = co_await select_anew(descriptor);
+  if (!selected) {
+    client_.reset();
+    connection_.reset();
+    made_anew_ = selected.error().is(kChanged);
+  }
+  co_return selected;
+}
+
+io::Task<Result<>> StoreBox::select_anew(int descriptor) {
   client_.reset();
   connection_ = wire::plain_connection(io::adopt_stream(descriptor));
   client_ = std::make_unique<imap::Client>(*connection_, imap::ClientOptions{.stream_from = 0});
@@ -120,15 +133,17 @@ io::Task<Result<>> StoreBox::select(int descriptor) {
   const std::string folder = is_inbox() ? "INBOX" : name_.substr(1);
   const auto selected = CO_TRY(co_await client_->select(
       folder, access_ == Access::read_only ? imap::Access::read_only : imap::Access::read_write));
-  if (uid_validity_ != 0 && selected.uid_validity != uid_validity_)
-    co_return fail(kChanged, name_ + " was made anew at the server");
+  if (uid_validity_ != 0 && selected.uid_validity != uid_validity_) co_return fail(kChanged, name_ + kMadeAnew);
   uid_validity_ = selected.uid_validity;
   co_return Result<>();
 }
 
 Result<> StoreBox::perform(const Job& job) {
-  auto done = wait_for(job());
-  if (done || is_answer(done.error())) return done;
+  if (made_anew_) return fail(kChanged, name_ + kMadeAnew);
+  if (client_) {
+    auto done = wait_for(job());
+    if (done || is_answer(done.error())) return done;
+  }
   TRY(connect());
   return wait_for(job());
 }
@@ -155,7 +170,7 @@ io::Task<Result<>> StoreBox::take_in() {
   co_return Result<>();
 }
 
-Result<std::string> StoreBox::read(std::size_t number, std::size_t max) {
+Result<std::string> StoreBox::start(std::size_t number, std::size_t max) {
   const std::string uid = std::to_string(uids_[number]);
   const std::string items = "BODY.PEEK[]<0." + std::to_string(max) + ">";
   std::optional<std::string> octets;
@@ -170,7 +185,7 @@ Result<std::string> StoreBox::read(std::size_t number, std::size_t max) {
 }
 
 Result<std::string> StoreBox::envelope_sender(std::size_t number) {
-  const std::string header = TRY(read(number, kHeaderMax));
+  const std::string header = TRY(start(number, kHeaderMax));
   const auto addresses = message::parse_addresses(field_text(header, "Return-Path")).addresses;
   return addresses.empty() ? std::string() : addresses.front().local_part + "@" + addresses.front().domain;
 }

@@ -25,7 +25,7 @@ class StoreBox final : public Box {
 
   [[nodiscard]] const std::string& path() const override { return name_; }
   [[nodiscard]] bool is_inbox() const override { return name_.size() == 1; }
-  Result<std::string> read(std::size_t number, std::size_t max) override;
+  Result<std::string> start(std::size_t number, std::size_t max) override;
   Result<std::string> envelope_sender(std::size_t number) override;
   Result<std::size_t> look() override;
   Result<> write() override;
@@ -41,6 +41,7 @@ class StoreBox final : public Box {
   Result<> wait_for(io::Task<Result<>> task);
   Result<> connect();
   io::Task<Result<>> select(int descriptor);
+  io::Task<Result<>> select_anew(int descriptor);
   io::Task<Result<>> leave();
   io::Task<Result<>> take_in();
   io::Task<Result<>> change_flags();
@@ -55,6 +56,7 @@ class StoreBox final : public Box {
   std::unique_ptr<protocol::imap::Client> client_;
   std::vector<std::uint32_t> uids_;  ///< of the entries; ascending
   std::uint32_t uid_validity_ = 0;
+  bool made_anew_ = false;  ///< the UIDs are of a folder that is no more: nothing is done any more
 };
 
 }  // namespace angarium::mua

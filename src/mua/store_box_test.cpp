@@ -85,8 +85,9 @@ TEST_CASE("a folder of the server is read, marked and deleted as any box; what c
     CHECK((*box)->at(1).flags == (*box)->at(1).flags_there);
     CHECK(((*box)->at(1).flags & message::kBoxSeen) != 0);
     CHECK(((*box)->at(2).flags & message::kBoxFlagged) != 0);
-    CHECK((*box)->read(0).value() == imap::testing::kPlain);
-    CHECK((*box)->read(0, 20).value() == imap::testing::kPlain.substr(0, 20));
+    CHECK((*box)->read(0, imap::testing::kPlain.size()).value() == imap::testing::kPlain);
+    CHECK((*box)->start(0, 20).value() == imap::testing::kPlain.substr(0, 20));
+    CHECK((*box)->read(0, imap::testing::kPlain.size() - 1).error().is(kHost));
     CHECK((*box)->look().value() == 0);
     (*box)->at(0).flags |= message::kBoxSeen | message::kBoxAnswered;
     (*box)->at(1).deleted = true;
@@ -95,7 +96,7 @@ TEST_CASE("a folder of the server is read, marked and deleted as any box; what c
     REQUIRE((*box)->write());
     CHECK_FALSE((*box)->is_changed());
     CHECK((*box)->size() == 2);
-    CHECK((*box)->read(1).value() == imap::testing::kPlain);
+    CHECK((*box)->read(1, kMessageMax).value() == imap::testing::kPlain);
   }
   auto box = open_box("@", host.here, Access::read_only);
   REQUIRE(box);
@@ -111,13 +112,49 @@ TEST_CASE("a connection that ended while the user thought is made again, and not
   REQUIRE(box);
   (*box)->at(0).deleted = true;
   shutdown(host.ours, SHUT_RDWR);
-  CHECK((*box)->read(1).value() == imap::testing::kParts);
+  CHECK((*box)->read(1, kMessageMax).value() == imap::testing::kParts);
   CHECK(host.connections == 2);
   shutdown(host.ours, SHUT_RDWR);
   REQUIRE((*box)->write());
   CHECK((*box)->size() == 2);
   CHECK(host.connections == 3);
   CHECK((*box)->look().value() == 0);
+}
+
+TEST_CASE("in a folder that was made anew meanwhile nothing is changed, however often it is asked for") {
+  Host host;
+  auto box = open_box("@", host.here, Access::change);
+  REQUIRE(box);
+  (*box)->at(0).deleted = true;
+  (*box)->at(1).flags |= message::kBoxFlagged;
+  shutdown(host.ours, SHUT_RDWR);
+  host.join();
+  const auto folder = host.store->find("fred")->mailboxes.at("INBOX");
+  folder->uid_validity += 100;
+  const auto before = folder->entries();
+  for (int i = 0; i < 2; ++i) {
+    CHECK((*box)->write().error().is(kChanged));
+    CHECK((*box)->read(1, kMessageMax).error().is(kChanged));
+    CHECK((*box)->look().error().is(kChanged));
+  }
+  CHECK(host.connections == 2);
+  host.join();
+  const auto after = folder->entries();
+  REQUIRE(after.size() == before.size());
+  for (std::size_t i = 0; i < after.size(); ++i) CHECK(after[i].modseq == before[i].modseq);
+}
+
+TEST_CASE("a connection that could not be made anew is made by what is done next") {
+  Host host;
+  auto box = open_box("@", host.here, Access::change);
+  REQUIRE(box);
+  shutdown(host.ours, SHUT_RDWR);
+  host.known = false;
+  CHECK(!(*box)->read(1, kMessageMax));
+  CHECK(host.connections == 2);
+  host.known = true;
+  CHECK((*box)->read(1, kMessageMax).value() == imap::testing::kParts);
+  CHECK(host.connections == 3);
 }
 
 TEST_CASE("no folder is opened that is not there, of a server that has none for the user, or does not know him") {

@@ -1,6 +1,7 @@
 // What mail(1) needs of the host: made once by the program, or by a test.
 #pragma once
 
+#include <cstddef>
 #include <functional>
 #include <string>
 #include <vector>
@@ -21,6 +22,9 @@ struct Letter {
   std::vector<std::string> options;  ///< words for sendmail
 };
 
+/// Octets of a message that are taken into memory; larger ones are refused: neither shown nor saved.
+inline constexpr std::size_t kMessageMax = std::size_t{256} << 20;
+
 struct Surroundings {
   Terminal& terminal;
   /// Hands in: it is sent, or will be, when this is done.
@@ -36,6 +40,7 @@ struct Surroundings {
   std::string editor = "ed";
   std::string visual = "vi";
   int zone_minutes = 0;  ///< east of Greenwich, for Date fields
+  std::size_t message_max = kMessageMax;
 };
 
 }  // namespace angarium::mua
