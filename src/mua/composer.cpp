@@ -69,6 +69,11 @@ Composer::End Composer::run(bool escapes) {
       interrupted = true;
       continue;
     }
+    if (line.kind == Terminal::Line::Kind::failed) {
+      terminal.complain(line.text);
+      save_dead_letter(here_, settings_, draft_);
+      return End::given_up;
+    }
     interrupted = false;
     if (line.kind == Terminal::Line::Kind::end) {
       if (terminal.interactive() && settings_.is_set("ignoreeof")) {

@@ -1,7 +1,7 @@
 // What the user types and sees: dialogue/*.txt. Sections begin with "== NAME": `mail` is the command line, `piped` and
 // `typed` the input (of a program, of somebody at a terminal), `file NAME` a file of the home folder before, `screen`
 // what is seen, `sent` what is handed in, `after NAME` a file afterwards, `exit` the exit code. HOME stands for the
-// home folder. Lines "^C" and "^D" of what is typed are an interrupt and the end.
+// home folder. Lines "^C", "^D" and "^F" of what is typed are an interrupt, the end and a failure to read.
 #include <algorithm>
 #include <cstdlib>
 #include <filesystem>

@@ -89,6 +89,10 @@ int Reader::run(bool show_list) {
       here_.terminal.write("Interrupt\n");
       continue;
     }
+    if (line.kind == Terminal::Line::Kind::failed) {
+      here_.terminal.complain(line.text + "; nothing is changed");
+      return 1;
+    }
     if (line.kind == Terminal::Line::Kind::end) {
       if (here_.terminal.interactive() && settings_.is_set("ignoreeof")) {
         here_.terminal.write("Use \"quit\" to quit.\n");

@@ -18,12 +18,13 @@ class Terminal {
   virtual ~Terminal() = default;
 
   struct Line {
-    enum class Kind { text, end, interrupted } kind = Kind::text;
-    std::string text;  ///< without its line end
+    /// failed: reading did, and goes on failing; what was typed before it is not all that was meant.
+    enum class Kind { text, end, interrupted, failed } kind = Kind::text;
+    std::string text;  ///< without its line end; of failed: why
   };
   /// The next line; `prompt` is shown where somebody sits.
   virtual Line read_line(std::string_view prompt) = 0;
-  /// All that comes, up to so many octets. kHost, also for more.
+  /// All that comes, up to so many octets. kHost: it cannot be read, or is more.
   virtual Result<std::string> read_all(std::size_t max) = 0;
   /// Shows text that is fit to be shown (screen.h).
   virtual void write(std::string_view text) = 0;

@@ -87,6 +87,7 @@ class Typed final : public Terminal {
     if (interactive_) seen += line + "\n";
     if (line == "^C") return {.kind = Line::Kind::interrupted, .text = {}};
     if (line == "^D") return {.kind = Line::Kind::end, .text = {}};
+    if (line == "^F") return {.kind = Line::Kind::failed, .text = "the input failed"};
     return {.kind = Line::Kind::text, .text = std::move(line)};
   }
   Result<std::string> read_all(std::size_t max) override {

@@ -30,6 +30,8 @@ void catch_interrupts(void (*handler)(int)) {
   sigaction(SIGINT, &action, nullptr);
 }
 
+std::string unreadable(int number) { return std::string("the input cannot be read: ") + strerrordesc_np(number); }
+
 winsize window() {
   winsize size{};
   if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_row == 0 || size.ws_col == 0) {
@@ -58,6 +60,7 @@ bool Console::fill() {
     if (got < 0 && errno == EINTR) return false;
     if (got <= 0) {
       over_ = true;
+      failed_ = got < 0 ? errno : 0;
       return false;
     }
     input_.append(block, 0, static_cast<std::size_t>(got));
@@ -70,13 +73,15 @@ mua::Terminal::Line Console::read_line(std::string_view prompt) {
   if (interactive_) write(prompt);
   flush();
   for (;;) {
+    // Half a command or half a letter is not what was meant.
+    if (failed_ != 0) return {.kind = Kind::failed, .text = unreadable(failed_)};
     const std::size_t end = std::min(input_.find('\n'), mua::kLineMax);
     if (end < input_.size()) {
       Line line{.kind = Kind::text, .text = input_.substr(0, end)};
       input_.erase(0, input_[end] == '\n' ? end + 1 : end);
       return line;
     }
-    if (fill()) continue;
+    if (fill() || failed_ != 0) continue;
     if (!over_) {
       interrupted = 0;
       input_.clear();
@@ -94,6 +99,7 @@ Result<std::string> Console::read_all(std::size_t max) {
     if (!fill() && !over_) return fail(mua::kHost, "interrupted");
     if (input_.size() > max) return fail(mua::kHost, "the message is larger than " + std::to_string(max) + " octets");
   }
+  if (failed_ != 0) return fail(mua::kHost, unreadable(failed_));
   return std::exchange(input_, {});
 }
 

@@ -26,13 +26,14 @@ class Console final : public mua::Terminal {
   void page(std::string_view text) override;
 
  private:
-  /// False at the end, or when a signal came.
+  /// False at the end, when reading failed (failed_), or when a signal came.
   bool fill();
 
   std::string shell_;
   std::string pager_;
   std::string input_;
   bool over_ = false;
+  int failed_ = 0;  ///< the number of the error that reading ended with
   bool interactive_;
 };
 

@@ -218,7 +218,7 @@ Result<transfer::RemoteOptions> remote_options(const ImportOptions& options) {
 
 Result<From> open_source(const ImportOptions& options, std::optional<transfer::RemoteOptions> remote) {
   if (!remote) {
-    TRY(take_owners_rights(options.source));
+    TRY(take_owners_rights(options.source, Access::reading));
     return From{.loop = nullptr, .source = std::make_unique<transfer::LocalSource>(options.source)};
   }
   From from{.loop = TRY(io::make_loop()), .source = nullptr};
@@ -268,11 +268,11 @@ int import_mail(const Context& context, const ImportOptions& options) {
 int export_mail(const Context& context, const ExportOptions& options) {
   TalkDoor door;
   if (const auto code = refused_talk(context, door, "transfer.export", options.account)) return *code;
-  if (const auto became = take_owners_rights(options.target); !became)
-    return report(context, control::failure(became.error()));
+  const auto target = take_owners_rights(options.target, Access::writing);
+  if (!target) return report(context, control::failure(target.error()));
   transfer::Link link(door.descriptor());
   transfer::Export work(link, {.account = options.account,
-                               .directory = options.target,
+                               .directory = *target,
                                .format = format_of(options.format),
                                .pattern = options.pattern});
   transfer::ExportReport done;

@@ -1,6 +1,11 @@
 #include "transfer/export.h"
 
+#include <unistd.h>
+
+#include <filesystem>
+
 #include "support/test.h"
+#include "transfer/out_file.h"
 #include "transfer/source.h"
 #include "transfer/test_house.h"
 #include "transfer/testing.h"
@@ -75,6 +80,25 @@ TEST_CASE("what is exported in any format is read back with its octets, flags, k
     CHECK(told(house.place.path(below)) == expected);
   }
   CHECK(house.place.read("out0/INBOX.mbox").starts_with("From a@example.org Thu Nov 22 13:02:41 2007\n"));
+}
+
+TEST_CASE("root lays mail into folders of root alone, whoever makes one or puts a link there first") {
+  if (::geteuid() != 0) return;
+  const testing::Place place;
+  const std::string planted = place.path("planted");
+  std::filesystem::create_directory(planted);
+  REQUIRE(::chown(planted.c_str(), 65534, 65534) == 0);
+  std::filesystem::create_directory(place.path("own"));
+  std::filesystem::create_directory_symlink(place.path("own"), place.path("link"));
+  for (const char* const below : {"planted", "planted/new", "link", "link/new"}) {
+    const auto made = make_folders(place.path(below));
+    REQUIRE_MESSAGE(!made, below);
+    CHECK(made.error().is(kPlace));
+  }
+  CHECK(std::filesystem::is_empty(planted));
+  CHECK(std::filesystem::is_empty(place.path("own")));
+  CHECK(make_folders(place.path("own/./new//below/../beside/")).has_value());
+  CHECK(std::filesystem::is_directory(place.path("own/new/beside")));
 }
 
 TEST_CASE("what came since goes behind what is there") {

@@ -4,9 +4,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 
+#include "base/text.h"
 #include "transfer/source.h"
 
 namespace angarium::transfer {
@@ -81,7 +83,35 @@ Result<> OutFile::cut(std::uint64_t offset) {
   return {};
 }
 
+namespace {
+
+/// With root's rights: nothing of somebody else is gone through, whoever makes it in between.
+Result<> make_roots_folders(const std::string& path) {
+  delivery::Descriptor here(::open(path.starts_with('/') ? "/" : ".", O_PATH | O_DIRECTORY | O_CLOEXEC));
+  if (here.get() < 0) return std::unexpected(place_error(errno, "open", path));
+  for (std::size_t at = 0; at < path.size();) {
+    const std::size_t end = std::min(path.find('/', at), path.size());
+    const std::string name = path.substr(at, end - at);
+    const std::string part = path.substr(0, end);
+    at = end + 1;
+    if (name.empty()) continue;
+    if (::mkdirat(here.get(), name.c_str(), 0700) != 0 && errno != EEXIST)
+      return std::unexpected(place_error(errno, "make", part));
+    delivery::Descriptor next(::openat(here.get(), name.c_str(), O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+    struct stat status{};
+    if (next.get() < 0 || ::fstat(next.get(), &status) != 0)
+      return std::unexpected(place_error(errno, "open without following links", part));
+    if (status.st_uid != 0)
+      return fail(kPlace, escape_controls(part, 4096) + " is not root's, and nothing of root's is written there");
+    here = std::move(next);
+  }
+  return {};
+}
+
+}  // namespace
+
 Result<> make_folders(const std::string& path) {
+  if (::geteuid() == 0) return make_roots_folders(path);
   for (std::size_t at = path.find('/', 1);; at = path.find('/', at + 1)) {
     const std::string part = path.substr(0, at);
     if (::mkdir(part.c_str(), 0700) != 0 && errno != EEXIST) return std::unexpected(place_error(errno, "make", part));

@@ -37,7 +37,8 @@ class OutFile {
   std::string held_;
 };
 
-/// Makes the folder and those above it that are missing. kPlace.
+/// Makes the folder and those above it that are missing. For root all of them are root's and none is a link: who makes
+/// one first would else be given what is laid there. kPlace.
 Result<> make_folders(const std::string& path);
 /// Makes names in a folder durable. kPlace.
 Result<> sync_folder(const std::string& path);

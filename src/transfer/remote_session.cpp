@@ -21,6 +21,24 @@ bool refuses_messages(const Error& error) {
   return error.is(imap::kServerRefused) || (error.is(imap::kServerBusy) && error.text().starts_with("[SERVERBUG]"));
 }
 
+std::size_t contents_of(const imap::FetchResponse& told) {
+  std::size_t octets = 0;
+  for (const auto& content : told.contents)
+    octets += content.label.size() + (content.octets ? content.octets->size() : 0);
+  return octets;
+}
+
+/// In memory, all but a fixed part.
+std::size_t weight_of(const RemoteEvent& event) {
+  const imap::FetchResponse& told = event.told;
+  std::size_t octets = event.octets.size() + contents_of(told);
+  if (told.flags)
+    for (const std::string& keyword : told.flags->keywords) octets += sizeof(keyword) + keyword.size();
+  for (const auto* const text : {&told.envelope, &told.body, &told.body_structure, &told.email_id, &told.thread_id})
+    octets += text->size();
+  return octets;
+}
+
 }  // namespace
 
 /// Streams the octets of one message after the other to whoever takes them.
@@ -230,13 +248,11 @@ void RemoteSession::take_response(const imap::FetchResponse& told, Asked& asked)
   const auto at = std::ranges::lower_bound(asked.uids, told.uid.value_or(0));
   const bool wanted = at != asked.uids.end() && told.uid == *at;
   const auto index = static_cast<std::size_t>(at - asked.uids.begin());
-  if (!wanted || asked.came[index]) {
-    bad_.emplace(imap::kServerBroke, "the server sends a message that was not asked for");
-    connection_->close();
-    return;
-  }
+  if (!wanted || asked.came[index]) return break_with("the server sends a message that was not asked for");
+  if (contents_of(told) > kQuotedMax) return break_with("the server sends a large message as a quoted string");
   asked.came[index] = true;
   RemoteEvent event{.kind = RemoteEvent::Kind::end, .octets = {}, .told = told, .error = {}};
+  event.told.contents.clear();
   if (!streamed && !told.contents.front().octets) {
     // RFC 9051 §7.5.2: it is there, and the server cannot read it.
     event.kind = RemoteEvent::Kind::unreadable;
@@ -247,14 +263,20 @@ void RemoteSession::take_response(const imap::FetchResponse& told, Asked& asked)
     push({.kind = RemoteEvent::Kind::octets, .octets = *told.contents.front().octets, .told = {}, .error = {}});
     event.kind = RemoteEvent::Kind::end;
   }
-  event.told.contents.clear();
   push(std::move(event));
 }
 
 void RemoteSession::push(RemoteEvent event) {
   if (leaving_) return;
-  ahead_ += event.octets.size();
+  const std::size_t weight = weight_of(event);
+  if (ahead_ + weight > kAheadMax) return break_with("the server tells more of its messages than can be taken");
+  ahead_ += weight;
   events_.push_back(std::move(event));
+}
+
+void RemoteSession::break_with(std::string_view reason) {
+  if (!bad_) bad_.emplace(imap::kServerBroke, std::string(reason));
+  connection_->close();
 }
 
 io::Task<> RemoteSession::pause() {
@@ -273,7 +295,7 @@ RemoteEvent RemoteSession::take() {
     return {.kind = RemoteEvent::Kind::failed, .octets = {}, .told = {}, .error = Error(kBroken, "nothing was asked")};
   RemoteEvent event = std::move(events_.front());
   events_.pop_front();
-  ahead_ -= event.octets.size();
+  ahead_ -= weight_of(event);
   return event;
 }
 

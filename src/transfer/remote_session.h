@@ -16,6 +16,11 @@ namespace angarium::transfer {
 
 /// Octets of messages that are read ahead.
 inline constexpr std::size_t kAheadOctets = 1u << 20;
+/// What lies ahead when the server cannot be paused, for it sends no literal: more is the server's breaking.
+inline constexpr std::size_t kAheadMax = 8u << 20;
+/// Octets of a message that comes as no literal, at most: a quoted string holds no line end (RFC 9051 §4.3), so that no
+/// honest server gives more than a line so.
+inline constexpr std::size_t kQuotedMax = 64u << 10;
 /// Messages of one folder: a guard against a server that lists without end.
 inline constexpr std::size_t kRemoteMessagesMax = 5'000'000;
 /// Octets of a set of UIDs in one command; RFC 7162 §4 asks servers for lines of 8,192.
@@ -90,6 +95,7 @@ class RemoteSession {
   io::Task<Result<>> ask_each(const Asked& asked);
   void take_response(const protocol::imap::FetchResponse& told, Asked& asked);
   void push(RemoteEvent event);
+  void break_with(std::string_view reason);
   io::Task<> pause();
 
   io::Loop& loop_;
@@ -97,7 +103,7 @@ class RemoteSession {
   RemoteOptions options_;
   protocol::imap::Client client_;
   std::deque<RemoteEvent> events_;
-  std::size_t ahead_ = 0;     ///< octets of the events
+  std::size_t ahead_ = 0;     ///< octets of the events, with what is told
   bool begun_ = false;        ///< a message has begun whose response is not whole
   std::optional<Error> bad_;  ///< what the server did that ends it
   bool fetching_ = false;

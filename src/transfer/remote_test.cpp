@@ -320,6 +320,36 @@ TEST_CASE("a server that breaks off, or sends what nobody asked for, ends the im
   }
 }
 
+TEST_CASE("what a server sends without literals, and what it tells beside, has an end: it cannot fill the memory") {
+  const std::string before = std::string(kOpening) + std::string(kListed) + selected(5) + selected(7) + asked(9, "1:5");
+  const auto quoted = [&](std::size_t octets) {
+    // The label counts, too.
+    return before + "S: * 1 FETCH (UID 1 FLAGS () BODY[] \"" + std::string(octets - 6, 'q') + "\")\n" + letter(2, 2) +
+           letter(3, 5) + "S: A9 OK\n";
+  };
+  House house;
+  const Told most = hear(house, quoted(kQuotedMax));
+  CHECK(!most.report.stopped);
+  CHECK(most.report.counts.imported == 3);
+  House other;
+  const Told more = hear(other, quoted(kQuotedMax + 1));
+  REQUIRE(more.report.stopped);
+  CHECK(more.report.stopped->is(imap::kServerBroke));
+  CHECK(more.report.counts.imported == 0);
+  // What is told beside a message lies there twice: as the message begins and as it ends.
+  for (const std::size_t more_than : {0, 1}) {
+    House third;
+    const auto told_beside = [&](int number, int uid, std::size_t quoted) {
+      return "S: * " + std::to_string(number) + " FETCH (UID " + std::to_string(uid) + " FLAGS () BODY[] \"" +
+             std::string(quoted, 'q') + "\" ENVELOPE (\"" + std::string(kAheadMax / 4 - 4, 'e') + "\"))\n";
+    };
+    const Told beside = hear(third, before + told_beside(1, 1, 0) + told_beside(2, 2, more_than) + "S: A9 OK\n" +
+                                        asked(10, "5") + "S: A10 OK\n");
+    CHECK(beside.report.stopped.has_value() == (more_than != 0));
+    CHECK(beside.report.counts.imported == (more_than != 0 ? 1 : 2));
+  }
+}
+
 TEST_CASE("cut at every octet an import comes to an end, and the next one brings what is missing") {
   const std::string text = std::string(kOpening) + std::string(kListed) + selected(5) + selected(7) + asked(9, "1:5") +
                            letter(1, 1) + letter(2, 2) + letter(3, 5) + "S: A9 OK\n";

@@ -97,6 +97,22 @@ def subjects(path):
 
 
 def add(case):
+    @case("mail sends nothing and changes nothing when its input cannot be read")
+    def unreadable(binary, directory):
+        server = made(binary, directory)
+        home = os.path.join(directory, "home")
+        os.mkdir(home)
+        with serving(server):
+            spool(home, "one")
+            for arguments in (("-s", "a folder", "alice"), ("-~", "-s", "a folder", "alice"), ("-f", os.path.join(home, "spool"))):
+                folder = os.open(home, os.O_RDONLY)
+                done = subprocess.run([by_name(server), "-n", *arguments], stdin=folder, capture_output=True, timeout=60, env=surroundings(server, home), cwd=home)
+                os.close(folder)
+                expect(done.returncode != 0 and b"cannot be read: Is a directory" in done.stderr, f"mail {arguments} from a folder: {done}")
+            run(server, home, "-s", "after the folder", "alice", text=b"x\n")
+            found = wait_for(server, 1)
+            expect(len(found) == 1 and b"after the folder" in found[0], "a letter that could not be read was sent")
+
     @case("mail sends from a script: subject, copies, attachments, fields, and a header of its own")
     def sends(binary, directory):
         server = made(binary, directory, accounts=("alice", "bob", "carl"))

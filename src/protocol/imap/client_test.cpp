@@ -237,6 +237,20 @@ TEST_CASE("the client idles until there is news") {
   });
 }
 
+TEST_CASE("flags of a server: so many keywords, and none more, whatever the response may hold") {
+  const auto told = [](std::size_t count) {
+    std::string list = "\\Seen";
+    for (std::size_t i = 0; i < count; ++i) list += " k";
+    return list;
+  };
+  const auto most = parse_response("* 1 FETCH (FLAGS (" + told(kToldKeywordsMax) + "))");
+  REQUIRE(most.has_value());
+  CHECK(std::get<FetchResponse>(*most).flags->keywords.size() == kToldKeywordsMax);
+  CHECK_FALSE(parse_response("* 1 FETCH (FLAGS (" + told(kToldKeywordsMax + 1) + "))").has_value());
+  CHECK(parse_response("* FLAGS (" + told(kToldKeywordsMax) + ")").has_value());
+  CHECK_FALSE(parse_response("* FLAGS (" + told(kToldKeywordsMax + 1) + ")").has_value());
+}
+
 TEST_CASE("responses of other servers are read") {
   const auto fetch = [](std::string_view text) { return std::get<FetchResponse>(*parse_response(text)); };
   const auto one = fetch(

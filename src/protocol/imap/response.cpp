@@ -54,6 +54,7 @@ Result<FlagList> flags(Parser& parser, bool& recent) {
         }
       }
     } else {
+      if (list.keywords.size() == kToldKeywordsMax) return fail(kLimit, "Too many keywords");
       list.keywords.emplace_back(loose_atom(parser));
     }
   }

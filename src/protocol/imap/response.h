@@ -21,6 +21,9 @@ namespace angarium::protocol::imap {
 inline constexpr std::size_t kResponseMax = 16 * 1024 * 1024;
 /// Parentheses of a value that is kept as text (ENVELOPE, BODYSTRUCTURE).
 inline constexpr int kValueDepthMax = 200;
+/// Keywords of one list of flags: stores that we know keep some hundred in a mailbox; a short one costs 32 times its
+/// octets in memory.
+inline constexpr std::size_t kToldKeywordsMax = 4096;
 
 /// "+ text"
 struct Continuation {
