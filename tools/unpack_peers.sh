@@ -9,12 +9,16 @@ shift
 asked="$*"
 root=$PWD/build/peers/$name
 mark="$root/.unpacked"
+# Tests that run at the same time ask for the same peers, and peers have packages in common.
+mkdir -p build/peers/archives
+exec 9>build/peers/archives/.lock
+flock 9
 if [ "$(cat "$mark" 2>/dev/null)" = "$asked" ]; then
   echo "$root"
   exit 0
 fi
 rm -rf "$root"
-mkdir -p "$root" build/peers/archives
+mkdir -p "$root"
 simulate() { apt-get install --simulate --no-install-recommends "$@" 2>/dev/null | awk '$1 == "Inst" { print $2 }'; }
 # One by one, for peers may be in conflict with each other; one that is installed here is in no list and is named anyway.
 wanted=$(for package in "$@"; do echo "$package"; simulate "$package"; done | sort -u)
