@@ -180,8 +180,9 @@ Result<> Replay::finish() {
   if (rewrite_last_) {
     std::shared_ptr<File> file = TRY(segments_.file(rewritten_.segment));
     std::string octets(rewritten_.header.length(), '\0');
+    // Groups are padded, so a file that ends within one was cut by no sudden end.
     if (TRY(file->read(rewritten_.offset, octets)) != octets.size())
-      return fail(kInputOutput, "the last group can't be read again");
+      return fail(kDamaged, "the file of the last group ends within it");
     TRY(file->write(rewritten_.offset, octets));
     TRY(file->sync());
   }
