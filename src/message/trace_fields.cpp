@@ -86,7 +86,8 @@ class Reader {
     const std::size_t begin = at_;
     if (text_[at_] == ';') return text_.substr(at_++, 1);
     const char open = text_[at_];
-    const char close = open == '<' ? '>' : open == '"' ? '"' : '\0';
+    // dtext may hold parentheses and semicolons (RFC 5322 §3.4.1).
+    const char close = open == '<' ? '>' : open == '"' ? '"' : open == '[' ? ']' : '\0';
     if (close != '\0') {
       // As long as a path may be; a bracket that does not close is a word like another.
       const std::size_t size = text_.substr(at_ + 1, 1024).find(close);
@@ -122,7 +123,9 @@ bool fit_for_domain(std::string_view text) {
   for (std::string_view clause : {"from", "by", "via", "with", "id", "for"}) {
     if (equals_ignore_case(text, clause)) return false;
   }
-  return valid_domain(text, Utf8::accept) || parse_address_literal(text).has_value();
+  if (valid_domain(text, Utf8::accept)) return true;
+  // A literal with a tag of its own may hold what other readers take for a comment or for the end of the clauses.
+  return parse_address_literal(text).has_value() && text.find_first_of("();,\"<>") == std::string_view::npos;
 }
 
 std::string field(std::string_view name, std::string_view value) {
