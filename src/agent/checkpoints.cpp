@@ -87,8 +87,10 @@ io::Task<Result<>> Checkpoints::load() {
     TRY(tablet.scan(from, to, {}, [&](std::string_view key, std::string_view value) {
       // One that cannot be read is over at once.
       const auto kept = decode(value);
-      found[std::string(key.substr(from.size()))] = {.octets = kept ? kept->octets : 0,
-                                                     .expires = kept ? kept->expires : WallTime{}};
+      found[std::string(key.substr(from.size()))] = {.octets = kept && !kept->accepted ? kept->octets : 0,
+                                                     .record = value.size(),
+                                                     .expires = kept ? kept->expires : WallTime{},
+                                                     .read = 0};
       return store::Step::next;
     }));
     return found;
@@ -113,7 +115,7 @@ io::Task<Result<std::optional<KeptTransaction>>> Checkpoints::take(CheckpointNam
     co_return std::unexpected(std::move(record).error());
   }
   auto kept = *record ? decode(**record) : std::nullopt;
-  if (kept && kept->expires > clock_.wall()) co_return kept;
+  if (kept && kept->expires > clock_.wall() && (kept->accepted || !worn_out(text))) co_return kept;
   co_await forget({name});
   co_return std::nullopt;
 }
@@ -135,28 +137,51 @@ io::Task<Result<std::string>> Checkpoints::read(CheckpointName name, std::uint32
   });
 }
 
-bool Checkpoints::reserve(const CheckpointName& name, std::uint64_t octets, std::uint64_t octets_max) {
+bool Checkpoints::worn_out(const std::string& name) {
+  const std::lock_guard lock(mutex_);
+  const auto known = known_.find(name);
+  return known != known_.end() && known->second.read >= kCheckpointRereadMax;
+}
+
+void Checkpoints::count_reading(const CheckpointName& name) {
+  const std::lock_guard lock(mutex_);
+  if (const auto known = known_.find(name.text()); known != known_.end()) ++known->second.read;
+}
+
+bool Checkpoints::reserve(const CheckpointName& name, std::uint64_t octets, std::uint64_t record,
+                          std::uint64_t octets_max) {
   const std::string text = name.text();
-  const std::string owner = name.owner + '\0';
+  const std::string party = name.party();
   const std::lock_guard lock(mutex_);
   if (!loaded_) return false;
-  std::uint64_t all = octets;
-  std::uint64_t of_owner = octets;
+  std::uint64_t all = octets + record;
+  std::uint64_t of_party = all;
   std::size_t names = 0;
+  const auto is_end = [](char c) { return c == ' ' || c == '\0'; };
   for (const auto& [other, known] : known_) {
-    all += known.octets;
-    if (!other.starts_with(owner)) continue;
-    of_owner += known.octets;
+    const std::uint64_t kept = known.octets + (other == text ? 0 : known.record);
+    all += kept;
+    if (!other.starts_with(party) || !is_end(other[party.size()])) continue;
+    of_party += kept;
     ++names;
   }
   const bool there = known_.contains(text);
-  if (all > octets_max || of_owner > octets_max / kCheckpointOwnerShare) return false;
+  if (all > octets_max || of_party > octets_max / kCheckpointOwnerShare) return false;
   if (!there && (known_.size() >= kCheckpointsMax || names >= kCheckpointsOfOwnerMax)) return false;
   Known& known = known_[text];
   known.octets += octets;
+  known.record = record;
   known.expires = expiry();
+  if (octets > 0) known.read = 0;
   return true;
 }
+
+void Checkpoints::count_accepted(const CheckpointName& name) {
+  const std::lock_guard lock(mutex_);
+  if (const auto known = known_.find(name.text()); known != known_.end()) known->second.octets = 0;
+}
+
+std::uint64_t Checkpoints::record_octets(const KeptTransaction& kept) { return encode(kept).size(); }
 
 void Checkpoints::put(const CheckpointName& name, const KeptTransaction& kept, std::string octets,
                       store::Batch& batch) {
@@ -253,7 +278,8 @@ io::Task<> OpenCheckpoint::store(store::Tablet& tablet, Amount amount) {
     const std::size_t end = std::string_view(buffer_).substr(0, kPartMax).rfind("\r\n");
     if (end == std::string::npos && amount == Amount::all) co_return;
     // A line longer than a part.
-    given_up_ = end == std::string::npos || !all_->reserve(name_, end + 2, octets_max_);
+    given_up_ =
+        end == std::string::npos || !all_->reserve(name_, end + 2, Checkpoints::record_octets(kept_), octets_max_);
     if (given_up_) break;
     std::string part = buffer_.substr(0, end + 2);
     buffer_.erase(0, end + 2);
@@ -270,12 +296,13 @@ io::Task<> OpenCheckpoint::store(store::Tablet& tablet, Amount amount) {
 }
 
 void OpenCheckpoint::accept(std::string told, store::Batch& batch) {
-  if (!all_->reserve(name_, 0, octets_max_)) return Checkpoints::put_nothing(name_, batch);
   KeptTransaction over = kept_;
   over.accepted = std::move(told);
   over.octets = seen_.octets();
   over.parts = 0;
   over.expires = all_->expiry();
+  if (!all_->reserve(name_, 0, Checkpoints::record_octets(over), octets_max_))
+    return Checkpoints::put_nothing(name_, batch);
   Checkpoints::put_accepted(name_, over, batch);
 }
 

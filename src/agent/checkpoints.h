@@ -33,11 +33,15 @@ inline constexpr char kCheckpointKeyOctet = 'k';
 
 /// RFC 1845 §3 recommends to keep what broke off for 48 hours at least.
 inline constexpr Duration kCheckpointLife = std::chrono::hours(48);
-/// Transactions kept, of one owner and in all: a courier has a few sessions; what is above goes as without CHECKPOINT.
+/// Transactions kept, of one address or user and in all: a courier has a few sessions; what is above goes as without
+/// CHECKPOINT.
 inline constexpr std::size_t kCheckpointsOfOwnerMax = 64;
 inline constexpr std::size_t kCheckpointsMax = 4096;
-/// Of the octets that may be kept one owner has at most a fourth.
+/// Of the octets that may be kept one address or user has at most a fourth, whatever it calls itself.
 inline constexpr std::uint64_t kCheckpointOwnerShare = 4;
+/// A transaction that was read from the store so many times, and came no further, begins anew: reading costs the client
+/// nothing.
+inline constexpr std::uint32_t kCheckpointRereadMax = 16;
 /// Octets of a name: a key of the store, with its letters and a part's number, stays below the limit.
 inline constexpr std::size_t kCheckpointNameMax = 900;
 
@@ -46,6 +50,8 @@ struct CheckpointName {
   std::string owner;  ///< "u" and who logged in, or "a", the address and the name in EHLO; without NUL
   std::string id;     ///< TRANSID
   [[nodiscard]] std::string text() const { return owner + '\0' + id; }
+  /// The owner without the name in EHLO, which is free: whose share it is.
+  [[nodiscard]] std::string party() const { return owner.substr(0, owner.find(' ')); }
 };
 
 /// What is kept of one.
@@ -73,8 +79,14 @@ class Checkpoints {
   void let_go(const CheckpointName& name);
   /// The octets of one part.
   io::Task<Result<std::string>> read(CheckpointName name, std::uint32_t part);
-  /// Whether so many octets more may be kept of it, and it itself; counts them.
-  bool reserve(const CheckpointName& name, std::uint64_t octets, std::uint64_t octets_max);
+  /// Before it is read: one time more.
+  void count_reading(const CheckpointName& name);
+  /// Whether so many octets more may be kept of it, and it itself with a record of `record` octets; counts them.
+  bool reserve(const CheckpointName& name, std::uint64_t octets, std::uint64_t record, std::uint64_t octets_max);
+  /// It was accepted: only its record is kept.
+  void count_accepted(const CheckpointName& name);
+  /// Octets of its record.
+  static std::uint64_t record_octets(const KeptTransaction& kept);
 
   /// Adds to the batch: one more part, the last of kept.parts, and the transaction as it is with it.
   static void put(const CheckpointName& name, const KeptTransaction& kept, std::string octets, store::Batch& batch);
@@ -94,9 +106,12 @@ class Checkpoints {
  private:
   struct Known {
     std::uint64_t octets = 0;
+    std::uint64_t record = 0;
     WallTime expires;
+    std::uint32_t read = 0;  ///< since it last came further
   };
   io::Task<Result<>> load();
+  bool worn_out(const std::string& name);
   io::Task<> erase(const std::vector<std::string>& names);
 
   store::Tablet& tablet_;
@@ -129,6 +144,8 @@ class OpenCheckpoint {
   io::Task<> store(store::Tablet& tablet, Amount amount);
   /// Adds to the batch that accepts the message.
   void accept(std::string told, store::Batch& batch);
+  /// That batch is durable.
+  void accepted() { all_->count_accepted(name_); }
   /// Of all octets, also those before this session.
   [[nodiscard]] const message::LineScanner& seen() const { return seen_; }
 

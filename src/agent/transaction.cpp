@@ -137,8 +137,12 @@ Reply SmtpSession::open(const envelope::Sender& sender, envelope::DeliveryId id)
 }
 
 io::ValueOrTask<Result<Reply>> SmtpSession::begin_body() {
-  // It goes on, and its body has begun.
-  if (transaction_->intake || transaction_->told) return Result<Reply>(Reply(smtp::reply::kStartInput));
+  if (transaction_->told) return Result<Reply>(Reply(smtp::reply::kStartInput));
+  if (transaction_->goes_on) return go_on();
+  return Result<Reply>(open_intake());
+}
+
+Reply SmtpSession::open_intake() {
   const bool here = peer_->remote.is_local_host();
   std::string owner = here ? std::string() : account::attempt_key(peer_->remote.address().text());
   // A message whose size was not declared may need the whole buffer.
@@ -148,13 +152,13 @@ io::ValueOrTask<Result<Reply>> SmtpSession::begin_body() {
                  transaction_->envelope.sender.parameters.size.value_or(mailbox::Intake::kIntakeBufferMax) + 4096,
                  mailbox::Intake::kIntakeBufferMax);
   transaction_->hold = desk_.budget.take(std::move(owner), needed);
-  if (!transaction_->hold) return Result<Reply>(Reply(452, {4, 3, 1}, "Too busy, try again later"));
+  if (!transaction_->hold) return {452, {4, 3, 1}, "Too busy, try again later"};
   transaction_->intake = desk_.services.mail().intake(
       transaction_->envelope.sender.parameters.body == envelope::Body::binary_mime ? mailbox::Arrival::binary
                                                                                    : mailbox::Arrival::ordinary);
   if (transaction_->checkpoint) transaction_->checkpoint->begin(transaction_->envelope);
   if (submission()) transaction_->header.emplace(desk_.policy.hostname, local_ ? local_->author : "");
-  return Result<Reply>(Reply(smtp::reply::kStartInput));
+  return Reply(smtp::reply::kStartInput);
 }
 
 Result<smtp::Flow> SmtpSession::append(std::string_view octets) {
@@ -306,6 +310,7 @@ io::Task<Result<smtp::Outcome>> SmtpSession::deliver(Transaction& transaction, c
   auto delivered_to = co_await desk_.services.mail().deliver(std::move(delivery));
   if (delivered_to) {
     for (queue::Change& change : queued) change.done();
+    if (transaction.checkpoint) transaction.checkpoint->accepted();
   } else if (!delivered_to.error().is(store::kStopped)) {
     for (queue::Change& change : queued) change.refused();
   }

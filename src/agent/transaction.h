@@ -128,6 +128,7 @@ class SmtpSession final : public protocol::smtp::Session {
     DeliveredHeader delivered;                 ///< of what others bring
     std::optional<SubmissionHeader> header;    ///< role submission only
     std::optional<OpenCheckpoint> checkpoint;  ///< MAIL said TRANSID
+    std::optional<KeptTransaction> goes_on;    ///< behind what is kept, once its body begins
     std::optional<std::string> told;           ///< it was accepted by an earlier session: what is said of it
   };
 
@@ -146,9 +147,11 @@ class SmtpSession final : public protocol::smtp::Session {
   /// False: it cannot go on as it was, and begins anew.
   io::Task<Result<bool>> reopen(const envelope::Sender& sender, envelope::DeliveryId id, const KeptTransaction& kept);
   io::Task<Result<bool>> replay(const KeptTransaction& kept);
+  io::Task<Result<protocol::smtp::Reply>> go_on();
   io::Task<Result<>> drain_and_keep();
   Result<protocol::smtp::Flow> take_in(std::string_view octets);
   io::ValueOrTask<Result<protocol::smtp::Reply>> begin(const envelope::Sender& sender, envelope::DeliveryId id);
+  protocol::smtp::Reply open_intake();
 
   io::Task<Result<protocol::smtp::Reply>> mail_submitted(const envelope::Sender& sender, envelope::DeliveryId id);
   protocol::smtp::Reply open(const envelope::Sender& sender, envelope::DeliveryId id);

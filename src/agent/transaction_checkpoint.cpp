@@ -1,5 +1,5 @@
 // CHECKPOINT (RFC 1845): a transaction goes on where an earlier session broke off. What came before is given to the
-// same code once more, from the store: recipients are asked for anew, since they may be gone.
+// same code once more: recipients at MAIL, since they may be gone, and the octets in the store once DATA asks for them.
 #include <utility>
 
 #include "account/attempts.h"
@@ -96,14 +96,31 @@ io::Task<Result<bool>> SmtpSession::reopen(const envelope::Sender& sender, envel
     if (taken.transient()) co_return not_now(taken);
     if (!taken.completed()) co_return false;
   }
-  const Reply ready = CO_TRY(co_await begin_body());
-  if (ready.transient()) co_return not_now(ready);
-  if (!ready.positive()) co_return false;
-  co_return co_await replay(kept);
+  transaction_->goes_on = kept;
+  co_return true;
+}
+
+io::Task<Result<Reply>> SmtpSession::go_on() {
+  const CheckpointName name = transaction_->checkpoint->name();
+  const KeptTransaction kept = *std::exchange(transaction_->goes_on, std::nullopt);
+  Reply ready = open_intake();
+  if (ready.positive()) {
+    const auto whole = co_await replay(kept);
+    if (whole && *whole) co_return ready;
+    if (!whole) log::error("smtp", "what came of a transaction cannot be read", {{"error", whole.error().text()}});
+    // What will never be whole must not be offered again.
+    if (whole || !whole.error().temporary()) co_await desk_.services.checkpoints().forget({name});
+    ready = Reply(451, {4, 3, 0}, "What came before cannot be read, try again later");
+  }
+  // The client hears of no end: what came is kept for its next try.
+  transaction_->checkpoint.reset();
+  named_ = name;
+  co_return ready;
 }
 
 io::Task<Result<bool>> SmtpSession::replay(const KeptTransaction& kept) {
   OpenCheckpoint& checkpoint = *transaction_->checkpoint;
+  desk_.services.checkpoints().count_reading(checkpoint.name());
   checkpoint.resume(kept);
   for (std::uint32_t part = 0; part < kept.parts; ++part) {
     const auto octets = co_await desk_.services.checkpoints().read(checkpoint.name(), part);
