@@ -45,34 +45,42 @@ std::uint64_t connections_for(std::uint64_t descriptors) {
 }
 
 Gate::Pass Gate::enter(const io::Endpoint& peer) {
+  return enter(peer.is_local_host() ? std::string() : account::attempt_key(peer.address().text()), per_address_max_);
+}
+
+Gate::Pass Gate::enter_user(unsigned uid) {
+  const std::uint64_t half = std::max<std::uint64_t>(1, connections_max_ / 2);
+  // No address reads so.
+  return enter(uid == 0 ? std::string() : "uid " + std::to_string(uid), std::min(kUserSessionsMax, half));
+}
+
+Gate::Pass Gate::enter(std::string party, std::uint64_t party_max) {
   if (connections_.fetch_add(1) >= connections_max_) {
     connections_.fetch_sub(1);
     refused.add();
     return {};
   }
-  std::string address;
-  if (!peer.is_local_host()) {
-    address = account::attempt_key(peer.address().text());
+  if (!party.empty()) {
     const std::lock_guard lock(mutex_);
-    std::uint64_t& count = by_address_[address];
-    if (count >= per_address_max_) {
+    const auto place = by_party_.find(party);
+    if ((place == by_party_.end() ? 0 : place->second) >= party_max) {
       connections_.fetch_sub(1);
       refused.add();
       return {};
     }
-    ++count;
+    ++by_party_[party];
   }
   open_connections.add();
-  return {this, std::move(address)};
+  return {this, std::move(party)};
 }
 
-void Gate::leave(const std::string& address) {
+void Gate::leave(const std::string& party) {
   connections_.fetch_sub(1);
   open_connections.add(-1);
-  if (address.empty()) return;
+  if (party.empty()) return;
   const std::lock_guard lock(mutex_);
-  const auto found = by_address_.find(address);
-  if (found != by_address_.end() && --found->second == 0) by_address_.erase(found);
+  const auto found = by_party_.find(party);
+  if (found != by_party_.end() && --found->second == 0) by_party_.erase(found);
 }
 
 }  // namespace angarium::agent

@@ -1,4 +1,5 @@
-// How many connections there are, in all and from each address: who is one too many is turned away at the door.
+// How many connections there are, in all, from each address and of each user of this host: who is one too many is
+// turned away at the door.
 #pragma once
 
 #include <atomic>
@@ -17,6 +18,10 @@ struct GateLimits {
   std::uint64_t connections_max = 20'000;
   std::uint64_t per_address_max = 2'000;  ///< not for this host itself
 };
+
+/// Sessions of one user over the control socket at one time (`mail`, `sendmail -bs`), and no more than half of all;
+/// root's are not counted. Programs that hand in much come by the drop folder or by SMTP.
+inline constexpr std::uint64_t kUserSessionsMax = 100;
 
 /// Descriptors that are not for connections: files of the store, listeners, and what is open for a moment.
 inline constexpr std::uint64_t kOwnDescriptors = 1024;
@@ -42,31 +47,33 @@ class Gate {
   class Pass {
    public:
     Pass() = default;
-    Pass(Pass&& other) noexcept : gate_(std::exchange(other.gate_, nullptr)), address_(std::move(other.address_)) {}
+    Pass(Pass&& other) noexcept : gate_(std::exchange(other.gate_, nullptr)), party_(std::move(other.party_)) {}
     Pass& operator=(Pass&&) = delete;
     ~Pass() {
-      if (gate_ != nullptr) gate_->leave(address_);
+      if (gate_ != nullptr) gate_->leave(party_);
     }
     explicit operator bool() const { return gate_ != nullptr; }
 
    private:
     friend Gate;
-    Pass(Gate* gate, std::string address) : gate_(gate), address_(std::move(address)) {}
+    Pass(Gate* gate, std::string party) : gate_(gate), party_(std::move(party)) {}
     Gate* gate_ = nullptr;
-    std::string address_;  // empty: not counted by address
+    std::string party_;  // address or user; empty: counted among all alone
   };
   Pass enter(const io::Endpoint& peer);
+  Pass enter_user(unsigned uid);
 
   [[nodiscard]] std::uint64_t connections() const { return connections_.load(); }
 
  private:
-  void leave(const std::string& address);
+  Pass enter(std::string party, std::uint64_t party_max);
+  void leave(const std::string& party);
 
   std::atomic<std::uint64_t> connections_max_;
   std::atomic<std::uint64_t> per_address_max_;
   std::atomic<std::uint64_t> connections_{0};
   std::mutex mutex_;
-  std::unordered_map<std::string, std::uint64_t> by_address_;
+  std::unordered_map<std::string, std::uint64_t> by_party_;
 };
 
 }  // namespace angarium::agent

@@ -41,6 +41,36 @@ TEST_CASE("an address has its share, this host and others are not touched by it"
   CHECK(gate.enter(peer("127.0.0.1:1")));
 }
 
+TEST_CASE("a user of this host has a share, root and others are not touched by it") {
+  Gate gate({.connections_max = 1000, .per_address_max = 2});
+  std::vector<Gate::Pass> held;
+  for (std::uint64_t i = 0; i < kUserSessionsMax; ++i) {
+    held.push_back(gate.enter_user(1000));
+    REQUIRE(held.back());
+  }
+  CHECK(!gate.enter_user(1000));
+  CHECK(gate.enter_user(100));
+  CHECK(gate.enter(peer("127.0.0.1:1")));
+  held.pop_back();
+  held.push_back(gate.enter_user(1000));
+  CHECK(held.back());
+  for (std::uint64_t i = 0; i <= kUserSessionsMax; ++i) {
+    held.push_back(gate.enter_user(0));
+    REQUIRE(held.back());
+  }
+}
+
+TEST_CASE("where few connections are allowed one user has half of them at most, and one at least") {
+  Gate gate({.connections_max = 4, .per_address_max = 2});
+  auto a = gate.enter_user(1000);
+  auto b = gate.enter_user(1000);
+  CHECK((a && b));
+  CHECK(!gate.enter_user(1000));
+  CHECK(gate.connections() == 2);
+  Gate narrow({.connections_max = 1, .per_address_max = 1});
+  CHECK(narrow.enter_user(1000));
+}
+
 TEST_CASE("a pass that moved gives its place back once") {
   Gate gate({.connections_max = 1, .per_address_max = 1});
   {

@@ -118,7 +118,7 @@ io::Task<> PostOffice::Body::serve_local_user(Desk& desk, std::unique_ptr<io::St
 }
 
 control::Opening PostOffice::Body::open_smtp(Desk& desk, unsigned uid) {
-  auto pass = std::make_unique<Gate::Pass>(gate.enter(io::Endpoint::unix_path("")));
+  auto pass = std::make_unique<Gate::Pass>(gate.enter_user(uid));
   if (!*pass) return {.reply = too_many(), .talk = {}};
   return {.reply = {}, .talk = [this, &desk, uid, held = std::move(pass)](std::unique_ptr<io::Stream> stream) {
             return serve_local_user(desk, std::move(stream), uid);
@@ -134,7 +134,7 @@ io::Task<> PostOffice::Body::serve_local_reader(Desk& desk, std::unique_ptr<io::
 }
 
 io::Task<control::Opening> PostOffice::Body::open_imap(Desk& desk, unsigned uid) {
-  auto pass = std::make_unique<Gate::Pass>(gate.enter(io::Endpoint::unix_path("")));
+  auto pass = std::make_unique<Gate::Pass>(gate.enter_user(uid));
   if (!*pass) co_return control::Opening{.reply = too_many(), .talk = {}};
   auto account = co_await mailbox_of(*services, users.get(), uid);
   if (!account) co_return control::Opening{.reply = control::failure(account.error()), .talk = {}};

@@ -102,7 +102,7 @@ Result<std::unique_ptr<Box>> MboxBox::open(const std::string& path, const Surrou
   if (::access(path.c_str(), F_OK) != 0) return fail(kNoBox, "no mail in " + path);
   std::unique_ptr<MboxBox> box(new MboxBox(path, here));
   if (access == Access::change && ::access(path.c_str(), W_OK) == 0) {
-    const JournalPlace journal = journal_place(path, here);
+    const JournalPlaces journal = journal_places(path, here);
     if (has_journal(journal)) {
       auto locked = TRY(lock(path, here));
       TRY(recover(locked.mbox, journal, here.delivery));
@@ -313,7 +313,7 @@ Result<> MboxBox::write() {
   const auto first = static_cast<std::size_t>(changed - entries_.begin());
   {
     auto locked = TRY(lock(path_, here_));
-    const JournalPlace journal = journal_place(path_, here_);
+    const JournalPlaces journal = journal_places(path_, here_);
     TRY(recover(locked.mbox, journal, here_.delivery));
     const std::uint64_t size = TRY(size_of(locked.mbox.file));
     TRY(check_unchanged(locked.mbox.file, size));

@@ -297,8 +297,13 @@ class Work {
     std::string block_;
   };
 
+  /// Under a name that is free: what was set aside before may still be wanted.
   Result<> set_aside() {
-    TRY(told(files_.rename(folder_, name_, folder_, name_ + ".aside"), "set " + name_ + " aside"));
+    constexpr int kNamesMax = 100;
+    std::string name = name_ + ".aside";
+    for (int number = 2; files_.facts(folder_, name) && number <= kNamesMax; ++number)
+      name = name_ + ".aside." + std::to_string(number);
+    TRY(told(files_.rename(folder_, name_, folder_, name), "set " + name_ + " aside"));
     return told(files_.sync(folder_), "set " + name_ + " aside");
   }
 
@@ -309,23 +314,50 @@ class Work {
   std::string name_;
 };
 
+Result<> recover(delivery::LockedMbox& box, const JournalPlace& place, const delivery::Surroundings& surroundings) {
+  Files& files = surroundings.files;
+  const Descriptor folder = TRY(told(files.open_folder(place.folder), "open " + place.folder));
+  const auto entry = files.facts(folder, place.name);
+  if (!entry && entry.error() == ENOENT) return {};
+  const delivery::FileFacts facts = TRY(told(entry, "look at " + place.name));
+  const delivery::FileFacts of_box = TRY(told(files.facts(box.file), "look at the box"));
+  // In a folder where all may write, another user's file of that name is no word of ours.
+  const bool ours = facts.owner == geteuid() || facts.owner == of_box.owner || facts.owner == 0;
+  if (facts.kind != delivery::FileFacts::Kind::regular || facts.links != 1 || !ours) return {};
+  const auto file = files.open(folder, place.name);
+  if (!file && file.error() == EACCES)
+    return fail(kHost, "root's change of this box was cut off: \"mail -f\" with its name, as root, ends it");
+  if (!file) return std::unexpected(cannot("open " + place.name, file.error()));
+  const delivery::FileFacts opened = TRY(told(files.facts(*file), "look at " + place.name));
+  if (opened.owner != facts.owner || opened.links != 1) return {};
+  Work work(files, folder, *file, box.file, place.name);
+  const auto record = TRY(work.last_record());
+  return record ? work.recover(*record) : work.drop();
+}
+
 }  // namespace
 
-JournalPlace journal_place(const std::string& box, const Surroundings& here) {
+JournalPlaces journal_places(const std::string& box, const Surroundings& here) {
   const std::size_t slash = box.rfind('/');
   const std::string folder = slash == std::string::npos ? "." : slash == 0 ? "/" : box.substr(0, slash);
   const std::string name = box.substr(slash + 1);
-  if (access(folder.c_str(), W_OK) == 0) return {folder, name + ".rewrite"};
-  return {here.home, ".mail-rewrite-" + hex(crc32c(folder), 8) + "-" + name};
+  const std::string mark = hex(crc32c(here.delivery.host + ":" + folder), 8);
+  return {.beside = {folder, name + ".rewrite"},
+          .at_home = {here.home, ".mail-rewrite-" + mark + "-" + name},
+          .may_write_beside = access(folder.c_str(), W_OK) == 0};
 }
 
-bool has_journal(const JournalPlace& journal) {
-  return access((journal.folder + "/" + journal.name).c_str(), F_OK) == 0;
+bool has_journal(const JournalPlaces& places) {
+  const auto there = [](const JournalPlace& place) {
+    return access((place.folder + "/" + place.name).c_str(), F_OK) == 0;
+  };
+  return there(places.beside) || there(places.at_home);
 }
 
 Result<> rewrite(delivery::LockedMbox& box, std::uint64_t size, std::uint64_t from, NewOctets& octets,
-                 const JournalPlace& journal, const delivery::Surroundings& surroundings) {
+                 const JournalPlaces& places, const delivery::Surroundings& surroundings) {
   Files& files = surroundings.files;
+  const JournalPlace& journal = places.may_write_beside ? places.beside : places.at_home;
   const Descriptor folder = TRY(told(files.open_folder(journal.folder), "open " + journal.folder));
   const Descriptor file = TRY(told(files.create(folder, journal.name, 0600), "make " + journal.name));
   Work work(files, folder, file, box.file, journal.name);
@@ -339,20 +371,9 @@ Result<> rewrite(delivery::LockedMbox& box, std::uint64_t size, std::uint64_t fr
   return work.apply(*record);
 }
 
-Result<> recover(delivery::LockedMbox& box, const JournalPlace& journal, const delivery::Surroundings& surroundings) {
-  Files& files = surroundings.files;
-  const Descriptor folder = TRY(told(files.open_folder(journal.folder), "open " + journal.folder));
-  const auto file = files.open(folder, journal.name);
-  if (!file && file.error() == ENOENT) return {};
-  if (!file) return std::unexpected(cannot("open " + journal.name, file.error()));
-  const delivery::FileFacts facts = TRY(told(files.facts(*file), "look at " + journal.name));
-  const delivery::FileFacts of_box = TRY(told(files.facts(box.file), "look at the box"));
-  // In a folder where all may write, another user's file of that name is no word of ours.
-  const bool ours = facts.owner == geteuid() || facts.owner == of_box.owner;
-  if (facts.kind != delivery::FileFacts::Kind::regular || facts.links != 1 || !ours) return {};
-  Work work(files, folder, *file, box.file, journal.name);
-  const auto record = TRY(work.last_record());
-  return record ? work.recover(*record) : work.drop();
+Result<> recover(delivery::LockedMbox& box, const JournalPlaces& places, const delivery::Surroundings& surroundings) {
+  TRY(recover(box, places.beside, surroundings));
+  return recover(box, places.at_home, surroundings);
 }
 
 }  // namespace angarium::mua

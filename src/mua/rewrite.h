@@ -31,27 +31,34 @@ class NewOctets {
   virtual Result<std::string_view> next() = 0;
 };
 
-/// Where the journal of this box lies: beside it, "NAME.rewrite", or in the home folder where that folder may not be
-/// written.
+/// Where a journal of this box lies.
 struct JournalPlace {
   std::string folder;
   std::string name;
 };
-JournalPlace journal_place(const std::string& box, const Surroundings& here);
+struct JournalPlaces {
+  /// "NAME.rewrite": of users who may write in the box's folder, as root may.
+  JournalPlace beside;
+  /// Of the others: in the home folder, named after host and folder too, for hosts may share homes and not boxes.
+  JournalPlace at_home;
+  bool may_write_beside = false;
+};
+JournalPlaces journal_places(const std::string& box, const Surroundings& here);
 
 /// Writes the file anew from octet `from` on; the caller holds the locks and knows that the file is `size` octets long.
 /// On an error before the journal counts nothing was changed; after it, what is missing is done by recover().
 Result<> rewrite(delivery::LockedMbox& box, std::uint64_t size, std::uint64_t from, NewOctets& octets,
-                 const JournalPlace& journal, const delivery::Surroundings& surroundings);
+                 const JournalPlaces& places, const delivery::Surroundings& surroundings);
 
 /// Octets of a box and its journal that are compared or copied at once.
 inline constexpr std::size_t kRewriteBlock = 65536;
 
-/// Carries out or drops a journal that is left from before, if there is one that this user or the box's owner has
-/// written. The caller holds the locks.
-Result<> recover(delivery::LockedMbox& box, const JournalPlace& journal, const delivery::Surroundings& surroundings);
+/// Carries out or drops the journals that are left from before, those that this user, the box's owner or root has
+/// written. kHost where there is one that this user may not read: whoever wrote it must open the box. The caller holds
+/// the locks.
+Result<> recover(delivery::LockedMbox& box, const JournalPlaces& places, const delivery::Surroundings& surroundings);
 
 /// Whether there is one.
-bool has_journal(const JournalPlace& journal);
+bool has_journal(const JournalPlaces& places);
 
 }  // namespace angarium::mua

@@ -67,6 +67,17 @@ std::vector<Case> cases() {
            {"text of b", "text of c"}}};
 }
 
+/// The host as mail(1) finds it, with files that fail.
+Surroundings faulty_host(const Home& home, Terminal& terminal, delivery::Files& files, const Clock& clock,
+                         Random& random) {
+  return {.terminal = terminal,
+          .submit = {},
+          .delivery = {.files = files, .clock = clock, .random = random, .host = "host.test", .process = 4711},
+          .user = "anna",
+          .home = home.path(),
+          .spool = home.path() + "/spool"};
+}
+
 enum class Meanwhile { nothing, a_delivery };
 
 /// The power goes in call `at`; whether it did.
@@ -80,13 +91,7 @@ bool crash(const Case& which, std::uint64_t at, std::uint64_t seed, Meanwhile me
   SeededRandom random(seed);
   Home& mutable_home = const_cast<Home&>(home);
   Surroundings healthy = mutable_home.surroundings(terminal);
-  Surroundings here{
-      .terminal = terminal,
-      .submit = {},
-      .delivery = {.files = files, .clock = clock, .random = random, .host = "host.test", .process = 4711},
-      .user = "anna",
-      .home = home.path(),
-      .spool = home.path() + "/spool"};
+  Surroundings here = faulty_host(home, terminal, files, clock, random);
   auto box = open_box(home.path() + "/spool", here, Access::change);
   REQUIRE(box);
   which.change(**box);
@@ -140,13 +145,7 @@ TEST_CASE("of a box that becomes longer any part may be on the disk when the pow
   ManualClock clock;
   delivery::FaultyFiles files(1, clock);
   SeededRandom random(1);
-  Surroundings faulty{
-      .terminal = terminal,
-      .submit = {},
-      .delivery = {.files = files, .clock = clock, .random = random, .host = "host.test", .process = 4711},
-      .user = "anna",
-      .home = home.path(),
-      .spool = home.path() + "/spool"};
+  Surroundings faulty = faulty_host(home, terminal, files, clock, random);
   const std::string before = letter("a") + letter("b", "Status: O\n") + letter("c");
   // What the last failure leaves that leaves a journal: all is written.
   std::string after;
@@ -201,13 +200,7 @@ TEST_CASE("a disk that is full leaves the box as it is") {
   for (std::uint64_t room = 0; !written; ++room) {
     REQUIRE(room < 10'000);
     delivery::FaultyFiles files(1, clock);
-    Surroundings here{
-        .terminal = terminal,
-        .submit = {},
-        .delivery = {.files = files, .clock = clock, .random = random, .host = "host.test", .process = 4711},
-        .user = "anna",
-        .home = home.path(),
-        .spool = home.path() + "/spool"};
+    Surroundings here = faulty_host(home, terminal, files, clock, random);
     home.put("spool", before);
     auto box = open_box(home.path() + "/spool", here, Access::change);
     REQUIRE(box);
@@ -265,13 +258,7 @@ TEST_CASE("a journal that fits neither what is there nor what was wanted is set 
   ManualClock clock;
   delivery::FaultyFiles files(1, clock);
   SeededRandom random(1);
-  Surroundings faulty{
-      .terminal = terminal,
-      .submit = {},
-      .delivery = {.files = files, .clock = clock, .random = random, .host = "host.test", .process = 4711},
-      .user = "anna",
-      .home = home.path(),
-      .spool = home.path() + "/spool"};
+  Surroundings faulty = faulty_host(home, terminal, files, clock, random);
   const std::string foreign = letter("other") + letter("things") + letter("altogether");
   std::size_t set_aside = 0;
   // From some call on the journal is whole and stays.
@@ -292,4 +279,103 @@ TEST_CASE("a journal that fits neither what is there nor what was wanted is set 
     if (std::filesystem::remove(home.path() + "/spool.rewrite.aside")) ++set_aside;
   }
   CHECK(set_aside > 3);
+}
+
+TEST_CASE("a second journal that is set aside leaves the first") {
+  Home home;
+  Typed terminal("", false);
+  Surroundings here = home.surroundings(terminal);
+  ManualClock clock;
+  SeededRandom random(1);
+  for (const char* const name : {"spool.rewrite.aside", "spool.rewrite.aside.2"}) {
+    home.put("spool", letter("a") + letter("b"));
+    delivery::FaultyFiles files(1, clock);
+    Surroundings faulty = faulty_host(home, terminal, files, clock, random);
+    for (std::uint64_t at = 1; !std::filesystem::exists(home.path() + "/" + name); ++at) {
+      REQUIRE(at < 100);
+      home.put("spool", letter("a") + letter("b"));
+      auto box = open_box(home.path() + "/spool", faulty, Access::change);
+      REQUIRE(box);
+      (*box)->at(0).deleted = true;
+      files.arm({.fail_at = at, .failing = 1000});
+      REQUIRE_FALSE((*box)->write());
+      files.arm({});
+      std::filesystem::remove(home.path() + "/spool.lock");
+      home.put("spool", letter("other"));
+      CHECK(bodies(home, here).size() == 1);
+    }
+  }
+  CHECK(home.get("spool.rewrite.aside").size() > 100);
+  CHECK(home.get("spool.rewrite.aside.2").size() > 100);
+}
+
+namespace {
+
+/// Leaves a journal that counts, beside the box.
+void leave_journal(const Home& home, Terminal& terminal) {
+  ManualClock clock;
+  SeededRandom random(1);
+  delivery::FaultyFiles files(1, clock);
+  Surroundings faulty = faulty_host(home, terminal, files, clock, random);
+  for (std::uint64_t at = 1;; ++at) {
+    REQUIRE(at < 100);
+    const std::string before = letter("a") + letter("b");
+    home.put("spool", before);
+    auto box = open_box(home.path() + "/spool", faulty, Access::change);
+    REQUIRE(box);
+    (*box)->at(0).deleted = true;
+    files.arm({.fail_at = at, .failing = 1000});
+    REQUIRE_FALSE((*box)->write());
+    files.arm({});
+    std::filesystem::remove(home.path() + "/spool.lock");
+    if (home.get("spool") != before && std::filesystem::exists(home.path() + "/spool.rewrite")) return;
+  }
+}
+
+}  // namespace
+
+TEST_CASE("a journal is found beside the box and at home, whoever may write where") {
+  Home home;
+  Typed terminal("", false);
+  Surroundings here = home.surroundings(terminal);
+  leave_journal(home, terminal);
+  CHECK(bodies(home, here) == std::vector<std::string>{"text of b"});
+  leave_journal(home, terminal);
+  const JournalPlaces places = journal_places(home.path() + "/spool", here);
+  std::filesystem::rename(home.path() + "/spool.rewrite", places.at_home.folder + "/" + places.at_home.name);
+  CHECK(bodies(home, here) == std::vector<std::string>{"text of b"});
+  CHECK_FALSE(has_journal(places));
+}
+
+TEST_CASE("hosts that share a home and no box have journals of their own there") {
+  Home home;
+  Typed terminal("", false);
+  Surroundings here = home.surroundings(terminal);
+  const JournalPlaces one = journal_places("/var/mail/anna", here);
+  here.delivery.host = "other.test";
+  CHECK(journal_places("/var/mail/anna", here).at_home.name != one.at_home.name);
+}
+
+TEST_CASE("a journal of root's that the user may not read stops changes, and says what ends it") {
+  class Closed final : public delivery::FaultyFiles {
+   public:
+    using FaultyFiles::FaultyFiles;
+    using FaultyFiles::open;
+    delivery::Answer<delivery::Descriptor> open(const delivery::Descriptor& folder, const std::string& name) override {
+      if (name == "spool.rewrite") return std::unexpected(EACCES);
+      return FaultyFiles::open(folder, name);
+    }
+  };
+  Home home;
+  Typed terminal("", false);
+  leave_journal(home, terminal);
+  const std::string half = home.get("spool");
+  ManualClock clock;
+  SeededRandom random(1);
+  Closed files(1, clock);
+  Surroundings here = faulty_host(home, terminal, files, clock, random);
+  const auto box = open_box(home.path() + "/spool", here, Access::change);
+  REQUIRE_FALSE(box);
+  CHECK(box.error().text().find("root") != std::string::npos);
+  CHECK(home.get("spool") == half);
 }
