@@ -48,9 +48,9 @@ struct Made {
 void put_made(trace::Ledger& ledger, const queue::Entry& made, const std::vector<queue::Lot>& lots, const Made& how,
               store::Batch& batch);
 
-/// A message goes on from `of` for the address `by`; both began at the same time.
+/// A message goes on from `of` for the address `by`, `now`; its age, and with it the time of its story, is the other's.
 void put_sent_on(trace::Ledger& ledger, const queue::Entry& made, const std::vector<queue::Lot>& lots,
-                 trace::DeliveryId of, std::string_view by, store::Batch& batch);
+                 trace::DeliveryId of, std::string_view by, WallTime now, store::Batch& batch);
 
 /// The report `made`, to `to`, tells of the message `of`, and of these recipients of it; of none: of it as a whole.
 void put_reported(const queue::Entry& made, const envelope::Mailbox& to, const queue::Entry& of,

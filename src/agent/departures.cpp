@@ -98,7 +98,9 @@ Result<std::vector<queue::Change>> Departures::admit(Services& services, const q
       lot.priority = terms.priority;
       lot.due = terms.due;
     }
-    if (entry.id != terms.told_of) put_sent_on(services.ledger(), entry, lots, terms.told_of, departure.by, batch);
+    if (entry.id != terms.told_of)
+      put_sent_on(services.ledger(), entry, lots, terms.told_of, departure.by, io::Loop::current().clock().wall(),
+                  batch);
     auto change = services.queue().admit(entry, std::move(lots), body, batch);
     if (!change) {
       for (queue::Change& made : changes) made.refused();

@@ -106,9 +106,9 @@ io::Task<> PostOffice::Body::keep_tidy(Desk& desk) {
 }
 
 io::Task<> PostOffice::Body::tend_trace() {
-  auto done = co_await io::run(
-      services->pool(),
-      [&ledger = services->ledger(), now = io::Loop::current().clock().wall()] { return ledger.tend(now); });
+  const io::Loop& loop = io::Loop::current();
+  auto done = co_await io::run(services->pool(), [&ledger = services->ledger(), now = loop.clock().wall(),
+                                                  moment = loop.now()] { return ledger.tend(now, moment); });
   if (!done) log::warning("agent", "the trace is not written", {{"error", done.error().text()}});
 }
 

@@ -269,6 +269,8 @@ std::vector<Said> tell(const Beginning& beginning, const std::vector<std::vector
     if (i < places.size())
       for (const std::string& place : places[i]) say("  " + place);
   }
+  if (beginning.further_recipients > 0)
+    say("to " + std::to_string(beginning.further_recipients) + " further recipients, too many to be written down");
   if (beginning.refusal && explained == beginning.recipients.size()) say(refusal_words(beginning));
   return said;
 }

@@ -116,6 +116,7 @@ json::object show(const Beginning& beginning) {
   json::array recipients;
   for (const trace::Recipient& recipient : beginning.recipients) recipients.push_back(show(recipient));
   shown_one["recipients"] = std::move(recipients);
+  if (beginning.further_recipients > 0) shown_one["further_recipients"] = beginning.further_recipients;
   if (const auto& refusal = beginning.refusal)
     shown_one["refusal"] = json::object{{"step", step_word(refusal->step)},
                                         {"code", refusal->code.reply},

@@ -305,8 +305,22 @@ TEST_CASE("a message that waited for an address that is sent on is told to be, a
   REQUIRE(house.services->directory().add_alias("away@a.test", account::Alias::Kind::alias, {"bob@b.test"}));
   const std::string text = "Subject: held\r\n\r\ntext\r\n";
   queue::Entry entry = Outbound::entry(house.loop, text);
+  house.loop.advance(2h);
   house.put(entry, text, {"<away@a.test>"});
   house.loop.advance(30s);
+  // It tells when, though what goes on is as old as what it comes from.
+  const std::string stories = trace::kind_prefix(trace::Lane::accepted, trace::RecordKind::story);
+  std::size_t events = 0;
+  REQUIRE(
+      house.services->tablet().scan(stories, trace::behind(stories), {}, [&](std::string_view key, std::string_view) {
+        const auto place = trace::story_in(key);
+        if (place && place->event && place->id == entry.id) {
+          ++events;
+          CHECK(place->event->microseconds >= entry.arrived.microseconds + Duration(2h).count());
+        }
+        return store::Step::next;
+      }));
+  CHECK(events > 0);
   const auto found = house.stories("bob@b.test");
   REQUIRE(found.size() == 1);
   CHECK(found.front().at("outcome").as_string() == "sent on");
@@ -347,7 +361,7 @@ TEST_CASE("stories are kept for trace.keep, accepted ones and refused ones") {
   CHECK(house.stories("last").size() == 2);
   const auto tend = [&] {
     return house.run([](trace::Ledger& ledger) -> io::Task<Result<>> {
-      co_return ledger.tend(io::Loop::current().clock().wall());
+      co_return ledger.tend(io::Loop::current().clock().wall(), io::Loop::current().now());
     }(house.services->ledger()));
   };
   const Duration keep = house.services->ledger().options().keep;

@@ -114,12 +114,18 @@ Result<> Ledger::write_refusals() {
   return std::unexpected(std::move(done).error());
 }
 
-Result<> Ledger::tend(WallTime now) {
+void Ledger::watch_clock(WallTime now, Moment moment) {
+  // It was set back: what was thought to be gone may have come again.
+  if (now < tended_at_) gone_ = {WallTime{INT64_MIN}, WallTime{INT64_MIN}};
+  if (!doubted_at_ || later(tended_at_, (moment - tended_at_moment_) + kClockJump) < now) doubted_at_ = moment;
+  tended_at_ = now;
+  tended_at_moment_ = moment;
+}
+
+Result<> Ledger::tend(WallTime now, Moment moment) {
   const std::lock_guard lock(tending_);
   Result<> first = write_refusals();
-  // The clock was set back: what was thought to be gone may have come again.
-  if (now < tended_at_) gone_ = {WallTime{INT64_MIN}, WallTime{INT64_MIN}};
-  tended_at_ = now;
+  watch_clock(now, moment);
   const bool measures = now < measured_at_ || later(measured_at_, kMeasureInterval) <= now;
   if (measures) measured_at_ = now;
   for (const Lane lane : {Lane::accepted, Lane::refused}) {
@@ -208,7 +214,8 @@ Result<bool> Ledger::index_block(Lane lane, WallTime now) {
 
 Result<> Ledger::expire(Lane lane, WallTime now) {
   const std::uint64_t octets_max = lane == Lane::accepted ? options_.octets_max : options_.octets_max / 8;
-  WallTime bound = later(now, -options_.keep);
+  const bool doubtful = tended_at_moment_ - *doubted_at_ < kClockDoubt;
+  WallTime bound = doubtful ? WallTime{INT64_MIN} : later(now, -options_.keep);
   // Taken away in steps: each is a hole that readers have to pass over.
   const Duration step = options_.keep / 48;
   std::uint64_t octets = 0;

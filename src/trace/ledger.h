@@ -44,6 +44,11 @@ inline constexpr std::size_t kRefusalsOctetsMax = std::size_t{1} << 20;
 inline constexpr Duration kMeasureInterval = std::chrono::minutes(1);
 /// Nothing younger is indexed: a batch that is on its way has a time that has passed already.
 inline constexpr Duration kIndexLag = std::chrono::seconds(30);
+/// So long after the start, and after the clock was set forward, nothing is too old: who starts with a wrong clock, or
+/// has one for a while, keeps its stories.
+inline constexpr Duration kClockDoubt = std::chrono::hours(1);
+/// How far the clock may go ahead between two calls of tend() without being thought to have been set.
+inline constexpr Duration kClockJump = std::chrono::minutes(10);
 /// Events of one story that are told: with the longest pauses a message is tried some sixty times.
 inline constexpr std::size_t kEventsTold = 2000;
 
@@ -85,8 +90,8 @@ class Ledger {
 
   /// Writes down the refusals that wait. What the store does not take is lost; while it mends itself they wait on.
   Result<> write_refusals();
-  /// All that is due: call it every few seconds.
-  Result<> tend(WallTime now);
+  /// All that is due: call it every few seconds. The same time by both clocks.
+  Result<> tend(WallTime now, Moment moment);
   [[nodiscard]] const LedgerOptions& options() const { return options_; }
 
   Result<std::vector<Story>> find(const Question& question);
@@ -109,7 +114,7 @@ class Ledger {
   static constexpr std::size_t number(Lane lane) { return lane == Lane::accepted ? 0 : 1; }
   [[nodiscard]] std::atomic<std::uint64_t>& unindexed(Lane lane) { return unindexed_[number(lane)]; }
   void put_late(Lane lane, const Beginning& beginning, store::Batch& batch);
-  Result<> tend(Lane lane, WallTime now);
+  void watch_clock(WallTime now, Moment moment);
   Result<> index(Lane lane, WallTime now);
   Result<bool> index_block(Lane lane, WallTime now);
   Result<WallTime> indexed_to(Lane lane);
@@ -130,6 +135,8 @@ class Ledger {
                                     WallTime{INT64_MIN}};  ///< the block that was last counted anew
   WallTime measured_at_{INT64_MIN};
   WallTime tended_at_{INT64_MIN};
+  Moment tended_at_moment_;
+  std::optional<Moment> doubted_at_;  ///< since when the clock goes as it should
 
   std::mutex mutex_;
   std::map<std::string, Refused> refusing_;  // by peer

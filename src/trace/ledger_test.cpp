@@ -18,12 +18,14 @@ const std::string kPeer("\xC0\0\2\7", 4);
 
 class World {
  public:
-  explicit World(LedgerOptions options = {}) : options_(options) { open(); }
+  explicit World(LedgerOptions options = {}) : options_(options) { restart(); }
   /// What a sudden end leaves, and a new start.
   void restart() {
     ledger.reset();
     tablet.reset();
     open();
+    // The clock is believed after a while.
+    REQUIRE(tend_at(kStart - 2 * 3600 * kSecond));
   }
 
   /// The n-th message: one a second, from sN, to rN; the ids tell them apart.
@@ -68,7 +70,10 @@ class World {
     return count;
   }
   /// So much later that all of the n messages may be indexed.
-  void tend(std::uint64_t n) { REQUIRE(ledger->tend({kStart + static_cast<std::int64_t>(n + 60) * kSecond})); }
+  void tend(std::uint64_t n) { REQUIRE(tend_at(kStart + static_cast<std::int64_t>(n + 60) * kSecond)); }
+  /// Both clocks go as they should.
+  Result<> tend_at(std::int64_t now) { return ledger->tend({now}, moment_at(now)); }
+  static Moment moment_at(std::int64_t now) { return Moment{} + Duration(now - kStart) + std::chrono::hours(24); }
 
   std::unique_ptr<store::Tablet> tablet;
   std::unique_ptr<Ledger> ledger;
@@ -118,7 +123,7 @@ TEST_CASE(
     CHECK(world.find({.address = "bob@example.test", .limit = 3}).front().at.microseconds >
           kStart + static_cast<std::int64_t>(kBlockRecords) * kSecond);
   }
-  REQUIRE(world.ledger->tend({kStart + 30 * 3600 * kSecond}));
+  REQUIRE(world.tend_at(kStart + 30 * 3600 * kSecond));
   CHECK(world.find({.id = late.id}).empty());
   CHECK(world.keys(Lane::accepted, RecordKind::late) == 0);
 }
@@ -151,7 +156,7 @@ TEST_CASE("a block that cannot be read hides nothing and stops nothing") {
   CHECK(world.find({.id = World::message(12, name).id}).size() == 1);
   world.tend(kBlockRecords + 200);
   CHECK(world.find({.id = World::message(12, name).id}).size() == 1);
-  CHECK(world.ledger->tend({kStart + 60 * 3600 * kSecond}));
+  CHECK(world.tend_at(kStart + 60 * 3600 * kSecond));
   CHECK(world.keys(Lane::accepted, RecordKind::story) == 0);
   CHECK(world.keys(Lane::accepted, RecordKind::block) == 0);
 }
@@ -287,7 +292,7 @@ TEST_CASE("the index tells the same as a look through everything, also after a r
 TEST_CASE("what is younger than the lag is not indexed yet, and nothing of one moment is torn apart") {
   World world;
   world.accept(0, kBlockRecords);
-  REQUIRE(world.ledger->tend({kStart + static_cast<std::int64_t>(kBlockRecords) * kSecond}));
+  REQUIRE(world.tend_at(kStart + static_cast<std::int64_t>(kBlockRecords) * kSecond));
   CHECK(world.keys(Lane::accepted, RecordKind::block) == 0);
   // The last moment of the block has three more.
   std::vector<Beginning> more;
@@ -317,14 +322,38 @@ TEST_CASE("stories go when their time is over, and their index with them") {
   CHECK(world.keys(Lane::accepted, RecordKind::block) == 1);
   const std::size_t all = world.keys(Lane::accepted, RecordKind::story);
   // The first minute is over, but a step is a forty-eighth.
-  REQUIRE(world.ledger->tend({kStart + (6 * 3600 + 60) * kSecond}));
+  REQUIRE(world.tend_at(kStart + (6 * 3600 + 60) * kSecond));
   CHECK(world.keys(Lane::accepted, RecordKind::story) == all);
-  REQUIRE(world.ledger->tend({kStart + 8 * 3600 * kSecond}));
+  REQUIRE(world.tend_at(kStart + 8 * 3600 * kSecond));
   CHECK(world.keys(Lane::accepted, RecordKind::story) == all - 2 * 3600);
-  REQUIRE(world.ledger->tend({kStart + 48 * 3600 * kSecond}));
+  REQUIRE(world.tend_at(kStart + 48 * 3600 * kSecond));
   CHECK(world.keys(Lane::accepted, RecordKind::story) == 0);
   CHECK(world.keys(Lane::accepted, RecordKind::block) == 0);
   CHECK(world.keys(Lane::accepted, RecordKind::index) == 0);
+}
+
+TEST_CASE("a clock that is far ahead for a while, or at the start, takes no stories; one that stays is believed") {
+  for (const bool restarted : {false, true}) {
+    CAPTURE(restarted);
+    World world({.keep = std::chrono::hours(6)});
+    world.accept(0, 100);
+    world.tend(100);
+    const std::int64_t now = kStart + 200 * kSecond;
+    const std::int64_t ahead = now + 10'000 * 3600 * kSecond;
+    if (restarted) world.ledger = std::make_unique<Ledger>(*world.tablet, LedgerOptions{.keep = std::chrono::hours(6)});
+    for (const std::int64_t minutes : {0, 30, 59}) {
+      const std::int64_t passed = minutes * 60 * kSecond;
+      REQUIRE(world.ledger->tend({ahead + passed}, World::moment_at(now + passed)));
+      CHECK(world.keys(Lane::accepted, RecordKind::story) == 100);
+    }
+    // Set right, and wrong again: the hour begins anew.
+    REQUIRE(world.tend_at(now + 3590 * kSecond));
+    REQUIRE(world.ledger->tend({ahead + 3595 * kSecond}, World::moment_at(now + 3595 * kSecond)));
+    REQUIRE(world.ledger->tend({ahead + 7190 * kSecond}, World::moment_at(now + 7190 * kSecond)));
+    CHECK(world.keys(Lane::accepted, RecordKind::story) == 100);
+    REQUIRE(world.ledger->tend({ahead + 7200 * kSecond}, World::moment_at(now + 7200 * kSecond)));
+    CHECK(world.keys(Lane::accepted, RecordKind::story) == 0);
+  }
 }
 
 TEST_CASE("stories go before their time where they take more than their share of the disk") {

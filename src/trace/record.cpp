@@ -28,6 +28,7 @@ enum class Item : char {
   content = 'M',
   refusal = 'N',
   wishes = 'P',
+  further = 'O',
   recipient = 'R',
   sender = 'S',
   tls = 'T',
@@ -152,7 +153,8 @@ void put_place(std::string& out, const Place& place) {
 }
 
 void put_places(std::string& out, const std::vector<Place>& places) {
-  for (std::size_t i = 0; i < places.size() && i < kPlacesMax; ++i) put_place(out, places[i]);
+  for (std::size_t i = 0; i < places.size() && i < kPlacesMax && out.size() < kPlacesOctets; ++i)
+    put_place(out, places[i]);
 }
 
 Place read_place(RecordReader& reader) {
@@ -186,13 +188,18 @@ constexpr std::array<Cut, 5> kCuts = {{{},
                                        {.address = 40, .login = 24, .helo = 8, .message_id = 0}}};
 
 void put_recipients(std::string& out, const Beginning& beginning, const Cut& cut) {
-  std::size_t named = 0;
+  std::size_t written = 0;
   for (const Recipient& recipient : beginning.recipients) {
+    if (out.size() >= kRecipientsOctets) break;
     const ItemWriter item(out, Item::recipient);
     out += static_cast<char>(recipient.course);
     out += static_cast<char>(recipient.notify);
-    put_text(out, recipient.address, named++ < kNamedRecipients ? cut.address : 0, kAddressSeed);
+    put_text(out, recipient.address, written++ < kNamedRecipients ? cut.address : 0, kAddressSeed);
     if (recipient.code != Code()) put_code(out, recipient.code);
+  }
+  if (const std::uint64_t further = beginning.further_recipients + beginning.recipients.size() - written; further > 0) {
+    const ItemWriter item(out, Item::further);
+    put_number(out, further);
   }
   put_places(out, beginning.places);
 }
@@ -318,6 +325,7 @@ void read_item(Item item, RecordReader& reader, Beginning& beginning) {
     case Item::refusal: beginning.refusal = read_refusal(reader); return;
     case Item::wishes: beginning.wishes = read_wishes(reader); return;
     case Item::recipient: beginning.recipients.push_back(read_recipient(reader)); return;
+    case Item::further: beginning.further_recipients = reader.number(); return;
     case Item::sender:
       beginning.has_sender = true;
       beginning.sender = read_text(reader);

@@ -17,6 +17,9 @@ inline constexpr std::size_t kAcceptedMax = 200;
 inline constexpr std::size_t kRecipientMax = 64;
 /// Recipients that are written with their address; of the others only the hash is kept, so that a batch stays small.
 inline constexpr std::size_t kNamedRecipients = 100;
+/// Octets of a record behind which no recipients are added, only counted; and no places.
+inline constexpr std::size_t kRecipientsOctets = 32 * 1024;
+inline constexpr std::size_t kPlacesOctets = 56 * 1024;
 /// Places that are written of one message.
 inline constexpr std::size_t kPlacesMax = 1000;
 /// Octets of what a server said that are kept of an attempt, or of a refusal.

@@ -203,4 +203,41 @@ TEST_CASE("keys are ordered by lane and time, the beginning before what followed
   CHECK(part_of(0xFFFFFFFF) == kIndexParts - 1);
 }
 
+TEST_CASE("a record stays one however many recipients and places there are: those that have no room are counted") {
+  for (const std::size_t count : {2000u, 20'000u, 100'000u}) {
+    CAPTURE(count);
+    Beginning beginning = ordinary();
+    beginning.recipients.assign(
+        count,
+        {.address = std::string_view("a.quite.long.name.of.somebody@and.of.a.domain.example"), .course = Course::here});
+    beginning.places.assign(2000, {.recipient = UINT32_MAX,
+                                   .account = UINT64_MAX,
+                                   .mailbox = UINT32_MAX,
+                                   .uid = UINT32_MAX,
+                                   .email = UINT64_MAX});
+    const std::string octets = octets_of(beginning);
+    CHECK(octets.size() <= kRecordMax);
+    const auto read = decode_beginning(beginning.id, beginning.at, octets);
+    REQUIRE(read);
+    CHECK(read->recipients.size() + read->further_recipients == count);
+    CHECK((read->further_recipients > 0) == (count > 2000));
+    CHECK(read->message_id == beginning.message_id);
+  }
+  Event event = attempt();
+  const std::string words(400, 'w');
+  std::vector<std::string> each;
+  for (std::size_t i = 0; i < 2 * kFatesMax; ++i) each.push_back(words + std::to_string(i));
+  event.fates.clear();
+  for (const std::string& one : each)
+    event.fates.push_back(
+        {.address = std::string_view(one), .status = std::string_view(one), .words = std::string_view(one)});
+  event.places.assign(
+      2000,
+      {.recipient = UINT32_MAX, .account = UINT64_MAX, .mailbox = UINT32_MAX, .uid = UINT32_MAX, .email = UINT64_MAX});
+  std::string octets;
+  encode(event, octets);
+  CHECK(octets.size() <= kRecordMax);
+  REQUIRE(decode_event(kAt, octets));
+}
+
 }  // namespace angarium::trace

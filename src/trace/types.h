@@ -122,6 +122,7 @@ struct Beginning {
   Text sender;  ///< without brackets; empty: <>
   Wishes wishes;
   std::vector<Recipient> recipients;
+  std::uint64_t further_recipients = 0;  ///< of which the record has nothing else: there were too many
   std::vector<Place> places;
   std::uint64_t octets = 0;
   std::uint64_t took_ms = 0;  ///< from MAIL to the reply
