@@ -20,6 +20,10 @@ constexpr std::size_t kUidsMax = 5'000'000;
 /// Octets of a set of UIDs in one command; RFC 7162 §4 asks servers for lines of 8,192.
 constexpr std::size_t kSetMax = 4000;
 
+/// A message that the server refuses is asked for again after a while, doubled each time.
+constexpr Duration kOwedPause = std::chrono::minutes(30);
+constexpr Duration kOwedPauseMax = std::chrono::hours(24);
+
 /// A folder there, and its name here.
 struct Folder {
   std::string there;
@@ -90,6 +94,10 @@ class Session {
   io::Task<Result<>> take(std::uint32_t uid, const Folder& folder, fetch::FolderState& state);
   io::Task<Result<>> pass_over(std::uint32_t uid, const Folder& folder, fetch::FolderState& state);
   io::Task<Result<>> remove_old(const fetch::FolderState& state);
+  io::Task<Result<bool>> marked_by_us(const imap::NumberSet& old);
+  io::Task<Result<>> take_owed(const Folder& folder, fetch::FolderState& state);
+  io::Task<Result<>> owe(std::uint32_t uid, const Error& why, const Folder& folder, fetch::FolderState& state);
+  io::Task<Result<>> put(const Folder& folder, const fetch::FolderState& state);
   io::Task<Result<fetch::FolderState>> state_of(const Folder& folder, const imap::SelectResult& selected);
 
   FetchRun& run_;
@@ -102,6 +110,7 @@ class Session {
 io::Task<Result<>> Session::enter() {
   const bool known = CO_TRY(co_await client_.greet());
   if (box_.tls == fetch::Tls::starttls) CO_TRY(co_await client_.start_tls());
+  CO_TRY(co_await check_key(run_));
   if (!known) {
     sasl::ClientContext credentials;
     credentials.identity.authentication_id = box_.user;
@@ -232,6 +241,7 @@ io::Task<Result<>> Session::fetch_folder(const Folder& folder) {
   auto state = CO_TRY(co_await state_of(folder, selected));
   const bool news = selected.exists > 0 && state.last < UINT32_MAX &&
                     (selected.uid_next == 0 || selected.uid_next > std::uint64_t{state.last} + 1);
+  CO_TRY(co_await take_owed(folder, state));
   if (news) {
     const auto uids = CO_TRY(co_await new_uids(state.last));
     if (!uids.empty()) CO_TRY(co_await make_here(folder.here));
@@ -240,6 +250,8 @@ io::Task<Result<>> Session::fetch_folder(const Folder& folder) {
       CO_TRY(co_await take(uid, folder, state));
     }
   }
+  if (!state.owed.empty() && run_.remark.empty())
+    run_.remark = folder.there + ": the server refuses messages, which are asked for again later";
   if (removes && selected.exists > 0) CO_TRY(co_await remove_old(state));
   co_return Result<>();
 }
@@ -254,12 +266,19 @@ io::Task<Result<>> Session::take(std::uint32_t uid, const Folder& folder, fetch:
     if (one != nullptr && one->uid == uid && !one->contents.empty()) got = *one;
   };
   const auto asked = co_await client_.uid_fetch(std::to_string(uid), "(UID FLAGS BODY.PEEK[])", each, &sink);
-  // It is gone since it was listed (RFC 9051 §7.1, EXPUNGEISSUED); other refusals are the folder's.
-  if (!asked && !(asked.error().is(imap::kServerBusy) && asked.error().text().starts_with("[EXPUNGEISSUED]")))
-    co_return std::unexpected(asked.error());
+  // It is gone since it was listed (RFC 9051 §7.1, EXPUNGEISSUED).
+  const bool gone =
+      !asked && asked.error().is(imap::kServerBusy) && asked.error().text().starts_with("[EXPUNGEISSUED]");
+  // Dovecot says SERVERBUG of what it cannot read.
+  const bool refused =
+      !asked && (asked.error().is(imap::kServerRefused) ||
+                 (asked.error().is(imap::kServerBusy) && asked.error().text().starts_with("[SERVERBUG]")));
+  if (refused) co_return co_await owe(uid, asked.error(), folder, state);
+  if (!asked && !gone) co_return std::unexpected(asked.error());
   if (!got && sink.begun()) co_return fail(imap::kServerBroke, "the server sends a message that was not asked for");
   if (!got) {
-    state.last = uid;
+    state.last = std::max(state.last, uid);
+    std::erase_if(state.owed, [&](const fetch::Owed& one) { return one.uid == uid; });
     co_return Result<>();
   }
   // NIL: it is there, and the server cannot read it (RFC 9051 §7.5.2).
@@ -273,7 +292,8 @@ io::Task<Result<>> Session::take(std::uint32_t uid, const Folder& folder, fetch:
   }
   if (taking.too_large()) co_return co_await pass_over(uid, folder, state);
   fetch::FolderState after = state;
-  after.last = uid;
+  after.last = std::max(after.last, uid);
+  std::erase_if(after.owed, [&](const fetch::Owed& one) { return one.uid == uid; });
   mailbox::DeliveryTarget target{.mailbox = folder.here, .flags = {}};
   if (got->flags) {
     target.flags.system = static_cast<mailbox::SystemFlags>(got->flags->system & ~imap::kDeleted);
@@ -287,12 +307,62 @@ io::Task<Result<>> Session::take(std::uint32_t uid, const Folder& folder, fetch:
 io::Task<Result<>> Session::pass_over(std::uint32_t uid, const Folder& folder, fetch::FolderState& state) {
   if (state.passed_over.size() == fetch::kPassedOverMax)
     co_return fail(kFetchRefused, "too many messages of '" + folder.there + "' are larger than any may be here");
-  state.last = uid;
-  state.passed_over.push_back(uid);
+  state.last = std::max(state.last, uid);
+  std::erase_if(state.owed, [&](const fetch::Owed& one) { return one.uid == uid; });
+  state.passed_over.insert(std::ranges::lower_bound(state.passed_over, uid), uid);
   ++run_.progress.passed_over;
+  co_return co_await put(folder, state);
+}
+
+io::Task<Result<>> Session::put(const Folder& folder, const fetch::FolderState& state) {
   co_return co_await io::run(run_.services.pool(), [&boxes = run_.boxes, id = box_.id, name = folder.there, state] {
     return boxes.put_folder(id, name, state);
   });
+}
+
+/// The folder goes on behind it; it is asked for again after a while, and less and less often.
+io::Task<Result<>> Session::owe(std::uint32_t uid, const Error& why, const Folder& folder, fetch::FolderState& state) {
+  run_.remark = folder.there + ": the server refuses message " + std::to_string(uid) +
+                ", which is asked for again later: " + why.text();
+  auto at = std::ranges::lower_bound(state.owed, uid, {}, &fetch::Owed::uid);
+  if (at == state.owed.end() || at->uid != uid) {
+    if (state.owed.size() == fetch::kPassedOverMax)
+      co_return fail(imap::kServerRefused, "too many messages are refused, the last for: " + why.text());
+    at = state.owed.insert(at, {.uid = uid, .refusals = 0, .next = {}});
+  }
+  const Duration pause = std::min<Duration>(kOwedPauseMax, kOwedPause * (1 << std::min(at->refusals, 10U)));
+  ++at->refusals;
+  at->next = {io::Loop::current().clock().wall().microseconds + pause.count()};
+  state.last = std::max(state.last, uid);
+  co_return co_await put(folder, state);
+}
+
+/// Those whose time has come.
+io::Task<Result<>> Session::take_owed(const Folder& folder, fetch::FolderState& state) {
+  const WallTime now = io::Loop::current().clock().wall();
+  std::vector<std::uint32_t> due;
+  for (const fetch::Owed& one : state.owed)
+    // A civil clock that was set back does not make it wait for longer.
+    if (const std::int64_t wait = one.next.microseconds - now.microseconds; wait <= 0 || wait > kOwedPauseMax.count())
+      due.push_back(one.uid);
+  if (due.empty()) co_return Result<>();
+  CO_TRY(co_await make_here(folder.here));
+  for (const std::uint32_t uid : due) {
+    if (!run_.wanted()) co_return fail(kCancelled, "stopped");
+    CO_TRY(co_await take(uid, folder, state));
+  }
+  // Those that are gone are not owed any more.
+  co_return co_await put(folder, state);
+}
+
+/// Without UIDPLUS all goes that is marked there, whoever marked it: then nothing may be but what goes anyway.
+io::Task<Result<bool>> Session::marked_by_us(const imap::NumberSet& old) {
+  const imap::NumberSet marked = CO_TRY(co_await client_.uid_search("DELETED"));
+  if (marked.difference(old).empty()) co_return true;
+  run_.remark =
+      "what is fetched is marked as deleted there, and not removed: others marked more, which this server, without "
+      "UIDPLUS, would remove with it";
+  co_return false;
 }
 
 io::Task<Result<>> Session::remove_old(const fetch::FolderState& state) {
@@ -302,6 +372,7 @@ io::Task<Result<>> Session::remove_old(const fetch::FolderState& state) {
     program += " BEFORE " + day_before(io::Loop::current().clock().wall(), *box_.remove_after);
   imap::NumberSet passed_over;
   for (const std::uint32_t uid : state.passed_over) passed_over.add(uid);
+  for (const fetch::Owed& one : state.owed) passed_over.add(one.uid);
   const imap::NumberSet ours({{.first = 1, .last = state.last}});
   // Nothing is removed that is not here, whatever the server finds.
   const imap::NumberSet old = CO_TRY(co_await client_.uid_search(program)).intersection(ours).difference(passed_over);
@@ -313,6 +384,7 @@ io::Task<Result<>> Session::remove_old(const fetch::FolderState& state) {
     if (i + 1 < ranges.size() && set.size() < kSetMax) continue;
     if (!run_.wanted()) co_return fail(kCancelled, "stopped");
     CO_TRY(co_await client_.uid_store(set, "+FLAGS.SILENT (\\Deleted)"));
+    if (!has_uidplus_ && !CO_TRY(co_await marked_by_us(old))) co_return Result<>();
     CO_TRY(has_uidplus_ ? co_await client_.uid_expunge(set) : co_await client_.expunge());
     set.clear();
   }

@@ -105,4 +105,21 @@ io::Task<Result<>> FetchTaking::deliver(mailbox::DeliveryTarget target, std::str
   co_return Result<>();
 }
 
+io::Task<Result<>> check_key(FetchRun& run) {
+  const wire::TlsInfo* const tls = run.connection->tls();
+  if (run.box->certificate == fetch::Certificate::checked || tls == nullptr) co_return Result<>();
+  if (tls->peer_key.empty()) co_return fail(kFetchRefused, "the server shows no certificate at all");
+  io::Pool& pool = run.services.pool();
+  fetch::Pin pin = CO_TRY(co_await io::run(pool, [&boxes = run.boxes, id = run.box->id] { return boxes.pin(id); }));
+  const std::string& shown = tls->peer_key;
+  if (shown == pin.known && pin.refused.empty()) co_return Result<>();
+  const bool believed = pin.known.empty() || shown == pin.known;
+  // As ssh does: whoever is there the first time is the one.
+  pin = believed ? fetch::Pin{.known = shown, .refused = {}} : fetch::Pin{.known = pin.known, .refused = shown};
+  CO_TRY(co_await io::run(pool, [&boxes = run.boxes, id = run.box->id, pin] { return boxes.put_pin(id, pin); }));
+  if (believed) co_return Result<>();
+  co_return fail(kFetchRefused, "the server shows another key than before, sha256:" + shown +
+                                    "; somebody may sit between. If it is the server's: angarium fetch resume");
+}
+
 }  // namespace angarium::agent

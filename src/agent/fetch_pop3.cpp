@@ -62,6 +62,7 @@ io::Task<Result<>> enter(FetchRun& run, pop3::Client& client) {
   const fetch::Box& box = *run.box;
   CO_TRY(co_await client.greeting());
   if (box.tls == fetch::Tls::starttls) CO_TRY(co_await client.stls());
+  CO_TRY(co_await check_key(run));
   const pop3::Credentials credentials{.identity = {.authentication_id = box.user, .authorization_id = {}},
                                       .password = sasl::Secret::copy(box.password)};
   const auto in = co_await client.login(credentials);

@@ -64,6 +64,10 @@ class FetchTaking {
   bool too_large_ = false;
 };
 
+/// For a box whose server's certificate is not looked at: the key the server shows has to be that of the first time.
+/// Before anything is said that is secret; without TLS there is no key. kFetchRefused.
+io::Task<Result<>> check_key(FetchRun& run);
+
 /// Over `run.connection`, which is new: greeting, TLS, login, all that is new there, farewell. Where the box says so,
 /// fetch_imap() then waits for more until it is stopped. Errors: kFetchRefused, kFetchNotLetIn, those of the protocols'
 /// clients and of the mailboxes.

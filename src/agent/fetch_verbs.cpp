@@ -125,7 +125,13 @@ Result<json::value> carry_out(Services& services, fetch::Boxes& boxes, const Req
   if (request.verb == "fetch.remove") return show(TRY(boxes.remove(account.id, name)));
   if (request.verb == "fetch.run") return show(TRY(boxes.hurry(account.id, name)));
   if (request.verb == "fetch.pause") return show(TRY(boxes.pause(account.id, name, fetch::Pause::by_user)));
-  if (request.verb == "fetch.resume") return show(TRY(boxes.pause(account.id, name, fetch::Pause::none)));
+  if (request.verb == "fetch.resume") {
+    // Somebody has looked: the key that was refused is the server's, and no third one.
+    const fetch::BoxId id = TRY(boxes.get(account.id, name)).box->id;
+    const fetch::Pin pin = TRY(boxes.pin(id));
+    if (!pin.refused.empty()) TRY(boxes.put_pin(id, {.known = pin.refused, .refused = {}}));
+    return show(TRY(boxes.pause(account.id, name, fetch::Pause::none)));
+  }
   return fail(kUsageError, "the server does not know '" + escape_controls(request.verb) + "'");
 }
 

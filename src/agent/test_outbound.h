@@ -14,43 +14,11 @@
 #include "protocol/smtp/memory_backend.h"
 #include "protocol/smtp/server.h"
 #include "store/volume_memory.h"
+#include "support/hiding.h"
 #include "support/test.h"
 #include "wire/tls/connection.h"
 
 namespace angarium::agent {
-
-/// Says all that the inner one says but for one word, which becomes another: an extension that is not announced.
-class Hiding final : public wire::Connection {
- public:
-  Hiding(std::unique_ptr<wire::Connection> inner, std::string word)
-      : inner_(std::move(inner)), word_(std::move(word)) {}
-  Result<std::size_t> try_read(std::span<char> room) override { return inner_->try_read(room); }
-  Result<std::size_t> try_write(std::span<const std::string_view> pieces) override {
-    std::string text;
-    for (const std::string_view piece : pieces) text += piece;
-    const std::size_t at = word_.empty() ? std::string::npos : text.find(word_);
-    if (at != std::string::npos) text[at] = 'X';
-    return inner_->try_write(text);
-  }
-  void set_deadline(Moment deadline) override { inner_->set_deadline(deadline); }
-  Result<void> shutdown_write() override { return inner_->shutdown_write(); }
-  void close() override { inner_->close(); }
-  [[nodiscard]] const io::Endpoint& peer() const override { return inner_->peer(); }
-  [[nodiscard]] const io::Endpoint& local() const override { return inner_->local(); }
-  bool start_wait(io::StreamWait& wait) override { return inner_->start_wait(wait); }
-  void stop_wait(io::StreamWait& wait) noexcept override { inner_->stop_wait(wait); }
-  [[nodiscard]] bool can_start_tls() const override { return inner_->can_start_tls(); }
-  io::Task<Result<std::size_t>> start_tls(wire::Input& input) override { return inner_->start_tls(input); }
-  [[nodiscard]] const wire::TlsInfo* tls() const override { return inner_->tls(); }
-  [[nodiscard]] Result<std::string> channel_binding(std::string_view type) const override {
-    return inner_->channel_binding(type);
-  }
-  [[nodiscard]] const std::string& listener() const override { return inner_->listener(); }
-
- private:
-  std::unique_ptr<wire::Connection> inner_;
-  std::string word_;
-};
 
 /// mx.a.test sends; mx.b.test (192.0.2.2) takes on ports 25 and 587, there after a login, for any domain.
 class Outbound {
@@ -89,7 +57,8 @@ class Outbound {
     services->on_queued([this] { courier_->ring(); });
     for (const std::uint16_t port : {std::uint16_t{25}, std::uint16_t{587}})
       there.listen(io::Endpoint(there.addresses().front(), port), [this, port](std::unique_ptr<io::Stream> stream) {
-        loop.spawn(serve(std::make_unique<Hiding>(wire::tls::server_connection(std::move(stream), tls_), hide), port));
+        loop.spawn(
+            serve(std::make_unique<test::Hiding>(wire::tls::server_connection(std::move(stream), tls_), hide), port));
       });
     loop.spawn(courier_->run());
   }

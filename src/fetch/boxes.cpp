@@ -105,6 +105,7 @@ Result<Known> Boxes::add(Box box) {
 void Boxes::erase(BoxId id, store::Batch& batch) {
   batch.erase(box_key(id));
   batch.erase(progress_key(id));
+  batch.erase(pin_key(id));
   batch.erase_range(mark_prefix(id), behind(mark_prefix(id)));
   batch.erase_range(folder_prefix(id), behind(folder_prefix(id)));
 }
@@ -264,6 +265,18 @@ Result<> Boxes::put_mark(BoxId id, std::string_view unique_id, const Mark& mark)
 Result<> Boxes::put_folder(BoxId id, std::string_view folder, const FolderState& state) {
   store::Batch batch;
   batch.put(folder_key(id, folder), encode(state));
+  return commit(std::move(batch));
+}
+
+Result<Pin> Boxes::pin(BoxId id) const {
+  const auto value = TRY(tablet_.get(pin_key(id)));
+  if (!value) return Pin{};
+  return decode_pin(*value);
+}
+
+Result<> Boxes::put_pin(BoxId id, const Pin& pin) {
+  store::Batch batch;
+  batch.put(pin_key(id), encode(pin));
   return commit(std::move(batch));
 }
 

@@ -69,6 +69,9 @@ class Boxes {
   /// For what is passed over. What comes with a message is put into its own batch, by the keys of record.h.
   Result<> put_mark(BoxId id, std::string_view unique_id, const Mark& mark);
   Result<> put_folder(BoxId id, std::string_view folder, const FolderState& state);
+  /// The keys of a server whose certificate is not looked at.
+  Result<Pin> pin(BoxId id) const;
+  Result<> put_pin(BoxId id, const Pin& pin);
 
  private:
   using Map = std::map<BoxId, Known>;

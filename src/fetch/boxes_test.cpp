@@ -60,13 +60,48 @@ TEST_CASE("records come back as they were, and what is cut short is refused") {
   CHECK(encode(*decode_progress(progress)) == progress);
   const std::string mark = encode(Mark{.at = {9}, .passed_over = true});
   CHECK(encode(*decode_mark(mark)) == mark);
-  const std::string folder = encode(FolderState{.uid_validity = UINT32_MAX, .last = 2, .passed_over = {1, 2}});
+  const std::string folder =
+      encode(FolderState{.uid_validity = UINT32_MAX,
+                         .last = 2,
+                         .passed_over = {1, 2},
+                         .owed = {{.uid = 3, .refusals = 4, .next = {5}}, {.uid = 6, .refusals = 1, .next = {7}}}});
   CHECK(encode(*decode_folder(folder)) == folder);
+  CHECK(decode_folder(folder)->owed.at(1).next.microseconds == 7);
+  const std::string pin = encode(Pin{.known = "aa", .refused = "bb"});
+  CHECK(encode(*decode_pin(pin)) == pin);
   for (std::size_t i = 0; i < box.size(); ++i) CHECK_FALSE(decode_box(std::string_view(box).substr(0, i)));
   for (std::size_t i = 0; i < progress.size(); ++i)
     CHECK_FALSE(decode_progress(std::string_view(progress).substr(0, i)));
   for (std::size_t i = 0; i < mark.size(); ++i) CHECK_FALSE(decode_mark(std::string_view(mark).substr(0, i)));
   for (std::size_t i = 0; i < folder.size(); ++i) CHECK_FALSE(decode_folder(std::string_view(folder).substr(0, i)));
+  for (std::size_t i = 0; i < pin.size(); ++i) CHECK_FALSE(decode_pin(std::string_view(pin).substr(0, i)));
+}
+
+TEST_CASE("a folder of version 1, before anything was owed, is still read; one of version 3 is not") {
+  const std::string first = "\x01\x09\x05\x02\x02\x04";
+  const auto folder = decode_folder(first);
+  REQUIRE(folder);
+  CHECK(folder->uid_validity == 9);
+  CHECK(folder->last == 5);
+  CHECK(folder->passed_over == std::vector<std::uint32_t>{2, 4});
+  CHECK(folder->owed.empty());
+  CHECK(encode(*folder)[0] == 2);
+  CHECK(decode_folder("\x03" + first.substr(1)).error().is(kDamagedRecord));
+}
+
+TEST_CASE("no more is owed or passed over than a record may hold") {
+  FolderState folder{.uid_validity = 1, .last = 2000};
+  for (std::uint32_t uid = 1; uid <= kPassedOverMax; ++uid) {
+    folder.passed_over.push_back(uid);
+    folder.owed.push_back({.uid = 1000 + uid, .refusals = 1, .next = {1}});
+  }
+  CHECK(decode_folder(encode(folder)));
+  FolderState more = folder;
+  more.owed.push_back({.uid = 5000, .refusals = 1, .next = {1}});
+  CHECK(decode_folder(encode(more)).error().is(kDamagedRecord));
+  more = folder;
+  more.passed_over.push_back(5000);
+  CHECK(decode_folder(encode(more)).error().is(kDamagedRecord));
 }
 
 TEST_CASE("boxes outlive the process, by account and name, and go with what was kept of them") {
@@ -79,13 +114,18 @@ TEST_CASE("boxes outlive the process, by account and name, and go with what was 
   CHECK(second.box->id > added.box->id);
   REQUIRE(place.boxes->put_mark(added.box->id, "id1", {.at = {5}}));
   REQUIRE(place.boxes->put_mark(second.box->id, "id2", {.at = {5}}));
-  REQUIRE(place.boxes->put_folder(added.box->id, "INBOX", {.uid_validity = 1, .last = 9}));
+  REQUIRE(place.boxes->put_folder(
+      added.box->id, "INBOX", {.uid_validity = 1, .last = 9, .passed_over = {}, .owed = {{.uid = 4, .refusals = 1}}}));
+  REQUIRE(place.boxes->put_pin(added.box->id, {.known = "aa", .refused = {}}));
   place.open();
   CHECK(place.boxes->list().size() == 2);
   CHECK(place.boxes->list(4).size() == 1);
   CHECK(place.boxes->get(3, "box")->box->password == "secret");
   CHECK(place.boxes->marks(added.box->id)->contains("id1"));
   CHECK(place.boxes->folder(added.box->id, "INBOX")->last == 9);
+  CHECK(place.boxes->folder(added.box->id, "INBOX")->owed.size() == 1);
+  CHECK(place.boxes->pin(added.box->id)->known == "aa");
+  CHECK(place.boxes->pin(second.box->id)->known.empty());
   CHECK(place.boxes->folder(added.box->id, "Sent")->last == 0);
   REQUIRE(place.boxes->remove(3, "box"));
   CHECK(place.boxes->remove(3, "box").error().is(kUnknown));
@@ -93,6 +133,7 @@ TEST_CASE("boxes outlive the process, by account and name, and go with what was 
   CHECK(place.boxes->list().size() == 1);
   CHECK(place.boxes->marks(added.box->id)->empty());
   CHECK(place.boxes->folder(added.box->id, "INBOX")->last == 0);
+  CHECK(place.boxes->pin(added.box->id)->known.empty());
   CHECK(place.boxes->marks(second.box->id)->size() == 1);
 }
 

@@ -12,6 +12,8 @@ using store::put_signed;
 using store::RecordReader;
 
 constexpr std::uint8_t kVersion = 1;
+/// Of a folder: the first had nothing that is owed.
+constexpr std::uint8_t kFolderVersion = 2;
 
 std::unexpected<Error> damaged(std::string_view what) {
   return fail(kDamagedRecord, "a fetch record is damaged: " + std::string(what));
@@ -36,6 +38,7 @@ std::string mark_prefix(BoxId id) { return key_of('U', id).key(); }
 std::string mark_key(BoxId id, std::string_view unique_id) { return key_of('U', id).rest(unique_id).key(); }
 std::string folder_key(BoxId id, std::string_view folder) { return key_of('F', id).rest(folder).key(); }
 std::string folder_prefix(BoxId id) { return key_of('F', id).key(); }
+std::string pin_key(BoxId id) { return key_of('K', id).key(); }
 std::string boxes_prefix() { return {static_cast<char>(kKeyOctet), 'B'}; }
 
 std::string behind(std::string prefix) {
@@ -138,24 +141,56 @@ Result<Mark> decode_mark(std::string_view octets) {
   return mark;
 }
 
-std::string encode(const FolderState& folder) {
+std::string encode(const Pin& pin) {
   std::string out(1, static_cast<char>(kVersion));
+  put_octets(out, pin.known);
+  put_octets(out, pin.refused);
+  return out;
+}
+
+Result<Pin> decode_pin(std::string_view octets) {
+  RecordReader reader(octets);
+  if (reader.octet() != kVersion) return damaged("a key");
+  Pin pin;
+  pin.known = reader.octets();
+  pin.refused = reader.octets();
+  if (!reader.ok()) return damaged("a key");
+  return pin;
+}
+
+std::string encode(const FolderState& folder) {
+  std::string out(1, static_cast<char>(kFolderVersion));
   put_number(out, folder.uid_validity);
   put_number(out, folder.last);
   put_number(out, folder.passed_over.size());
   for (const std::uint32_t uid : folder.passed_over) put_number(out, uid);
+  put_number(out, folder.owed.size());
+  for (const Owed& owed : folder.owed) {
+    put_number(out, owed.uid);
+    put_number(out, owed.refusals);
+    put_signed(out, owed.next.microseconds);
+  }
   return out;
 }
 
 Result<FolderState> decode_folder(std::string_view octets) {
   RecordReader reader(octets);
-  if (reader.octet() != kVersion) return damaged("a folder");
+  const std::uint8_t version = reader.octet();
+  if (version != kVersion && version != kFolderVersion) return damaged("a folder");
   FolderState folder;
   folder.uid_validity = static_cast<std::uint32_t>(reader.number_up_to(UINT32_MAX));
   folder.last = static_cast<std::uint32_t>(reader.number_up_to(UINT32_MAX));
   const auto count = reader.number_up_to(kPassedOverMax);
   for (std::uint64_t i = 0; i < count && reader.ok(); ++i)
     folder.passed_over.push_back(static_cast<std::uint32_t>(reader.number_up_to(UINT32_MAX)));
+  const auto owed = version == kVersion ? 0 : reader.number_up_to(kPassedOverMax);
+  for (std::uint64_t i = 0; i < owed && reader.ok(); ++i) {
+    Owed one;
+    one.uid = static_cast<std::uint32_t>(reader.number_up_to(UINT32_MAX));
+    one.refusals = static_cast<std::uint32_t>(reader.number_up_to(UINT32_MAX));
+    one.next.microseconds = reader.signed_number();
+    folder.owed.push_back(one);
+  }
   if (!reader.ok()) return damaged("a folder");
   return folder;
 }

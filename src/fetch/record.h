@@ -21,6 +21,8 @@ std::string mark_key(BoxId id, std::string_view unique_id);
 std::string folder_key(BoxId id, std::string_view folder);
 /// All folders of a box.
 std::string folder_prefix(BoxId id);
+/// The Pin of a box.
+std::string pin_key(BoxId id);
 /// All boxes begin so.
 std::string boxes_prefix();
 /// The lowest key behind all that begin with the prefix.
@@ -30,9 +32,12 @@ std::string encode(const Box& box);
 std::string encode(const Progress& progress);
 std::string encode(const Mark& mark);
 std::string encode(const FolderState& folder);
+std::string encode(const Pin& pin);
 Result<Box> decode_box(std::string_view octets);
 Result<Progress> decode_progress(std::string_view octets);
 Result<Mark> decode_mark(std::string_view octets);
+/// Also the first version, without what is owed.
 Result<FolderState> decode_folder(std::string_view octets);
+Result<Pin> decode_pin(std::string_view octets);
 
 }  // namespace angarium::fetch

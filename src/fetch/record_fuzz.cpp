@@ -11,6 +11,9 @@ extern "C" int LLVMFuzzerTestOneInput(const char* data, std::size_t size) {
   }
   (void)decode_progress(octets);
   (void)decode_mark(octets);
-  (void)decode_folder(octets);
+  if (const auto folder = decode_folder(octets)) {
+    if (encode(*decode_folder(encode(*folder))) != encode(*folder)) __builtin_trap();
+  }
+  (void)decode_pin(octets);
   return 0;
 }

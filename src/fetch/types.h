@@ -88,11 +88,25 @@ struct Mark {
   bool passed_over = false;
 };
 
+/// A message of an IMAP server that it did not give.
+struct Owed {
+  std::uint32_t uid = 0;
+  std::uint32_t refusals = 0;  ///< in a row
+  WallTime next;               ///< when it is asked for again
+};
+
+/// The public keys (wire::TlsInfo::peer_key) of a server that no authority vouches for.
+struct Pin {
+  std::string known;    ///< believed; empty: whoever is there first
+  std::string refused;  ///< another that was shown since, until somebody has looked; empty: none
+};
+
 /// How far a folder of an IMAP server was fetched.
 struct FolderState {
   std::uint32_t uid_validity = 0;
-  std::uint32_t last = 0;                  ///< all UIDs up to it are here or were passed over
+  std::uint32_t last = 0;                  ///< all UIDs up to it are here, were passed over, or are owed
   std::vector<std::uint32_t> passed_over;  ///< ascending; they stay at the server
+  std::vector<Owed> owed;                  ///< ascending; kPassedOverMax at most
 };
 
 }  // namespace angarium::fetch
