@@ -3,10 +3,10 @@
 #include "agent/imap_account.h"
 #include "agent/imap_search.h"
 #include "mailbox/limits.h"
-#include "mailbox/test_tablet.h"
 #include "mailbox/test_world.h"
 #include "message/downgrade.h"
 #include "protocol/imap/error.h"
+#include "store/testing_tablet.h"
 #include "support/test.h"
 
 using namespace angarium;
@@ -65,7 +65,7 @@ TEST_CASE("RFC 9051 5.2: a session that was silent for hours sees what came mean
 
 TEST_CASE("a session outlives a failure of the store: it reads on, is refused, and then sees what others do") {
   House house;
-  mailbox::test::RefusingTablet tablet(*house.tablet);
+  store::testing::RefusingTablet tablet(*house.tablet);
   house.mail.reset();
   house.store = mailbox::MailboxStore::make(tablet, house.pool, {.clock = &house.loop.clock()});
   house.mail = house.account(kAlice);

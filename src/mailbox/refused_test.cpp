@@ -1,7 +1,7 @@
 // A change that the store refuses leaves nothing behind: what comes later sees what is durable.
 #include "mailbox/limits.h"
-#include "mailbox/test_tablet.h"
 #include "mailbox/test_world.h"
+#include "store/testing_tablet.h"
 #include "support/test.h"
 
 using namespace angarium;
@@ -33,7 +33,7 @@ struct Refusals : Ready {
     again_loaded();
   }
 
-  RefusingTablet full{*tablet};
+  store::testing::RefusingTablet full{*tablet};
 };
 
 }  // namespace

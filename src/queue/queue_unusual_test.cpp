@@ -5,6 +5,7 @@
 #include "queue/limits.h"
 #include "queue/queue.h"
 #include "queue/test_world.h"
+#include "store/testing_tablet.h"
 #include "support/test.h"
 
 using namespace angarium;
@@ -31,55 +32,6 @@ void back_off(World& world, const std::string& name, Duration later) {
   Change change = world.queue->back_off(name, until(world, later), batch);
   world.commit(std::move(batch), std::move(change));
 }
-
-/// Keeps the first batch back until the next one comes.
-class SlowTablet final : public store::Tablet {
- public:
-  explicit SlowTablet(store::Tablet& inner) : inner_(inner) {}
-  bool slow = false;
-
-  void enqueue(store::Batch batch, store::Completion& completion) override {
-    if (slow && waiting_ == nullptr) {
-      kept_ = std::move(batch);
-      waiting_ = &completion;
-      return;
-    }
-    if (waiting_ != nullptr) inner_.enqueue(std::move(kept_), *std::exchange(waiting_, nullptr));
-    slow = false;
-    inner_.enqueue(std::move(batch), completion);
-  }
-  bool commit_waiting() override { return inner_.commit_waiting(); }
-  Result<std::optional<std::string>> get(std::string_view key, store::Reading reading) override {
-    return inner_.get(key, reading);
-  }
-  Result<std::vector<std::optional<std::string>>> multi_get(std::span<const std::string_view> keys,
-                                                            store::Reading reading) override {
-    return inner_.multi_get(keys, reading);
-  }
-  Result<> scan(std::string_view from, std::string_view to, const store::ScanOptions& options,
-                const store::Visitor& visitor, store::Reading reading) override {
-    return inner_.scan(from, to, options, visitor, reading);
-  }
-  Result<store::ReadView> view(store::Tier tier) override { return inner_.view(tier); }
-  [[nodiscard]] std::uint64_t sequence() const override { return inner_.sequence(); }
-  Result<> read_body(const store::BodyRef& ref, std::uint64_t offset, std::span<char> into, store::Tier tier) override {
-    return inner_.read_body(ref, offset, into, tier);
-  }
-  Result<std::unique_ptr<store::BodyWriter>> open_body() override { return inner_.open_body(); }
-  [[nodiscard]] bool accepting() const override { return inner_.accepting(); }
-  [[nodiscard]] bool running() const override { return inner_.running(); }
-  store::Stats stats() override { return inner_.stats(); }
-  Result<> flush() override { return inner_.flush(); }
-  Result<> snapshot(const std::string& directory) override { return inner_.snapshot(directory); }
-  Result<store::VerifyReport> verify(const store::Progress& progress) override { return inner_.verify(progress); }
-  Result<store::SweepReport> sweep(const store::SweepOptions& options) override { return inner_.sweep(options); }
-  Result<> write_image() override { return inner_.write_image(); }
-
- private:
-  store::Tablet& inner_;
-  store::Batch kept_;
-  store::Completion* waiting_ = nullptr;
-};
 
 class Ignored final : public store::Completion {
  public:
@@ -156,7 +108,7 @@ TEST_CASE("a message for more destinations than are counted leaves nothing behin
 
 TEST_CASE("an attempt whose answer is late, not lost, is not made again while its batch waits") {
   World world;
-  SlowTablet tablet(*world.tablet);
+  store::testing::SlowTablet tablet(*world.tablet);
   world.queue = Queue::make(tablet, world.pool, {.clock = &world.loop.clock(), .wake = {}});
   world.admit("b.example", "<bob@b.example>");
   world.awake();
