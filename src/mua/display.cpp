@@ -30,16 +30,6 @@ std::string left(std::string text, std::size_t wide) {
   return text.size() < wide ? std::string(wide - text.size(), ' ') + text : text;
 }
 
-/// "Nov 22 13:02", where the reader is.
-std::string short_date(std::string_view header, int zone_minutes) {
-  const auto field = message::Header(header).find("Date");
-  const auto date = field ? message::parse_date(field->value) : std::nullopt;
-  if (!date) return std::string(12, ' ');
-  const auto here = message::DateTime::at(date->instant(), zone_minutes);
-  return std::string(kMonths[static_cast<std::size_t>(here.day.month - 1)]) + " " +
-         left(std::to_string(here.day.day), 2) + " " + two(here.hour) + ":" + two(here.minute);
-}
-
 char state_letter(const Entry& entry) {
   if ((entry.flags & message::kBoxFlagged) != 0) return 'F';
   if ((entry.flags & message::kBoxAnswered) != 0) return 'A';
@@ -140,6 +130,15 @@ std::string author(std::string_view header) {
   return "";
 }
 
+std::string short_date(std::string_view header, int zone_minutes) {
+  const auto field = message::Header(header).find("Date");
+  const auto date = field ? message::parse_date(field->value) : std::nullopt;
+  if (!date) return std::string(12, ' ');
+  const auto here = message::DateTime::at(date->instant(), zone_minutes);
+  return std::string(kMonths[static_cast<std::size_t>(here.day.month - 1)]) + " " +
+         left(std::to_string(here.day.day), 2) + " " + two(here.hour) + ":" + two(here.minute);
+}
+
 std::string list_line(std::size_t number, const Entry& entry, std::string_view header, char mark, std::size_t columns,
                       int zone_minutes) {
   const std::string lines = entry.lines == 0 ? "" : std::to_string(entry.lines);
@@ -170,7 +169,7 @@ std::vector<Detached> detach(std::string_view message) {
   for (const message::Attachment& attachment : message::find_attachments(structure, message)) {
     if (attachment.uu_size != 0) continue;
     const Part& part = structure.parts[attachment.part];
-    Detached one{.name = attachment.name, .octets = message::decoded_content(part, message)};
+    Detached one{.name = attachment.name, .type = attachment.type, .octets = message::decoded_content(part, message)};
     while (one.name.starts_with('.')) one.name.erase(0, 1);
     if (one.name.empty()) one.name = "part" + std::to_string(found.size() + 1);
     found.push_back(std::move(one));

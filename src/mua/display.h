@@ -18,6 +18,9 @@ std::string field_text(std::string_view header, std::string_view name);
 /// Who wrote it: the name in words, else the address; visible().
 std::string author(std::string_view header);
 
+/// "Nov 22 13:02" of the Date field, where the reader is; blanks without one.
+std::string short_date(std::string_view header, int zone_minutes);
+
 /// "N  3 Anna B             Thu Nov 22 13:02   12/345   Subject", cut to the columns. `mark` stands before it.
 std::string list_line(std::size_t number, const Entry& entry, std::string_view header, char mark, std::size_t columns,
                       int zone_minutes);
@@ -37,6 +40,7 @@ bool is_shown_whole(std::string_view message);
 /// The attachments and other parts that are no text: safe file names and decoded octets, one by one.
 struct Detached {
   std::string name;  ///< never empty, without directories
+  std::string type;  ///< "image/png"
   std::string octets;
 };
 std::vector<Detached> detach(std::string_view message);

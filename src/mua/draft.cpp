@@ -157,12 +157,20 @@ Result<std::string> by_hand(const std::vector<OutgoingField>& fields, const Draf
 Result<OutgoingPart> content_of(const Draft& draft, const std::string& home) {
   OutgoingPart text = body_part(draft.body);
   take_content_type(draft, text);
-  if (draft.attachments.empty()) return text;
+  if (draft.attachments.empty() && draft.enclosed.empty()) return text;
   OutgoingPart all;
   all.kind = OutgoingPart::Kind::multipart;
   all.subtype = "mixed";
   if (!draft.body.empty()) all.children.push_back(std::move(text));
   for (const std::string& path : draft.attachments) all.children.push_back(TRY(attachment(path, home)));
+  for (const std::string& message : draft.enclosed) {
+    OutgoingPart part;
+    part.kind = OutgoingPart::Kind::message;
+    part.body = message;
+    part.disposition = "attachment";
+    part.file_name = "message.eml";
+    all.children.push_back(std::move(part));
+  }
   return all;
 }
 

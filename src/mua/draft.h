@@ -22,9 +22,10 @@ struct Draft {
   std::string in_reply_to;                                  ///< message ids
   std::string references;
   std::vector<std::string> attachments;  ///< paths
+  std::vector<std::string> enclosed;     ///< whole messages
   std::string body;                      ///< any line ends
 
-  [[nodiscard]] bool empty() const { return body.empty() && attachments.empty(); }
+  [[nodiscard]] bool empty() const { return body.empty() && attachments.empty() && enclosed.empty(); }
 };
 
 /// The addresses of a list as they are typed: parted by commas, or by blanks where no name or quote makes that wrong

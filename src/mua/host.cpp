@@ -153,6 +153,17 @@ Result<> append_file(const std::string& path, std::string_view octets) {
   return {};
 }
 
+Result<> write_new_file(const std::string& path, std::string_view octets) {
+  const Descriptor file(open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
+  if (file.get() < 0 && errno == EEXIST) return fail(kHost, path + " is there already, and stays as it is");
+  if (file.get() < 0) return std::unexpected(cannot(path, errno));
+  auto written = write_whole(file.get(), octets, path);
+  if (written && fsync(file.get()) != 0 && errno != EINVAL && errno != EROFS)
+    written = std::unexpected(cannot(path, errno));
+  if (!written) unlink(path.c_str());
+  return written;
+}
+
 Result<TemporaryFile> TemporaryFile::make(std::string_view content, std::string_view suffix) {
   const char* folder = std::getenv("TMPDIR");
   std::string path = folder == nullptr || *folder == '\0' ? "/tmp" : folder;

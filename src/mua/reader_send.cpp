@@ -1,39 +1,12 @@
 // The commands that write letters about messages.
-#include <algorithm>
-
 #include "base/text.h"
 #include "message/address.h"
-#include "message/header.h"
 #include "mua/error.h"
 #include "mua/reader.h"
+#include "mua/reply.h"
 #include "mua/screen.h"
 
 namespace angarium::mua {
-namespace {
-
-void add_from(std::string_view header, std::string_view name, std::vector<message::Address>& addresses) {
-  for (const message::Field& field : message::Header(header))
-    if (field.is(name))
-      for (message::Address& address : message::parse_addresses(field.value).addresses)
-        if (!address.local_part.empty()) addresses.push_back(std::move(address));
-}
-
-std::string as_text(const message::Address& address) {
-  return message::format_address(address.name, address.local_part, address.domain);
-}
-
-std::string subject_with(std::string_view prefix, std::string subject) {
-  if (starts_with_ignore_case(subject, prefix)) return subject;
-  return std::string(prefix) + " " + subject;
-}
-
-std::string one_line(std::string_view header, std::string_view name) {
-  const auto field = message::Header(header).find(name);
-  return field ? std::string(trim(message::unfold(field->value))) : std::string();
-}
-
-}  // namespace
-
 bool Reader::is_own(std::string_view spec) const {
   if (equals_ignore_case(spec, here_.user) || settings_.alternates().contains(spec)) return true;
   const auto own = message::parse_addresses(settings_.get("from")).addresses;
@@ -60,7 +33,6 @@ Reader::Next Reader::reply(std::string_view argument) { return answer(argument, 
 
 Reader::Next Reader::reply_to_sender(std::string_view argument) { return answer(argument, settings_.is_set("flipr")); }
 
-/// RFC 5322 §3.6.2, §3.6.4: to Reply-To, else From; the ids of those before it and its own.
 Reader::Next Reader::answer(std::string_view argument, bool everybody) {
   const auto numbers = chosen(argument);
   if (!numbers) return Next::goes_on;
@@ -69,35 +41,12 @@ Reader::Next Reader::answer(std::string_view argument, bool everybody) {
     complain(header.error());
     return Next::goes_on;
   }
-  std::vector<message::Address> to;
-  std::vector<message::Address> cc;
-  add_from(*header, "Reply-To", to);
-  if (to.empty()) add_from(*header, "From", to);
-  if (everybody) {
-    add_from(*header, "To", cc);
-    add_from(*header, "Cc", cc);
-  }
-  Draft draft;
-  std::vector<message::Address> named;
-  const auto take = [&](const message::Address& address, std::vector<std::string>& list) {
-    const bool again = std::ranges::any_of(
-        named, [&](const message::Address& other) { return message::same_address(address, other); });
-    if (again) return;
-    named.push_back(address);
-    list.push_back(as_text(address));
-  };
-  for (const message::Address& address : to) take(address, draft.to);
-  for (const message::Address& address : cc)
-    if (settings_.is_set("metoo") || !is_own(address.spec())) take(address, draft.cc);
-  if (draft.to.empty()) std::swap(draft.to, draft.cc);
+  const auto own = [this](std::string_view spec) { return !settings_.is_set("metoo") && is_own(spec); };
+  Draft draft = answer_to(*header, everybody ? Answer::to_all : Answer::to_sender, own);
   if (draft.to.empty()) {
     here_.terminal.complain("the message names nobody to reply to");
     return Next::goes_on;
   }
-  draft.subject = subject_with("Re:", field_text(*header, "Subject"));
-  draft.in_reply_to = one_line(*header, "Message-ID");
-  draft.references = one_line(*header, "References");
-  if (!draft.in_reply_to.empty()) draft.references += (draft.references.empty() ? "" : " ") + draft.in_reply_to;
   std::string shown = "To:";
   for (const std::string& address : draft.to) shown += " " + visible(address);
   for (const std::string& address : draft.cc)

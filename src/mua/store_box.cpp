@@ -1,7 +1,6 @@
 #include "mua/store_box.h"
 
 #include <algorithm>
-#include <array>
 #include <map>
 #include <optional>
 
@@ -10,68 +9,14 @@
 #include "message/address.h"
 #include "mua/display.h"
 #include "mua/error.h"
+#include "mua/imap_words.h"
 
 namespace angarium::mua {
 namespace {
 
 namespace imap = protocol::imap;
 
-/// UIDs of one command: its line stays below what RFC 7162 §4 lets clients send.
-constexpr std::size_t kSetMax = 500;
-
 constexpr const char* kMadeAnew = " was made anew at the server: nothing is changed there";
-
-struct Pair {
-  message::BoxFlags here;
-  imap::Flags there;
-  std::string_view name;
-};
-constexpr std::array<Pair, 4> kFlags = {{{message::kBoxSeen, imap::kSeen, "\\Seen"},
-                                         {message::kBoxAnswered, imap::kAnswered, "\\Answered"},
-                                         {message::kBoxFlagged, imap::kFlagged, "\\Flagged"},
-                                         {message::kBoxDraft, imap::kDraft, "\\Draft"}}};
-
-message::BoxFlags flags_of(const imap::FetchResponse& fetched) {
-  message::BoxFlags flags = fetched.recent ? 0 : message::kBoxOld;
-  if (!fetched.flags) return flags;
-  for (const Pair& pair : kFlags)
-    if ((fetched.flags->system & pair.there) != 0) flags |= pair.here;
-  return flags;
-}
-
-/// The octets of one message.
-class Taken final : public imap::ContentSink {
- public:
-  explicit Taken(std::size_t max) : max_(max) {}
-  Result<void> begin([[maybe_unused]] std::string_view before, std::uint64_t size) override {
-    if (size > max_) return fail(kHost, "the message is too large to be shown");
-    octets_.emplace();
-    return {};
-  }
-  io::ValueOrTask<Result<void>> append(std::string_view octets) override {
-    *octets_ += octets;
-    return Result<void>();
-  }
-  io::ValueOrTask<Result<void>> end() override { return Result<void>(); }
-  std::optional<std::string>& octets() { return octets_; }
-
- private:
-  std::size_t max_;
-  std::optional<std::string> octets_;
-};
-
-std::string set_text(std::span<const std::uint32_t> uids) {
-  imap::NumberSet set;
-  for (const std::uint32_t uid : uids) set.add(uid);
-  return set.text();
-}
-
-std::vector<std::string> in_sets(const std::vector<std::uint32_t>& uids) {
-  std::vector<std::string> sets;
-  for (std::size_t i = 0; i < uids.size(); i += kSetMax)
-    sets.push_back(set_text(std::span(uids).subspan(i, std::min(kSetMax, uids.size() - i))));
-  return sets;
-}
 
 /// What a new connection would not change.
 bool is_answer(const Error& error) {
@@ -175,7 +120,7 @@ Result<std::string> StoreBox::start(std::size_t number, std::size_t max) {
   const std::string items = "BODY.PEEK[]<0." + std::to_string(max) + ">";
   std::optional<std::string> octets;
   TRY(perform([&]() -> io::Task<Result<>> {
-    Taken taken(max);
+    TakenMessage taken(max);
     CO_TRY(co_await client_->uid_fetch(uid, items, {}, &taken));
     octets = std::move(taken.octets());
     co_return Result<>();
@@ -207,7 +152,7 @@ std::vector<std::string> StoreBox::sets_of(message::BoxFlags flag, bool wanted) 
 }
 
 io::Task<Result<>> StoreBox::change_flags() {
-  for (const Pair& pair : kFlags)
+  for (const FlagPair& pair : kFlagPairs)
     for (const bool wanted : {true, false})
       for (const std::string& set : sets_of(pair.here, wanted)) {
         const std::string change = std::string(wanted ? "+" : "-") + "FLAGS.SILENT (" + std::string(pair.name) + ")";

@@ -44,7 +44,8 @@ class CommandLine {
     app_.footer(
         "First steps:\n  angarium init --dir var --domain example.test --port-offset 10000\n  angarium account add "
         "alice@example.test --dir var\n"
-        "  angarium serve --dir var\n\nExit codes: 0 done, 1 failed, 2 usage, 75 temporary: try again.");
+        "  angarium serve --dir var\n\nYour mail, here or at any server: angarium mail --help\n\nExit codes: 0 done, 1 "
+        "failed, 2 usage, 75 temporary: try again.");
     context_.directory = default_directory();
     server();
     accounts();

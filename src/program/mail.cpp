@@ -4,9 +4,7 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstdlib>
 #include <cstring>
-#include <ctime>
 
 #include "base/text.h"
 #include "control/client.h"
@@ -19,31 +17,14 @@
 #include "program/commands.h"
 #include "program/console.h"
 #include "program/hand_in.h"
+#include "program/mail_client.h"
+#include "program/surroundings.h"
 
 namespace angarium::program {
 namespace {
 
 constexpr ErrorKind kRefused{"program.mail-refused", Fault::user, Lasting::permanent};
 constexpr ErrorKind kLater{"program.mail-later", Fault::dependency, Lasting::temporary};
-
-std::string environment(const char* name, std::string otherwise) {
-  const char* value = std::getenv(name);
-  return value == nullptr || *value == '\0' ? std::move(otherwise) : value;
-}
-
-int zone_minutes() {
-  const std::time_t now = std::time(nullptr);
-  std::tm local{};
-  localtime_r(&now, &local);
-  return static_cast<int>(local.tm_gmtoff / 60);
-}
-
-std::string host_name() {
-  std::string name(256, '\0');
-  if (gethostname(name.data(), name.size() - 1) != 0) return "localhost";
-  name.resize(name.find('\0'));
-  return name;
-}
 
 Result<> submit(const Context& context, const std::optional<User>& user, const mua::Letter& letter) {
   const drop::Options options = TRY(drop::parse_options(letter.options));
@@ -95,20 +76,10 @@ int mail(const Context& context, const std::vector<std::string>& arguments) {
   }
   const auto user = find_user();
   const std::string login = user ? user->login : std::to_string(getuid());
-  const std::string shell = environment("SHELL", "/bin/sh");
-  Console console(shell, environment("PAGER", "more"));
-  mua::Surroundings here{.terminal = console,
-                         .submit = [&](const mua::Letter& letter) { return submit(context, user, letter); },
-                         .user = login,
-                         .home = environment("HOME", "/"),
-                         .own_store = [&] { return open_own_store(context); },
-                         .spool = environment("MAIL", "/var/mail/" + login),
-                         .shell = shell,
-                         .editor = environment("EDITOR", "ed"),
-                         .visual = environment("VISUAL", "vi"),
-                         .zone_minutes = zone_minutes()};
-  here.delivery.host = host_name();
-  here.delivery.process = static_cast<std::uint64_t>(getpid());
+  Console console(environment("SHELL", "/bin/sh"), environment("PAGER", "more"));
+  mua::Surroundings here = surroundings_of(console, login);
+  here.submit = [&](const mua::Letter& letter) { return submit(context, user, letter); };
+  here.own_store = [&] { return open_own_store(context); };
   const int code = mua::mail(here, *options, environment("MAILRC", ""));
   console.flush();
   return code;
@@ -118,7 +89,13 @@ std::optional<int> run_as_mail(const std::vector<std::string>& words) {
   if (words.empty()) return std::nullopt;
   const std::string name = words[0].substr(words[0].rfind('/') + 1);
   const bool by_name = name == "mail" || name == "mailx" || name == "Mail";
+  if (!by_name && words.size() > 2 && words[1] == "help" && words[2] == "mail") {
+    std::vector<std::string> rest(words.begin() + 3, words.end());
+    rest.emplace_back("--help");
+    return mail_client(rest);
+  }
   if (!by_name && (words.size() < 2 || words[1] != "mail")) return std::nullopt;
+  if (!by_name && words.size() > 2 && is_client_verb(words[2])) return mail_client({words.begin() + 2, words.end()});
   Context context;
   context.directory = server_directory();
   std::size_t at = by_name ? 1 : 2;

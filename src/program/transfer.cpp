@@ -1,6 +1,5 @@
 // angarium import and export: mail of other programs brought in, and mail written for them.
 #include <fmt/core.h>
-#include <unistd.h>
 
 #include <boost/json.hpp>
 #include <memory>
@@ -13,6 +12,7 @@
 #include "io/loop.h"
 #include "program/commands.h"
 #include "program/password.h"
+#include "program/progress.h"
 #include "program/rights.h"
 #include "program/talk.h"
 #include "transfer/export.h"
@@ -28,53 +28,7 @@ using transfer::Plan;
 using transfer::PlannedFolder;
 using transfer::Report;
 
-/// Between two lines of progress where no terminal is.
-constexpr Duration kLineEvery = std::chrono::seconds(10);
-/// Between two states of the bar.
-constexpr Duration kBarEvery = std::chrono::milliseconds(100);
-
 std::string shown(std::string_view text) { return escape_controls(text, 4096); }
-
-std::string size_of(std::uint64_t octets) {
-  if (octets < 1024) return fmt::format("{} B", octets);
-  if (octets < 1024 * 1024) return fmt::format("{:.1f} KiB", static_cast<double>(octets) / 1024);
-  if (octets < 1024 * 1024 * 1024) return fmt::format("{:.1f} MiB", static_cast<double>(octets) / 1024 / 1024);
-  return fmt::format("{:.1f} GiB", static_cast<double>(octets) / 1024 / 1024 / 1024);
-}
-
-/// A bar on a terminal, a line now and then elsewhere.
-class ProgressShown {
- public:
-  explicit ProgressShown(std::string what) : what_(std::move(what)), terminal_(isatty(STDERR_FILENO) != 0) {}
-  ~ProgressShown() {
-    if (drawn_) fmt::print(stderr, "\n");
-  }
-  ProgressShown(const ProgressShown&) = delete;
-  ProgressShown& operator=(const ProgressShown&) = delete;
-
-  void operator()(std::uint64_t done, std::uint64_t all) {
-    const Moment now = system_clock().now();
-    if (all == 0 || (now < next_ && !(terminal_ && done == all))) return;
-    if (next_ == Moment{} && !terminal_) {
-      next_ = now + kLineEvery;
-      return;
-    }
-    next_ = now + (terminal_ ? kBarEvery : kLineEvery);
-    if (!terminal_) {
-      fmt::print(stderr, "{}: {} of {} messages\n", what_, done, all);
-      return;
-    }
-    const auto percent = static_cast<unsigned>(done * 100 / all);
-    fmt::print(stderr, "\r{} [{:<40}] {:3} % {} of {}", what_, std::string(percent * 2 / 5, '#'), percent, done, all);
-    drawn_ = true;
-  }
-
- private:
-  std::string what_;
-  bool terminal_;
-  bool drawn_ = false;
-  Moment next_{};
-};
 
 json::array json_of(const std::vector<Defect>& defects) {
   json::array all;
@@ -253,7 +207,7 @@ int import_mail(const Context& context, const ImportOptions& options) {
   std::fflush(stdout);
   Report done;
   {
-    ProgressShown bar("import");
+    ProgressShown bar("import", Unit::messages);
     done = import.run(*plan, std::ref(bar));
   }
   if (context.json) {
@@ -277,7 +231,7 @@ int export_mail(const Context& context, const ExportOptions& options) {
                                .pattern = options.pattern});
   transfer::ExportReport done;
   {
-    ProgressShown bar("export");
+    ProgressShown bar("export", Unit::messages);
     done = work.run(std::ref(bar));
   }
   if (context.json) {

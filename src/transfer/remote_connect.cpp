@@ -1,39 +1,16 @@
 // The way to an IMAP server from a command: by the host's own look-ups, since a command runs without the server's.
-#include <netdb.h>
-#include <sys/socket.h>
-
-#include <cstring>
 #include <memory>
 
 #include "base/text.h"
+#include "io/block_on.h"
+#include "io/host_lookup.h"
 #include "io/network.h"
 #include "io/race.h"
-#include "transfer/block_on.h"
 #include "transfer/remote.h"
 #include "wire/tls/connection.h"
 
 namespace angarium::transfer {
 namespace {
-
-Result<std::vector<io::Endpoint>> find_host(const fetch::Url& url) {
-  addrinfo hints{};
-  hints.ai_socktype = SOCK_STREAM;
-  addrinfo* found = nullptr;
-  const int failed = ::getaddrinfo(url.host.c_str(), nullptr, &hints, &found);
-  if (failed != 0)
-    return fail(failed == EAI_AGAIN ? io::kUnreachable : kPlace,
-                "the host " + escape_controls(url.host, 300) + " is not found: " + ::gai_strerror(failed));
-  const std::unique_ptr<addrinfo, void (*)(addrinfo*)> all(found, ::freeaddrinfo);
-  std::vector<io::Endpoint> endpoints;
-  for (const addrinfo* one = all.get(); one != nullptr; one = one->ai_next) {
-    std::array<char, NI_MAXHOST> text{};
-    if (::getnameinfo(one->ai_addr, one->ai_addrlen, text.data(), text.size(), nullptr, 0, NI_NUMERICHOST) != 0)
-      continue;
-    if (const auto address = io::IpAddress::parse(text.data())) endpoints.emplace_back(*address, url.port);
-  }
-  if (endpoints.empty()) return fail(kPlace, "the host " + escape_controls(url.host, 300) + " has no address");
-  return endpoints;
-}
 
 io::Task<Result<std::unique_ptr<wire::Connection>>> reach(io::Network& network, std::vector<io::Endpoint> endpoints,
                                                           fetch::Url url) {
@@ -59,9 +36,10 @@ io::Task<Result<std::unique_ptr<wire::Connection>>> reach(io::Network& network, 
 }  // namespace
 
 Result<std::unique_ptr<wire::Connection>> connect_remote(io::Loop& loop, const fetch::Url& url) {
-  const auto endpoints = TRY(find_host(url));
+  auto endpoints = io::look_up_host(url.host, url.port);
+  if (!endpoints) return fail(endpoints.error().temporary() ? io::kUnreachable : kPlace, endpoints.error().text());
   const auto network = io::socket_network();
-  return block_on(loop, reach(*network, endpoints, url));
+  return io::block_on(loop, reach(*network, *std::move(endpoints), url));
 }
 
 }  // namespace angarium::transfer

@@ -3,8 +3,8 @@
 #include <algorithm>
 
 #include "base/text.h"
+#include "io/block_on.h"
 #include "io/error.h"
-#include "transfer/block_on.h"
 
 namespace angarium::transfer {
 namespace {
@@ -93,7 +93,7 @@ RemoteSession::~RemoteSession() {
 
 // --- the beginning ---------------------------------------------------------------------------------------------------
 
-Result<> RemoteSession::enter() { return block_on(loop_, log_in()); }
+Result<> RemoteSession::enter() { return io::block_on(loop_, log_in()); }
 
 Result<> RemoteSession::check_peer() const {
   const wire::TlsInfo* const tls = connection_->tls();
@@ -132,10 +132,10 @@ std::string RemoteSession::path_of(const std::string& name) const {
   return "imap:" + options_.url.user + "@" + to_lower(options_.url.host) + "/" + name;
 }
 
-Result<Found> RemoteSession::find() { return block_on(loop_, list()); }
+Result<Found> RemoteSession::find() { return io::block_on(loop_, list()); }
 
 Result<RemoteFolder> RemoteSession::select(const std::string& name) {
-  auto selected = block_on(loop_, examine(name));
+  auto selected = io::block_on(loop_, examine(name));
   if (selected) return selected;
   const Error& error = selected.error();
   if (!error.is(imap::kServerRefused) && !error.is(imap::kServerBusy)) return selected;

@@ -8,11 +8,11 @@
 #include "base/result.h"
 #include "io/loop.h"
 
-namespace angarium::transfer {
+namespace angarium::io {
 
 namespace detail {
 template <class T>
-io::Task<> keep(io::Loop& loop, io::Task<Result<T>> task, std::shared_ptr<std::optional<Result<T>>> result) {
+Task<> keep(Loop& loop, Task<Result<T>> task, std::shared_ptr<std::optional<Result<T>>> result) {
   result->emplace(co_await std::move(task));
   loop.stop();
 }
@@ -20,7 +20,7 @@ io::Task<> keep(io::Loop& loop, io::Task<Result<T>> task, std::shared_ptr<std::o
 
 /// Runs the loop, with all that is spawned there, until the task has ended.
 template <class T>
-Result<T> block_on(io::Loop& loop, io::Task<Result<T>> task) {
+Result<T> block_on(Loop& loop, Task<Result<T>> task) {
   // The task may outlive the wait, when the loop is stopped by others.
   const auto result = std::make_shared<std::optional<Result<T>>>();
   if (!loop.spawn(detail::keep(loop, std::move(task), result))) return fail(kOutOfMemory, "no memory for a task");
@@ -29,4 +29,4 @@ Result<T> block_on(io::Loop& loop, io::Task<Result<T>> task) {
   return std::move(**result);
 }
 
-}  // namespace angarium::transfer
+}  // namespace angarium::io

@@ -1,0 +1,173 @@
+"""`angarium mail VERB`: accounts at other hosts, here our own server over TLS, from scripts and with an editor."""
+import json
+import os
+import pty
+import subprocess
+
+from harness.cases import PASSWORD, expect, made, serving
+
+LETTER = b"See you at noon.\n.\nFrom here on\n"
+
+
+class User:
+    """Somebody with a home folder, who trusts the server's certificate or does not."""
+
+    def __init__(self, server, directory, name="alice"):
+        self.server, self.home, self.name = server, os.path.join(directory, "home-" + name), name
+        self.address = f"{name}@{server.domain}"
+        os.mkdir(self.home)
+        self.secret = os.path.join(self.home, "secret")
+        with open(self.secret, "w", encoding="ascii") as file:
+            file.write(PASSWORD + "\n")
+        os.chmod(self.secret, 0o600)
+        self.config = os.path.join(self.home, ".config/angarium/mail.toml")
+        self.environment = {"PATH": os.environ["PATH"], "HOME": self.home, "SSL_CERT_FILE": server.certificate, "TZ": "UTC"}
+
+    def run(self, *words, stdin=b"", code=0, **environment):
+        done = subprocess.run([self.server.binary, "mail", *words], input=stdin, capture_output=True, timeout=120, check=False,
+                              cwd=self.home, env={**self.environment, **environment})
+        expect(done.returncode == code, f"mail {words} ended with {done.returncode}: {done.stdout}{done.stderr}")
+        self.told = (done.stdout + done.stderr).decode()
+        expect(PASSWORD not in self.told, "the password is told")
+        return done.stdout
+
+    def host(self, protocol):
+        return f"localhost:{self.server.port(protocol)}"
+
+    def add(self, name, *words, code=0, **environment):
+        return self.run("account", "add", name, "--address", self.address, "--password-command", f"cat {self.secret}", *words, code=code,
+                        **environment)
+
+    def list(self, *words):
+        return json.loads(self.run("list", "--json", *words))["messages"]
+
+    def subjects(self, *words):
+        return [one["subject"] for one in self.list(*words)]
+
+    def path(self, name):
+        return os.path.join(self.home, name)
+
+    def read(self, name):
+        with open(self.path(name), "rb") as file:
+            return file.read()
+
+
+def expect_accounts(user):
+    """Ports and TLS are found out; who is not the server that was meant gets no password; the file is strict."""
+    user.add("plain", "--imap", user.host("imaps"), "--smtp", user.host("submissions"))
+    user.add("later", "--imap", user.host("imap"), "--smtp", user.host("submission"))
+    with open(user.config, encoding="utf-8") as file:
+        text = file.read()
+    for word in ("imaps://", "imap://", "submissions://", "submission://"):
+        expect(word in text, f"{word} is not found out: {text}")
+    expect(os.stat(user.config).st_mode & 0o077 == 0, "others may read the accounts")
+    expect([row["name"] for row in json.loads(user.run("account", "list", "--json"))] == ["plain", "later"], "account list")
+    user.run("account", "check", "later")
+    expect("STARTTLS, logged in" in user.told, f"account check: {user.told}")
+    user.add("plain", "--imap", user.host("imaps"), code=2)
+    expect("already" in user.told, f"the name twice: {user.told}")
+    user.add("far", "--imap", user.host("imaps"), code=1, SSL_CERT_FILE="/dev/null")
+    expect("nobody vouches" in user.told and "sha256:" in user.told, f"a stranger: {user.told}")
+    key = user.told[user.told.index("sha256:"):][:71]
+    user.add("known", "--imap", user.host("imaps"), "--key", key, SSL_CERT_FILE="/dev/null")
+    user.run("list", "-A", "knwon", code=2)
+    expect("did you mean 'known'" in user.told, f"a slip: {user.told}")
+    with open(user.config, "a", encoding="utf-8") as file:
+        file.write('\n[[account]]\nname = "open"\nuser = "u"\nimap = "localhost"\npassword = "x"\n')
+    os.chmod(user.config, 0o644)
+    user.run("list", code=1)
+    expect("chmod 600" in user.told, f"a password for all: {user.told}")
+    with open(user.config, "w", encoding="utf-8") as file:
+        file.write(text)
+    os.chmod(user.config, 0o600)
+    user.run("list", "--imap", user.host("imaps"), "--user", user.address, "--password-file", user.secret)
+
+
+def expect_letters(alice, bob):
+    """There and back, with attachments, copies and marks."""
+    with open(alice.path("menu.pdf"), "wb") as file:
+        file.write(bytes(range(256)) * 4)
+    alice.run("send", "Bob <" + bob.address + ">", "-s", "Grüße", "-b", alice.address, "--attach", "menu.pdf", stdin=LETTER)
+    expect(alice.subjects("Sent") == ["Grüße"] and alice.subjects() == ["Grüße"], "the copies")
+    letter, = bob.list("--unread")
+    expect(letter["from"] == alice.address and letter["to"] == f"Bob <{bob.address}>", f"{letter}")
+    shown = json.loads(bob.run("read", letter["id"], "--json"))
+    expect(shown["text"].startswith(LETTER.decode()) and shown["attachments"][0]["name"] == "menu.pdf", f"{shown}")
+    expect(bob.list()[0]["flags"] == ["seen"] and not bob.list("--unread"), "it is read")
+    bob.run("save", "last", "--part", "1")
+    expect(bob.read("menu.pdf") == bytes(range(256)) * 4, "what was saved")
+    bob.run("save", "last", "--part", "1", code=1)
+    expect("there already" in bob.told, f"twice: {bob.told}")
+    bob.run("reply", letter["id"], "--quote", stdin=b"Yes.\n")
+    answer = json.loads(alice.run("read", "last", "--json"))
+    expect(answer["subject"] == "Re: Grüße" and answer["text"].startswith("Yes.\n\n"), f"{answer}")
+    expect("> See you at noon." in answer["text"], f"what is quoted: {answer}")
+    raw = alice.run("read", "last", "--raw")
+    expect(f"In-Reply-To: {letter['message_id']}".encode() in raw, "the thread")
+    expect("answered" in bob.list()[0]["flags"], "it is answered")
+    bob.run("forward", "last", alice.address, stdin=b"")
+    expect(alice.subjects() == ["Grüße", "Re: Grüße", "Fwd: Grüße"], f"{alice.subjects()}")
+    alice.run("save", "last", "--part", "1", "whole.eml")
+    expect(b"Subject: =?" in alice.read("whole.eml"), "the whole message goes on")
+    alice.run("flag", "last", "--set", "flagged", "--clear", "seen")
+    expect(alice.subjects("--flagged") == ["Fwd: Grüße"], "flags")
+    alice.run("move", "last", "--to", "Archive")
+    expect(alice.subjects("Archive") == ["Fwd: Grüße"], "what was moved")
+    alice.run("delete", *[one["id"] for one in alice.list()])
+    expect(alice.list() == [], "what was deleted")
+    alice.run("read", "99", code=1)
+    expect("no message 99" in alice.told and "mail list" in alice.told, f"nothing there: {alice.told}")
+    expect({row["name"]: row["messages"] for row in json.loads(alice.run("folders", "--counts", "--json"))["folders"]}["Archive"] == 1, "folders")
+
+
+def expect_pop3(bob):
+    bob.add("pop", "--pop3", bob.host("pop3s"), "--smtp", bob.host("submissions"))
+    bob.add("stls", "--pop3", bob.host("pop3"))
+    letter, = bob.list("-A", "pop")
+    expect(letter["subject"] == "Grüße" and "flags" not in letter, f"{letter}")
+    expect(b"See you at noon." in bob.run("read", "1", "-A", "stls"), "read by POP3")
+    bob.run("delete", "1", "-A", "pop", code=2)
+    expect(letter["id"] in bob.told, f"by its id: {bob.told}")
+    bob.run("delete", letter["id"], "-A", "pop")
+    expect(bob.list("-A", "pop") == [], "what was deleted by POP3")
+
+
+def expect_kept(alice, code):
+    """What cannot be sent is kept, and nothing is lost of it."""
+    alice.run("send", "bob@example.test", "-s", "kept", "-b", "carl@example.test", "--attach", "menu.pdf", stdin=LETTER, code=code)
+    expect("dead.letter" in alice.told, f"where it is kept: {alice.told}")
+    dead = alice.read("dead.letter")
+    expect(b"Bcc: carl@example.test" in dead and b"See you at noon." in dead and b"menu.pdf" in dead, f"what is kept: {dead}")
+
+
+def expect_editor(alice):
+    """At a terminal an editor is asked for the text."""
+    with open(alice.path("editor"), "w", encoding="ascii") as file:
+        file.write("#!/bin/sh\necho written >>$1\n")
+    os.chmod(alice.path("editor"), 0o700)
+    seat, terminal = pty.openpty()
+    done = subprocess.run([alice.server.binary, "mail", "send", alice.address, "-s", "by editor"], stdin=terminal, capture_output=True, timeout=120,
+                          check=False, cwd=alice.home, env={**alice.environment, "EDITOR": alice.path("editor")})
+    os.close(terminal)
+    os.close(seat)
+    expect(done.returncode == 0, f"with an editor: {done.stdout}{done.stderr}")
+    expect(json.loads(alice.run("read", "last", "--json"))["text"] == "written\n", "what the editor wrote")
+
+
+def add(case):
+    @case("mail elsewhere: accounts by TLS of both kinds; send, list, read, save, reply, forward, flag, move, delete by IMAP and POP3")
+    def everything(binary, directory):
+        server = made(binary, directory, accounts=("alice", "bob"))
+        with serving(server):
+            alice, bob = User(server, directory), User(server, directory, "bob")
+            expect_accounts(alice)
+            bob.add("home", "--imap", bob.host("imaps"), "--smtp", bob.host("submissions"))
+            expect_letters(alice, bob)
+            expect_pop3(bob)
+            expect_editor(alice)
+            # Nobody of that name: the server refuses.
+            alice.run("send", "nobody@example.test", "-s", "x", stdin=LETTER, code=1)
+            os.unlink(alice.path("dead.letter"))
+        expect_kept(alice, 75)
+        alice.run("list", code=75)
+        expect(b"First steps" in subprocess.run([binary, "help", "mail"], capture_output=True, check=True).stdout, "help mail")
