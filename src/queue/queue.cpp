@@ -68,6 +68,7 @@ void Spool::due_at(std::int64_t microseconds) {
 /// clock was set back.
 void Spool::leave_to_backoff(Destination& one) {
   one.ready.clear();
+  one.reached_counts = true;
   incomplete(one);
   due_at(one.backoff->next.microseconds);
 }

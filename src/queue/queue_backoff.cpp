@@ -32,6 +32,9 @@ std::optional<Backoff> Spool::backoff(std::string_view name) {
 }
 
 Change Spool::back_off(std::string name, Backoff backoff, store::Batch& batch) {
+  // The civil clock may have been set back since the first failure.
+  backoff.since = std::min(backoff.since, now());
+  backoff.trouble.at = std::min(backoff.trouble.at, now());
   batch.put(backoff_key(name), encode(backoff));
   batch.put(due_key(name, backoff.next), "");
   std::optional<Backoff> before = this->backoff(name);

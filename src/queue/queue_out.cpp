@@ -16,6 +16,7 @@ io::Task<Result<std::optional<Job>>> Spool::take(std::string name) {
     std::uint64_t looks = 0;
     bool known_backoff = false;
     std::size_t limit = kWindow;
+    std::int64_t upto = 0;
     {
       const std::lock_guard lock(mutex_);
       Destination& from = destination(name);
@@ -33,6 +34,7 @@ io::Task<Result<std::optional<Job>>> Spool::take(std::string name) {
           from.in_hand.insert(*picked);
         }
         looks = from.looks;
+        if (!picked && std::exchange(from.reached_counts, false)) upto = from.reached;
         limit += from.in_hand.size();
       }
     }
@@ -42,9 +44,8 @@ io::Task<Result<std::optional<Job>>> Spool::take(std::string name) {
     }
     if (!picked) {
       const DueNow due =
-          CO_TRY(co_await read([&tablet = tablet_, name, at = now().microseconds, limit](store::Tier tier) {
-            return read_due(tablet, name, at, limit, tier);
-          }));
+          CO_TRY(co_await read([&tablet = tablet_, name, at = std::max(now().microseconds, upto),
+                                limit](store::Tier tier) { return read_due(tablet, name, at, limit, tier); }));
       const std::lock_guard lock(mutex_);
       fill(destination(name), due, looks);
       continue;
@@ -164,9 +165,10 @@ void Spool::put_back(const Job& job) {
   {
     const std::lock_guard lock(mutex_);
     const Place& place = job.consignment.place;
-    destination(job.consignment.destination).in_hand.erase(place);
+    Destination& there = destination(job.consignment.destination);
+    there.in_hand.erase(place);
     if (job.consignment.hold == Hold::none) {
-      if (place.due > now().microseconds) {
+      if (place.due > std::max(now().microseconds, there.reached)) {
         due_at(place.due);
       } else {
         make_ready(job.consignment.destination, place, job.held);

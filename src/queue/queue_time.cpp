@@ -19,6 +19,23 @@ io::Task<Result<>> Spool::look() {
   CO_TRY(co_await clear_orphans());
   while (CO_TRY(co_await gather_page())) {
   }
+  co_return co_await end_overtaken();
+}
+
+/// Their own times are far ahead, and those of what waits for them may have been given back.
+io::Task<Result<>> Spool::end_overtaken() {
+  while (!overtaken_.empty()) {
+    Overtaken found = CO_TRY(co_await io::run(
+        pool_, [&tablet = tablet_, from = overtaken_, at = now()] { return read_overtaken(tablet, from, at, kLook); }));
+    const std::lock_guard lock(mutex_);
+    for (const Overtaken::One& one : found.all) {
+      look_again(one.destination);
+      Destination& there = destination(one.destination);
+      there.reached = std::max(there.reached, one.failed.microseconds);
+      there.reached_counts = true;
+    }
+    overtaken_ = std::move(found.next);
+  }
   co_return Result<>();
 }
 
@@ -80,6 +97,7 @@ io::Task<Result<bool>> Spool::gather_page() {
     if (looked_at_ > upto) {
       cursor_ = due_from(0);
       set_back_ = true;
+      if (looked_at_ - upto > kLookInterval.count()) overtaken_ = kind_prefix(RecordKind::backoff);
     }
     from = cursor_;
     put_ = INT64_MAX;

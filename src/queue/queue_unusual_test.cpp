@@ -190,6 +190,83 @@ TEST_CASE("an entry may be postponed again and again: it is told of when the las
   }
 }
 
+TEST_CASE("a back-off that began at a time still to come is over: the civil clock was set back") {
+  for (const bool restart : {false, true}) {
+    CAPTURE(restart);
+    World world;
+    world.admit("b.example", "<bob@b.example>");
+    world.awake();
+    world.back_off("b.example", 2h);
+    // Another whose own time is given back meanwhile.
+    world.admit("b.example", "<carol@b.example>");
+    world.loop.advance(1min);
+    CHECK(world.awake().empty());
+    world.loop.jump(-6h);
+    if (restart) world.restart();
+    CHECK(world.drain() == std::vector<std::string>{"bob@b.example", "carol@b.example"});
+    CHECK(world.keys() == 0);
+  }
+}
+
+TEST_CASE("after the civil clock was set back a new back-off lasts, whenever the first of its row began") {
+  World world;
+  world.admit("b.example", "<bob@b.example>");
+  world.awake();
+  world.back_off("b.example", 2h);
+  const WallTime since = world.queue->backoff("b.example")->since;
+  world.loop.jump(-6h);
+  REQUIRE(world.awake() == std::vector<std::string>{"b.example"});
+  world.back_off("b.example", 1h, since);
+  CHECK(world.awake().empty());
+  CHECK(!world.take("b.example"));
+  CHECK(world.queue->backoff("b.example")->since <= world.loop.clock().wall());
+  for (int i = 0; i < 2; ++i) {
+    // What was due before the jump is due after each of them.
+    world.loop.advance(1h);
+    REQUIRE(world.awake().size() == 1);
+    const auto job = world.take("b.example");
+    REQUIRE(job);
+    world.queue->put_back(*job);
+    world.back_off("b.example", 1h, since);
+  }
+  world.restart();
+  CHECK(world.awake().empty());
+}
+
+TEST_CASE("what is put off anew after the civil clock was set back is not due before its new time") {
+  World world;
+  world.admit("b.example", "<bob@b.example>");
+  world.awake();
+  world.back_off("b.example", 2h);
+  world.loop.jump(-6h);
+  REQUIRE(world.awake().size() == 1);
+  const auto job = world.take("b.example");
+  REQUIRE(job);
+  world.settle(*job, job->consignment.addressees, 1h);
+  CHECK(!world.take("b.example"));
+  CHECK(world.must(world.queue->rest("b.example")));
+  world.loop.advance(59min);
+  CHECK(world.drain().empty());
+  world.loop.advance(1min);
+  CHECK(world.drain().size() == 1);
+}
+
+TEST_CASE("more back-offs than one look reads end when the civil clock was set back; those that lasted stay") {
+  World world;
+  const std::size_t many = kLook + 10;
+  for (std::size_t i = 0; i < many; ++i) {
+    const std::string name = "d" + std::to_string(i) + ".example";
+    world.admit(name, "<bob@b.example>");
+    world.back_off(name, 2h);
+  }
+  world.loop.advance(1min);
+  CHECK(world.awake().empty());
+  world.loop.jump(-6h);
+  world.admit("lasts.example", "<bob@b.example>");
+  world.back_off("lasts.example", 2h);
+  CHECK(world.awake().size() == many);
+}
+
 TEST_CASE("a civil clock that jumps ahead and back for less than a look hides nothing that becomes due") {
   World world;
   world.admit("b.example", "<bob@b.example>");

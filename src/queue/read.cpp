@@ -125,6 +125,30 @@ Result<std::optional<Backoff>> read_backoff(store::Tablet& tablet, std::string_v
   return std::optional<Backoff>(TRY(decode_backoff(*value)));
 }
 
+bool lasts(const Backoff& backoff, WallTime now) {
+  return backoff.next > now && backoff.since <= now && backoff.trouble.at <= now;
+}
+
+Result<Overtaken> read_overtaken(store::Tablet& tablet, const std::string& from, WallTime now, std::size_t limit) {
+  Overtaken overtaken;
+  std::size_t seen = 0;
+  const std::string prefix = kind_prefix(RecordKind::backoff);
+  TRY(tablet.scan(from, behind(prefix), {.limit = limit},
+                  [&](std::string_view key, std::string_view value) {
+                    ++seen;
+                    overtaken.next = std::string(key) + '\0';
+                    // One that cannot be read is made anew by the next attempt.
+                    const auto backoff = decode_backoff(value);
+                    if (!backoff || backoff->next <= now || lasts(*backoff, now)) return Step::next;
+                    overtaken.all.push_back({.destination = std::string(key.substr(prefix.size())),
+                                             .failed = std::max(backoff->since, backoff->trouble.at)});
+                    return Step::next;
+                  },
+                  {}));
+  if (seen < limit) overtaken.next.clear();
+  return overtaken;
+}
+
 Result<Times> read_times(store::Tablet& tablet, const std::string& from, std::int64_t now, std::size_t limit) {
   Times times;
   TRY(tablet.scan(from, behind(kind_prefix(RecordKind::due)), {},

@@ -45,6 +45,21 @@ Result<std::vector<DeliveryId>> list(store::Tablet& tablet, DeliveryId from, std
 
 Result<std::optional<Backoff>> read_backoff(store::Tablet& tablet, std::string_view destination, store::Tier tier);
 
+/// Nobody is to try the destination yet. A back-off that was written at a time still to come says nothing: the civil
+/// clock was set back since.
+bool lasts(const Backoff& backoff, WallTime now);
+
+/// Back-offs behind the key `from` that would last, were they not written at a time still to come.
+struct Overtaken {
+  struct One {
+    std::string destination;
+    WallTime failed;  ///< what was due then is due, whatever the clock says now
+  };
+  std::vector<One> all;
+  std::string next;  ///< where to go on; empty: it was the last
+};
+Result<Overtaken> read_overtaken(store::Tablet& tablet, const std::string& from, WallTime now, std::size_t limit);
+
 /// Times from the key `from` to `now`, at most `limit`, and the first one after them.
 struct Times {
   struct One {

@@ -46,8 +46,12 @@ struct Destination {
   bool backoff_read = false;
   std::optional<Backoff> backoff;
   bool announced = false;  ///< somebody works for it
+  /// What the civil clock had reached before it was set back: what was due then is due still. It counts for one look,
+  /// and for one after each back-off, or what is put off anew meanwhile would be due at once.
+  std::int64_t reached = 0;
+  bool reached_counts = false;
 
-  [[nodiscard]] bool waits(WallTime now) const { return backoff && backoff->next > now; }
+  [[nodiscard]] bool waits(WallTime now) const { return backoff && lasts(*backoff, now); }
 };
 
 /// How a change ended.
@@ -152,6 +156,7 @@ class Spool final : public Queue {
   io::Task<Result<>> read_backoffs(const std::vector<std::string>& names);
   io::Task<Result<>> look();
   io::Task<Result<bool>> gather_page();
+  io::Task<Result<>> end_overtaken();
   io::Task<Result<>> settle_doubts();
   io::Task<Result<>> clear_orphans();
   std::vector<std::string> sort_out(const Times& times, std::int64_t upto);
@@ -171,6 +176,8 @@ class Spool final : public Queue {
   std::size_t purge_at_ = kPurge;            ///< held_ of this size is looked through
   std::int64_t not_before_ = 0;              ///< no look before this: the last one failed
   bool set_back_ = false;                    ///< the civil clock was seen to go back
+  /// Back-offs from this key on may have been written at a time still to come: before this process began, too.
+  std::string overtaken_ = kind_prefix(RecordKind::backoff);
   /// A change of which nobody knows whether it is in the store: looked at when the tablet runs again.
   struct Doubt {
     WallTime when;

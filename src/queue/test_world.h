@@ -80,6 +80,19 @@ class World {
     Change change = queue->settle(job, std::move(owed), {loop.clock().wall().microseconds + later.count()}, batch);
     commit(std::move(batch), std::move(change));
   }
+  /// It failed for the first time at `since`, else now.
+  void back_off(const std::string& name, Duration later, std::optional<WallTime> since = {}) {
+    const WallTime now = loop.clock().wall();
+    store::Batch batch;
+    Change change = queue->back_off(name,
+                                    {.failures = 1,
+                                     .since = since.value_or(now),
+                                     .next = {now.microseconds + later.count()},
+                                     .trouble = {.status = "4.4.1", .diagnostic = "no", .remote = {}, .at = now}},
+                                    batch);
+    commit(std::move(batch), std::move(change));
+    if (!must(queue->rest(name))) throw std::runtime_error("it does not wait");
+  }
   /// Destinations to be worked for now.
   std::vector<std::string> awake() {
     must(queue->gather());
