@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "agent/attempt_story.h"
+#include "agent/courier_round.h"
 #include "agent/postmaster.h"
 #include "agent/queued_message.h"
 #include "base/counters.h"
@@ -202,6 +203,11 @@ void Courier::put_by(Session& session) {
   session.reset();
 }
 
+void Courier::note_opened() {
+  ++sessions_;
+  open_sessions.add(1);
+}
+
 void Courier::close(RemoteSession& session) {
   session.connection->close();
   --sessions_;
@@ -218,6 +224,12 @@ void Courier::make_room() {
 
 io::Task<bool> Courier::get_session(const route::Transport& transport, const std::string& domain, Session& session,
                                     std::optional<Unreachable>& why) {
+  if (std::holds_alternative<route::ByAtrn>(transport)) {
+    if (session && !session->client->closed()) co_return true;
+    put_by(session);
+    why = Unreachable{.trouble = trouble("4.4.1", "waits until its customer fetches it (ATRN)", now())};
+    co_return false;
+  }
   auto plan = co_await remote_.plan(terms_()->remote, transport, domain);
   if (!plan) {
     why = std::move(plan).error();
@@ -237,8 +249,7 @@ io::Task<bool> Courier::get_session(const route::Transport& transport, const std
     co_return false;
   }
   session = *std::move(opened);
-  ++sessions_;
-  open_sessions.add(1);
+  note_opened();
   co_return true;
 }
 

@@ -57,6 +57,10 @@ class Courier {
   io::Task<> run();
   /// On its loop: nothing new is begun, and Services::targets() stops for all.
   void stop();
+  /// On its loop: `connection` has turned round (RFC 2645 §5.3), and the customer is about to greet. All that waits for
+  /// these destinations is sent over it, whatever the back-off; what is held, and what its sender wants held back,
+  /// stays.
+  io::Task<> serve_customer(std::vector<std::string> destinations, wire::Connection& connection);
   /// From any thread: the queue may have something.
   void ring() { bell_.set_from_any_thread(); }
 
@@ -71,6 +75,13 @@ class Courier {
   io::Task<> serve_alone(std::vector<Alone> all);
   io::Task<> serve_alone(const queue::Job& job);
   [[nodiscard]] queue::InHand::Mark mark(const queue::Job& job);
+
+  // What a customer fetches (courier_customer.cpp).
+  io::Task<Result<RemoteSession>> meet_customer(wire::Connection& connection);
+  io::Task<> hand_over(const std::string& destination, Session& session);
+  /// How many were tried.
+  struct Fetching;
+  io::Task<std::size_t> hand_over(Fetching& fetching, queue::DeliveryId id, Session& session);
 
   io::Task<> tick();
   io::Task<> look();
@@ -101,6 +112,7 @@ class Courier {
   /// The postmaster hears that a relay does not take our login, or wants one; once a day.
   io::Task<> tell_of_login(const route::Relay& relay, std::string words);
   void put_by(Session& session);
+  void note_opened();
   void close(RemoteSession& session);
   void make_room();
 

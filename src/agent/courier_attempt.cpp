@@ -172,7 +172,11 @@ io::Task<> Courier::by_way(Round& round, const Way& way, std::vector<std::size_t
                         .trouble = trouble("4.3.5", "nobody works with the rights of " + way.user + " here", now())});
     }
   } else {
-    co_await send(round, way.transport, which, session);
+    // Over a connection that turned round goes what its customer fetches, and by no other goes that.
+    Session other;
+    const bool fetched = std::holds_alternative<route::ByAtrn>(way.transport);
+    co_await send(round, way.transport, which, fetched == (session && session->customers) ? session : other);
+    put_by(other);
   }
 }
 
@@ -194,7 +198,7 @@ io::Task<> Courier::send(Round& round, const route::Transport& transport, const 
       round.all(which, {.kind = why->permanent ? Fate::Kind::failed : Fate::Kind::owed, .trouble = why->trouble});
       co_return;
     }
-    services_.queue().reached(job.consignment.destination);
+    if (!session->customers) services_.queue().reached(job.consignment.destination);
     round.story.host = session->host;
     round.story.tls = session->tls;
     auto message = co_await outgoing(services_, job.entry, session->client->extensions());

@@ -6,6 +6,7 @@
 #include <filesystem>
 
 #include "agent/courier.h"
+#include "agent/transaction.h"
 #include "io/memory_network.h"
 #include "io/memory_resolver.h"
 #include "store/volume_faulty.h"
@@ -228,6 +229,39 @@ TEST_CASE("nothing is sent while what comes of it could not be written down") {
   a.loop.advance(3min);
   CHECK(a.services->tablet().running());
   CHECK(a.network.attempts() > 0);
+}
+
+TEST_CASE("RFC 1985 5.1: ETRN is 458 while the store takes nothing, and starts the queue once it does") {
+  Alone world;
+  world.other.set_state(io::MemoryNetwork::Host::State::stopped);
+  world.admit("bob@b.test", "b.test");
+  world.loop.advance(10s);
+  Budget budget(64 << 20);
+  Rate rate(0);
+  const SmtpDesk desk{.services = *world.services,
+                      .budget = budget,
+                      .rate = rate,
+                      .policy = {},
+                      .relay_domains = RelayDomains({"b.test"}),
+                      .etrn_networks = {*io::Prefix::parse("192.0.2.0/24")}};
+  protocol::smtp::Peer peer;
+  peer.remote = io::Endpoint(world.other.addresses().front(), 40'000);
+  SmtpSession session(desk, peer.remote);
+  const auto ask = [&] {
+    std::string said;
+    world.loop.spawn([](SmtpSession& here, const protocol::smtp::Peer& there, std::string& out) -> io::Task<> {
+      CHECK(co_await here.connected(there));
+      const auto reply = co_await here.etrn("b.test");
+      out = std::to_string(reply->code) + " " + reply->text;
+    }(session, peer, said));
+    for (int i = 0; i < 1000 && said.empty(); ++i) world.loop.advance(10ms);
+    return said;
+  };
+  world.disk->arm({.fail_sync_at = 1, .syncs_failing = 1000});
+  CHECK(ask() == "458 Unable to queue messages for node b.test");
+  world.disk->arm({});
+  world.loop.advance(5min);
+  CHECK(ask() == "253 OK, 1 pending messages for node b.test started");
 }
 
 }  // namespace angarium::agent

@@ -15,10 +15,11 @@ namespace {
 constexpr std::string_view kSmtpTooMany = "421 4.3.2 ";  // RFC 5321 §4.2.3: the host's name follows
 constexpr std::string_view kPop3TooMany = "-ERR [SYS/TEMP] Too many connections, try again later\r\n";
 constexpr std::string_view kImapTooMany = "* BYE [UNAVAILABLE] Too many connections, try again later\r\n";
-constexpr std::array<Service, 9> kServices = {{
+constexpr std::array<Service, 10> kServices = {{
     {"smtp", Service::Kind::smtp, Tls::starttls, "", kSmtpTooMany},
     {"submission", Service::Kind::submission, Tls::starttls, "", kSmtpTooMany},
     {"submissions", Service::Kind::submission, Tls::implicit, "", ""},
+    {"odmr", Service::Kind::odmr, Tls::starttls, "", kSmtpTooMany},
     {"lmtp", Service::Kind::lmtp, Tls::starttls, "", kSmtpTooMany},
     {"pop3", Service::Kind::pop3, Tls::starttls, "pop3", kPop3TooMany},
     {"pop3s", Service::Kind::pop3, Tls::implicit, "pop3", ""},

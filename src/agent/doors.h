@@ -21,7 +21,7 @@ enum class Tls { none, starttls, implicit };
 /// What a protocol name of the configuration stands for.
 struct Service {
   std::string_view name;
-  enum class Kind { smtp, submission, lmtp, pop3, imap, metrics } kind;
+  enum class Kind { smtp, submission, odmr, lmtp, pop3, imap, metrics } kind;
   Tls tls;
   std::string_view alpn;      // RFC 7301; empty: none is registered
   std::string_view too_many;  // said to who is turned away at the door

@@ -21,6 +21,8 @@ inline constexpr ErrorKind kFetchRefused{"fetch.refused", Fault::user, Lasting::
 /// The same, but a server may say so for a while for reasons it does not name: the box is paused when it goes on.
 inline constexpr ErrorKind kFetchNotLetIn{"fetch.not-let-in", Fault::user, Lasting::temporary};
 
+struct SmtpDesk;
+
 /// What a look works with, and what it counts.
 struct FetchRun {
   Services& services;
@@ -30,9 +32,11 @@ struct FetchRun {
   std::string hostname;  ///< ours
   Duration timeout = std::chrono::minutes(5);
   wire::Connection* connection = nullptr;  ///< while there is one
-  io::Event stop{};                        ///< ends IDLE
+  const SmtpDesk* mx = nullptr;            ///< how mail is taken here; null: it is not
+  io::Event stop{};                        ///< ends IDLE, and what is served
   bool stopping = false;
   bool idling = false;
+  bool serving = false;  ///< the connection has turned round: it ends by `stop`, between two commands
   std::uint64_t taken = 0;
   /// Something that did not go well, without ending the run: a folder that is not there.
   std::string remark;
@@ -73,5 +77,7 @@ io::Task<Result<>> check_key(FetchRun& run);
 /// clients and of the mailboxes.
 io::Task<Result<>> fetch_pop3(FetchRun& run);
 io::Task<Result<>> fetch_imap(FetchRun& run);
+/// The same up to ATRN; then the provider brings what it holds.
+io::Task<Result<>> fetch_odmr(FetchRun& run);
 
 }  // namespace angarium::agent

@@ -35,7 +35,8 @@ Duration fetch_pause(const fetch::Box& box, std::uint32_t failures, Random& rand
   return around(std::min(longest, kFirst * (std::int64_t{1} << doublings)), random);
 }
 
-std::shared_ptr<const FetchTerms> fetch_terms(const configuration::Configuration& c, const CourierTerms& courier) {
+std::shared_ptr<const FetchTerms> fetch_terms(const configuration::Configuration& c, const CourierTerms& courier,
+                                              std::shared_ptr<const SmtpDesk> mx) {
   auto terms = std::make_shared<FetchTerms>();
   terms->hostname = c.server.hostname;
   terms->plaintext = c.auth.plaintext_without_tls;
@@ -44,6 +45,7 @@ std::shared_ptr<const FetchTerms> fetch_terms(const configuration::Configuration
   terms->hosts.loopback = route::HostsOptions::Loopback::may_be_tried;
   terms->any = courier.remote->opportunistic;
   terms->verified = courier.remote->verified;
+  terms->mx = std::move(mx);
   return terms;
 }
 
@@ -75,7 +77,7 @@ void Fetcher::stop() {
 
 void Fetcher::end(FetchRun& run) {
   run.stop.set();
-  if (run.connection != nullptr) run.connection->close();
+  if (run.connection != nullptr && !run.serving) run.connection->close();
 }
 
 void Fetcher::look() {
@@ -109,6 +111,7 @@ io::Task<> Fetcher::work(fetch::BoxPtr box) {
   const std::shared_ptr<const FetchTerms> terms = terms_();
   run.hostname = terms->hostname;
   run.timeout = terms->timeout;
+  run.mx = terms->mx.get();
   run.caught_up = [this, &run] { return succeed(run); };
   const Result<> outcome = co_await attempt(run, *terms);
   if (!run.wanted()) co_return;
@@ -123,7 +126,12 @@ io::Task<Result<>> Fetcher::attempt(FetchRun& run, const FetchTerms& terms) {
   const auto connection = CO_TRY(co_await reach(*run.box, terms));
   if (!run.wanted()) co_return fail(kCancelled, "stopped");
   run.connection = connection.get();
-  const auto outcome = run.box->protocol == fetch::Protocol::pop3 ? co_await fetch_pop3(run) : co_await fetch_imap(run);
+  Result<> outcome;
+  switch (run.box->protocol) {
+    case fetch::Protocol::pop3: outcome = co_await fetch_pop3(run); break;
+    case fetch::Protocol::imap: outcome = co_await fetch_imap(run); break;
+    case fetch::Protocol::odmr: outcome = co_await fetch_odmr(run); break;
+  }
   run.connection = nullptr;
   connection->close();
   co_return outcome;

@@ -27,12 +27,14 @@ struct FetchTerms {
   Duration timeout = std::chrono::minutes(5);          ///< of each answer
   std::shared_ptr<wire::tls::ClientContext> any;       ///< takes every certificate
   std::shared_ptr<wire::tls::ClientContext> verified;  ///< takes those that are right
+  std::shared_ptr<const SmtpDesk> mx;                  ///< for providers that bring mail; null: none is taken
 };
 
 /// With the trust and the own names of `courier`, which is of the same configuration; without TLS, passwords and mail
 /// come over where auth.plaintext_without_tls lets passwords.
 std::shared_ptr<const FetchTerms> fetch_terms(const configuration::Configuration& configuration,
-                                              const CourierTerms& courier);
+                                              const CourierTerms& courier,
+                                              std::shared_ptr<const SmtpDesk> mx = nullptr);
 
 /// Looks under way at one time, without those that wait in IDLE; each holds at most an intake's buffer.
 inline constexpr std::size_t kFetchesMax = 32;

@@ -131,7 +131,7 @@ io::Task<> PostOffice::Body::run_courier(std::size_t loop) {
   if (loop == 0) {
     desk.fetcher = std::make_unique<Fetcher>(*services, administrator.boxes(), *network, *desk.resolver, [this] {
       const auto now = terms();
-      return fetch_terms(now->configuration, *now->courier);
+      return fetch_terms(now->configuration, *now->courier, {now, &now->mx});
     });
     io::Loop::current().spawn(desk.fetcher->run());
   }

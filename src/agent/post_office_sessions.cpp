@@ -71,6 +71,7 @@ io::Task<> PostOffice::Body::speak(Desk& desk, wire::Connection& connection, con
   switch (service.kind) {
     case Service::Kind::smtp: return speak_smtp(desk, connection, terms.mx);
     case Service::Kind::submission: return speak_smtp(desk, connection, terms.submission);
+    case Service::Kind::odmr: return speak_smtp(desk, connection, terms.odmr);
     case Service::Kind::lmtp: return speak_smtp(desk, connection, terms.lmtp);
     case Service::Kind::pop3: return speak_pop3(desk, connection, terms);
     case Service::Kind::imap: return speak_imap(desk, connection, terms);
@@ -81,6 +82,7 @@ io::Task<> PostOffice::Body::speak(Desk& desk, wire::Connection& connection, con
 
 io::Task<> PostOffice::Body::speak_smtp(Desk& desk, wire::Connection& connection, const SmtpDesk& smtp_desk) {
   SmtpSession session(smtp_desk, connection.peer());
+  session.turn_to(desk.courier.get());
   io::Event stop;
   const Registered registered(desk, [&stop] { stop.set(); });
   co_await smtp::serve(connection, session, smtp_desk.policy, &stop);

@@ -37,10 +37,11 @@ struct RemoteSession {
   std::string site;  ///< what it may be used for again: the transport or host, and what was asked of TLS
   std::string host;  ///< its name, and its address in brackets: "mx.example.org [192.0.2.1]"
   std::string name;  ///< its name alone, for reports
-  std::unique_ptr<wire::Connection> connection;
+  std::shared_ptr<wire::Connection> connection;  ///< a customer's belongs to the session that began it
   std::unique_ptr<protocol::smtp::Client> client;
   std::string tls;  ///< version and cipher; empty: in the clear
   std::size_t messages = 0;
+  bool customers = false;  ///< it turned round: only what its customer fetches goes over it
 };
 
 /// Why there is no session.

@@ -24,7 +24,8 @@ smtp::Policy smtp_policy(const configuration::Configuration& c, smtp::Role role,
   policy.role = role;
   policy.hostname = c.server.hostname;
   policy.tls = tls;
-  policy.auth = role == smtp::Role::submission ? smtp::AuthUse::required : smtp::AuthUse::none;
+  const bool login = role == smtp::Role::submission || role == smtp::Role::odmr;
+  policy.auth = login ? smtp::AuthUse::required : smtp::AuthUse::none;
   policy.plaintext = static_cast<smtp::PlaintextAuth>(c.auth.plaintext_without_tls);
   policy.mechanisms = c.auth.mechanisms;
   policy.line_ends =
@@ -119,6 +120,8 @@ Result<route::TransportMap> transport_map(const configuration::Configuration& c)
   std::vector<route::Rule> rules;
   rules.reserve(c.transports.size());
   for (const auto& [key, transport] : c.transports) rules.push_back({key, TRY(route::parse_transport(transport))});
+  for (const configuration::OdmrCustomer& customer : c.odmr)
+    for (const std::string& domain : customer.domains) rules.push_back({domain, route::ByAtrn{}});
   return route::TransportMap::make(std::move(rules));
 }
 

@@ -52,6 +52,16 @@ TEST_CASE("RFC 5321 section 5.1: this host is known by its name and by the addre
   CHECK(has(hosts_options(read("[[listener]]\nprotocol = \"smtp\"\naddress = \"0.0.0.0:25\"\n")), "127.0.0.1"));
 }
 
+TEST_CASE("[[odmr]] joins the map: what a customer fetches has no other way") {
+  const auto map = transport_map(
+      read("[transport]\n\"*\" = \"discard\"\n[[odmr]]\naccount = \"a@b.example\"\ndomains = [\"C.example\"]\n"));
+  REQUIRE(map);
+  const envelope::Mailbox there{.local_part = "x", .domain = "c.example"};
+  CHECK(route::transport_text(map->decide(there, {}).transport) == "atrn");
+  const auto policy = smtp_policy({}, protocol::smtp::Role::odmr, protocol::smtp::TlsUse::offered);
+  CHECK(policy.auth == protocol::smtp::AuthUse::required);
+}
+
 TEST_CASE("[transport] becomes the map") {
   const auto map = transport_map(read("[transport]\n\"*\" = \"discard\"\n\"a.example\" = \"dns\"\n"));
   REQUIRE(map);

@@ -15,6 +15,7 @@ SmtpDesk desk(const configuration::Configuration& configuration, const std::shar
           .outbound = courier,
           .relay_networks = read_networks(configuration.smtp.relay_networks).value_or(std::vector<io::Prefix>()),
           .relay_domains = RelayDomains(configuration.smtp.relay_domains),
+          .odmr = OdmrCustomers(configuration.odmr),
           .etrn_networks = read_networks(configuration.smtp.etrn_networks).value_or(std::vector<io::Prefix>()),
           .checkpoint_octets = static_cast<std::uint64_t>(configuration.smtp.checkpoint_size),
           .vrfy = configuration.smtp.vrfy};
@@ -27,6 +28,7 @@ Terms::Terms(configuration::Configuration applied, std::shared_ptr<const Courier
       courier(std::move(outbound)),
       mx(desk(configuration, courier, shared, smtp::Role::mx)),
       submission(desk(configuration, courier, shared, smtp::Role::submission)),
+      odmr(desk(configuration, courier, shared, smtp::Role::odmr)),
       lmtp(desk(configuration, courier, shared, smtp::Role::lmtp)),
       pop3{shared.services, shared.maildrop_locks, pop3_options(configuration)},
       imap(imap_options(configuration)) {

@@ -33,6 +33,7 @@ struct Terms {
   std::shared_ptr<const CourierTerms> courier;
   SmtpDesk mx;
   SmtpDesk submission;
+  SmtpDesk odmr;
   SmtpDesk lmtp;
   Pop3Desk pop3;  ///< without plaintext_without_tls, which depends on the peer
   protocol::imap::ServerOptions imap;

@@ -123,6 +123,8 @@ class Outbound {
     loop.post([this] { courier_->stop(); });
   }
 
+  Courier& courier_here() { return *courier_; }
+  io::MemoryNetwork::Host& here() { return here_; }
   std::size_t queued() { return run(services->queue().list(queue::DeliveryId(0), 1000))->size(); }
   /// Messages in the INBOX, whole.
   std::vector<std::string> inbox(const std::string& name) {

@@ -19,7 +19,7 @@ namespace smtp = protocol::smtp;
 using smtp::EnhancedCode;
 using smtp::Reply;
 
-Counter accepted("angarium_messages_accepted_total", "Messages accepted by SMTP, submission and LMTP.");
+Counter accepted_messages("angarium_messages_accepted_total", "Messages accepted by SMTP, submission and LMTP.");
 Counter accepted_octets("angarium_messages_accepted_octets_total", "Octets of accepted messages.");
 Counter refused("angarium_messages_refused_total", "Messages refused after their end of data.");
 
@@ -320,7 +320,8 @@ io::Task<Result<smtp::Outcome>> SmtpSession::deliver(Transaction& transaction, c
   const auto delivered = static_cast<std::size_t>(
       std::ranges::count_if(outcome.each, [](const Reply& reply) { return reply.completed(); }));
   if (delivered > 0) {
-    accepted.add();
+    accepted_messages.add();
+    ++accepted_;
     accepted_octets.add(static_cast<std::int64_t>(facts.octets));
     notes_.accepted(transaction.id);
   } else {

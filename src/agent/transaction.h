@@ -13,6 +13,7 @@
 #include "agent/delivered_header.h"
 #include "agent/delivered_to.h"
 #include "agent/departures.h"
+#include "agent/odmr.h"
 #include "agent/rate.h"
 #include "agent/received_counter.h"
 #include "agent/refusal_notes.h"
@@ -39,6 +40,8 @@ struct SmtpDesk {
   std::vector<io::Prefix> relay_networks = {};
   /// Whose mail is taken from anybody; see RelayDomains.
   RelayDomains relay_domains = {};
+  /// Who fetches the mail of which domains, which is taken from anybody.
+  OdmrCustomers odmr = {};
   /// Whose hosts may have the queue of a relayed domain started (ETRN).
   std::vector<io::Prefix> etrn_networks = {};
   /// Octets of transactions that broke off which are kept (CHECKPOINT); 0: none.
@@ -93,7 +96,14 @@ class SmtpSession final : public protocol::smtp::Session {
   io::Task<Result<protocol::smtp::Reply>> vrfy(std::string_view text, envelope::Utf8 utf8) override;
   io::Task<Result<protocol::smtp::Reply>> expn(std::string_view text, envelope::Utf8 utf8) override;
   io::Task<Result<protocol::smtp::Reply>> etrn(std::string_view domain) override;
+  io::Task<Result<protocol::smtp::Reply>> atrn(const std::vector<std::string>& domains) override;
+  io::Task<> turned(wire::Connection& connection) override;
   void offence(protocol::smtp::Offence kind) override;
+
+  /// Who sends over a connection that turned round; it runs on the loop of the session, and outlives it.
+  void turn_to(Courier* courier) { courier_ = courier; }
+  /// Messages so far.
+  [[nodiscard]] std::uint64_t accepted() const { return accepted_; }
 
   /// Takes on a recipient that rcpt() has refused with this: what may go away by itself is tried from the queue, for
   /// the rest the accepting batch holds a report. For who cannot be told at once.
@@ -213,6 +223,9 @@ class SmtpSession final : public protocol::smtp::Session {
   const SmtpDesk& desk_;
   const std::optional<LocalUser> local_;
   CredentialDesk credentials_;
+  std::uint64_t accepted_ = 0;
+  Courier* courier_ = nullptr;        ///< null: nothing is sent now
+  std::vector<std::string> fetched_;  ///< what atrn() agreed to: destinations of the queue
   const protocol::smtp::Peer* peer_ = nullptr;
   std::optional<Transaction> transaction_;
   RefusalNotes notes_;

@@ -25,7 +25,7 @@ constexpr std::uint64_t kTextLineMax = 998;
 bool SmtpSession::may_relay(const envelope::Mailbox& recipient) const {
   if (desk_.outbound == nullptr || desk_.policy.lmtp()) return false;
   if (submission()) return local_ || peer_->identity.has_value();
-  if (desk_.relay_domains.contains(recipient.domain)) return true;
+  if (desk_.relay_domains.contains(recipient.domain) || desk_.odmr.contains(recipient.domain)) return true;
   return of_relay_network();
 }
 

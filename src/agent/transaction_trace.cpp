@@ -49,6 +49,7 @@ trace::Door SmtpSession::door() const {
   if (local_) return trace::Door::drop;
   switch (desk_.policy.role) {
     case smtp::Role::mx: return trace::Door::smtp;
+    case smtp::Role::odmr:  // takes no mail: there is nothing to tell
     case smtp::Role::submission: return trace::Door::submission;
     case smtp::Role::lmtp: break;
   }

@@ -17,7 +17,7 @@ inline constexpr ErrorKind kInvalid{"configuration.invalid", Fault::user, Lastin
 
 /// One listening socket. The protocol name decides the agent and the TLS mode.
 struct Listener {
-  std::string protocol;  ///< lmtp smtp submission submissions pop3 pop3s imap imaps metrics
+  std::string protocol;  ///< lmtp smtp submission submissions odmr pop3 pop3s imap imaps metrics
   std::string address;   ///< "IPv4:port", "[IPv6]:port" or "unix:path"
 };
 
@@ -32,6 +32,12 @@ struct RelayLogin {
   std::string name;           ///< what login=… of a transport says
   std::string user;           ///< as the relay knows us
   std::string password_file;  ///< relative to the configuration file
+};
+
+/// A customer that is not always there: it logs in by this account, and fetches the mail for these domains (RFC 2645).
+struct OdmrCustomer {
+  std::string account;  ///< its address
+  std::vector<std::string> domains;
 };
 
 enum class PlaintextWithoutTls { never, loopback, always };
@@ -149,6 +155,7 @@ struct Configuration {
   std::vector<TransportRule> transports;  ///< [transport]; their order says nothing
   std::vector<TransportRule> deliveries;  ///< [delivery], the same: route/delivery_map.h has the grammar
   std::vector<RelayLogin> relay_logins;   ///< for login=… of [transport]
+  std::vector<OdmrCustomer> odmr;         ///< no domain twice
 
   struct Limits {
     std::int64_t connections_max = 20000;

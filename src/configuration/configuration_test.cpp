@@ -336,6 +336,35 @@ TEST_CASE("[[relay_login]]: names for login=… of [transport], each once, and t
   CHECK(effect_of("relay_login.name") == effect_of("dns.timeout"));
 }
 
+TEST_CASE("[[odmr]]: an account and the domains it fetches, each domain once and without a line in [transport]") {
+  const std::string anna = "[[odmr]]\naccount = \"anna@isp.example\"\ndomains = [\"a.example\", \"b.example\"]\n";
+  const auto c = parse(anna + "[[odmr]]\naccount = \"bob@isp.example\"\ndomains = [\"sub.a.example\"]\n", "/d");
+  REQUIRE_MESSAGE(c, c.error().text());
+  REQUIRE(c->odmr.size() == 2);
+  CHECK(c->odmr[0].account == "anna@isp.example");
+  CHECK(c->odmr[0].domains == std::vector<std::string>{"a.example", "b.example"});
+  CHECK(error_of(anna + "[[odmr]]\naccount = \"bob@isp.example\"\ndomains = [\"B.example\"]\n") ==
+        "angarium.toml:6: [[odmr]] has the domain 'B.example' twice: first in line 3");
+  CHECK(error_of("[transport]\n\"B.Example\" = \"dns\"\n" + anna) ==
+        "angarium.toml:5: the mail of 'b.example' is fetched ([[odmr]]), and has a line in [transport]: take out one");
+  CHECK(error_of("[[odmr]]\naccount = \"anna\"\ndomains = [\"a.example\"]\n")
+            .starts_with("angarium.toml:2: 'anna' is no address of an account"));
+  CHECK(error_of("[[odmr]]\naccount = \"a@b.example\"\n").starts_with("angarium.toml:1: [[odmr]] needs domains"));
+  CHECK(error_of("[[odmr]]\naccount = \"a@b.example\"\ndomains = []\n").find("needs domains") != std::string::npos);
+  CHECK(error_of("[[odmr]]\naccount = \"a@b.example\"\ndomains = \"c.example\"\n").find("needs domains") !=
+        std::string::npos);
+  CHECK(error_of("[[odmr]]\naccount = \"a@b.example\"\ndomains = [\"c d\"]\n") ==
+        "angarium.toml:3: odmr.domains: 'c d' is no domain");
+  CHECK(error_of("[[odmr]]\naccount = \"a@b.example\"\ndomains = [1]\n").find("is no domain") != std::string::npos);
+  CHECK(error_of("[[odmr]]\ndomains = [\"c.example\"]\n").find("needs account") != std::string::npos);
+  CHECK(error_of("[[odmr]]\naccounts = \"a@b.example\"\n").find("did you mean 'account'?") != std::string::npos);
+  CHECK(explain(*c, "odmr.domains")->type == "list of texts");
+  Configuration wanted = *c;
+  wanted.odmr[1].domains.emplace_back("c.example");
+  CHECK(plan_reload(*c, wanted).changed == std::vector<std::string>{"odmr"});
+  CHECK(plan_reload(*c, wanted).applied.odmr[1].domains.size() == 2);
+}
+
 TEST_CASE("networks that may ask by ETRN are networks") {
   CHECK(error_of("[smtp]\netrn_networks = [\"192.0.2.0/33\"]\n") ==
         "angarium.toml:2: smtp.etrn_networks: '192.0.2.0/33' is no network like \"192.0.2.0/24\"");

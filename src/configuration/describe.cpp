@@ -79,7 +79,7 @@ std::vector<KeyDescription> describe(const Configuration& configuration) {
   }
   for (const RepeatedKey& key : repeated_keys()) {
     const std::string name = std::string(key.section) + "." + std::string(key.name);
-    result.push_back({name, "text", "", "", std::string(key.explanation), effect_of(name)});
+    result.push_back({name, std::string(key.type), "", "", std::string(key.explanation), effect_of(name)});
   }
   const std::string transport = std::string(kTransportSection) + ".KEY";
   result.push_back({transport, "transport", "", "", std::string(transport_explanation()), effect_of(transport)});

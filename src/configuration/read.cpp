@@ -177,6 +177,8 @@ class Reader {
         listener(*element.as_table());
       } else if (section == "relay_login") {
         relay_login(*element.as_table());
+      } else if (section == "odmr") {
+        odmr(*element.as_table());
       } else {
         certificate(*element.as_table());
       }
@@ -256,6 +258,28 @@ class Reader {
     configuration_.relay_logins.push_back(std::move(login));
   }
 
+  void odmr(const toml::table& table) {
+    only_known("odmr", table);
+    OdmrCustomer customer{.account = required("odmr", table, "account"), .domains = {}};
+    const std::size_t at = std::min(customer.account.rfind('@'), customer.account.size());
+    if (!customer.account.empty() && (at == 0 || !message::valid_domain(customer.account.substr(at).erase(0, 1))))
+      found(*table.get("account"),
+            "'" + escape_controls(customer.account) + "' is no address of an account: \"customer@example.org\"");
+    const toml::array* const domains = table.get_as<toml::array>("domains");
+    if (domains == nullptr || domains->empty())
+      return found(table, "[[odmr]] needs domains = [\"…\"], those whose mail the account fetches");
+    for (const toml::node& node : *domains) {
+      const std::string domain = node.value_exact<std::string>().value_or("");
+      const auto [first, fresh] = odmr_lines_.try_emplace(message::domain_key(domain), node.source().begin.line);
+      if (!message::valid_domain(domain, message::Utf8::accept) || domain.find('.') == std::string::npos)
+        found(node, "odmr.domains: '" + escape_controls(domain) + "' is no domain");
+      else if (!fresh)
+        found(node, "[[odmr]] has the domain '" + domain + "' twice: first in line " + std::to_string(first->second));
+      customer.domains.push_back(domain);
+    }
+    configuration_.odmr.push_back(std::move(customer));
+  }
+
   /// [transport]: keys of the operator's own, and what each leads to.
   void transports(const toml::table& table) {
     if (table.size() > route::kRulesMax)
@@ -279,6 +303,7 @@ class Reader {
         continue;
       }
       const auto [first, fresh] = forms.try_emplace(*form, node.source().begin.line);
+      transport_lines_.try_emplace(*form, node.source().begin.line);
       if (!fresh)
         found(node, "[transport] has '" + escape_controls(*form) + "' twice: the first stands in line " +
                         std::to_string(first->second));
@@ -330,6 +355,12 @@ class Reader {
   /// What no single key can say.
   void relations() {
     logins();
+    if (!odmr_lines_.empty() && odmr_lines_.size() + transport_lines_.size() > route::kRulesMax)
+      found_at(odmr_lines_.begin()->second, "[[odmr]] and [transport] have too many domains");
+    for (const auto& [domain, line] : odmr_lines_)
+      if (transport_lines_.contains(domain))
+        found_at(line,
+                 "the mail of '" + domain + "' is fetched ([[odmr]]), and has a line in [transport]: take out one");
     if (!message::valid_domain(configuration_.server.hostname))
       found_at(line_of("server.hostname"), "server.hostname is the name of a host: \"mail.example.org\"");
     mechanisms();
@@ -411,9 +442,11 @@ class Reader {
 
   Configuration& configuration_;
   std::string findings_;
-  std::map<std::string, std::size_t> login_lines_;  // where each [[relay_login]] stands
-  std::map<std::string, std::size_t> used_logins_;  // and where [transport] first names one
-  std::map<std::string, std::size_t> lines_;        // where a key, a listener's address or its protocol first stands
+  std::map<std::string, std::size_t> login_lines_;      // where each [[relay_login]] stands
+  std::map<std::string, std::size_t> used_logins_;      // and where [transport] first names one
+  std::map<std::string, std::size_t> odmr_lines_;       // where each domain of [[odmr]] stands,
+  std::map<std::string, std::size_t> transport_lines_;  // and each key of [transport], in the form that compares
+  std::map<std::string, std::size_t> lines_;  // where a key, a listener's address or its protocol first stands
 };
 
 }  // namespace

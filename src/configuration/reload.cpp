@@ -85,6 +85,12 @@ bool same(const std::vector<RelayLogin>& a, const std::vector<RelayLogin>& b) {
   });
 }
 
+bool same(const std::vector<OdmrCustomer>& a, const std::vector<OdmrCustomer>& b) {
+  return std::ranges::equal(a, b, [](const OdmrCustomer& x, const OdmrCustomer& y) {
+    return x.account == y.account && x.domains == y.domains;
+  });
+}
+
 }  // namespace
 
 std::string effect_of(std::string_view name) {
@@ -119,6 +125,7 @@ Reload plan_reload(const Configuration& used, const Configuration& wanted) {
   if (!same(used.transports, wanted.transports)) reload.changed.emplace_back(kTransportSection);
   if (!same(used.deliveries, wanted.deliveries)) reload.changed.emplace_back(kDeliverySection);
   if (!same(used.relay_logins, wanted.relay_logins)) reload.changed.emplace_back("relay_login");
+  if (!same(used.odmr, wanted.odmr)) reload.changed.emplace_back("odmr");
   if (!same(used.listeners, wanted.listeners))
     settle("listener", restart_reason("listener"), [&] { reload.applied.listeners = used.listeners; });
   if (!same(used.certificates, wanted.certificates))

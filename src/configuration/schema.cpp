@@ -15,8 +15,8 @@ constexpr std::array<std::string_view, 2> kLineEnds = {"refuse", "normalise"};
 constexpr std::array<std::string_view, 2> kEarlyTalk = {"allow", "refuse"};
 constexpr std::array<std::string_view, 3> kVrfy = {"off", "users", "all"};
 constexpr std::array<std::string_view, 3> kDnssec = {"auto", "strict", "off"};
-constexpr std::array<std::string_view, 9> kProtocols = {"lmtp",  "smtp", "submission", "submissions", "pop3",
-                                                        "pop3s", "imap", "imaps",      "metrics"};
+constexpr std::array<std::string_view, 10> kProtocols = {"lmtp", "smtp",  "submission", "submissions", "odmr",
+                                                         "pop3", "pop3s", "imap",       "imaps",       "metrics"};
 
 template <std::size_t N>
 std::size_t index_of(const std::array<std::string_view, N>& words, std::string_view word) {
@@ -219,9 +219,9 @@ const auto kKeys = std::to_array<Key>({
      "-1: only when `angarium sweep` is called."},
 });
 
-constexpr std::array<RepeatedKey, 7> kRepeated = {{
+constexpr std::array<RepeatedKey, 9> kRepeated = {{
     {"listener", "protocol",
-     "What is spoken there: lmtp, smtp, submission, submissions, pop3, pop3s, imap, imaps, metrics."},
+     "What is spoken there: lmtp, smtp, submission, submissions, odmr, pop3, pop3s, imap, imaps, metrics."},
     {"listener", "address", "Where it listens: \"127.0.0.1:25\", \"[::1]:25\", \"unix:run/lmtp.sock\"."},
     {"certificate", "certificate", "PEM file with a further certificate chain, used for the names it is made out to."},
     {"certificate", "key", "PEM file with its private key."},
@@ -230,6 +230,14 @@ constexpr std::array<RepeatedKey, 7> kRepeated = {{
     {"relay_login", "password_file",
      "File with the password as its only line, relative to this file; nobody but its owner may read it (chmod 600). "
      "Read at the start and on SIGHUP."},
+    {"odmr", "account",
+     "Address of the account by which a customer logs in at the odmr listener (port 366) to fetch mail by ATRN (RFC "
+     "2645): somebody who takes mail for domains of their own, and is not always there."},
+    {"odmr", "domains",
+     "Domains whose mail is taken from anybody, as by smtp.relay_domains, and kept in the queue for that account to "
+     "fetch; it is not sent anywhere, whatever their MX records say. What nobody fetches goes back to its sender after "
+     "queue.lifetime.",
+     "list of texts"},
 }};
 
 constexpr std::string_view kTransportExplanation =

@@ -46,11 +46,12 @@ struct Key {
 /// The keys of plain sections, in the order in which they are shown.
 std::span<const Key> keys();
 
-/// The keys of the repeated tables [[listener]], [[certificate]] and [[relay_login]]; all hold texts only.
+/// The keys of the repeated tables [[listener]], [[certificate]], [[relay_login]] and [[odmr]].
 struct RepeatedKey {
   std::string_view section;
   std::string_view name;
   std::string_view explanation;
+  std::string_view type = "text";
 };
 std::span<const RepeatedKey> repeated_keys();
 

@@ -64,6 +64,9 @@ Result<> Boxes::check(const Box& box) const {
   if (box.protocol == Protocol::pop3 && !box.folders.empty()) return fail(kInvalid, "POP3 has no folders");
   if (box.protocol == Protocol::pop3 && box.watching == Watching::idles)
     return fail(kInvalid, "POP3 cannot wait for mail: only IMAP has IDLE");
+  if (box.protocol == Protocol::odmr &&
+      (!box.folders.empty() || !box.into.empty() || box.remove_after || box.watching == Watching::idles))
+    return fail(kInvalid, "ODMR brings mail to whom it is addressed to: no folders, no removal and no IDLE there");
   if (box.every < kEveryMin || box.every > kEveryMax)
     return fail(kInvalid, "a box is looked at every 30 seconds at most, and once a week at least");
   return {};

@@ -187,6 +187,18 @@ TEST_CASE("what a box cannot be is refused, at each limit and not before it") {
   CHECK(fits([](Box& box) { box.every = kEveryMax; }));
   CHECK_FALSE(fits([](Box& box) { box.every = kEveryMax + std::chrono::seconds(1); }));
   CHECK_FALSE(fits([](Box& box) { box.protocol = Protocol::pop3; }));
+  const auto odmr = [](Box& box) {
+    box.protocol = Protocol::odmr;
+    box.folders.clear();
+    box.into.clear();
+    box.remove_after.reset();
+    box.watching = Watching::polls;
+  };
+  CHECK(fits(odmr));
+  CHECK_FALSE(fits([&](Box& box) { odmr(box), box.folders = {"x"}; }));
+  CHECK_FALSE(fits([&](Box& box) { odmr(box), box.into = "x"; }));
+  CHECK_FALSE(fits([&](Box& box) { odmr(box), box.remove_after = 0; }));
+  CHECK_FALSE(fits([&](Box& box) { odmr(box), box.watching = Watching::idles; }));
   for (std::size_t there = place.boxes->list(3).size(); there < kBoxesMax; ++there) CHECK(fits([](Box&) {}));
   CHECK_FALSE(fits([](Box&) {}));
 }

@@ -78,7 +78,7 @@ Result<Box> decode_box(std::string_view octets) {
   box.account = reader.number();
   box.address = reader.octets();
   box.name = reader.octets();
-  box.protocol = member(reader, Protocol::imap);
+  box.protocol = member(reader, Protocol::odmr);
   box.host = reader.octets();
   box.port = static_cast<std::uint16_t>(reader.number_up_to(65535));
   box.tls = member(reader, Tls::none);

@@ -32,7 +32,9 @@ inline constexpr std::size_t kPassedOverMax = 1000;          ///< messages of on
 inline constexpr auto kEveryMin = std::chrono::seconds(30);  ///< between two looks: more often is IDLE's work
 inline constexpr auto kEveryMax = std::chrono::hours(24 * 7);
 
-enum class Protocol : std::uint8_t { pop3, imap };
+/// odmr: a provider that holds mail for domains of this host (RFC 2645); it comes as over our own port, and the account
+/// is who answers for it alone.
+enum class Protocol : std::uint8_t { pop3, imap, odmr };
 enum class Tls : std::uint8_t { implicit, starttls, none };
 enum class Certificate : std::uint8_t {
   checked,  ///< vouched for by an authority of the system, and the host's

@@ -14,13 +14,15 @@ struct Scheme {
   Tls tls;
   std::uint16_t port;
 };
-constexpr std::array<Scheme, 6> kSchemes = {{
+constexpr std::array<Scheme, 8> kSchemes = {{
     {"imaps", Protocol::imap, Tls::implicit, 993},
     {"imap", Protocol::imap, Tls::starttls, 143},
     {"imap+plain", Protocol::imap, Tls::none, 143},
     {"pop3s", Protocol::pop3, Tls::implicit, 995},
     {"pop3", Protocol::pop3, Tls::starttls, 110},
     {"pop3+plain", Protocol::pop3, Tls::none, 110},
+    {"odmr", Protocol::odmr, Tls::starttls, 366},
+    {"odmr+plain", Protocol::odmr, Tls::none, 366},
 }};
 
 }  // namespace
@@ -34,7 +36,7 @@ std::string_view scheme_of(Protocol protocol, Tls tls) {
 Result<Url> parse_url(std::string_view text) {
   const auto wrong = [whole = text](std::string_view why) {
     return fail(kInvalid, "'" + escape_controls(whole, 200) + "' " + std::string(why) +
-                              "; write imaps://mail.example.org, imap:// (STARTTLS), pop3s:// or pop3://");
+                              "; write imaps://mail.example.org, imap:// (STARTTLS), pop3s://, pop3:// or odmr://");
   };
   const auto colon = text.find("://");
   if (colon == std::string_view::npos) return wrong("is no place to fetch from");

@@ -17,7 +17,7 @@ struct Url {
 };
 
 /// scheme://[user@]host[:port], an IPv6 address in brackets; imaps, imap (STARTTLS), imap+plain, pop3s, pop3 (STLS),
-/// pop3+plain. The user may have an '@' of its own. kInvalid, in words for who wrote it.
+/// pop3+plain, odmr (STARTTLS), odmr+plain. The user may have an '@' of its own. kInvalid, in words for who wrote it.
 Result<Url> parse_url(std::string_view text);
 /// "imaps", "pop3+plain".
 std::string_view scheme_of(Protocol protocol, Tls tls);

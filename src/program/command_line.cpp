@@ -265,12 +265,15 @@ class CommandLine {
 
   void fetches() {
     CLI::App* parent = group("fetch", "Mail at other hosts that is brought into accounts here");
-    CLI::App* made = verb(parent, "add", "fetch.add", "Fetch from a POP3 or IMAP server",
-                          "fetch add alice@example.test imaps://mail.example.org --user alice --password-stdin");
-    positional(made, "address", "The account that gets the mail");
-    positional(made, "url",
-               "imaps://HOST[:PORT], imap:// (STARTTLS), pop3s:// or pop3:// (STLS); imap+plain:// and "
-               "pop3+plain:// without, where auth.plaintext_without_tls allows them");
+    CLI::App* made =
+        verb(parent, "add", "fetch.add", "Fetch from a POP3 or IMAP server, or from a provider that holds mail (ODMR)",
+             "fetch add alice@example.test imaps://mail.example.org --user alice --password-stdin");
+    positional(made, "address", "The account that gets the mail; with odmr:// only the one it is listed under");
+    positional(
+        made, "url",
+        "imaps://HOST[:PORT], imap:// (STARTTLS), pop3s:// or pop3:// (STLS); imap+plain:// and "
+        "pop3+plain:// without, where auth.plaintext_without_tls allows them; odmr:// (STARTTLS) and odmr+plain://: "
+        "mail for domains of this host, by ATRN");
     option(made, "--user", "user", "The name to log in by");
     option(made, "--name", "name", "What to call it here; the host if not given");
     made->add_flag("--password-stdin", read_password_, "Read the password from standard input, one line")->required();

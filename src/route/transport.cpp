@@ -177,6 +177,7 @@ struct Writer {
     return fmt::format("error {} {} {}", refuse.code, refuse.enhanced, refuse.text);
   }
   std::string operator()(const Discard&) const { return "discard"; }
+  std::string operator()(const ByAtrn&) const { return "atrn"; }
 };
 
 }  // namespace

@@ -58,7 +58,11 @@ struct Refuse {
 struct Discard {
   friend bool operator==(const Discard&, const Discard&) = default;
 };
-using Transport = std::variant<ByDns, Relay, ByLmtp, ToTarget, Refuse, Discard>;
+/// Kept until its customer fetches it over a connection of its own (RFC 2645). Of [[odmr]], in no line of [transport].
+struct ByAtrn {
+  friend bool operator==(const ByAtrn&, const ByAtrn&) = default;
+};
+using Transport = std::variant<ByDns, Relay, ByLmtp, ToTarget, Refuse, Discard, ByAtrn>;
 
 /// Octets of a transport or a key as text.
 inline constexpr std::size_t kTransportTextMax = 1024;
@@ -80,7 +84,7 @@ inline constexpr std::size_t kRulesMax = 100'000;
 Result<Transport> parse_transport(std::string_view text);
 /// The words a transport begins with.
 std::span<const std::string_view> transport_words();
-/// The inverse, in full.
+/// The inverse, in full; "atrn" for what parse_transport() does not read.
 std::string transport_text(const Transport& transport);
 
 /// One line of the table.

@@ -22,6 +22,7 @@ import elsewhere  # noqa: E402
 import handing_in  # noqa: E402
 import moving  # noqa: E402
 import reading  # noqa: E402
+import turning  # noqa: E402
 from harness.cases import PASSWORD, Suite, ending, expect, made, serving  # noqa: E402
 from harness.names import A, AAAA, MX, naming  # noqa: E402
 from harness.server import Failure, Server  # noqa: E402
@@ -647,6 +648,7 @@ handing_in.add(case)
 elsewhere.add(case)
 moving.add(case)
 reading.add(case)
+turning.add(case)
 
 
 if __name__ == "__main__":

@@ -25,6 +25,12 @@ io::Task<Result<std::optional<Checkpoint>>> Session::resume(const envelope::Send
 
 io::Task<> Session::ended(Ending /*ending*/) { co_return; }
 
+io::Task<Result<Reply>> Session::atrn(const std::vector<std::string>& /*domains*/) {
+  co_return Reply(reply::kNotImplemented);
+}
+
+io::Task<> Session::turned(wire::Connection& /*connection*/) { co_return; }
+
 io::Task<Result<Reply>> Session::etrn(std::string_view /*domain*/) { co_return Reply(reply::kNotImplemented); }
 
 }  // namespace angarium::protocol::smtp

@@ -19,6 +19,10 @@
 #include "sasl/server.h"
 #include "sasl/types.h"
 
+namespace angarium::wire {
+class Connection;
+}
+
 namespace angarium::protocol::smtp {
 
 /// How the client introduced itself.
@@ -159,6 +163,12 @@ class Session {
   /// RFC 1985 §5.1: starts the queue for a domain, as the client wrote it: 250 to 253, 458 or 459. Asked only where
   /// policy announces ETRN.
   virtual io::Task<Result<Reply>> etrn(std::string_view domain);
+
+  /// RFC 2645 §5.2.1: the client, who logged in, wants the mail for these domains (all of its own where there is none)
+  /// over this connection: 250, 450, 451 or 453. After 250 turned() follows. Asked only in Role::odmr.
+  virtual io::Task<Result<Reply>> atrn(const std::vector<std::string>& domains);
+  /// The client has become the server, and is about to greet: sends what atrn() agreed to.
+  virtual io::Task<> turned(wire::Connection& connection);
 
   // --- Conduct ------------------------------------------------------------------------------------------------------
   virtual void offence(Offence kind) = 0;

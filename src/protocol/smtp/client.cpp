@@ -154,6 +154,17 @@ io::Task<Result<>> Client::reset() {
   co_return Result<>();
 }
 
+io::Task<Result<Reply>> Client::atrn() {
+  Reply reply = CO_TRY(co_await ask("ATRN", options_.times.atrn));
+  if (!reply.completed()) co_return reply;
+  if (!input_.empty()) {
+    lose();
+    co_return fail(kBadReply, "the server spoke before it was greeted");
+  }
+  closed_ = true;
+  co_return reply;
+}
+
 io::Task<> Client::quit() {
   if (!closed_) {
     (void)co_await converse("QUIT", options_.times.quit);

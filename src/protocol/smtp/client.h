@@ -55,6 +55,7 @@ struct ClientTimes {
   Duration data = std::chrono::minutes(2);
   Duration block = std::chrono::minutes(3);  ///< each block of data sent
   Duration end_of_data = std::chrono::minutes(10);
+  Duration atrn = std::chrono::minutes(10);  ///< RFC 2645 §5.2.1: at least so long
   Duration quit = std::chrono::seconds(10);  ///< nothing depends on it
 };
 
@@ -142,6 +143,9 @@ class Client {
   /// Any command that has one line and one reply, but QUIT.
   io::Task<Result<Reply>> command(std::string_view line);
   io::Task<Result<>> reset();
+  /// RFC 2645 §5.2.1: asks for the mail of all domains that are ours. After 2yz this client is over and the connection
+  /// has turned round: whoever has it now greets. kBadReply: the server spoke on.
+  io::Task<Result<Reply>> atrn();
   /// Says goodbye and closes; how the server takes it does not matter.
   io::Task<> quit();
 

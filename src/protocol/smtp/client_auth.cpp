@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <memory>
 #include <string>
 
@@ -11,6 +12,12 @@ namespace {
 
 /// RFC 4954 §4: the AUTH line is a command line, of at most 512 octets with its CR LF (RFC 5321 §4.5.3.1.4).
 constexpr std::size_t kCommandMax = 510;
+constexpr std::string_view kPlain = "PLAIN";
+
+Error refusal(const Reply& reply) {
+  return {reply.transient() ? kRefusedNow : kRefusedForGood,
+          "authentication was refused: " + std::to_string(reply.code) + " " + escape_controls(reply.text, 200)};
+}
 
 /// The server's challenge, and our answer to it.
 Result<std::string> answer(sasl::ClientExchange& exchange, std::optional<std::string>& first, std::string_view text) {
@@ -23,39 +30,54 @@ Result<std::string> answer(sasl::ClientExchange& exchange, std::optional<std::st
 }  // namespace
 
 io::Task<Result<>> Client::authenticate(sasl::ClientContext credentials, sasl::Plaintext plaintext) {
-  const std::vector<std::string_view> names(extensions_.mechanisms.begin(), extensions_.mechanisms.end());
+  std::vector<std::string_view> names(extensions_.mechanisms.begin(), extensions_.mechanisms.end());
+  const bool has_plain = std::ranges::find(names, kPlain) != names.end();
   credentials.bindings = channel_bindings(connection_);
   credentials.plus_offered = sasl::plus_among(names);
-  const sasl::Mechanism* mechanism = sasl::choose({.names = names,
-                                                   .has = sasl::Needs::password,
-                                                   .plaintext = plaintext,
-                                                   .has_bindings = !credentials.bindings.empty()});
-  if (mechanism == nullptr) co_return fail(kRefusedForGood, "the server offers no mechanism that may be used here");
-  const std::unique_ptr<sasl::ClientExchange> exchange = mechanism->use(std::move(credentials));
-  std::optional<std::string> first = CO_TRY(exchange->initial_response());
-  std::string line = "AUTH " + std::string(mechanism->name);
-  if (first) {
-    const std::string encoded = sasl::encode_initial_response(*first);
-    if (line.size() + 1 + encoded.size() <= kCommandMax) {
-      line += " " + encoded;
-      first.reset();
+  std::optional<Error> transition;
+  for (;;) {
+    const sasl::Mechanism* mechanism = sasl::choose({.names = names,
+                                                     .has = sasl::Needs::password,
+                                                     .plaintext = plaintext,
+                                                     .has_bindings = !credentials.bindings.empty()});
+    if (mechanism == nullptr && transition) co_return std::unexpected(*std::move(transition));
+    if (mechanism == nullptr) co_return fail(kRefusedForGood, "the server offers no mechanism that may be used here");
+    sasl::ClientContext given = {.identity = credentials.identity,
+                                 .password = sasl::Secret::copy(credentials.password.view()),
+                                 .bindings = credentials.bindings,
+                                 .plus_offered = credentials.plus_offered,
+                                 .iterations_min = credentials.iterations_min,
+                                 .iterations_max = credentials.iterations_max,
+                                 .random = credentials.random};
+    const std::unique_ptr<sasl::ClientExchange> exchange = mechanism->use(std::move(given));
+    std::optional<std::string> first = CO_TRY(exchange->initial_response());
+    std::string line = "AUTH " + std::string(mechanism->name);
+    if (first) {
+      const std::string encoded = sasl::encode_initial_response(*first);
+      if (line.size() + 1 + encoded.size() <= kCommandMax) {
+        line += " " + encoded;
+        first.reset();
+      }
     }
+    Reply reply = CO_TRY(co_await converse(line, options_.times.mail));
+    while (reply.code == 334) {
+      const Result<std::string> response = answer(*exchange, first, reply.text);
+      // RFC 4954 §4: what we cannot answer we cancel; the server says 501.
+      reply = CO_TRY(co_await converse(response ? to_base64(*response) : "*", options_.times.mail));
+      if (!response) co_return std::unexpected(response.error());
+    }
+    if (reply.code == 235) {
+      CO_TRY(exchange->finish({}));
+      authenticated_ = true;
+      co_return Result<>();
+    }
+    Error refused = refusal(reply);
+    // RFC 4954 §6: the mechanism works once PLAIN was used.
+    if (reply.code != 432 || !has_plain || transition || mechanism->name == kPlain)
+      co_return std::unexpected(std::move(refused));
+    transition = std::move(refused);
+    names = {kPlain};
   }
-  Reply reply = CO_TRY(co_await converse(line, options_.times.mail));
-  while (reply.code == 334) {
-    const Result<std::string> response = answer(*exchange, first, reply.text);
-    // RFC 4954 §4: what we cannot answer we cancel; the server says 501.
-    reply = CO_TRY(co_await converse(response ? to_base64(*response) : "*", options_.times.mail));
-    if (!response) co_return std::unexpected(response.error());
-  }
-  if (reply.code != 235) {
-    co_return fail(
-        reply.transient() ? kRefusedNow : kRefusedForGood,
-        "authentication was refused: " + std::to_string(reply.code) + " " + escape_controls(reply.text, 200));
-  }
-  CO_TRY(exchange->finish({}));
-  authenticated_ = true;
-  co_return Result<>();
 }
 
 }  // namespace angarium::protocol::smtp

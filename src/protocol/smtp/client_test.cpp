@@ -212,6 +212,72 @@ struct Canned {
   wire::MemoryConnections ends;
 };
 
+Result<> logged_in(Canned& server, sasl::Plaintext plaintext) {
+  auto session = [&]() -> io::Task<Result<>> {
+    Client client(*server.ends.client, {.name = "c.example"});
+    CO_TRY(co_await client.open());
+    sasl::ClientContext credentials;
+    credentials.identity.authentication_id = "alice";
+    credentials.password = sasl::Secret::copy("wonder");
+    co_return co_await client.authenticate(std::move(credentials), plaintext);
+  };
+  return test::sync_wait(server.loop, session());
+}
+
+TEST_CASE("RFC 4954 6: after 432 the password is told once by PLAIN, where it may be told; then 432 waits") {
+  const std::vector<std::string> begun = {"220 s\r\n", "250-s\r\n250 AUTH SCRAM-SHA-256 PLAIN\r\n",
+                                          "432 4.7.12 A password transition is needed\r\n"};
+  std::vector<std::string> said = begun;
+  said.emplace_back("235 2.7.0 in\r\n");
+  said.emplace_back("");
+  Canned taken(said);
+  CHECK(logged_in(taken, sasl::Plaintext::allowed).has_value());
+  REQUIRE(taken.heard.size() == 3);
+  CHECK(taken.heard[1].starts_with("AUTH SCRAM-SHA-256 "));
+  CHECK(taken.heard[2] == "AUTH PLAIN AGFsaWNlAHdvbmRlcg==");
+  Canned not_told(begun);
+  const auto waits = logged_in(not_told, sasl::Plaintext::refused);
+  REQUIRE(!waits);
+  CHECK(waits.error().is(kRefusedNow));
+  CHECK(waits.error().text().find("432 ") != std::string::npos);
+  said[3] = "432 4.7.12 A password transition is needed\r\n";
+  Canned again(said);
+  const auto refused = logged_in(again, sasl::Plaintext::allowed);
+  REQUIRE(!refused);
+  CHECK(refused.error().is(kRefusedNow));
+  CHECK(again.heard.size() == 3);
+}
+
+TEST_CASE("RFC 4954 6: 454 to AUTH is no wrong password: the same one may be taken later") {
+  Canned server({"220 s\r\n", "250-s\r\n250 AUTH PLAIN\r\n", "454 4.7.0 Temporary authentication failure\r\n"});
+  const auto refused = logged_in(server, sasl::Plaintext::allowed);
+  REQUIRE(!refused);
+  CHECK(refused.error().is(kRefusedNow));
+}
+
+TEST_CASE("RFC 2645 5.2.1: after 250 to ATRN the connection is the other's; its other replies leave it as it was") {
+  for (const std::string reply : {"250 2.0.0 OK now reversing\r\n", "453 You have no mail\r\n", "450 no\r\n",
+                                  "250 OK\r\nEHLO provider.example\r\n"}) {
+    Canned server({"220 s\r\n", "250-s\r\n250 ATRN\r\n", reply, "", ""});
+    auto session = [&]() -> io::Task<Result<Reply>> {
+      Client client(*server.ends.client, {.name = "c.example"});
+      CO_TRY(co_await client.open());
+      CHECK(client.extensions().atrn);
+      auto said = co_await client.atrn();
+      CHECK(client.closed() == reply.starts_with("250"));
+      if (said && said->completed()) CHECK(co_await io::write_all(*server.ends.client, "220 c.example\r\n"));
+      co_return said;
+    };
+    const auto said = test::sync_wait(server.loop, session());
+    server.loop.settle();
+    REQUIRE(said.has_value() == !reply.ends_with("EHLO provider.example\r\n"));
+    if (!said) CHECK(said.error().is(kBadReply));
+    if (said) CHECK(std::to_string(said->code) == reply.substr(0, 3));
+    CHECK(server.heard.at(1) == "ATRN");
+    if (said && said->completed()) CHECK(server.heard.at(2) == "220 c.example");
+  }
+}
+
 Result<SendReport> sent_to(Canned& server, const envelope::Envelope& envelope, MessageFacts facts = {},
                            Dialect dialect = Dialect::smtp) {
   auto session = [&]() -> io::Task<Result<SendReport>> {

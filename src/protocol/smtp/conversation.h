@@ -128,6 +128,13 @@ class Conversation {
   void quit() { ending_ = Ending::quit; }
   [[nodiscard]] Ending ending() const { return ending_; }
 
+  /// After what waits was sent, the client becomes the server (RFC 2645 §5.3).
+  void turn() {
+    turned_ = true;
+    close();
+  }
+  [[nodiscard]] bool turned() const { return turned_; }
+
   /// After what waits was sent, the session ends.
   void close() { closing_ = true; }
   [[nodiscard]] bool closing() const { return closing_; }
@@ -163,6 +170,7 @@ class Conversation {
   std::string said_;
   Sent sent_ = Sent::at_once;
   Ending ending_ = Ending::lost;
+  bool turned_ = false;
   bool turned_away_ = false;
   bool closing_ = false;
 };

@@ -8,7 +8,9 @@ namespace angarium::protocol::smtp {
 
 std::string extensions(const Conversation& conversation) {
   const Policy& policy = conversation.policy();
-  std::string lines = fmt::format("\nPIPELINING\nSIZE {}", policy.limits.message_octets);
+  const bool takes_mail = policy.role != Role::odmr;
+  std::string lines = "\nPIPELINING";
+  if (takes_mail) lines += fmt::format("\nSIZE {}", policy.limits.message_octets);
   if (policy.tls != TlsUse::none && conversation.connection().can_start_tls()) lines += "\nSTARTTLS";
   if (const auto mechanisms = conversation.mechanisms(); !mechanisms.empty()) {
     lines += "\nAUTH";
@@ -17,6 +19,8 @@ std::string extensions(const Conversation& conversation) {
       lines += mechanism->name;
     }
   }
+  // RFC 2645 §5.1.1: AUTH and ATRN.
+  if (!takes_mail) return lines + "\nENHANCEDSTATUSCODES\nATRN\nHELP";
   lines += "\nENHANCEDSTATUSCODES\n8BITMIME\nBINARYMIME\nCHUNKING\nSMTPUTF8";
   if (policy.dsn == Announce::yes) lines += "\nDSN";
   if (policy.priorities.announce == Announce::yes) lines += "\nMT-PRIORITY";

@@ -18,7 +18,7 @@ constexpr std::array kFlags = {
     Flag{"STARTTLS", &Extensions::starttls},      Flag{"ENHANCEDSTATUSCODES", &Extensions::enhanced},
     Flag{"REQUIRETLS", &Extensions::require_tls}, Flag{"DELIVERBY", &Extensions::deliver_by},
     Flag{"MT-PRIORITY", &Extensions::priority},   Flag{"FUTURERELEASE", &Extensions::future},
-    Flag{"CHECKPOINT", &Extensions::checkpoint},
+    Flag{"CHECKPOINT", &Extensions::checkpoint},  Flag{"ATRN", &Extensions::atrn},
 };
 
 /// A mechanism's name has at most 20 octets (RFC 4422 §3.1); a server may have a handful.

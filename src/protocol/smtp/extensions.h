@@ -26,6 +26,7 @@ struct Extensions {
   std::uint32_t deliver_by_min_s = 0;           ///< with by-mode R, less is refused (RFC 2852 §2); 0: none said
   bool priority = false;                        ///< MT-PRIORITY, RFC 6710
   bool checkpoint = false;                      ///< RFC 1845
+  bool atrn = false;                            ///< RFC 2645
   bool future = false;                          ///< FUTURERELEASE, RFC 4865
   bool has_size = false;                        ///< RFC 1870
   std::uint64_t size = 0;                       ///< the server's limit; 0: none said

@@ -1,5 +1,7 @@
 #include "protocol/smtp/memory_backend.h"
 
+#include "protocol/smtp/client.h"
+
 #include <array>
 
 #include "base/text.h"
@@ -163,6 +165,26 @@ io::Task<Result<Reply>> MemorySession::etrn(std::string_view domain) {
   const std::string node(domain);
   if (!equals_ignore_case(domain, house_.domain)) co_return Reply(459, {4, 7, 1}, "Node " + node + " not allowed");
   co_return Reply(253, {2, 0, 0}, "OK, 14 pending messages for node " + node + " started");
+}
+
+io::Task<Result<Reply>> MemorySession::atrn(const std::vector<std::string>& domains) {
+  for (const std::string& domain : domains) {
+    if (equals_ignore_case(domain, "later.example"))
+      co_return Reply(451, {4, 3, 0}, "Unable to process ATRN request now");
+    if (equals_ignore_case(domain, "empty.example")) co_return Reply(453, {4, 2, 0}, "You have no mail");
+    if (!equals_ignore_case(domain, house_.domain)) co_return Reply(450, {4, 7, 1}, "ATRN request refused");
+  }
+  co_return Reply(250, {2, 0, 0}, "OK now reversing the connection");
+}
+
+io::Task<> MemorySession::turned(wire::Connection& connection) {
+  Client client(connection, {.name = "mx.example.test"});
+  if (!co_await client.open()) co_return;
+  const envelope::Envelope envelope{.sender = {},
+                                    .recipients = {*envelope::parse_recipient("<l.eva@" + house_.domain + ">")}};
+  MessageInMemory message("x\r\n");
+  (void)co_await client.send(envelope, {.octets = 3}, message);
+  co_await client.quit();
 }
 
 void MemorySession::offence(Offence kind) { house_.offences.push_back(kind); }

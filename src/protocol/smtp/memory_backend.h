@@ -68,6 +68,8 @@ class MemorySession final : public Session {
   io::Task<Result<Reply>> vrfy(std::string_view text, envelope::Utf8 utf8) override;
   io::Task<Result<Reply>> expn(std::string_view text, envelope::Utf8 utf8) override;
   io::Task<Result<Reply>> etrn(std::string_view domain) override;
+  io::Task<Result<Reply>> atrn(const std::vector<std::string>& domains) override;
+  io::Task<> turned(wire::Connection& connection) override;
   void offence(Offence kind) override;
 
  private:

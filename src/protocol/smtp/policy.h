@@ -14,6 +14,7 @@ namespace angarium::protocol::smtp {
 enum class Role : std::uint8_t {
   mx,          ///< port 25: anyone may bring mail
   submission,  ///< ports 587 and 465: users bring their own (RFC 6409)
+  odmr,        ///< port 366: customers fetch the mail for their domains over this connection (RFC 2645)
   lmtp,        ///< a queue hands over for final delivery, one reply a recipient (RFC 2033); never on port 25
 };
 

@@ -80,6 +80,7 @@ ReplyView refusal(const Conversation& conversation, const Rule& rule, std::strin
   const Policy& policy = conversation.policy();
   // RFC 5321 §3.1: after a 554 greeting everything but QUIT is out of sequence.
   if (conversation.turned_away() && rule.verb != Verb::quit) return reply::kBadSequence;
+  if (!offered(policy, rule.verb)) return reply::kNotImplemented;
   const Step step = step_of(rule.verb, conversation.phase());
   if (step == Step::absent || step == Step::greet) return reply_to(step, policy);
   if (const ReplyView why = requirement(conversation, rule.needs); why.code != 0) return why;
@@ -214,6 +215,11 @@ io::Task<> serve(wire::Connection& connection, Session& session, const Policy& p
   if (ended) {
     connection.set_deadline(io::Loop::current().now() + kFarewellTime);
     const Result<> said = co_await conversation.flush();
+    if (said && conversation.turned()) {
+      co_await session.turned(connection);
+      connection.close();
+      co_return;
+    }
     if (said && connection.shutdown_write()) co_await linger(conversation);
   }
   connection.close();

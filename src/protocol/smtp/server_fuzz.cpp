@@ -14,7 +14,7 @@ namespace {
 using namespace angarium;
 using namespace angarium::protocol::smtp;
 
-constexpr std::array<std::string_view, 8> kStates = {
+constexpr std::array<std::string_view, 9> kStates = {
     "",
     "EHLO c.example\r\n",
     "EHLO c.example\r\nMAIL FROM:<a@b.example>\r\n",
@@ -23,6 +23,7 @@ constexpr std::array<std::string_view, 8> kStates = {
     "EHLO c.example\r\nMAIL FROM:<> BODY=BINARYMIME\r\nRCPT TO:<alice@example.test>\r\nBDAT 5\r\nhello",
     "EHLO c.example\r\nAUTH LOGIN\r\n",
     "EHLO c.example\r\nAUTH SCRAM-SHA-256\r\n",
+    "EHLO c.example\r\nAUTH PLAIN AGFsaWNlAHdvbmRlcg==\r\nATRN example.test\r\n",
 };
 
 Policy policy_of(std::uint8_t choice) {
@@ -37,6 +38,7 @@ Policy policy_of(std::uint8_t choice) {
   policy.dsn = choice & 8 ? Announce::yes : Announce::no;
   policy.expn = Announce::yes;
   if (choice & 16) policy.role = Role::submission;
+  if (choice & 32) policy.role = Role::odmr;
   policy.priorities = {.announce = Announce::yes, .highest = 0, .authenticated = 9};
   policy.etrn = Announce::yes;
   policy.checkpoint = Announce::yes;

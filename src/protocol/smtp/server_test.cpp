@@ -510,5 +510,29 @@ TEST_CASE("refused recipients and commands without mail are limited, an accepted
   CHECK(idle.codes("NOOP\r\n") == "250 421");
 }
 
+TEST_CASE("RFC 3207 4: STARTTLS is 454 where TLS cannot begin now, is not offered there, and the session goes on") {
+  io::SimulatedLoop loop;
+  auto ends = wire::memory_connections({.offers_tls = false});
+  MemoryHouse house;
+  MemorySession session(house);
+  Policy policy;
+  policy.hostname = "mx.example.test";
+  policy.tls = TlsUse::offered;
+  loop.spawn(serve(*ends.server, session, policy));
+  loop.settle();
+  const auto say = [&](std::string_view line) {
+    if (!line.empty()) CHECK(ends.client->try_write(line));
+    loop.settle();
+    char buffer[4096];
+    const auto count = ends.client->try_read(buffer);
+    return std::string(buffer, count.value_or(0));
+  };
+  CHECK(say("").starts_with("220 "));
+  CHECK(say("EHLO c.example\r\n").find("STARTTLS") == std::string::npos);
+  CHECK(say("STARTTLS\r\n") == "454 4.7.0 TLS not available due to temporary reason\r\n");
+  CHECK(say("NOOP\r\n").starts_with("250 "));
+  loop.destroy_tasks();
+}
+
 }  // namespace
 }  // namespace angarium::protocol::smtp

@@ -121,6 +121,13 @@ TEST_CASE("sessions with a server for anyone's mail that knows of priorities and
   test::check_sessions(folder("extended_mx"), serving(policy), kOptions);
 }
 
+TEST_CASE("sessions with a server for customers who fetch their mail") {
+  Policy policy = extended_policy();
+  policy.role = Role::odmr;
+  policy.auth = AuthUse::required;
+  test::check_sessions(folder("odmr"), serving(policy), kOptions);
+}
+
 TEST_CASE("sessions with an LMTP server") { test::check_sessions(folder("lmtp"), serving(lmtp_policy()), kOptions); }
 
 TEST_CASE("sessions with users of this host, whose addresses may lack their domain") {

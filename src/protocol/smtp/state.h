@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <string_view>
 
+#include "protocol/smtp/policy.h"
 #include "protocol/smtp/reply.h"
 
 namespace angarium::protocol::smtp {
@@ -121,7 +122,7 @@ inline constexpr std::array<Rule, kVerbs> kRules = [] {
     { V::starttls, "STARTTLS", { go,     go,     go,         go,         go     }, noargs,   kBoth, nothing,      at_once,    own      },
     { V::turn,     "TURN",     { absent, absent, absent,     absent,     absent }, optional, kBoth, nothing,      at_once,    anywhere },
     { V::etrn,     "ETRN",     { greet,  go,     nested,     nested,     nested }, required, kSmtp, tls_and_auth, at_once,    anywhere },
-    { V::atrn,     "ATRN",     { absent, absent, absent,     absent,     absent }, optional, kBoth, nothing,      at_once,    anywhere },
+    { V::atrn,     "ATRN",     { greet,  go,     nested,     nested,     nested }, optional, kSmtp, tls_and_auth, at_once,    last     },
     { V::send,     "SEND",     { absent, absent, absent,     absent,     absent }, optional, kBoth, nothing,      at_once,    anywhere },
     { V::soml,     "SOML",     { absent, absent, absent,     absent,     absent }, optional, kBoth, nothing,      at_once,    anywhere },
     { V::saml,     "SAML",     { absent, absent, absent,     absent,     absent }, optional, kBoth, nothing,      at_once,    anywhere },
@@ -148,6 +149,23 @@ static_assert(
       return true;
     }(),
     "every verb has its own row, in order");
+
+/// RFC 2645 §5.4: what a server for customers alone does, and it alone; the rest is 502.
+constexpr bool offered(const Policy& policy, Verb verb) {
+  if (policy.role != Role::odmr) return verb != Verb::atrn;
+  switch (verb) {
+    case Verb::ehlo:
+    case Verb::helo:
+    case Verb::auth:
+    case Verb::atrn:
+    case Verb::starttls:
+    case Verb::help:
+    case Verb::noop:
+    case Verb::rset:
+    case Verb::quit: return true;
+    default: return false;
+  }
+}
 
 /// The verb of a command line's first word, without regard to case.
 Verb verb_of(std::string_view word);

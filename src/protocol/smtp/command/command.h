@@ -30,6 +30,7 @@ Done help(Conversation& conversation, std::string_view arguments);
 Done noop(Conversation& conversation, std::string_view arguments);
 Done quit(Conversation& conversation, std::string_view arguments);
 Done etrn(Conversation& conversation, std::string_view arguments);
+Done atrn(Conversation& conversation, std::string_view arguments);
 Done auth(Conversation& conversation, std::string_view arguments);
 Done starttls(Conversation& conversation, std::string_view arguments);
 
@@ -38,8 +39,8 @@ Done drop_bdat(Conversation& conversation, std::string_view arguments, const Rep
 
 /// In the order of Verb; null where the table says absent.
 inline constexpr std::array<Handler, kVerbs> kHandlers = {
-    helo, ehlo, lhlo, mail,     rcpt,    data, bdat,    rset,    vrfy,    expn,    help,
-    noop, quit, auth, starttls, nullptr, etrn, nullptr, nullptr, nullptr, nullptr,
+    helo, ehlo, lhlo, mail,     rcpt,    data, bdat, rset,    vrfy,    expn,    help,
+    noop, quit, auth, starttls, nullptr, etrn, atrn, nullptr, nullptr, nullptr,
 };
 static_assert(
     [] {

@@ -10,6 +10,7 @@ bool spoken(const Rule& rule, const Policy& policy) {
   if (rule.verb == Verb::auth && policy.auth == AuthUse::none) return false;
   if (rule.verb == Verb::expn && policy.expn == Announce::no) return false;
   if (rule.verb == Verb::etrn && policy.etrn == Announce::no) return false;
+  if (!offered(policy, rule.verb)) return false;
   if (rule.verb == Verb::starttls && policy.tls == TlsUse::none) return false;
   return rule.spoken == Spoken::both || (rule.spoken == Spoken::lmtp) == policy.lmtp();
 }
