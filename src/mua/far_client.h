@@ -58,7 +58,8 @@ class FarClient {
   io::Task<Result<>> read(std::string mailbox, std::string word, ReadOptions options);
   /// Nothing is written over, and a name that the message gives leads nowhere but into the folder.
   io::Task<Result<>> save(std::string mailbox, std::string word, SaveOptions options);
-  /// kNotTaken…, kPerhapsSent and others: then the letter is in dead.letter, and that is said. A copy of what was sent
+  /// kNotTaken…, kPerhapsSent and others: then the letter is in dead.letter, and that is said. While it is under way it
+  /// is in ~/unsent-ID.eml. A copy of what was sent
   /// goes to the account's folder for it; when that fails, to a file of the home folder.
   io::Task<Result<>> send(LetterOptions options);
   io::Task<Result<>> reply(std::string mailbox, std::string word, LetterOptions options);
@@ -86,7 +87,8 @@ class FarClient {
   io::Task<Result<>> post(Draft draft);
   io::Task<Result<>> answered(std::string mailbox, FarId id);
   io::Task<> keep_copy(std::string copy);
-  void keep_unsent(const Draft& draft, const Composed& letter);
+  /// False: it could not be kept there.
+  bool keep_unsent(const Draft& draft, const Composed& letter);
   Result<std::string> keep_in_home(std::string_view name, std::string_view copy);
   void print(std::string_view text) { here_.terminal.write(text); }
   void complain(std::string_view text);

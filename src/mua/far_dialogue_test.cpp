@@ -162,6 +162,8 @@ TEST_CASE("a letter that the server took is sent, and its copy with the hidden r
         REQUIRE(outcome.done);
         CHECK(outcome.missed == "");
         CHECK(outcome.seen == "sent to 2 of 2 recipients\n");
+        CHECK(outcome.unsent.starts_with("Bcc: carl@there.test\r\nFrom: Anna"));
+        CHECK_FALSE(outcome.left);
         CHECK(outcome.dead == "(not there)\n");
         CHECK(outcome.sent == "(not there)\n");
       },
@@ -169,6 +171,7 @@ TEST_CASE("a letter that the server took is sent, and its copy with the hidden r
         // It is sent, or it is kept and that is said; never both, never neither.
         CHECK(outcome.done.has_value() == outcome.seen.starts_with("sent to 2 of 2"));
         CHECK(outcome.done.has_value() == (outcome.dead == "(not there)\n"));
+        CHECK_FALSE(outcome.left);
         if (!outcome.done) {
           CHECK(outcome.seen == "the letter is kept in HOME/dead.letter\n");
           CHECK(outcome.dead.contains("Bcc: carl@there.test\n"));

@@ -59,6 +59,8 @@ struct Outcome {
   std::string seen;    ///< printed and complained
   std::string dead;    ///< dead.letter
   std::string sent;    ///< sent.letter
+  std::string unsent;  ///< kept while the server for sending is dialled
+  bool left = false;   ///< it is still kept afterwards
   std::string missed;  ///< what a server did not hear as it should
   std::size_t dialled = 0;
 };
@@ -74,6 +76,7 @@ class Play {
 
   Outcome run(const MailAccount& account, const Job& job, const std::string& input = "Hello\n", bool sits = false) {
     Home home;
+    home_ = home.path();
     Typed terminal(input, sits);
     Surroundings here = home.surroundings(terminal);
     here.editor = "";
@@ -89,18 +92,32 @@ class Play {
     outcome.dead = home.get("dead.letter");
     outcome.sent = home.get("sent.letter");
     outcome.dialled = dialled_;
+    outcome.unsent = unsent_;
+    outcome.left = !unsent_in_home().empty();
     for (std::size_t i = 0; i < dialled_; ++i) outcome.missed += servers_[i].missed();
     return outcome;
   }
 
  private:
   io::Task<Result<Reached>> dial(MailHost host) {
+    if (host.protocol == MailHost::Protocol::smtp) unsent_ = unsent_in_home();
     if (dialled_ == servers_.size()) co_return fail(io::kRefused, "nobody is there");
     test::ScriptedServer& server = servers_[dialled_++];
     io::Loop::current().spawn(server.serve());
     co_return Reached{.connection = server.take_client_end(), .by = std::move(host)};
   }
 
+  [[nodiscard]] std::string unsent_in_home() const {
+    for (const auto& entry : std::filesystem::directory_iterator(home_)) {
+      if (!entry.path().filename().string().starts_with("unsent-")) continue;
+      std::ifstream file(entry.path(), std::ios::binary);
+      return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+    }
+    return "";
+  }
+
+  std::string home_;
+  std::string unsent_;
   io::SimulatedLoop loop_;
   std::deque<test::ScriptedServer> servers_;
   std::size_t dialled_ = 0;

@@ -153,11 +153,15 @@ io::Task<Result<>> FarClient::post(Draft draft) {
     save_dead_letter(here_, settings_, draft);
     co_return std::unexpected(letter.error());
   }
+  // Whatever ends this program meanwhile, an interrupt too, what somebody wrote is not lost.
+  const std::string safe = here_.home + "/unsent-" + id.substr(1, 12) + ".eml";
+  const bool is_safe = write_new_file(safe, own_copy(draft, *letter)).has_value();
   const auto refused = co_await submit(terms_, *letter);
   if (!refused) {
-    keep_unsent(draft, *letter);
+    if (keep_unsent(draft, *letter) && is_safe) remove_file(safe);
     co_return std::unexpected(refused.error());
   }
+  if (is_safe) remove_file(safe);
   if (output_ == Output::json)
     print(json_of(SentLetter{.message_id = id, .recipients = letter->recipients, .refused = *refused}));
   else
@@ -167,7 +171,7 @@ io::Task<Result<>> FarClient::post(Draft draft) {
   here_.terminal.flush();
   co_await keep_copy(own_copy(draft, *letter));
   if (refused->empty()) co_return Result<>();
-  keep_unsent(draft, *letter);
+  (void)keep_unsent(draft, *letter);
   std::string words = "not all got it:";
   bool later = true;
   for (const Refusal& one : *refused) {
@@ -194,10 +198,11 @@ io::Task<> FarClient::keep_copy(std::string copy) {
            (file ? "; it is in " + *file : "; nor in a file: " + file.error().text()));
 }
 
-void FarClient::keep_unsent(const Draft& draft, const Composed& letter) {
+bool FarClient::keep_unsent(const Draft& draft, const Composed& letter) {
   const auto file = keep_in_home("dead.letter", own_copy(draft, letter));
   complain(file ? "the letter is kept in " + *file
-                : "the letter is lost, it could not be kept in a file: " + file.error().text());
+                : "the letter could not be added to dead.letter: " + file.error().text());
+  return file.has_value();
 }
 
 /// In an mbox file, which mail -f reads.

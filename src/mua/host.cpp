@@ -164,6 +164,8 @@ Result<> write_new_file(const std::string& path, std::string_view octets) {
   return written;
 }
 
+void remove_file(const std::string& path) { unlink(path.c_str()); }
+
 Result<TemporaryFile> TemporaryFile::make(std::string_view content, std::string_view suffix) {
   const char* folder = std::getenv("TMPDIR");
   std::string path = folder == nullptr || *folder == '\0' ? "/tmp" : folder;

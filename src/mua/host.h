@@ -24,6 +24,8 @@ Result<> append_file(const std::string& path, std::string_view octets);
 /// A file that was not there before, for its owner alone; synced. kHost, also when something of the name is there, a
 /// link too; then, and after any error, nothing is left behind.
 Result<> write_new_file(const std::string& path, std::string_view octets);
+/// If it is there.
+void remove_file(const std::string& path);
 /// A new file, 0600, in the folder for temporary ones; removed with its object.
 class TemporaryFile {
  public:

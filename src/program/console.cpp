@@ -43,13 +43,16 @@ winsize window() {
 
 }  // namespace
 
-Console::Console(std::string shell, std::string pager)
-    : shell_(std::move(shell)), pager_(std::move(pager)), interactive_(isatty(STDIN_FILENO) == 1) {
-  if (interactive_) catch_interrupts(on_interrupt);
+Console::Console(std::string shell, std::string pager, Interrupt interrupt)
+    : shell_(std::move(shell)),
+      pager_(std::move(pager)),
+      interactive_(isatty(STDIN_FILENO) == 1),
+      catching_(interactive_ && interrupt == Interrupt::ends_line) {
+  if (catching_) catch_interrupts(on_interrupt);
 }
 
 Console::~Console() {
-  if (interactive_) catch_interrupts(SIG_DFL);
+  if (catching_) catch_interrupts(SIG_DFL);
 }
 
 bool Console::fill() {

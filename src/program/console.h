@@ -1,16 +1,23 @@
 // The user's terminal, or what stands in its place: standard input, output and error.
 #pragma once
 
+#include <cstdint>
 #include <string>
 
 #include "mua/terminal.h"
 
 namespace angarium::program {
 
-/// One a process: while it lives, an interrupt ends the reading of a line.
+/// What an interrupt (Ctrl-C) does where somebody sits.
+enum class Interrupt : std::uint8_t {
+  ends_line,     ///< the reading of a line ends
+  ends_program,  ///< as everywhere
+};
+
+/// One a process.
 class Console final : public mua::Terminal {
  public:
-  Console(std::string shell, std::string pager);
+  Console(std::string shell, std::string pager, Interrupt interrupt);
   Console(const Console&) = delete;
   Console& operator=(const Console&) = delete;
   ~Console() override;
@@ -35,6 +42,7 @@ class Console final : public mua::Terminal {
   bool over_ = false;
   int failed_ = 0;  ///< the number of the error that reading ended with
   bool interactive_;
+  bool catching_;
 };
 
 }  // namespace angarium::program

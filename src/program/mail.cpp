@@ -76,7 +76,7 @@ int mail(const Context& context, const std::vector<std::string>& arguments) {
   }
   const auto user = find_user();
   const std::string login = user ? user->login : std::to_string(getuid());
-  Console console(environment("SHELL", "/bin/sh"), environment("PAGER", "more"));
+  Console console(environment("SHELL", "/bin/sh"), environment("PAGER", "more"), Interrupt::ends_line);
   mua::Surroundings here = surroundings_of(console, login);
   here.submit = [&](const mua::Letter& letter) { return submit(context, user, letter); };
   here.own_store = [&] { return open_own_store(context); };

@@ -108,7 +108,8 @@ int complain(bool json, const Error& error) {
 /// One command's work: terminal, loop, network and account.
 class Work {
  public:
-  explicit Work(bool json) : json_(json), console_(environment("SHELL", "/bin/sh"), environment("PAGER", "more")) {
+  explicit Work(bool json)
+      : json_(json), console_(environment("SHELL", "/bin/sh"), environment("PAGER", "more"), Interrupt::ends_program) {
     const auto user = find_user();
     here_.emplace(surroundings_of(console_, user ? user->login : std::to_string(getuid())));
     // Without a choice of the user's lines are read: ed is nobody's wish today.

@@ -64,16 +64,20 @@ Result<std::string> password_from_terminal(const std::string& question) {
   termios before{};
   const bool known = ::tcgetattr(terminal.get(), &before) == 0;
   termios silent = before;
-  silent.c_lflag &= ~static_cast<tcflag_t>(ECHO);
+  // An interrupt that ended the program here would leave a terminal that shows nothing: it is read as a character.
+  silent.c_lflag &= ~static_cast<tcflag_t>(ECHO | ISIG);
+  const char interrupt = static_cast<char>(before.c_cc[VINTR]);
+  silent.c_cc[VEOL] = before.c_cc[VINTR];
   const std::string asked = question + ": ";
   if (::write(terminal.get(), asked.data(), asked.size()) < 0)
     return fail(configuration::kUnreadable, "the terminal does not take a question");
   if (known) ::tcsetattr(terminal.get(), TCSAFLUSH, &silent);
   std::string line;
   char c = 0;
-  while (line.size() < kPasswordMax && ::read(terminal.get(), &c, 1) == 1 && c != '\n') line += c;
+  while (line.size() < kPasswordMax && ::read(terminal.get(), &c, 1) == 1 && c != '\n' && c != interrupt) line += c;
   if (known) ::tcsetattr(terminal.get(), TCSAFLUSH, &before);
   (void)!::write(terminal.get(), "\n", 1);
+  if (known && c == interrupt) return fail(configuration::kUnreadable, "no password was given");
   return first_line(std::move(line));
 }
 

@@ -1,7 +1,10 @@
 """`angarium mail VERB`: accounts at other hosts, here our own server over TLS, from scripts and with an editor."""
+import contextlib
 import json
 import os
 import pty
+import signal
+import socket
 import subprocess
 
 from harness.cases import PASSWORD, expect, made, serving
@@ -154,6 +157,39 @@ def expect_editor(alice):
     expect(json.loads(alice.run("read", "last", "--json"))["text"] == "written\n", "what the editor wrote")
 
 
+def expect_interrupt(alice):
+    """Ctrl-C ends what hangs at a server, and what was written is not lost; at the question for the password nothing is tried with half of it."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        silent.settimeout(60)
+        host = f"127.0.0.1:{silent.getsockname()[1]}"
+        for more, asks in ((("--no-smtp-login",), False), (("--user", "alice"), True)):
+            child, terminal = pty.fork()
+            if child == 0:
+                os.chdir(alice.home)
+                os.execve(alice.server.binary, ["angarium", "mail", "send", alice.address, "-s", "x", "--address", alice.address, "--smtp",
+                                                f"submission+plain://{host}", *more], {**alice.environment, "EDITOR": alice.path("editor")})
+            seen = b""
+            if asks:
+                while b"Password of" not in seen:
+                    seen += os.read(terminal, 4096)
+                os.write(terminal, b"half")
+            else:
+                connection, _ = silent.accept()
+            os.write(terminal, b"\x03")
+            with contextlib.suppress(OSError):  # a terminal whose last user has gone
+                while piece := os.read(terminal, 4096):
+                    seen += piece
+            _, status = os.waitpid(child, 0)
+            os.close(terminal)
+            if asks:
+                expect(os.waitstatus_to_exitcode(status) == 1 and b"no password was given" in seen and b"half" not in seen, f"at the question: {status} {seen}")
+            else:
+                connection.close()
+                expect(os.waitstatus_to_exitcode(status) == -signal.SIGINT, f"an interrupt: {status} {seen}")
+                kept, = [name for name in os.listdir(alice.home) if name.startswith("unsent-")]
+                expect(b"written" in alice.read(kept), "what is kept")
+
+
 def add(case):
     @case("mail elsewhere: accounts by TLS of both kinds; send, list, read, save, reply, forward, flag, move, delete by IMAP and POP3")
     def everything(binary, directory):
@@ -165,9 +201,10 @@ def add(case):
             expect_letters(alice, bob)
             expect_pop3(bob)
             expect_editor(alice)
+            expect_interrupt(alice)
             # Nobody of that name: the server refuses.
             alice.run("send", "nobody@example.test", "-s", "x", stdin=LETTER, code=1)
-            os.unlink(alice.path("dead.letter"))
+            os.unlink(alice.path("dead.letter"))  # of both: the refused and the one without a password
         expect_kept(alice, 75)
         alice.run("list", code=75)
         expect(b"First steps" in subprocess.run([binary, "help", "mail"], capture_output=True, check=True).stdout, "help mail")
