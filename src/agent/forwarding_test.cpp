@@ -163,6 +163,7 @@ class Users final : public HostUsers {
     if (name != "anna") return std::nullopt;
     return User{.uid = 1000, .forward = forward, .mailbox = mailbox_};
   }
+  Result<std::optional<account::Destination>> root() override { return std::nullopt; }
   std::optional<alias::Forward> forward;
 
  private:

@@ -42,6 +42,13 @@ io::Task<Result<LocalUser>> local_user(Services& services, unsigned uid) {
 
 io::Task<Result<account::Account>> mailbox_of(Services& services, SystemUsers* users, unsigned uid) {
   if (users == nullptr) co_return fail(kNoMailbox, "users of this host have no mailboxes here: local.system_users");
+  if (uid == 0) {
+    auto root = CO_TRY(co_await io::run(services.pool(), [users] { return users->root(); }));
+    if (!root)
+      co_return fail(kNoMailbox,
+                     "root has no mailbox here: its mail goes elsewhere, or the operator's account reads it");
+    co_return *std::move(root);
+  }
   auto found = CO_TRY(co_await io::run(services.pool(), [users, uid] { return users->find(to_lower(login_of(uid))); }));
   // Two users may have names that differ in case alone, and a name may have been given to another since.
   const bool own = found && found->user.uid == uid && found->account.origin == account::Origin::host;

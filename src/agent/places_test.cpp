@@ -31,6 +31,7 @@ class OneUser final : public HostUsers {
     if (name != "anna" || gone) return std::nullopt;
     return User{.uid = 1000, .forward = forward, .mailbox = mailbox, .home = "/home/anna"};
   }
+  Result<std::optional<account::Destination>> root() override { return std::nullopt; }
 };
 
 struct House {

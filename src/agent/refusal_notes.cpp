@@ -68,6 +68,9 @@ void RefusalNotes::note(const smtp::Refusal& refusal, const trace::Beginning& wh
     if (open.recipients.size() < kRecipientsMax)
       open.recipients.push_back({.address = std::string(address_in(refusal.said)), .code = code_of(refusal.reply)});
   }
+  // "Send MAIL first", "no valid recipients": what comes of a refusal before it, which has the reason.
+  const bool follows = refusal.reply.code == 503 || refusal.reply.enhanced == smtp::EnhancedCode{5, 5, 1};
+  if (follows && open.beginning.refusal) return;
   open.beginning.refusal = trace::Refusal{.step = step, .code = code_of(refusal.reply)};
   open.words = refusal.reply.text;
 }
@@ -104,8 +107,14 @@ void RefusalNotes::close() {
   beginning.tls = open_->tls;
   beginning.login = open_->login;
   beginning.sender = open_->sender;
-  for (const Noted& one : open_->recipients)
-    beginning.recipients.push_back({.address = one.address, .course = one.course, .code = one.code});
+  // The message came, and was refused for all whom it was for.
+  const bool message_refused = beginning.refusal && beginning.refusal->step == trace::Step::data;
+  for (const Noted& one : open_->recipients) {
+    const bool with_it = message_refused && one.course == trace::Course::dropped;
+    beginning.recipients.push_back({.address = one.address,
+                                    .course = with_it ? trace::Course::refused : one.course,
+                                    .code = with_it ? beginning.refusal->code : one.code});
+  }
   if (beginning.refusal) beginning.refusal->words = open_->words;
   ledger_.refuse(beginning);
   open_.reset();

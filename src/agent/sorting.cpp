@@ -21,7 +21,8 @@ using envelope::Mailbox;
 
 constexpr std::string_view kPostmaster = "postmaster";
 /// Of the host: RFC 5321 §4.5.1, RFC 2142, and whom cron writes to.
-constexpr std::array<std::string_view, 4> kAlwaysRead = {kPostmaster, "mailer-daemon", "abuse", "root"};
+constexpr std::string_view kRoot = "root";
+constexpr std::array<std::string_view, 4> kAlwaysRead = {kPostmaster, "mailer-daemon", "abuse", kRoot};
 
 std::string without_detail(std::string_view name) {
   const std::string lower = to_lower(name);
@@ -65,6 +66,7 @@ class Walk final : public alias::Household {
   Result<> address(const Step& step);
   Result<> name_here(const Step& step, const std::string& domain);
   Result<> lay_down(const Step& step, const std::string& name, const std::string& domain);
+  Result<> lay_down_unread(const Step& step, const std::string& name, const std::string& domain);
   Result<> expand(const Step& step, const std::string& domain);
   Result<bool> rewritten(const Step& step);
   Result<alias::AliasTables> tables() const;
@@ -100,6 +102,7 @@ class Walk final : public alias::Household {
   std::set<std::string> seen_;
   bool came_back_ = false;  // to an address that was followed already
   std::set<std::string> taken_;
+  std::set<std::string> unread_;  // names whose mail has no reader of its own
   std::map<std::string, Result<std::optional<HostUsers::User>>> users_;
 };
 
@@ -247,13 +250,38 @@ Result<> Walk::lay_down(const Step& step, const std::string& name, const std::st
   };
   if (here && step.depth == 0 &&
       (always_read(without_detail(step.mailbox.local_part)) || always_read(without_detail(name)))) {
-    const ResolutionPtr postmaster = TRY(in_directory(kPostmaster, home_));
-    if (TRY(take(postmaster, step))) return {};
-    problem("4.3.5", "nobody reads the mail of " + name + ": name a reader, \"root: NAME\" in the aliases");
-    return {};
+    return lay_down_unread(step, name, domain);
   }
   problem("5.1.1",
           "<" + (step.mailbox.domain.empty() ? name : Mailbox{name, step.mailbox.domain}.text()) + "> does not exist");
+  return {};
+}
+
+/// What always has a reader, and has none of its own: the postmaster's, or who "postmaster" or "root" of the aliases
+/// names, or root.
+Result<> Walk::lay_down_unread(const Step& step, const std::string& name, const std::string& domain) {
+  const ResolutionPtr postmaster = TRY(in_directory(kPostmaster, home_));
+  if (TRY(take(postmaster, step))) return {};
+  unread_.insert(without_detail(name));
+  // Root's mail is nobody else's but by an alias, which was followed already.
+  if (local_ != nullptr && without_detail(name) != kRoot) {
+    for (const std::string_view other : {kPostmaster, kRoot}) {
+      if (!unread_.insert(std::string(other)).second) continue;
+      return expand({.mailbox = {.local_part = std::string(other), .domain = step.mailbox.domain},
+                     .owner = step.owner,
+                     .depth = step.depth},
+                    domain);
+    }
+  }
+  if (local_ != nullptr && local_->users != nullptr) {
+    if (auto root = TRY(local_->users->root())) {
+      sorted_.facts.push_back({"mailbox", root->address});
+      root->owner = step.owner;
+      add(*std::move(root));
+      return {};
+    }
+  }
+  problem("4.3.5", "nobody reads the mail of " + name + ": name a reader, \"root: NAME\" in the aliases");
   return {};
 }
 

@@ -33,6 +33,8 @@ class HostUsers {
   virtual ~HostUsers() = default;
   /// Nothing when nobody has the name (in lower case, without a detail). Temporary errors make the mail wait.
   virtual Result<std::optional<User>> find(const std::string& name) = 0;
+  /// Where mail lies that nobody of this host reads otherwise: root's mailbox in the own store, which takes no login.
+  virtual Result<std::optional<account::Destination>> root() = 0;
 };
 
 /// What the host knows of names besides the directory. What is kept of the files apart, never changed; any thread.

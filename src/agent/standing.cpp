@@ -18,7 +18,7 @@ using Kind = Standing::Kind;
 
 constexpr std::size_t kKinds = 9;
 constexpr std::array<std::string_view, kKinds> kWords = {
-    "failed",  "waiting",   "refused",    "lost", "removed from the queue", "taken by another server",
+    "failed",  "waiting",   "refused",    "not sent", "removed from the queue", "taken by another server",
     "sent on", "delivered", "thrown away"};
 
 Kind kind_at_first(Course course) {
@@ -55,10 +55,17 @@ std::string_view standing_word(Kind kind) { return kWords[static_cast<std::size_
 std::vector<Standing> standings(const trace::Beginning& beginning, const std::vector<Event>& events, InQueue queued) {
   std::vector<Standing> all;
   // By the hash, since a long address is cut in one record and not in another.
-  std::unordered_map<std::uint32_t, std::size_t> places;
+  std::unordered_multimap<std::uint32_t, std::size_t> places;
+  // Of several ways of one address the first of which nothing is known yet: each has attempts of its own.
   const auto place_of = [&](const trace::Text& address) {
-    const auto found = places.find(trace::hash_of_address(address));
-    return found == places.end() ? nullptr : &all[found->second];
+    auto [at, end] = places.equal_range(trace::hash_of_address(address));
+    Standing* first = nullptr;
+    for (; at != end; ++at) {
+      Standing& one = all[at->second];
+      const bool open = one.kind == Kind::waits;
+      if (first == nullptr || (open && (first->kind != Kind::waits || &one < first))) first = &one;
+    }
+    return first;
   };
   std::size_t leads = 0;
   for (const trace::Recipient& recipient : beginning.recipients) {

@@ -135,6 +135,13 @@ Result<std::optional<SystemUsers::Found>> SystemUsers::find(const std::string& n
   return Found{*std::move(user), *std::move(account)};
 }
 
+Result<std::optional<Account>> SystemUsers::root() {
+  auto account = TRY(account_of("root", {.name = "root", .full_name = "root"}));
+  if (!account || account->origin != account::Origin::host || account->status != account::Status::enabled)
+    return std::nullopt;
+  return account;
+}
+
 Result<std::optional<alias::Forward>> SystemUsers::forward(const std::string& name) {
   auto read = source_->forward(name);
   if (!read) return std::unexpected(std::move(read).error());
@@ -152,6 +159,12 @@ Result<std::optional<HostUsers::User>> UsersOfHost::find(const std::string& name
               .forward = std::move(forward),
               .mailbox = {.id = found->account.id, .address = std::move(found->account.address)},
               .home = std::move(found->user.home)};
+}
+
+Result<std::optional<account::Destination>> UsersOfHost::root() {
+  auto account = TRY(users_.root());
+  if (!account) return std::nullopt;
+  return account::Destination{.id = account->id, .address = std::move(account->address)};
 }
 
 io::Task<Result<account::Users::Check>> SystemUsers::check_password(std::string name, sasl::Secret password,

@@ -58,6 +58,9 @@ class SystemUsers final : public account::Users {
   /// are not there, in the domain that names without one belong to; on a host that serves no domain, that too. Nothing
   /// when nobody has the name, or the address is an alias. Blocks; errors are temporary.
   Result<std::optional<Found>> find(const std::string& name);
+  /// Root's mailbox, made when it is not there: root is no user that is served, logs in nowhere and has no .forward,
+  /// and reads it by `mail`. Nothing when the address is an alias, or an account that was added. Blocks.
+  Result<std::optional<account::Account>> root();
   /// What the user's .forward says now; nothing without one. Blocks; errors are temporary.
   Result<std::optional<alias::Forward>> forward(const std::string& name);
 
@@ -88,6 +91,7 @@ class UsersOfHost final : public HostUsers {
  public:
   explicit UsersOfHost(SystemUsers& users) : users_(users) {}
   Result<std::optional<User>> find(const std::string& name) override;
+  Result<std::optional<account::Destination>> root() override;
 
  private:
   SystemUsers& users_;

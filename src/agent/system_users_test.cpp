@@ -8,6 +8,8 @@
 #include "account/support.h"
 #include "agent/credential.h"
 #include "agent/local_user.h"
+#include "agent/sorting.h"
+#include "alias/memory_files.h"
 #include "support/test.h"
 
 namespace angarium::agent {
@@ -42,7 +44,7 @@ class Table final : public UserSource {
   }
   Result<std::optional<cage::Forward>> forward(const std::string& name) override {
     for (const cage::User& user : users)
-      if (user.name == name)
+      if (user.name == name && !user.home.empty())
         return cage::Forward{.user = user,
                              .files = {{.path = user.home + "/.forward",
                                         .state = cage::ForwardFile::State::there,
@@ -105,13 +107,68 @@ struct House {
   }
 };
 
+/// Addresses of the mailboxes that `name` leads to, or the first trouble; `aliases`: the host's file.
+std::string readers(House& house, const std::string& name, const std::string& aliases) {
+  alias::MemoryFiles files;
+  files.write("/etc/aliases", aliases, {});
+  LocalTerms local;
+  local.hostname = "mx.example.test";
+  local.domains = {"mx.example.test", "localhost"};
+  local.files = &files;
+  local.aliases = {std::make_shared<alias::AliasFile>(files, "/etc/aliases", 0, house.clock)};
+  local.users = std::make_shared<UsersOfHost>(house.users);
+  const auto sorted = sort_mail(*house.services, &local, *envelope::parse_mailbox(name, {}));
+  REQUIRE(sorted);
+  std::string all;
+  for (const auto& account : sorted->accounts) all += (all.empty() ? "" : ", ") + account.address;
+  if (!sorted->problems.empty()) all += sorted->problems.front().enhanced;
+  return all;
+}
+
 }  // namespace
 
+TEST_CASE("RFC 5321 4.5.1: who always has a reader has one on a host without accounts: by the aliases, or else root") {
+  for (const std::string domain : {"", "example.test"}) {
+    CAPTURE(domain);
+    House house(domain);
+    house.table.users.push_back({.name = "bert", .uid = 1001, .gid = 1001});
+    std::erase_if(house.table.users, [](const cage::User& user) { return user.name == "anna"; });
+    const std::string at = "@" + (domain.empty() ? "mx.example.test" : domain);
+    for (const std::string name : {"postmaster", "abuse", "MAILER-DAEMON", "root", "Abuse+x"}) {
+      CAPTURE(name);
+      const std::string asked = name + "@localhost";
+      CHECK(readers(house, asked, "") == "root" + at);
+      // Debian's own.
+      CHECK(readers(house, asked, "mailer-daemon: postmaster\npostmaster: root\nabuse: root\n") == "root" + at);
+      CHECK(readers(house, asked, "root: bert\n") == "bert" + at);
+      CHECK(readers(house, asked, "postmaster: bert\n") == (name == "root" ? "root" + at : "bert" + at));
+    }
+    CHECK(readers(house, "postmaster@localhost", "root: postmaster\npostmaster: root\n") == "5.4.6");
+    CHECK(readers(house, "nobody@localhost", "root: bert\n") == "5.1.1");
+    CHECK(readers(house, "list@localhost", "list: abuse, bert\n") == "root" + at + ", bert" + at);
+  }
+}
+
+TEST_CASE("root's mailbox is read by root at the host alone") {
+  House house;
+  CHECK(readers(house, "root@localhost", "") == "root@example.test");
+  CHECK(house.check("root", "of root") == Kind::nobody);
+  const auto opened = finish(house.loop, mailbox_of(*house.services, &house.users, 0));
+  REQUIRE(opened);
+  CHECK(opened->address == "root@example.test");
+  // An account that the operator added is somebody's own.
+  House other;
+  REQUIRE(other.services->directory().add_account(
+      {.address = "root@example.test", .name = "", .quota = {}, .credentials = {}}));
+  CHECK_FALSE(finish(other.loop, mailbox_of(*other.services, &other.users, 0)));
+}
+
 TEST_CASE("a user of the host opens the own mailbox by the kernel's word, and no other one") {
-  const passwd* const me = getpwuid(getuid());
+  // Root is no user that is served.
+  const passwd* const me = getpwuid(getuid() == 0 ? 1 : getuid());
   REQUIRE(me != nullptr);
   const std::string name = me->pw_name;
-  const unsigned uid = getuid();
+  const unsigned uid = me->pw_uid;
   const auto opens = [](House& house, SystemUsers* users, unsigned caller) {
     return finish(house.loop, mailbox_of(*house.services, users, caller));
   };

@@ -5,6 +5,7 @@
 
 #include "agent/queue_verbs.h"
 #include "agent/settings.h"
+#include "agent/standing.h"
 #include "agent/test_outbound.h"
 #include "agent/transaction.h"
 #include "trace/index.h"
@@ -169,8 +170,9 @@ TEST_CASE("a refused message has its story under the id that the client was told
   const std::string large = House::last_id(house.say(
       {"EHLO c.example", "MAIL FROM:<x@c.example>", "RCPT TO:<alice@a.test>", "DATA", std::string(2000, 'x'), "."},
       smtp::Role::mx, "192.0.2.9:9", 1000));
-  says(House::words(house.story(large)), "to alice@a.test: let in, but the message did not come");
+  says(House::words(house.story(large)), "to alice@a.test: refused, 552 5.3.4");
   says(House::words(house.story(large)), "refused at DATA: 552 5.3.4");
+  CHECK(house.story(large).at("summary").as_string() == "refused");
 
   const std::string lost =
       House::last_id(house.say({"EHLO c.example", "MAIL FROM:<x@c.example>", "RCPT TO:<alice@a.test>", "DATA", "half"},
@@ -179,6 +181,39 @@ TEST_CASE("a refused message has its story under the id that the client was told
 
   const std::string bad = House::last_id(house.say({"EHLO c.example", "MAIL FROM:<\x01>", "MAIL FROM:<a b@c>"}));
   says(House::words(house.story(bad)), "refused at MAIL: 501");
+}
+
+TEST_CASE("what follows a refusal in one go does not take the place of its reason") {
+  House house;
+  const std::string at_once = "MAIL FROM:<x@c.example> SIZE=9999999\r\nRCPT TO:<alice@a.test>\r\nDATA";
+  const std::string size = House::last_id(house.say({"EHLO c.example", at_once}, smtp::Role::mx, "192.0.2.8:9", 1000));
+  says(House::words(house.story(size)), "refused at MAIL: 552 5.3.4");
+  says(House::words(house.story(size)), "to alice@a.test: refused, 503");
+  const std::string nobody =
+      House::last_id(house.say({"EHLO c.example", "MAIL FROM:<x@c.example>\r\nRCPT TO:<nobody@a.test>\r\nDATA"}));
+  const std::string words = House::words(house.story(nobody));
+  says(words, "to nobody@a.test: refused, 550 5.1.1");
+  CHECK_FALSE(words.contains("refused at DATA"));
+  CHECK(house.story(nobody).at("summary").as_string() == "refused");
+}
+
+TEST_CASE("of several ways of one address each has attempts of its own") {
+  const auto recipient = [](trace::Course course) {
+    return trace::Recipient{.address = std::string_view("anna@a.test"), .course = course, .code = {}};
+  };
+  trace::Beginning beginning;
+  beginning.recipients = {recipient(trace::Course::elsewhere), recipient(trace::Course::onward),
+                          recipient(trace::Course::onward)};
+  const auto attempt = [](trace::Fate::Kind kind) {
+    trace::Event event;
+    event.fates = {{.kind = kind, .address = std::string_view("anna@a.test")}};
+    return event;
+  };
+  using Kind = trace::Fate::Kind;
+  std::vector<trace::Event> events = {attempt(Kind::owed), attempt(Kind::delivered)};
+  CHECK(summary(standings(beginning, events, InQueue::yes)) == "1 waiting, 1 sent on, 1 delivered");
+  events.push_back(attempt(Kind::delivered));
+  CHECK(summary(standings(beginning, events, InQueue::no)) == "1 sent on, 2 delivered");
 }
 
 TEST_CASE("a transaction given up without a refusal leaves no story, and one accepted leaves no other") {
