@@ -386,7 +386,13 @@ TEST_CASE("RFC 5321 4.5.5, 6.1: a report that fails goes to the postmaster, and 
   REQUIRE(world.send("<gone@a.test>", {"<nobody@b.test>"}));
   world.loop.advance(10s);
   REQUIRE(world.a.inbox("postmaster").size() == 1);
-  CHECK(holds(world.a.inbox("postmaster")[0], "Final-Recipient: rfc822;gone@a.test"));
+  const std::string told = world.a.inbox("postmaster")[0];
+  CHECK(holds(told, "Final-Recipient: rfc822;gone@a.test"));
+  CHECK(holds(told, "Subject: A message without a sender was not delivered"));
+  const std::string words = told.substr(0, told.find("Content-Type: message/"));
+  CHECK_FALSE(holds(words, "Your message could not"));
+  CHECK_FALSE(holds(words, "of your message"));
+  CHECK_FALSE(holds(words, "What you can do"));
   REQUIRE(world.send("<>", {"<nobody@b.test>"}));
   world.loop.advance(10s);
   CHECK(world.a.inbox("postmaster").size() == 2);

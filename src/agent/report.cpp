@@ -45,7 +45,8 @@ message::RecipientReport report_of(const Reported& reported, const queue::Entry&
   report.action = action_of(reported.fate.kind);
   report.status = message::parse_status(trouble.status);
   if (!trouble.remote.empty()) report.remote_mta = {.type = "dns", .text = trouble.remote};
-  if (!trouble.diagnostic.empty())
+  // Where and how a copy was laid down here is nothing for its sender.
+  if (!trouble.diagnostic.empty() && !(trouble.remote.empty() && report.action == DsnAction::delivered))
     report.diagnostic = {.type = trouble.remote.empty() ? "x-angarium" : "smtp", .text = trouble.diagnostic};
   if (trouble.at.microseconds != 0) report.last_attempt = message::DateTime::at(trouble.at);
   if (report.action == DsnAction::delayed) report.will_retry_until = message::DateTime::at(entry.expires);
@@ -140,6 +141,7 @@ io::Task<Result<std::optional<queue::Change>>> add_report(Services& services, co
   message::DsnOptions options;
   options.from = message::format_address("Mail Delivery System", "postmaster", terms.hostname);
   options.to = message::format_address("", reader->to.local_part, reader->to.domain);
+  if (!entry.sender.path.mailbox) options.reader = message::ReportReader::postmaster;
   options.date = message::DateTime::at(now);
   options.message = message::make_message_id(now, loop.random(), terms.hostname);
   options.utf8 = entry.sender.parameters.smtputf8 ? envelope::Utf8::accept : envelope::Utf8::refuse;

@@ -154,17 +154,20 @@ json::object show(const Event& event) {
 
 // --- where it is now ------------------------------------------------------------------------------------------------
 
-/// The account's address, if the recipient's still leads to it.
+/// The account's address: mostly the recipient's leads to it; behind aliases of the host it is looked for.
 io::Task<std::string> account_name(Services& services, std::uint64_t id, std::string address) {
-  const auto resolved = co_await io::run(services.pool(), [&directory = services.directory(), address] {
-    const std::size_t at = address.rfind('@');
-    const bool split = at != std::string::npos;
-    return directory.resolve(address.substr(0, at), split ? address.substr(at + 1) : "");
-  });
-  if (resolved)
-    for (const account::Destination& one : (*resolved)->accounts)
-      if (one.id == id) co_return one.address;
-  co_return "account " + std::to_string(id);
+  auto name = co_await io::run(
+      services.pool(), [&directory = services.directory(), id, address]() -> Result<std::optional<std::string>> {
+        const std::size_t at = address.rfind('@');
+        if (at != std::string::npos)
+          for (const account::Destination& one :
+               TRY(directory.resolve(address.substr(0, at), address.substr(at + 1)))->accounts)
+            if (one.id == id) return one.address;
+        for (const account::Account& one : TRY(directory.accounts()))
+          if (one.id == id) return one.address;
+        return std::nullopt;
+      });
+  co_return name && *name ? **std::move(name) : "account " + std::to_string(id);
 }
 
 /// "in INBOX of bob@example.test, UID 7"; also where it was moved to.

@@ -76,12 +76,18 @@ inline constexpr std::size_t kReturnHeaderMax = std::size_t{64} << 10;
 /// Recipients that the text for people tells of; the machine's part has all.
 inline constexpr std::size_t kTextRecipientsMax = 100;
 
+enum class ReportReader : std::uint8_t {
+  sender,
+  postmaster,  ///< of a failed message that has no sender (RFC 5321 §6.1): it is not the reader's own
+};
+
 struct DsnOptions {
   std::string from;     ///< who answers for the mail system, made by format_address()
   std::string to;       ///< the reverse-path of the message, made by format_address() (RFC 3464 §2)
   DateTime date;        ///< when the report is made
   std::string message;  ///< its Message-ID, made by make_message_id()
   Language language = Language::english;
+  ReportReader reader = ReportReader::sender;
   Transfer transfer = Transfer::seven_bit;  ///< what the way to the sender can carry
   Utf8 utf8 = Utf8::refuse;                 ///< accept: the message came with SMTPUTF8, its sender reads RFC 6533
   ReturnContent ret = ReturnContent::headers;

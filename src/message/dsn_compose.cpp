@@ -247,7 +247,7 @@ Result<> append_header(std::string& out, const DeliveryReport& report, std::stri
                        const DsnOptions& options) {
   TRY(append_field(out, "From", options.from));
   TRY(append_field(out, "To", options.to));
-  TRY(append_field(out, "Subject", dsn_subject(report, options.language)));
+  TRY(append_field(out, "Subject", dsn_subject(report, options.language, options.reader)));
   TRY(append_field(out, "Date", format_date(options.date)));
   TRY(append_field(out, "Message-ID", options.message));
   // RFC 3834 §3.1.5.
@@ -303,7 +303,8 @@ Result<ComposedDsn> compose_dsn(const DeliveryReport& report, std::string_view o
   const std::string_view header = limited_header(original);
   const bool whole = returned && returned->type.starts_with("message/") && returned->type != "message/global-headers";
   const Attached attached = !returned ? Attached::nothing : whole ? Attached::message : Attached::header;
-  const DsnPart text = text_part(dsn_text(report, header, attached, options.language), options.transfer);
+  const DsnPart text =
+      text_part(dsn_text(report, header, attached, options.language, options.reader), options.transfer);
 
   ComposedDsn dsn;
   dsn.eight_bit = text.encoding == Encoding::eight_bit || status.encoding == Encoding::eight_bit ||

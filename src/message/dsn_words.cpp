@@ -32,35 +32,48 @@ struct Words {
   std::string_view has_header;
 };
 
-// A language is a row here and a column in status.cpp.
-constexpr std::array<Words, kLanguages> kWords{{
-    {.tag = "en",
-     .subject = {"Your message was not delivered", "Your message is delayed", "Your message was delivered",
-                 "Your message was passed on", "Your message went to a list"},
-     .system_at = "This is the mail system at ",
-     .opening = {"Your message could not be delivered to the recipients named here, and it will not be tried again.",
-                 "Your message could not be delivered yet. You need not send it again: the mail system goes on trying, "
-                 "and tells you if it has to give up.",
-                 "Your message was delivered, as you asked to be told.",
-                 "Your message was passed on to a mail system that sends no reports of delivery. You may hear nothing "
-                 "more of it.",
-                 "Your message was delivered to an address that passes it on to several others. You will hear nothing "
-                 "of those."},
-     .about = "Subject of your message: ",
-     .arrived = "It came here: ",
-     .wanted_by = "You wanted it delivered by: ",
-     .addressed_to = "You wrote to: ",
-     .status = "Status code: ",
-     .remote_said = "The words of the mail server ",
-     .said = "The words of the mail system:",
-     .trying_until = "The mail system tries until: ",
-     .advice = "What you can do: ",
-     .more = "More recipients, told of in the report for machines: ",
-     .has_message = "Your message comes back with this report.",
-     .has_header = "The header of your message comes back with this report."},
-}};
+// A language is a pair here, for the sender and for the postmaster, and a column in status.cpp.
+constexpr Words kEnglish{
+    .tag = "en",
+    .subject = {"Your message was not delivered", "Your message is delayed", "Your message was delivered",
+                "Your message was passed on", "Your message went to a list"},
+    .system_at = "This is the mail system at ",
+    .opening = {"Your message could not be delivered to the recipients named here, and it will not be tried again.",
+                "Your message could not be delivered yet. You need not send it again: the mail system goes on trying, "
+                "and tells you if it has to give up.",
+                "Your message was delivered, as you asked to be told.",
+                "Your message was passed on to a mail system that sends no reports of delivery. You may hear nothing "
+                "more of it.",
+                "Your message was delivered to an address that passes it on to several others. You will hear nothing "
+                "of those."},
+    .about = "Subject of your message: ",
+    .arrived = "It came here: ",
+    .wanted_by = "You wanted it delivered by: ",
+    .addressed_to = "You wrote to: ",
+    .status = "Status code: ",
+    .remote_said = "The words of the mail server ",
+    .said = "The words of the mail system:",
+    .trying_until = "The mail system tries until: ",
+    .advice = "What you can do: ",
+    .more = "More recipients, told of in the report for machines: ",
+    .has_message = "Your message comes back with this report.",
+    .has_header = "The header of your message comes back with this report."};
+constexpr Words english_for_postmaster() {
+  Words words = kEnglish;
+  words.subject[static_cast<std::size_t>(DsnAction::failed)] = "A message without a sender was not delivered";
+  words.opening[static_cast<std::size_t>(DsnAction::failed)] =
+      "A message that names no sender to return it to, mostly a report of a mail system, could not be delivered to the "
+      "recipients named here. It will not be tried again, and nobody but you is told.";
+  words.about = "Subject of the message: ";
+  words.has_message = "The message comes with this report.";
+  words.has_header = "The header of the message comes with this report.";
+  return words;
+}
+constexpr std::array<std::array<Words, 2>, kLanguages> kWords{{{kEnglish, english_for_postmaster()}}};
 
-const Words& words_of(Language language) { return kWords[static_cast<std::size_t>(language)]; }
+const Words& words_of(Language language, ReportReader reader = ReportReader::sender) {
+  return kWords[static_cast<std::size_t>(language)][static_cast<std::size_t>(reader)];
+}
 
 /// Characters of a line of the text; quoted words have less.
 constexpr std::size_t kWidth = 72;
@@ -117,8 +130,8 @@ void append_quoted(std::string& out, std::string_view text) {
   }
 }
 
-void append_recipient(std::string& out, const RecipientReport& recipient, Language language) {
-  const Words& words = words_of(language);
+void append_recipient(std::string& out, const RecipientReport& recipient, Language language, ReportReader reader) {
+  const Words& words = words_of(language, reader);
   const auto visible = [](std::string_view text) { return visible_text(text, kReportTextMax, Utf8::accept); };
   append_wrapped(out, "", "<" + visible(recipient.final_recipient.text) + ">");
   const auto& original = recipient.original_recipient;
@@ -138,7 +151,7 @@ void append_recipient(std::string& out, const RecipientReport& recipient, Langua
   }
   if (recipient.action == DsnAction::delayed && recipient.will_retry_until)
     append_wrapped(out, "    ", std::string(words.trying_until) + format_date(*recipient.will_retry_until));
-  if (recipient.action == DsnAction::failed)
+  if (recipient.action == DsnAction::failed && reader == ReportReader::sender)
     append_wrapped(out, "    ", std::string(words.advice) + std::string(status_advice(status, language)));
   out += "\r\n";
 }
@@ -147,15 +160,15 @@ void append_recipient(std::string& out, const RecipientReport& recipient, Langua
 
 std::string_view language_tag(Language language) { return words_of(language).tag; }
 
-std::string dsn_subject(const DeliveryReport& report, Language language) {
+std::string dsn_subject(const DeliveryReport& report, Language language, ReportReader reader) {
   DsnAction worst = DsnAction::expanded;
   for (const RecipientReport& recipient : report.recipients) worst = std::min(worst, recipient.action.value_or(worst));
-  return std::string(words_of(language).subject[static_cast<std::size_t>(worst)]);
+  return std::string(words_of(language, reader).subject[static_cast<std::size_t>(worst)]);
 }
 
 std::string dsn_text(const DeliveryReport& report, std::string_view original_header, Attached attached,
-                     Language language) {
-  const Words& words = words_of(language);
+                     Language language, ReportReader reader) {
+  const Words& words = words_of(language, reader);
   std::string out;
   append_wrapped(
       out, "",
@@ -178,7 +191,7 @@ std::string dsn_text(const DeliveryReport& report, std::string_view original_hea
         out += "\r\n";
       }
       opened = true;
-      append_recipient(out, recipient, language);
+      append_recipient(out, recipient, language, reader);
       ++told;
     }
   }
