@@ -22,6 +22,11 @@ constexpr Duration kOverdueInterval = std::chrono::seconds(20);
 constexpr std::size_t kOverdueAtOnce = 100;
 /// After the store refused something.
 constexpr Duration kStorePause = std::chrono::seconds(5);
+/// Destinations that wait for a site, of one loop; those beyond it are put off.
+constexpr std::size_t kWaitingMax = 2'000;
+constexpr Duration kCrowdedPause = std::chrono::seconds(20);
+/// Destinations that are put off with their site come back spread over so long.
+constexpr Duration kSpread = std::chrono::seconds(5);
 /// Consignments that wait for one session before another one is opened.
 constexpr std::size_t kReadyPerSession = 4;
 
@@ -37,19 +42,15 @@ Duration retry_pause(const CourierTerms& terms, std::uint32_t failures, Random& 
   return pause + Duration(static_cast<std::int64_t>(random.below(2 * tenth)) - static_cast<std::int64_t>(tenth));
 }
 
-/// How many sessions work for it.
-struct Courier::Worked {
-  std::size_t sessions = 0;
-  std::size_t most = SIZE_MAX;  ///< as many as the other side has taken, once it refused one
-  bool unreachable = false;
-};
-
 Courier::Courier(Services& services, io::Network& network, io::Resolver& resolver, Terms terms, Rank rank)
     : services_(services),
       remote_(network, resolver),
       terms_(std::move(terms)),
       rank_(rank),
-      bell_(io::Loop::current()) {}
+      bell_(io::Loop::current()),
+      windows_([this](const std::string& site) {
+        return services_.sites().troubled(site) ? std::size_t{1} : terms_()->per_destination_max;
+      }) {}
 
 Courier::~Courier() = default;
 
@@ -58,6 +59,7 @@ WallTime Courier::now() const { return io::Loop::current().clock().wall(); }
 void Courier::stop() {
   stopping_ = true;
   services_.targets().stop();
+  windows_.stop();
   bell_.set();
 }
 
@@ -103,11 +105,12 @@ io::Task<> Courier::look() {
       log::warning("mta", "the queue cannot be read", {{"error", gathered.error().text()}});
   }
   if (stopping_) co_return;
-  // Each destination may need a session; the others have their turn when one of these is done.
+  // Each destination may need a session; the others have their turn when one of these is done. Those that wait for
+  // their site have none.
   const std::size_t most = terms_()->sessions_max;
-  if (worked_.size() >= most) co_return;
-  for (std::string& destination : queue.awake(most - worked_.size()))
-    io::Loop::current().spawn(work(std::move(destination)));
+  const std::size_t at_work = worked_.size() - waiting_;
+  if (at_work >= most) co_return;
+  for (std::string& destination : queue.awake(most - at_work)) io::Loop::current().spawn(work(std::move(destination)));
 }
 
 io::Task<> Courier::close_idle() {
@@ -168,14 +171,33 @@ io::Task<> Courier::serve(std::string destination) {
       break;
     }
     const auto terms = terms_();
-    if (services_.queue().ready(destination) > kReadyPerSession * worked->sessions &&
+    const bool alone = !session || !windows_.crowded(session->site);
+    if (alone && services_.queue().ready(destination) > kReadyPerSession * worked->sessions &&
         worked->sessions < std::min(terms->per_destination_max, worked->most) && sessions_ < terms->sessions_max) {
       ++worked->sessions;
       io::Loop::current().spawn(serve(destination));
     }
-    const queue::InHand::Mark marked = mark(**job);
-    auto trouble = co_await attempt(**job, session);
-    if (!trouble) continue;
+    std::optional<Unreachable> why;
+    {
+      const queue::InHand::Mark marked = mark(**job);
+      why = co_await attempt(**job, session);
+    }
+    session.promise.give_back();
+    if (!why) {
+      if (!co_await yield_place(session, *worked)) break;
+      continue;
+    }
+    if (!why->crowded.empty() && (worked->sessions > 1 || waiting_ < kWaitingMax)) {
+      services_.queue().put_back(**job);
+      if (worked->sessions > 1) {
+        // One of them waits; no other joins it meanwhile, or they would call each other without an end.
+        worked->most = worked->sessions - 1;
+        break;
+      }
+      co_await wait_for(why->crowded, why->hosts, session);
+      worked->most = SIZE_MAX;
+      continue;
+    }
     if (worked->sessions > 1) {
       // The other sessions go on: this was one more than the other side takes.
       worked->most = worked->sessions - 1;
@@ -183,7 +205,7 @@ io::Task<> Courier::serve(std::string destination) {
       break;
     }
     worked->unreachable = true;
-    co_await unreachable(**job, *std::move(trouble));
+    co_await unreachable(**job, *std::move(why));
   }
   put_by(session);
   --worked->sessions;
@@ -193,12 +215,14 @@ io::Task<> Courier::serve(std::string destination) {
 /// Kept for a while, or closed.
 void Courier::put_by(Session& session) {
   if (!session) return;
+  windows_.leave(session->site, to_lower(session->name));
   const bool worn = session->messages >= terms_()->messages_per_session ||
                     session->messages >= session->client->extensions().messages_max.value_or(UINT32_MAX);
   if (session->client->closed() || worn || stopping_) {
     close(*session);
   } else {
-    idle_.emplace(session->site, Idle{.session = *std::move(session), .since = io::Loop::current().now()});
+    std::string site = session->site;
+    idle_.emplace(std::move(site), Idle{.session = *std::move(session), .since = io::Loop::current().now()});
   }
   session.reset();
 }
@@ -206,6 +230,13 @@ void Courier::put_by(Session& session) {
 void Courier::note_opened() {
   ++sessions_;
   open_sessions.add(1);
+}
+
+/// It is over.
+void Courier::drop(Session& session) {
+  windows_.leave(session->site, to_lower(session->name));
+  close(*session);
+  session.reset();
 }
 
 void Courier::close(RemoteSession& session) {
@@ -235,20 +266,34 @@ io::Task<bool> Courier::get_session(const route::Transport& transport, const std
     why = std::move(plan).error();
     co_return false;
   }
-  if (session && session->site == plan->site && !session->client->closed()) co_return true;
+  services_.sites().learn(domain, plan->site);
+  if (session && plan->fits(*session) && !session->client->closed()) co_return true;
   put_by(session);
-  if (const auto at = idle_.find(plan->site); at != idle_.end()) {
-    session = std::move(at->second.session);
-    idle_.erase(at);
-    co_return true;
+  const std::vector<std::string> hosts = plan->hosts();
+  if (auto put_off = services_.sites().put_off(plan->site, hosts, io::Loop::current().now())) {
+    why = Unreachable{.trouble = std::move(put_off->trouble), .rest = put_off->rest};
+    co_return false;
   }
+  if (!windows_.enter(plan->site, session.promise)) {
+    why = Unreachable{.trouble = {}, .crowded = plan->site, .hosts = hosts};
+    co_return false;
+  }
+  if (take_idle(*plan, session)) co_return true;
+  make_room(plan->site);
   make_room();
+  const std::string site = plan->site;
+  windows_.opening(site, hosts);
   auto opened = co_await remote_.open(*std::move(plan));
   if (!opened) {
     why = std::move(opened).error();
+    windows_.not_opened(site, hosts);
+    if (!why->login) blame(domain, site, hosts, *why);
+    windows_.leave(site, {});
     co_return false;
   }
   session = *std::move(opened);
+  services_.sites().reached(site, to_lower(session->name));
+  windows_.opened(site, hosts, to_lower(session->name));
   note_opened();
   co_return true;
 }
@@ -275,15 +320,23 @@ io::Task<> Courier::tell_of_login(const route::Relay& relay, std::string words) 
       "a message to the postmaster");
 }
 
-io::Task<> Courier::unreachable(const queue::Job& job, queue::Trouble trouble) {
+io::Task<> Courier::unreachable(const queue::Job& job, Unreachable why) {
   unreached.add();
+  const bool crowded = !why.crowded.empty();
+  if (crowded) {
+    why.trouble = trouble("4.4.5", "many others wait for the hosts of " + why.crowded, now());
+    why.rest = kCrowdedPause;
+  }
   const std::string& destination = job.consignment.destination;
   queue::Backoff backoff = services_.queue().backoff(destination).value_or(queue::Backoff{.since = now()});
   if (backoff.failures == 0) backoff.since = now();
-  ++backoff.failures;
+  if (!crowded) ++backoff.failures;
   const auto terms = terms_();
-  backoff.next = {now().microseconds + retry_pause(*terms, backoff.failures, io::Loop::current().random()).count()};
-  backoff.trouble = std::move(trouble);
+  Random& random = io::Loop::current().random();
+  const Duration rest = why.rest ? *why.rest + Duration(static_cast<std::int64_t>(random.below(kSpread.count())))
+                                 : retry_pause(*terms, backoff.failures, random);
+  backoff.next = {now().microseconds + rest.count()};
+  backoff.trouble = std::move(why.trouble);
   log::info("mta", "not reached",
             {{"destination", destination},
              {"why", backoff.trouble.diagnostic},

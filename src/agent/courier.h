@@ -11,6 +11,7 @@
 #include "agent/remote.h"
 #include "agent/report.h"
 #include "agent/services.h"
+#include "agent/site_windows.h"
 #include "agent/sorting.h"
 #include "agent/way.h"
 #include "cage/message.h"
@@ -32,7 +33,7 @@ struct CourierTerms {
   Duration retry_first = std::chrono::minutes(5);
   Duration retry_longest = std::chrono::hours(2);
   std::size_t sessions_max = 200;          ///< of one loop
-  std::size_t per_destination_max = 20;    ///< sessions at most, of one loop
+  std::size_t per_destination_max = 20;    ///< sessions with a destination, and with a site, at most, of one loop
   std::size_t messages_per_session = 100;  ///< then it is closed
 };
 
@@ -66,7 +67,12 @@ class Courier {
 
  private:
   struct Worked;  // a destination at work
-  using Session = std::optional<RemoteSession>;
+  /// Of one worker, and the place that is kept for its next one.
+  struct Session : std::optional<RemoteSession> {
+    using std::optional<RemoteSession>::optional;
+    using std::optional<RemoteSession>::operator=;
+    SiteWindows::Promise promise;
+  };
 
   // What was in hand when the process crashed (courier_suspects.cpp).
   struct Alone;
@@ -90,8 +96,8 @@ class Courier {
   io::Task<Result<>> end_one(queue::DeliveryId id);
   io::Task<> work(std::string destination);
   io::Task<> serve(std::string destination);
-  /// Why no server was reached; then nothing came of it yet. None: it is settled.
-  io::Task<std::optional<queue::Trouble>> attempt(const queue::Job& job, Session& session);
+  /// Why no server was reached, or that a place is to be waited for; then nothing came of it yet. None: it is settled.
+  io::Task<std::optional<Unreachable>> attempt(const queue::Job& job, Session& session);
 
   io::Task<Result<std::vector<Way>>> ways(const queue::Job& job);
   struct Round;  // one attempt, as far as it has come
@@ -113,8 +119,17 @@ class Courier {
   io::Task<> tell_of_login(const route::Relay& relay, std::string words);
   void put_by(Session& session);
   void note_opened();
+  void drop(Session& session);
   void close(RemoteSession& session);
   void make_room();
+
+  // Sites (courier_sites.cpp).
+  io::Task<> wait_for(std::string site, std::vector<std::string> hosts, Session& session);
+  io::Task<bool> yield_place(Session& session, Worked& worked);
+  bool take_idle(const RemotePlan& plan, Session& session);
+  void make_room(const std::string& site);
+  void blame(const std::string& domain, const std::string& site, const std::vector<std::string>& hosts,
+             Unreachable& why);
 
   /// tell_sender() by the terms of now.
   io::Task<Result<std::optional<queue::Change>>> report(queue::EntryPtr entry, std::vector<Reported> recipients,
@@ -122,7 +137,7 @@ class Courier {
   /// The newest that is known of why a recipient has not got it yet.
   queue::Trouble last_words(const queue::Consignment& consignment, const queue::Addressee& addressee);
   io::Task<> conclude(Round& round);
-  io::Task<> unreachable(const queue::Job& job, queue::Trouble trouble);
+  io::Task<> unreachable(const queue::Job& job, Unreachable why);
   /// False when nobody knows (the store stopped), or the server ends before the store takes it.
   io::Task<bool> commit_until_durable(std::function<io::Task<Result<std::vector<queue::Change>>>(store::Batch&)> fill,
                                       std::string what);
@@ -142,6 +157,8 @@ class Courier {
   };
   std::multimap<std::string, Idle> idle_;  ///< by site
   std::size_t sessions_ = 0;               ///< open ones, idle ones too
+  SiteWindows windows_;
+  std::size_t waiting_ = 0;  ///< workers that wait for a site
   Moment next_overdue_{};
 };
 

@@ -113,8 +113,8 @@ io::Task<Result<std::vector<Way>>> Courier::ways(const queue::Job& job) {
       });
 }
 
-io::Task<std::optional<queue::Trouble>> Courier::attempt(const queue::Job& job, Session& session) {
-  Round round{.job = job, .fates = std::vector<Fate>(job.consignment.addressees.size()), .unreached = {}};
+io::Task<std::optional<Unreachable>> Courier::attempt(const queue::Job& job, Session& session) {
+  Round round{.job = job, .fates = std::vector<Fate>(job.consignment.addressees.size())};
   round.story.began = now();
   if (too_late(*job.entry, now())) {
     round.story.made = false;
@@ -143,12 +143,14 @@ io::Task<std::optional<queue::Trouble>> Courier::attempt(const queue::Job& job, 
   }
   if (round.settled) co_return std::nullopt;
   const auto untried = [](const Fate& fate) { return fate.kind == Fate::Kind::owed && fate.trouble.status.empty(); };
-  if (round.cut_short && std::ranges::all_of(round.fates, untried)) {
+  const bool none_tried = std::ranges::all_of(round.fates, untried);
+  if (round.crowded && none_tried && !stopping_) co_return round.crowded;
+  if ((round.cut_short || round.crowded) && none_tried) {
     services_.queue().put_back(job);
     co_return std::nullopt;
   }
   const bool nobody = round.unreached && std::ranges::all_of(round.fates, [&](const Fate& fate) {
-                        return fate.kind == Fate::Kind::owed && fate.trouble == *round.unreached;
+                        return fate.kind == Fate::Kind::owed && fate.trouble == round.unreached->trouble;
                       });
   if (nobody && now() < job.entry->expires) co_return round.unreached;
   co_await conclude(round);
@@ -194,7 +196,11 @@ io::Task<> Courier::send(Round& round, const route::Transport& transport, const 
     std::optional<Unreachable> why;
     if (!co_await get_session(transport, job.consignment.destination, session, why)) {
       if (why->login) co_await tell_of_login(std::get<route::Relay>(transport), why->trouble.diagnostic);
-      if (!why->permanent) round.unreached = why->trouble;
+      if (!why->crowded.empty()) {
+        round.crowded = std::move(why);
+        co_return;
+      }
+      if (!why->permanent) round.unreached = why;
       round.all(which, {.kind = why->permanent ? Fate::Kind::failed : Fate::Kind::owed, .trouble = why->trouble});
       co_return;
     }
@@ -243,8 +249,7 @@ io::Task<> Courier::send(Round& round, const route::Transport& transport, const 
     const std::vector<smtp::Reply>& known = session->client->known().recipients;
     for (std::size_t i = 0; i < which.size() && i < known.size(); ++i)
       if (known[i].code != 0) round.fates[which[i]] = fate_of(known[i], session->name, now());
-    close(*session);
-    session.reset();
+    drop(session);
     // Only where nothing was sent: after the last dot it may have been taken.
     if (!used || !error.is(smtp::kOver)) co_return;
   }
@@ -395,7 +400,7 @@ io::Task<> Courier::conclude(Round& round) {
   WallTime due{now().microseconds +
                retry_pause(*terms, job.consignment.attempts + 1, io::Loop::current().random()).count()};
   // The rest has its turn with the next start of the server.
-  if (round.cut_short) due = now();
+  if (round.cut_short || round.crowded) due = now();
   // RFC 5321 §4.5.3.1.10: more recipients than the server takes at once; the rest follow the others.
   if (!reported.empty() && std::ranges::all_of(owed, [](const queue::Addressee& one) {
         return one.trouble && one.trouble->status == "4.5.3";
@@ -436,7 +441,7 @@ io::Task<Result<>> Courier::end_one(queue::DeliveryId id) {
         services_.queue().put_back(job);
         continue;
       }
-      Round round{.job = job, .fates = std::vector<Fate>(job.consignment.addressees.size()), .unreached = {}};
+      Round round{.job = job, .fates = std::vector<Fate>(job.consignment.addressees.size())};
       round.story.made = false;
       for (std::size_t i = 0; i < round.fates.size(); ++i)
         round.fates[i].trouble = last_words(job.consignment, job.consignment.addressees[i]);

@@ -15,15 +15,24 @@ inline queue::Trouble trouble(std::string status, std::string words, WallTime at
   return {.status = std::move(status), .diagnostic = std::move(words), .remote = {}, .at = at};
 }
 
+/// How many sessions work for it.
+struct Courier::Worked {
+  std::size_t sessions = 0;
+  std::size_t most = SIZE_MAX;  ///< as many as the other side has taken, once it refused one
+  std::size_t turn = 0;         ///< messages since it last waited for its site
+  bool unreachable = false;
+};
+
 /// One attempt, as far as it has come.
 struct Courier::Round {
   const queue::Job& job;
   std::vector<Fate> fates;  ///< one for each addressee
   AttemptStory story{job};
-  std::optional<queue::Trouble> unreached;  ///< no server was reached for some of them
-  bool settled = false;                     ///< written down already
-  bool cut_short = false;                   ///< some were not tried, for the server ends
-  std::optional<Targets::Visit> visit;      ///< until what came of it is written down
+  std::optional<Unreachable> unreached;  ///< no server was reached for some of them
+  std::optional<Unreachable> crowded;    ///< some were not tried, for their site has no place now
+  bool settled = false;                  ///< written down already
+  bool cut_short = false;                ///< some were not tried, for the server ends
+  std::optional<Targets::Visit> visit;   ///< until what came of it is written down
 
   void all(const std::vector<std::size_t>& which, const Fate& fate) {
     for (const std::size_t i : which) fates[i] = fate;

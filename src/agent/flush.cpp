@@ -79,6 +79,7 @@ io::Task<Result<std::size_t>> flush_destination(Services& services, std::string 
   held_back += CO_TRY(co_await make_due(services, destination, late));
   const std::size_t others = places.size() - std::min(held_back, places.size());
   if (others == 0) co_return others;
+  services.sites().end_pauses(destination);
   store::Batch batch;
   std::vector<queue::Change> changes;
   changes.push_back(services.queue().retry(destination, batch));

@@ -6,6 +6,7 @@
 #include <map>
 
 #include "agent/attempt_story.h"
+#include "agent/queue_shown.h"
 #include "agent/queued_message.h"
 #include "base/log.h"
 #include "base/text.h"
@@ -21,11 +22,9 @@ using Answer = Result<json::value>;
 
 constexpr ErrorKind kHeld{"agent.held", Fault::user, Lasting::permanent};
 
-/// Octets of a header that are looked at, and those of a line and of a server's words that are shown.
+/// Octets of a header that are looked at, and those of a line that are shown.
 constexpr std::uint64_t kHeaderMax = 64 * 1024;
 constexpr std::size_t kLineShown = 1000;
-constexpr std::size_t kWordsListed = 256;
-constexpr std::size_t kWordsShown = 1024;
 /// Consignments that one queue.wake changes before it asks to be called again.
 constexpr std::size_t kWokenAtOnce = 1000;
 
@@ -45,133 +44,6 @@ Result<DeliveryId> id_in(const Request& request, std::string_view name) {
                                  "' is no id of a message: twelve letters and digits, as in the reply to the message; "
                                  "angarium queue list shows them");
   return *id;
-}
-
-// --- what is shown --------------------------------------------------------------------------------------------------
-
-/// Back-offs of the destinations of one answer, each read once.
-class Backoffs {
- public:
-  explicit Backoffs(queue::Queue& queue) : queue_(queue) {}
-
-  io::Task<Result<>> read(const queue::Whole& whole) {
-    for (const queue::Whole::Part& part : whole.parts) {
-      const std::string& name = part.consignment.destination;
-      if (known_.contains(name)) continue;
-      auto found = co_await queue_.find_backoff(name);
-      // A damaged record is made anew by the next attempt.
-      if (!found && found.error().is(queue::kDamagedRecord)) found = std::optional<queue::Backoff>();
-      known_[name] = CO_TRY(std::move(found));
-    }
-    co_return Result<>();
-  }
-  /// Only one that lasts.
-  [[nodiscard]] const queue::Backoff* of(const std::string& destination) const {
-    const auto at = known_.find(destination);
-    return at != known_.end() && at->second && at->second->next > now() ? &*at->second : nullptr;
-  }
-
- private:
-  queue::Queue& queue_;
-  std::map<std::string, std::optional<queue::Backoff>> known_;
-};
-
-struct Depth {
-  std::size_t recipients;
-  std::size_t words;
-};
-constexpr Depth kListed{kListedRecipients, kWordsListed};
-constexpr Depth kWhole{kShownRecipients, kWordsShown};
-
-json::object show(const queue::Trouble& trouble, const Depth& depth) {
-  return {{"status", escape_controls(trouble.status)},
-          {"words", escape_controls(trouble.diagnostic, depth.words)},
-          {"host", escape_controls(trouble.remote)},
-          {"at", to_rfc3339(trouble.at)}};
-}
-
-WallTime next_attempt(const queue::Consignment& consignment, const queue::Backoff* backoff) {
-  const WallTime due{consignment.place.due};
-  return backoff == nullptr ? due : std::max(due, backoff->next);
-}
-
-std::string_view state_of(const queue::Whole::Part& part, const queue::Backoff* backoff) {
-  if (part.in_hand) return "under way";
-  if (part.consignment.hold == queue::Hold::by_operator) return "held";
-  if (part.consignment.hold == queue::Hold::set_aside) return "set aside";
-  return next_attempt(part.consignment, backoff) > now() ? "deferred" : "due";
-}
-
-json::object show(const queue::Addressee& addressee, const Depth& depth) {
-  json::object shown{{"address", escape_controls(addressee.recipient.path.mailbox.text())}};
-  if (const auto& original = addressee.recipient.parameters.original)
-    shown["original"] = escape_controls(original->type + ";" + original->address);
-  shown["trouble"] = addressee.trouble ? json::value(show(*addressee.trouble, depth)) : json::value();
-  return shown;
-}
-
-/// `left`: recipients that may still be shown.
-json::object show(const queue::Whole::Part& part, const queue::Backoff* backoff, const Depth& depth,
-                  std::size_t& left) {
-  const queue::Consignment& consignment = part.consignment;
-  const std::string_view state = state_of(part, backoff);
-  json::object shown{{"destination", escape_controls(consignment.destination)},
-                     {"state", state},
-                     {"attempts", consignment.attempts},
-                     {"priority", 9 - static_cast<int>(consignment.rank)}};
-  const bool timed = state == "deferred" || state == "due";
-  const WallTime next = next_attempt(consignment, backoff);
-  shown["next_attempt"] = timed ? json::value(to_rfc3339(next)) : json::value();
-  shown["next_in_seconds"] =
-      timed ? json::value(std::max<std::int64_t>(0, next.seconds() - now().seconds())) : json::value();
-  shown["back_off"] = nullptr;
-  if (backoff != nullptr)
-    shown["back_off"] = json::object{{"failures", backoff->failures},
-                                     {"since", to_rfc3339(backoff->since)},
-                                     {"next", to_rfc3339(backoff->next)},
-                                     {"trouble", show(backoff->trouble, depth)}};
-  json::array recipients;
-  for (const queue::Addressee& addressee : consignment.addressees) {
-    if (left == 0) break;
-    --left;
-    recipients.push_back(show(addressee, depth));
-  }
-  shown["recipients"] = std::move(recipients);
-  return shown;
-}
-
-std::string_view word(queue::Origin origin) {
-  return origin == queue::Origin::accepted ? "accepted"
-         : origin == queue::Origin::report ? "report"
-                                           : "postmaster report";
-}
-
-std::size_t recipients_of(const queue::Whole& whole) {
-  std::size_t count = 0;
-  for (const queue::Whole::Part& part : whole.parts) count += part.consignment.addressees.size();
-  return count;
-}
-
-json::object show(const queue::Whole& whole, const Backoffs& backoffs, const Depth& depth) {
-  const queue::Entry& entry = *whole.entry;
-  json::object shown{{"id", entry.id.text()},
-                     {"arrived", to_rfc3339(entry.arrived)},
-                     {"age_seconds", std::max<std::int64_t>(0, now().seconds() - entry.arrived.seconds())},
-                     {"expires", to_rfc3339(entry.expires)},
-                     {"octets", entry.octets()},
-                     {"sender", escape_controls(entry.sender.path.text())},
-                     {"submitter", escape_controls(entry.submitter)},
-                     {"received_from", escape_controls(entry.received_from)},
-                     {"origin", word(entry.origin)},
-                     {"recipients", recipients_of(whole)}};
-  std::size_t left = depth.recipients;
-  json::array destinations;
-  for (const queue::Whole::Part& part : whole.parts) {
-    if (left == 0) break;
-    destinations.push_back(show(part, backoffs.of(part.consignment.destination), depth, left));
-  }
-  shown["destinations"] = std::move(destinations);
-  return shown;
 }
 
 // --- queue.list, queue.show -----------------------------------------------------------------------------------------
@@ -221,7 +93,8 @@ io::Task<Answer> queue_list(Work work) {
   json::array messages;
   for (const queue::Whole& whole : page) {
     CO_TRY(co_await backoffs.read(whole));
-    if (wanted(whole, backoffs, work.request)) messages.push_back(show(whole, backoffs, kListed));
+    if (wanted(whole, backoffs, work.request))
+      messages.push_back(show(whole, backoffs, work.services.sites(), Shown::listed));
   }
   co_return json::object{{"messages", std::move(messages)},
                          {"next", page.empty() ? json::value() : behind(page.back().entry->id)}};
@@ -258,7 +131,7 @@ io::Task<Answer> queue_show(Work work) {
   const queue::Whole whole = CO_TRY(co_await find(work.services, id));
   Backoffs backoffs(work.services.queue());
   CO_TRY(co_await backoffs.read(whole));
-  json::object shown = show(whole, backoffs, kWhole);
+  json::object shown = show(whole, backoffs, work.services.sites(), Shown::whole);
   const queue::Entry& entry = *whole.entry;
   shown["smtputf8"] = entry.sender.parameters.smtputf8;
   shown["envelope_id"] = escape_controls(entry.sender.parameters.envelope_id.value_or(""));
@@ -322,10 +195,12 @@ io::Task<Result<>> claim_all(Services& services, DeliveryId id, Claimed& claimed
 }
 
 /// Adds that the destination may be tried, unless it may already, or has failed since.
-void end_backoff(queue::Queue& queue, const std::string& destination, const Backoffs& backoffs, WallTime since,
+void end_backoff(Services& services, const std::string& destination, const Backoffs& backoffs, WallTime since,
                  store::Batch& batch, std::vector<queue::Change>& changes) {
   const queue::Backoff* const backoff = backoffs.of(destination);
-  if (backoff != nullptr && backoff->trouble.at <= since) changes.push_back(queue.retry(destination, batch));
+  if (backoff != nullptr && backoff->trouble.at > since) return;
+  services.sites().end_pauses(destination);
+  if (backoff != nullptr) changes.push_back(services.queue().retry(destination, batch));
 }
 
 void make_due(queue::Queue& queue, const Claimed& claimed, store::Batch& batch, std::vector<queue::Change>& changes) {
@@ -355,7 +230,7 @@ io::Task<Answer> queue_retry(Work work) {
   std::string before;
   for (const queue::Job& job : claimed.jobs()) {
     if (job.consignment.destination != std::exchange(before, job.consignment.destination))
-      end_backoff(queue, job.consignment.destination, backoffs, now(), batch, changes);
+      end_backoff(work.services, job.consignment.destination, backoffs, now(), batch, changes);
   }
   if (due > 0) put_operation(*whole.entry, trace::Event::Kind::retried, now(), batch);
   if (!changes.empty()) CO_TRY(co_await claimed.commit(work.services.tablet(), std::move(batch), std::move(changes)));
@@ -409,7 +284,7 @@ io::Task<Answer> queue_wake(Work work) {
   std::vector<queue::Change> changes;
   make_due(queue, claimed, batch, changes);
   for (const auto& [destination, count] : destinations)
-    end_backoff(queue, destination, backoffs, start, batch, changes);
+    end_backoff(work.services, destination, backoffs, start, batch, changes);
   if (!changes.empty()) CO_TRY(co_await claimed.commit(work.services.tablet(), std::move(batch), std::move(changes)));
   co_return json::object{{"messages", messages}, {"next", next}, {"since", std::to_string(*since)}};
 }

@@ -3,8 +3,10 @@
 #include <algorithm>
 
 #include "base/log.h"
+#include "base/text.h"
 #include "io/loop.h"
 #include "message/status.h"
+#include "route/site.h"
 #include "wire/tls/connection.h"
 
 namespace angarium::agent {
@@ -29,7 +31,8 @@ bool may_go_plain(const Error& error, Tls tls) { return tls == Tls::opportunisti
 
 io::Task<std::expected<RemotePlan, Unreachable>> Remote::plan(std::shared_ptr<const RemoteTerms> terms,
                                                               route::Transport transport, std::string domain) {
-  RemotePlan plan{.terms = std::move(terms), .site = route::transport_text(transport)};
+  RemotePlan plan{.terms = std::move(terms), .way = route::transport_text(transport)};
+  plan.site = plan.way;
   route::Hosts hosts;
   plan.port = plan.terms->port;
   if (const auto* const relay = std::get_if<route::Relay>(&transport)) {
@@ -47,8 +50,7 @@ io::Task<std::expected<RemotePlan, Unreachable>> Remote::plan(std::shared_ptr<co
     hosts = co_await route::find_relay(resolver_, lmtp->host, plan.terms->hosts);
   } else {
     hosts = co_await route::find_hosts(resolver_, domain, plan.terms->hosts, io::Loop::current().random());
-    // Any domain whose best host this is may use the session.
-    if (!hosts.hops.empty()) plan.site = "dns " + hosts.hops.front().host;
+    plan.site = route::site_of(hosts.hops);
   }
   plan.hops = std::move(hosts.hops);
   if (hosts.failure == route::Failure::none) co_return plan;
@@ -59,10 +61,34 @@ io::Task<std::expected<RemotePlan, Unreachable>> Remote::plan(std::shared_ptr<co
                   .permanent = status.code >= 500 && std::holds_alternative<route::ByDns>(transport)});
 }
 
+std::vector<std::string> RemotePlan::hosts() const {
+  std::vector<std::string> names;
+  if (!socket.empty()) names.push_back(socket);
+  for (const route::Hop& hop : hops)
+    if (std::ranges::find(names, to_lower(hop.host)) == names.end()) names.push_back(to_lower(hop.host));
+  return names;
+}
+
+bool RemotePlan::fits(const RemoteSession& session) const {
+  if (session.way != way || session.site != site) return false;
+  if (!socket.empty()) return true;
+  const auto named = [](const std::string& name) {
+    return [&name](const route::Hop& hop) { return equals_ignore_case(hop.host, name); };
+  };
+  const auto at = std::ranges::find_if(hops, named(session.name));
+  if (at == hops.end()) return false;
+  // RFC 5321 §5.1: lower preferences first; equal ones are as good.
+  return std::ranges::all_of(hops, [&](const route::Hop& other) {
+    return other.preference >= at->preference || std::ranges::any_of(session.passed, [&](const std::string& passed) {
+             return equals_ignore_case(other.host, passed);
+           });
+  });
+}
+
 io::Task<Remote::Opened> Remote::open(RemotePlan plan) {
   if (!plan.login.empty()) {
     const Moment now = io::Loop::current().now();
-    if (const auto words = plan.terms->refused_logins->refused(plan.login, plan.site, now))
+    if (const auto words = plan.terms->refused_logins->refused(plan.login, plan.way, now))
       co_return std::unexpected(Unreachable{.trouble = trouble("4.7.8", *words, {}), .login = true});
   }
   if (!plan.socket.empty()) co_return co_await open_socket(plan);
@@ -73,6 +99,8 @@ io::Task<Remote::Opened> Remote::open(RemotePlan plan) {
         std::find_if(from, plan.hops.end(), [&](const route::Hop& hop) { return hop.preference != from->preference; });
     auto opened = co_await try_hops(plan, {from, to});
     // A password that one host refused is not tried at the next: too many failures lock us out.
+    if (opened)
+      for (auto hop = plan.hops.begin(); hop != from; ++hop) opened->passed.push_back(hop->host);
     if (opened || opened.error().login) co_return opened;
     // What a host said is told rather than that another one does not answer.
     if (!why || (why->trouble.remote.empty() && !opened.error().trouble.remote.empty()))
@@ -121,7 +149,7 @@ io::Task<Remote::Opened> Remote::open_socket(const RemotePlan& plan) {
 /// `hop`: none for a socket of this host.
 io::Task<Remote::Opened> Remote::greet(const RemotePlan& plan, const route::Hop* hop,
                                        std::unique_ptr<io::Stream> stream, bool use_tls) {
-  RemoteSession session{.site = plan.site, .host = "localhost", .name = "localhost"};
+  RemoteSession session{.way = plan.way, .site = plan.site, .host = "localhost", .name = "localhost"};
   if (hop != nullptr) {
     session.host = host_text(*hop);
     session.name = hop->host;
@@ -129,7 +157,7 @@ io::Task<Remote::Opened> Remote::greet(const RemotePlan& plan, const route::Hop*
   const io::Endpoint peer = stream->peer();
   auto refused = [&](const Error& error) {
     const bool login = error.is(kLoginRefused);
-    if (login) plan.terms->refused_logins->add(plan.login, plan.site, error.text(), io::Loop::current().now());
+    if (login) plan.terms->refused_logins->add(plan.login, plan.way, error.text(), io::Loop::current().now());
     return std::unexpected(
         Unreachable{.trouble = trouble(login ? "4.7.8" : "4.4.0", error.text(), session.name), .login = login});
   };
@@ -187,7 +215,7 @@ io::Task<Result<>> Remote::log_in(const RemotePlan& plan, RemoteSession& session
   const Result<> done = co_await session.client->authenticate(
       std::move(credentials), verified ? sasl::Plaintext::allowed : sasl::Plaintext::refused);
   if (done) {
-    plan.terms->refused_logins->taken(plan.login, plan.site);
+    plan.terms->refused_logins->taken(plan.login, plan.way);
     co_return done;
   }
   if (done.error().temporary()) co_return done;

@@ -34,7 +34,8 @@ struct RemoteTerms {
 
 /// An open session with a server, between two transactions.
 struct RemoteSession {
-  std::string site;  ///< what it may be used for again: the transport or host, and what was asked of TLS
+  std::string way;   ///< the transport: what was asked of it, TLS and login too
+  std::string site;  ///< what counts as one with it: of a host of the DNS its provider's name, else the transport
   std::string host;  ///< its name, and its address in brackets: "mx.example.org [192.0.2.1]"
   std::string name;  ///< its name alone, for reports
   std::shared_ptr<wire::Connection> connection;  ///< a customer's belongs to the session that began it
@@ -42,18 +43,23 @@ struct RemoteSession {
   std::string tls;  ///< version and cipher; empty: in the clear
   std::size_t messages = 0;
   bool customers = false;  ///< it turned round: only what its customer fetches goes over it
+  std::vector<std::string> passed;  ///< better hosts that did not answer before it was opened
 };
 
 /// Why there is no session.
 struct Unreachable {
   queue::Trouble trouble;
-  bool permanent = false;  ///< trying again is of no use: the mail fails
-  bool login = false;      ///< the relay refused our login, which the operator has to know
+  bool permanent = false;          ///< trying again is of no use: the mail fails
+  bool login = false;              ///< the relay refused our login, which the operator has to know
+  std::optional<Duration> rest;    ///< how long nothing is to be tried, where that is known
+  std::string crowded;             ///< not so: this site has as many sessions as it may, and one of them is waited for,
+  std::vector<std::string> hosts;  ///< with one of these
 };
 
 /// Where sessions for a domain may lead, before one is opened.
 struct RemotePlan {
   std::shared_ptr<const RemoteTerms> terms;
+  std::string way;   ///< as RemoteSession::way
   std::string site;  ///< as RemoteSession::site
   std::vector<route::Hop> hops;
   std::string socket;  ///< of this host, instead of hops
@@ -61,6 +67,12 @@ struct RemotePlan {
   route::Tls tls = route::Tls::opportunistic;
   std::string login;
   protocol::smtp::Dialect dialect = protocol::smtp::Dialect::smtp;
+
+  /// Names of its hosts in lower case, each once; of a socket its path.
+  [[nodiscard]] std::vector<std::string> hosts() const;
+  /// Whether mail may go over this session: only to a host that the domain names, and not past a better one, unless
+  /// that one did not answer.
+  [[nodiscard]] bool fits(const RemoteSession& session) const;
 };
 
 /// Who opens sessions for one loop. Outlives its tasks.

@@ -8,6 +8,7 @@
 #include "account/directory.h"
 #include "account/verifier.h"
 #include "agent/checkpoints.h"
+#include "agent/sites.h"
 #include "agent/srs_keys.h"
 #include "agent/targets.h"
 #include "configuration/configuration.h"
@@ -82,6 +83,8 @@ class Services {
   [[nodiscard]] account::Verifier& verifier() { return *verifier_; }
   [[nodiscard]] mailbox::MailboxStore& mail() { return *mail_; }
   [[nodiscard]] queue::Queue& queue() { return *queue_; }
+  /// What is known of other hosts.
+  [[nodiscard]] Sites& sites() { return sites_; }
   [[nodiscard]] Checkpoints& checkpoints() { return checkpoints_; }
   [[nodiscard]] SrsKeys& srs_keys() { return srs_keys_; }
   /// The mailboxes' and the queue's.
@@ -117,6 +120,7 @@ class Services {
   account::Directory directory_;
   SrsKeys srs_keys_;
   trace::Ledger ledger_;
+  Sites sites_;
   Checkpoints checkpoints_;
   std::unique_ptr<mailbox::MailboxStore> mail_;
   std::function<void()> ring_;

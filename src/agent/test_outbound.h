@@ -1,6 +1,8 @@
 // A host with a queue and a courier, and another server that takes its mail: any policy, everything kept.
 #pragma once
 
+#include <algorithm>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -23,7 +25,8 @@ namespace angarium::agent {
 /// mx.a.test sends; mx.b.test (192.0.2.2) takes on ports 25 and 587, there after a login, for any domain.
 class Outbound {
  public:
-  Outbound() {
+  /// `zones`: what the DNS knows besides.
+  explicit Outbound(const std::string& zones = {}) : resolver_(*io::MemoryResolver::make(loop, kZones + zones)) {
     configuration_.server.hostname = "mx.a.test";
     configuration_.store.reserve = 0;
     configuration_.local.aliases = {};
@@ -55,15 +58,12 @@ class Outbound {
     terms = std::move(made);
     courier_ = std::make_unique<Courier>(*services, here_, *resolver_, [this] { return terms; }, Courier::Rank::leads);
     services->on_queued([this] { courier_->ring(); });
-    for (const std::uint16_t port : {std::uint16_t{25}, std::uint16_t{587}})
-      there.listen(io::Endpoint(there.addresses().front(), port), [this, port](std::unique_ptr<io::Stream> stream) {
-        loop.spawn(
-            serve(std::make_unique<test::Hiding>(wire::tls::server_connection(std::move(stream), tls_), hide), port));
-      });
+    for (const std::uint16_t port : {std::uint16_t{25}, std::uint16_t{587}}) take_mail(there, port);
     loop.spawn(courier_->run());
   }
   ~Outbound() {
     there.set_state(io::MemoryNetwork::Host::State::stopped);
+    for (io::MemoryNetwork::Host* const host : others_) host->set_state(io::MemoryNetwork::Host::State::stopped);
     courier_->stop();
     loop.advance(std::chrono::minutes(1));
     courier_.reset();
@@ -72,6 +72,13 @@ class Outbound {
   Outbound(const Outbound&) = delete;
   Outbound& operator=(const Outbound&) = delete;
 
+  /// One more host that takes mail, into the same house.
+  io::MemoryNetwork::Host& add_server(const std::string& name, const std::string& address) {
+    io::MemoryNetwork::Host& made = network.add_host(name, {*io::IpAddress::parse(address)});
+    others_.push_back(&made);
+    take_mail(made, 25);
+    return made;
+  }
   void transport(const std::string& text) {
     auto made = std::make_shared<CourierTerms>(*terms);
     made->transports = *route::TransportMap::make({{.key = "*", .transport = *route::parse_transport(text)}});
@@ -103,9 +110,10 @@ class Outbound {
     made.expires = {made.arrived.microseconds + Duration(std::chrono::hours(120)).count()};
     return made;
   }
-  void put(const queue::Entry& entry, const std::string& octets, const std::vector<std::string>& recipients) {
+  void put(const queue::Entry& entry, const std::string& octets, const std::vector<std::string>& recipients,
+           const std::string& destination = "b.test") {
     store::Batch batch;
-    queue::Lot lot{.destination = "b.test", .recipients = {}};
+    queue::Lot lot{.destination = destination, .recipients = {}};
     for (const std::string& one : recipients)
       lot.recipients.push_back(envelope::parse_recipient(one, {.utf8 = envelope::Utf8::accept}).value());
     const std::size_t body = batch.body(octets);
@@ -117,6 +125,9 @@ class Outbound {
   void put(const std::string& octets, const std::vector<std::string>& recipients = {"<bob@b.test>"}) {
     put(entry(loop, octets), octets, recipients);
   }
+
+  /// A message for somebody at another destination, whose hosts are asked to take it.
+  void put_to(const std::string& destination) { put(entry(loop, "x\r\n"), "x\r\n", {"<bob@b.test>"}, destination); }
 
   /// As at the end of the server. From any thread.
   void stop() {
@@ -159,6 +170,13 @@ class Outbound {
   std::string hide;  ///< a word of its EHLO that is not heard
   protocol::smtp::MemoryHouse house;
   std::size_t connections = 0;  ///< it has taken
+  struct Sessions {
+    std::size_t all = 0;
+    std::size_t now = 0;
+    std::size_t most = 0;  ///< at one time
+  };
+  std::map<std::string, Sessions> sessions;  ///< by host
+  Sessions together;                         ///< of all hosts
 
  private:
   void add(const std::string& name) {
@@ -170,21 +188,36 @@ class Outbound {
     REQUIRE(made);
     REQUIRE(run(services->mail().create_account(made->id, {.octets = 0, .messages = 0})));
   }
-  io::Task<> serve(std::unique_ptr<wire::Connection> connection, std::uint16_t port) {
+  void take_mail(io::MemoryNetwork::Host& host, std::uint16_t port) {
+    host.listen(io::Endpoint(host.addresses().front(), port), [this, port, &host](std::unique_ptr<io::Stream> stream) {
+      loop.spawn(serve(std::make_unique<test::Hiding>(wire::tls::server_connection(std::move(stream), tls_), hide),
+                       port, host.name()));
+    });
+  }
+  io::Task<> serve(std::unique_ptr<wire::Connection> connection, std::uint16_t port, std::string name) {
     ++connections;
+    for (Sessions* const counted : {&sessions[name], &together}) {
+      ++counted->all;
+      counted->most = std::max(counted->most, ++counted->now);
+    }
     protocol::smtp::Policy now = policy;
     now.role = port == 587 ? protocol::smtp::Role::submission : protocol::smtp::Role::mx;
     now.auth = port == 587 ? protocol::smtp::AuthUse::required : protocol::smtp::AuthUse::none;
     now.tls = offers_tls ? protocol::smtp::TlsUse::offered : protocol::smtp::TlsUse::none;
     protocol::smtp::MemorySession session(house);
     co_await protocol::smtp::serve(*connection, session, now);
+    --sessions[name].now;
+    --together.now;
     connection->close();
   }
 
+  static constexpr const char* kZones =
+      "a.test MX 10 mx.a.test\nmx.a.test A 192.0.2.1\nb.test MX 10 mx.b.test\nmx.b.test A 192.0.2.2\n";
+
   configuration::Configuration configuration_;
   io::MemoryNetwork::Host& here_ = network.add_host("mx.a.test", {*io::IpAddress::parse("192.0.2.1")});
-  std::unique_ptr<io::MemoryResolver> resolver_ = *io::MemoryResolver::make(
-      loop, "a.test MX 10 mx.a.test\nmx.a.test A 192.0.2.1\nb.test MX 10 mx.b.test\nmx.b.test A 192.0.2.2\n");
+  std::vector<io::MemoryNetwork::Host*> others_;
+  std::unique_ptr<io::MemoryResolver> resolver_;
   std::shared_ptr<const wire::tls::ServerOptions> tls_;
   std::unique_ptr<Courier> courier_;
 };

@@ -175,7 +175,7 @@ const auto kKeys = std::to_array<Key>({
      "Sessions with other servers at one time, for each loop."},
     {"outbound", "per_destination_max",
      NumberField{[](C& c) -> std::int64_t& { return c.outbound.per_destination_max; }, 1, 10'000},
-     "Of these, sessions for one domain."},
+     "Of these, sessions for one domain, and for all domains together whose mail the hosts of one provider take."},
     {"dns", "servers", ListField([](C& c) -> std::vector<std::string>& { return c.dns.servers; }),
      "The recursive servers to ask: \"192.0.2.53\", \"127.0.0.1:5353\", \"[2001:db8::53]:53\". None: those of "
      "/etc/resolv.conf."},

@@ -74,6 +74,8 @@ void print_destination(const json::object& destination) {
   const std::string next = text(destination, "next_attempt");
   fmt::print("to {}: {}, {} attempt{}{}\n", text(destination, "destination"), state(destination), attempts,
              attempts == 1 ? "" : "s", next.empty() ? "" : ", due " + next);
+  if (const std::string site = text(destination, "site"); !site.empty() && site != text(destination, "destination"))
+    fmt::print("  hosts of {}\n", site);
   if (const json::object* const back_off = part(destination, "back_off")) {
     const json::object* const trouble = part(*back_off, "trouble");
     fmt::print("  not reached {} times since {}{}\n", number(*back_off, "failures"), text(*back_off, "since"),

@@ -3,6 +3,8 @@
 #include <iterator>
 #include <utility>
 
+#include "route/site.h"
+
 namespace angarium::route {
 namespace {
 
@@ -34,6 +36,8 @@ io::Task<Explanation> explain(io::Resolver& resolver, const TransportMap& map, c
   } else if (std::holds_alternative<ByDns>(transport)) {
     told.port = port;
     told.hosts = co_await find_hosts(resolver, domain, options, random);
+    if (auto site = site_of(told.hosts->hops); !site.empty())
+      told.hosts->facts.push_back({"site", site + ": its hosts share sessions and pauses, whatever the domain"});
   } else if (const auto* refuse = std::get_if<Refuse>(&transport)) {
     told.reply = Status{.code = refuse->code, .enhanced = refuse->enhanced, .text = refuse->text};
   }

@@ -53,7 +53,7 @@ TEST_CASE("without a map the DNS names the hosts, and each step is told in order
   const auto told = world.ask("bob@far.example");
   CHECK(std::holds_alternative<ByDns>(told.decision.transport));
   CHECK(hops(told) == "mx1.far.example[192.0.2.1]:25 mx2.far.example[192.0.2.2]:25");
-  CHECK(steps(told) == "default mx mx hop hop");
+  CHECK(steps(told) == "default mx mx hop hop site");
   CHECK(!told.reply);
   CHECK(!told.temporary());
 }
