@@ -196,6 +196,27 @@ TEST_CASE("a message that could not be set aside, for the store stopped, is stil
   std::filesystem::remove_all(folder);
 }
 
+TEST_CASE(
+    "a suspect whose server hangs holds up the others for seconds, and none is out of reach for longer than minutes") {
+  std::string folder = (std::filesystem::temp_directory_path() / "angarium-suspects-XXXXXX").string();
+  REQUIRE(::mkdtemp(folder.data()) != nullptr);
+  const std::string file = folder + "/in-hand";
+  Alone a;
+  std::vector<std::unique_ptr<io::Stream>> kept;
+  a.other.listen(io::Endpoint(a.other.addresses().front(), 25),
+                 [&](std::unique_ptr<io::Stream> stream) { kept.push_back(std::move(stream)); });
+  std::vector<queue::DeliveryId> ids;
+  ids.push_back(a.admit("bob@b.test", "b.test"));
+  ids.push_back(a.admit("alice@a.test", "a.test"));
+  for (int i = 0; i < 60; ++i) ids.push_back(a.admit("bob@b.test", "b.test"));
+  crash_over(file, ids);
+  a.services->keep_in_hand(*queue::InHand::open(file));
+  a.loop.advance(12min);
+  CHECK(a.inbox() == 1);
+  for (const queue::Whole& whole : a.listed()) CHECK(!whole.parts[0].in_hand);
+  std::filesystem::remove_all(folder);
+}
+
 TEST_CASE("a delivery from the queue over which the store stops is made once, when the store runs again") {
   for (const std::uint64_t failing : {2u, 3u, 6u}) {
     CAPTURE(failing);

@@ -7,6 +7,16 @@
 #include "io/loop.h"
 
 namespace angarium::agent {
+namespace {
+
+/// What crashes the process does so at once, or with the answer of the other side; a suspect whose server takes longer
+/// goes on beside the next one.
+constexpr Duration kAlone = std::chrono::seconds(10);
+/// Suspects that had no turn by then go with all other mail, as suspects still: they expire, and operators reach them.
+constexpr Duration kPatience = std::chrono::minutes(5);
+constexpr Duration kGlance = std::chrono::milliseconds(20);
+
+}  // namespace
 
 /// A suspect with all of it that may be sent.
 struct Courier::Alone {
@@ -16,7 +26,11 @@ struct Courier::Alone {
 
 queue::InHand::Mark Courier::mark(const queue::Job& job) {
   queue::InHand* const in_hand = services_.in_hand();
-  return in_hand == nullptr ? queue::InHand::Mark() : in_hand->mark(job.entry->id);
+  if (in_hand == nullptr) return {};
+  // None but after a crash. Of one that had its turn the mark is as any other.
+  for (const queue::InHand::Suspect& suspect : in_hand->suspects())
+    if (suspect.id == job.entry->id) return in_hand->mark(suspect);
+  return in_hand->mark(job.entry->id);
 }
 
 io::Task<> Courier::take_suspects() {
@@ -74,11 +88,27 @@ io::Task<> Courier::set_aside(const queue::InHand::Suspect& suspect, std::vector
 /// One after the other, beside all else that goes on.
 io::Task<> Courier::serve_alone(std::vector<Alone> all) {
   ++tasks_;
-  for (const Alone& one : all) {
+  io::Loop& loop = io::Loop::current();
+  const auto serve = [](Courier& self, Alone one, std::shared_ptr<bool> done) -> io::Task<> {
+    ++self.tasks_;
+    {
+      const queue::InHand::Mark marked = self.services_.in_hand()->mark(one.suspect);
+      for (const queue::Job& job : one.jobs) co_await self.serve_alone(job);
+    }
+    *done = true;
+    --self.tasks_;
+  };
+  const Moment end = loop.now() + kPatience;
+  for (Alone& one : all) {
     // What is not tried any more stays suspected.
-    if (stopping_) break;
-    const queue::InHand::Mark marked = services_.in_hand()->mark(one.suspect);
-    for (const queue::Job& job : one.jobs) co_await serve_alone(job);
+    if (stopping_ || loop.now() >= end) {
+      for (const queue::Job& job : one.jobs) services_.queue().put_back(job);
+      continue;
+    }
+    const auto done = std::make_shared<bool>(false);
+    const Moment next = loop.now() + kAlone;
+    loop.spawn(serve(*this, std::move(one), done));
+    while (!*done && !stopping_ && loop.now() < next) co_await loop.sleep_for(kGlance);
   }
   --tasks_;
 }
