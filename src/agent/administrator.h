@@ -30,8 +30,9 @@ AdministratorTerms administrator_terms(const configuration::Configuration& confi
 class Administrator {
  public:
   using Terms = std::function<AdministratorTerms()>;
-  Administrator(Services& services, Terms terms)
-      : services_(services), boxes_(services.tablet()), terms_(std::move(terms)) {}
+  /// `seal`: what passwords at other hosts are sealed with.
+  Administrator(Services& services, Terms terms, Result<fetch::Seal> seal)
+      : services_(services), boxes_(services.tablet(), std::move(seal)), terms_(std::move(terms)) {}
 
   io::Task<control::Reply> execute(control::Request request, control::Tell tell);
   /// The boxes at other hosts; what fetches them and what changes them share these.

@@ -69,13 +69,16 @@ io::Task<> Courier::deliver_to_target(Round& round, const Way& way, const std::s
         [&tablet = services_.tablet(), entry = job.entry, target, recipient, user = way.user, chosen = way.chosen,
          terms = terms_(), called_off = services_.targets().called_off()]() -> Result<delivery::Outcome> {
           StoredOctets octets(tablet, entry);
-          delivery::Letter letter{.reverse_path = entry->sender.path,
-                                  .recipient = recipient,
-                                  .extension = {},
-                                  .received = entry->arrived,
-                                  .fields = message::compose_return_path(entry->sender.path.text()) +
-                                            message::compose_delivered_to(recipient.text()) + entry->prepended,
-                                  .message = octets};
+          // What an address itself is sent on to has its field already.
+          std::string to = message::compose_delivered_to(recipient.text());
+          if (entry->prepended.starts_with(to)) to.clear();
+          delivery::Letter letter{
+              .reverse_path = entry->sender.path,
+              .recipient = recipient,
+              .extension = {},
+              .received = entry->arrived,
+              .fields = message::compose_return_path(entry->sender.path.text()) + to + entry->prepended,
+              .message = octets};
           if (!user.empty()) return deliver_as(*terms, user, target, chosen, letter);
           const delivery::Target parsed = TRY(delivery::parse_target(target));
           return delivery::deliver(parsed, std::move(letter), {.call_off = called_off});

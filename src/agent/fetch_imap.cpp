@@ -2,7 +2,11 @@
 #include <algorithm>
 #include <chrono>
 #include <ctime>
+#include <map>
+#include <set>
+#include <utility>
 
+#include "agent/fetch_incoming.h"
 #include "agent/fetch_run.h"
 #include "base/log.h"
 #include "base/text.h"
@@ -24,29 +28,17 @@ constexpr std::size_t kSetMax = 4000;
 constexpr Duration kOwedPause = std::chrono::minutes(30);
 constexpr Duration kOwedPauseMax = std::chrono::hours(24);
 
+/// Messages that are asked for by one command: a round trip each would be most of the time far away.
+constexpr std::size_t kTogetherMax = 100;
+
+/// How often folders that IDLE does not watch are asked for news, and how many of them at one time.
+constexpr Duration kOthersPause = std::chrono::minutes(2);
+constexpr std::size_t kOthersMax = 50;
+
 /// A folder there, and its name here.
 struct Folder {
   std::string there;
   std::string here;
-};
-
-/// One message's octets on their way into the account.
-class Sink final : public imap::ContentSink {
- public:
-  explicit Sink(FetchTaking& taking) : taking_(taking) {}
-  Result<void> begin(std::string_view, std::uint64_t) override {
-    if (begun_) return fail(imap::kServerBroke, "the server sends a message twice");
-    begun_ = true;
-    taking_.begin();
-    return {};
-  }
-  io::ValueOrTask<Result<void>> append(std::string_view octets) override { return taking_.append(octets); }
-  io::ValueOrTask<Result<void>> end() override { return Result<void>{}; }
-  [[nodiscard]] bool begun() const { return begun_; }
-
- private:
-  FetchTaking& taking_;
-  bool begun_ = false;
 };
 
 std::string here_of(const fetch::Box& box, std::string_view there, std::optional<char> delimiter) {
@@ -88,11 +80,25 @@ class Session {
   io::Task<Result<std::vector<Folder>>> folders();
   io::Task<Result<>> fetch_all();
   io::Task<Result<>> watch();
+  io::Task<Result<bool>> wait_for_news(const Folder& folder, Duration at_most);
+  io::Task<Result<bool>> fetch_others(const std::vector<Folder>& all);
   io::Task<Result<>> fetch_folder(const Folder& folder);
   io::Task<Result<>> make_here(const std::string& name);
   io::Task<Result<std::vector<std::uint32_t>>> new_uids(std::uint32_t last);
-  io::Task<Result<>> take(std::uint32_t uid, const Folder& folder, fetch::FolderState& state);
-  io::Task<Result<>> pass_over(std::uint32_t uid, const Folder& folder, fetch::FolderState& state);
+  io::Task<Result<>> take(std::vector<std::uint32_t> uids, const Folder& folder, fetch::FolderState& state);
+  /// What is left of them, and why; empty: all are here or gone.
+  struct Left {
+    std::vector<std::uint32_t> uids;
+    std::optional<Error> why;
+  };
+  io::Task<Result<Left>> ask(const std::vector<std::uint32_t>& uids, const Folder& folder, fetch::FolderState& state);
+  /// A message, and which of those that were asked for with it are not here yet.
+  struct Arrival {
+    FetchArrived message;
+    const std::set<std::uint32_t>& open;
+  };
+  io::Task<Result<>> keep(Arrival arrival, const Folder& folder, fetch::FolderState& state);
+  io::Task<Result<>> pass_over(FetchArrived message, const Folder& folder, fetch::FolderState& after);
   io::Task<Result<>> remove_old(const fetch::FolderState& state);
   io::Task<Result<bool>> marked_by_us(const imap::NumberSet& old);
   io::Task<Result<>> take_owed(const Folder& folder, fetch::FolderState& state);
@@ -105,6 +111,9 @@ class Session {
   imap::Client client_;
   bool has_uidplus_ = false;
   bool has_idle_ = false;
+  std::map<std::string, std::uint64_t> seen_;  ///< UIDNEXT of folders when they were looked at
+  std::size_t next_other_ = 0;
+  std::size_t together_ = kTogetherMax;  ///< messages of the next command; less where some are refused
 };
 
 io::Task<Result<>> Session::enter() {
@@ -167,35 +176,71 @@ io::Task<Result<>> Session::fetch_all() {
   co_return Result<>();
 }
 
-/// Waits for news in the first folder; all are looked at when there are some, and when it is time to.
+/// Waits for news in the first folder; the others are asked for their UIDs every few minutes, and all are looked at
+/// when it is time to.
 io::Task<Result<>> Session::watch() {
   if (!has_idle_) co_return Result<>();
-  std::uint64_t looked = 0;  // UIDNEXT of the last look: what it did not find there is gone, and is no news
+  io::Loop& loop = io::Loop::current();
+  if (run_.caught_up) co_await run_.caught_up();
+  const auto all = CO_TRY(co_await folders());
+  if (all.empty()) co_return Result<>();
+  Moment next_look = loop.now() + box_.every;
+  const Duration turn = all.size() > 1 ? std::min<Duration>(imap::kIdleRenewal, kOthersPause) : imap::kIdleRenewal;
   while (run_.wanted()) {
-    if (run_.caught_up) co_await run_.caught_up();
-    const auto all = CO_TRY(co_await folders());
-    if (all.empty()) co_return Result<>();
-    const auto selected = CO_TRY(co_await client_.select(all.front().there, imap::Access::read_only));
-    const auto state = CO_TRY(co_await state_of(all.front(), selected));
-    // What came between the look and now is no news to IDLE.
-    const bool news =
-        selected.exists > 0 && selected.uid_next > std::max<std::uint64_t>(std::uint64_t{state.last} + 1, looked);
-    looked = selected.uid_next;
-    if (!news) {
-      run_.idling = true;
-      const auto waited = co_await client_.idle(
-          [](const imap::Response& response) {
-            const auto* const number = std::get_if<imap::NumberResponse>(&response);
-            return number != nullptr && number->kind == imap::NumberResponse::Kind::exists;
-          },
-          run_.stop, std::min<Duration>(imap::kIdleRenewal, box_.every));
-      run_.idling = false;
-      CO_TRY(waited);
-    }
+    const bool news = CO_TRY(co_await wait_for_news(all.front(), std::min(turn, next_look - loop.now())));
     if (!run_.wanted()) break;
-    CO_TRY(co_await fetch_all());
+    if (news || loop.now() >= next_look) {
+      CO_TRY(co_await fetch_all());
+      next_look = loop.now() + box_.every;
+      if (run_.caught_up) co_await run_.caught_up();
+    } else if (CO_TRY(co_await fetch_others(all)) && run_.caught_up) {
+      co_await run_.caught_up();
+    }
   }
   co_return fail(kCancelled, "stopped");
+}
+
+/// At once when there are some.
+io::Task<Result<bool>> Session::wait_for_news(const Folder& folder, Duration at_most) {
+  const auto selected = CO_TRY(co_await client_.select(folder.there, imap::Access::read_only));
+  const auto state = CO_TRY(co_await state_of(folder, selected));
+  // What came between the look and now is no news to IDLE; what the look did not find is gone.
+  const std::uint64_t looked = std::exchange(seen_[folder.there], selected.uid_next);
+  if (selected.exists > 0 && selected.uid_next > std::max<std::uint64_t>(std::uint64_t{state.last} + 1, looked))
+    co_return true;
+  bool told = false;
+  run_.idling = true;
+  const auto waited = co_await client_.idle(
+      [&](const imap::Response& response) {
+        const auto* const number = std::get_if<imap::NumberResponse>(&response);
+        told = told || (number != nullptr && number->kind == imap::NumberResponse::Kind::exists);
+        return told;
+      },
+      run_.stop, std::max<Duration>(at_most, std::chrono::milliseconds(1)));
+  run_.idling = false;
+  CO_TRY(waited);
+  co_return told;
+}
+
+/// Of the folders that IDLE does not watch, those that have other UIDs than at the last look; whether there are any.
+io::Task<Result<bool>> Session::fetch_others(const std::vector<Folder>& all) {
+  bool any = false;
+  const std::size_t others = all.size() - 1;
+  for (std::size_t i = 0; i < std::min(others, kOthersMax); ++i) {
+    if (!run_.wanted()) co_return fail(kCancelled, "stopped");
+    const Folder& folder = all[1 + next_other_++ % others];
+    const auto told = co_await client_.status(folder.there, "UIDNEXT");
+    // It is gone, or refused: the next look tells.
+    if (!told && told.error().is(imap::kServerRefused)) continue;
+    if (!told) co_return std::unexpected(told.error());
+    const auto next = std::ranges::find(told->items, "UIDNEXT", &std::pair<std::string, std::uint64_t>::first);
+    if (next == told->items.end() || std::exchange(seen_[folder.there], next->second) == next->second) continue;
+    any = true;
+    const auto fetched = co_await fetch_folder(folder);
+    if (!fetched && !fetched.error().is(imap::kServerRefused)) co_return std::unexpected(fetched.error());
+    if (!fetched) run_.remark = folder.there + ": " + fetched.error().text();
+  }
+  co_return any;
 }
 
 io::Task<Result<fetch::FolderState>> Session::state_of(const Folder& folder, const imap::SelectResult& selected) {
@@ -239,16 +284,14 @@ io::Task<Result<>> Session::fetch_folder(const Folder& folder) {
   if (selected.uid_validity == 0 || selected.uids_not_sticky)
     co_return fail(kFetchRefused, "the server has no lasting UIDs, so that nobody could tell what is new");
   auto state = CO_TRY(co_await state_of(folder, selected));
+  seen_[folder.there] = selected.uid_next;
   const bool news = selected.exists > 0 && state.last < UINT32_MAX &&
                     (selected.uid_next == 0 || selected.uid_next > std::uint64_t{state.last} + 1);
   CO_TRY(co_await take_owed(folder, state));
   if (news) {
     const auto uids = CO_TRY(co_await new_uids(state.last));
     if (!uids.empty()) CO_TRY(co_await make_here(folder.here));
-    for (const std::uint32_t uid : uids) {
-      if (!run_.wanted()) co_return fail(kCancelled, "stopped");
-      CO_TRY(co_await take(uid, folder, state));
-    }
+    CO_TRY(co_await take(uids, folder, state));
   }
   if (!state.owed.empty() && run_.remark.empty())
     run_.remark = folder.there + ": the server refuses messages, which are asked for again later";
@@ -256,62 +299,114 @@ io::Task<Result<>> Session::fetch_folder(const Folder& folder) {
   co_return Result<>();
 }
 
-io::Task<Result<>> Session::take(std::uint32_t uid, const Folder& folder, fetch::FolderState& state) {
-  FetchTaking taking(run_);
-  Sink sink(taking);
-  std::optional<imap::FetchResponse> got;
-  const auto each = [&](const imap::Response& response) {
-    const auto* const one = std::get_if<imap::FetchResponse>(&response);
-    // News of flags come in between.
-    if (one != nullptr && one->uid == uid && !one->contents.empty()) got = *one;
+/// The folder goes on without what the server refuses.
+io::Task<Result<>> Session::take(std::vector<std::uint32_t> uids, const Folder& folder, fetch::FolderState& state) {
+  std::ranges::reverse(uids);
+  while (!uids.empty()) {
+    if (!run_.wanted()) co_return fail(kCancelled, "stopped");
+    // Any of them may come to be owed.
+    const std::size_t room = fetch::kPassedOverMax - std::min(fetch::kPassedOverMax, state.owed.size());
+    std::vector<std::uint32_t> asked;
+    while (!uids.empty() && (asked.empty() || asked.size() < std::min(together_, room))) {
+      asked.push_back(uids.back());
+      uids.pop_back();
+    }
+    Left left = CO_TRY(co_await ask(asked, folder, state));
+    if (!left.why) {
+      together_ = std::min(kTogetherMax, together_ * 2);
+      continue;
+    }
+    if (asked.size() == 1) {
+      CO_TRY(co_await owe(asked.front(), *left.why, folder, state));
+      continue;
+    }
+    // Some server ends the whole command at the first that it cannot give: that one is asked for by itself.
+    if (left.uids.size() == asked.size()) together_ = std::max<std::size_t>(1, together_ / 2);
+    uids.insert(uids.end(), left.uids.rbegin(), left.uids.rend());
+    const std::uint32_t first = uids.back();
+    uids.pop_back();
+    const Left alone = CO_TRY(co_await ask({first}, folder, state));
+    if (alone.why) CO_TRY(co_await owe(first, *alone.why, folder, state));
+  }
+  co_return Result<>();
+}
+
+io::Task<Result<Session::Left>> Session::ask(const std::vector<std::uint32_t>& uids, const Folder& folder,
+                                             fetch::FolderState& state) {
+  imap::NumberSet set;
+  for (const std::uint32_t uid : uids) set.add(uid);
+  FetchIncoming* arriving = nullptr;
+  FetchIncoming incoming(run_, uids, [&](FetchArrived message) {
+    return keep({.message = std::move(message), .open = arriving->open()}, folder, state);
+  });
+  arriving = &incoming;
+  const auto asked = co_await client_.uid_fetch(
+      set.text(), "(UID FLAGS INTERNALDATE BODY.PEEK[])",
+      [&](const imap::Response& response) { incoming.told(response); }, &incoming);
+  const auto says = [&](std::string_view code) {
+    return asked.error().is(imap::kServerBusy) && asked.error().text().starts_with(code);
   };
-  const auto asked = co_await client_.uid_fetch(std::to_string(uid), "(UID FLAGS BODY.PEEK[])", each, &sink);
-  // It is gone since it was listed (RFC 9051 §7.1, EXPUNGEISSUED).
-  const bool gone =
-      !asked && asked.error().is(imap::kServerBusy) && asked.error().text().starts_with("[EXPUNGEISSUED]");
   // Dovecot says SERVERBUG of what it cannot read.
-  const bool refused =
-      !asked && (asked.error().is(imap::kServerRefused) ||
-                 (asked.error().is(imap::kServerBusy) && asked.error().text().starts_with("[SERVERBUG]")));
-  if (refused) co_return co_await owe(uid, asked.error(), folder, state);
-  if (!asked && !gone) co_return std::unexpected(asked.error());
-  if (!got && sink.begun()) co_return fail(imap::kServerBroke, "the server sends a message that was not asked for");
-  if (!got) {
+  const bool refused = !asked && (asked.error().is(imap::kServerRefused) || says("[SERVERBUG]"));
+  // They were, when they were listed (RFC 9051 §7.1, EXPUNGEISSUED).
+  const bool gone = !asked && says("[EXPUNGEISSUED]");
+  if (!asked && !refused && !gone) co_return std::unexpected(asked.error());
+  if (incoming.trouble()) co_return std::unexpected(*incoming.trouble());
+  if (!refused) CO_TRY(co_await incoming.take_rest());
+  Left left;
+  if (refused || (gone && uids.size() > 1)) {
+    left.uids.assign(incoming.open().begin(), incoming.open().end());
+    if (!left.uids.empty()) left.why = asked.error();
+    co_return left;
+  }
+  for (const std::uint32_t uid : incoming.open()) {
     state.last = std::max(state.last, uid);
     std::erase_if(state.owed, [&](const fetch::Owed& one) { return one.uid == uid; });
-    co_return Result<>();
   }
+  co_return left;
+}
+
+io::Task<Result<>> Session::keep(Arrival arrival, const Folder& folder, fetch::FolderState& state) {
+  if (!run_.wanted()) co_return fail(kCancelled, "stopped");
+  FetchArrived& message = arrival.message;
+  const imap::FetchResponse& told = message.told;
+  fetch::FolderState after = with_message(state, *told.uid, arrival.open);
   // NIL: it is there, and the server cannot read it (RFC 9051 §7.5.2).
-  if (!sink.begun() && !got->contents.front().octets) {
-    run_.remark = folder.there + ": the server cannot read message " + std::to_string(uid);
-    co_return co_await pass_over(uid, folder, state);
+  const bool unreadable = !message.octets && !told.contents.front().octets;
+  if (!message.octets) {
+    message.octets = std::make_unique<FetchTaking>(run_);
+    message.octets->begin();
+    if (!unreadable) CO_TRY(co_await message.octets->append(*told.contents.front().octets));
   }
-  if (!sink.begun()) {
-    taking.begin();
-    CO_TRY(co_await taking.append(*got->contents.front().octets));
+  if (unreadable || message.octets->too_large()) {
+    CO_TRY(co_await pass_over(std::move(message), folder, after));
+  } else {
+    mailbox::DeliveryTarget target{.mailbox = folder.here, .flags = {}};
+    if (told.flags) {
+      target.flags.system = static_cast<mailbox::SystemFlags>(told.flags->system & ~imap::kDeleted);
+      target.flags.keywords = told.flags->keywords;
+    }
+    std::optional<mailbox::Received> date;
+    if (told.internal_date) date = {.at = *told.internal_date, .zone_minutes = told.internal_zone_minutes};
+    CO_TRY(co_await message.octets->deliver(std::move(target), date, fetch::folder_key(box_.id, folder.there),
+                                            fetch::encode(after)));
   }
-  if (taking.too_large()) co_return co_await pass_over(uid, folder, state);
-  fetch::FolderState after = state;
-  after.last = std::max(after.last, uid);
-  std::erase_if(after.owed, [&](const fetch::Owed& one) { return one.uid == uid; });
-  mailbox::DeliveryTarget target{.mailbox = folder.here, .flags = {}};
-  if (got->flags) {
-    target.flags.system = static_cast<mailbox::SystemFlags>(got->flags->system & ~imap::kDeleted);
-    target.flags.keywords = got->flags->keywords;
-  }
-  CO_TRY(co_await taking.deliver(std::move(target), fetch::folder_key(box_.id, folder.there), fetch::encode(after)));
   state = std::move(after);
   co_return Result<>();
 }
 
-io::Task<Result<>> Session::pass_over(std::uint32_t uid, const Folder& folder, fetch::FolderState& state) {
-  if (state.passed_over.size() == fetch::kPassedOverMax)
+io::Task<Result<>> Session::pass_over(FetchArrived message, const Folder& folder, fetch::FolderState& after) {
+  const std::uint32_t uid = *message.told.uid;
+  const std::string name = "message " + std::to_string(uid) + " of " + folder.there;
+  const bool too_large = message.octets->too_large();
+  if (after.passed_over.size() == fetch::kPassedOverMax)
     co_return fail(kFetchRefused, "too many messages of '" + folder.there + "' are larger than any may be here");
-  state.last = std::max(state.last, uid);
-  std::erase_if(state.owed, [&](const fetch::Owed& one) { return one.uid == uid; });
-  state.passed_over.insert(std::ranges::lower_bound(state.passed_over, uid), uid);
+  if (!too_large) run_.remark = folder.there + ": the server cannot read message " + std::to_string(uid);
+  message.octets->pass_over(name,
+                            too_large ? "it is larger than any message may be here" : "the server cannot read it");
+  after.passed_over.insert(std::ranges::lower_bound(after.passed_over, uid), uid);
   ++run_.progress.passed_over;
-  co_return co_await put(folder, state);
+  co_return co_await put(folder, after);
 }
 
 io::Task<Result<>> Session::put(const Folder& folder, const fetch::FolderState& state) {
@@ -347,10 +442,7 @@ io::Task<Result<>> Session::take_owed(const Folder& folder, fetch::FolderState& 
       due.push_back(one.uid);
   if (due.empty()) co_return Result<>();
   CO_TRY(co_await make_here(folder.here));
-  for (const std::uint32_t uid : due) {
-    if (!run_.wanted()) co_return fail(kCancelled, "stopped");
-    CO_TRY(co_await take(uid, folder, state));
-  }
+  for (const std::uint32_t uid : due) CO_TRY(co_await take({uid}, folder, state));
   // Those that are gone are not owed any more.
   co_return co_await put(folder, state);
 }

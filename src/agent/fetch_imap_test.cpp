@@ -3,6 +3,7 @@
 #include <set>
 
 #include "agent/test_fetch.h"
+#include "agent/trace_verbs.h"
 #include "base/text.h"
 #include "wire/framing/input.h"
 
@@ -125,10 +126,6 @@ class Played {
     return said + "\r\nOK\r\n";
   }
 };
-
-wire::tls::Identity identity(World& world) {
-  return wire::tls::make_self_signed({.names = {"there.test"}}, world.loop.clock().wall()).value();
-}
 
 }  // namespace
 
@@ -265,61 +262,192 @@ TEST_CASE("IMAP with UIDPLUS: what others marked stays, and ours goes") {
   CHECK(played.count("EXPUNGE") == 0);
 }
 
-TEST_CASE("--any-certificate: the first key is the server's; another is told nothing until somebody has looked") {
-  for (const char* const url : {"imaps://there.test", "imap://there.test", "pop3s://there.test", "pop3://there.test"}) {
-    CAPTURE(url);
+TEST_CASE("IMAP: messages come in few commands, whatever their order, each with its date") {
+  World world;
+  Played played(world.there);
+  for (std::uint32_t uid = 1; uid <= 250; ++uid) played.messages[uid] = letter("m" + std::to_string(uid));
+  bool backwards = false;
+  played.instead = [&](const std::string& command) -> std::optional<std::string> {
+    if (!command.starts_with("UID FETCH ") || !holds(command, "BODY")) return std::nullopt;
+    std::string said;
+    for (const std::uint32_t uid : played.in_set(command.substr(10)))
+      said = backwards ? played.message(uid) + said : said + played.message(uid);
+    return said + "OK\r\n";
+  };
+  world.add("imap+plain://there.test", {{"every", "5m"}});
+  world.loop.advance(1min);
+  CHECK(world.mail().size() == 250);
+  CHECK(played.count("UID FETCH") <= 4);
+  backwards = true;
+  for (std::uint32_t uid = 251; uid <= 260; ++uid) played.messages[uid] = letter("m" + std::to_string(uid));
+  world.loop.advance(10min);
+  const auto mail = world.mail();
+  CHECK(mail.size() == 260);
+  for (std::uint32_t uid = 1; uid <= 260; ++uid) CHECK(times(mail, "m" + std::to_string(uid)) == 1);
+  const fetch::Known known = world.boxes().list().front();
+  const auto state = *world.boxes().folder(known.box->id, "INBOX");
+  CHECK(state.last == 260);
+  CHECK(state.owed.empty());
+  auto account = world.mail_of();
+  const auto view = *world.run(account->view(account->listing()->find("INBOX")->id));
+  CHECK(view->at(7).date == 837'596'665);
+  CHECK(view->at(7).zone_minutes() == -420);
+}
+
+TEST_CASE("IMAP: what came before the others when the connection broke is here, and the others come later") {
+  World world;
+  Played played(world.there);
+  for (std::uint32_t uid = 1; uid <= 5; ++uid) played.messages[uid] = letter("m" + std::to_string(uid));
+  bool breaks = true;
+  played.instead = [&](const std::string& command) -> std::optional<std::string> {
+    if (!breaks || !holds(command, "BODY")) return std::nullopt;
+    breaks = false;
+    // 5 and 3 are whole, and 4 is not.
+    const std::string cut = played.message(4);
+    return played.message(5) + played.message(3) + cut.substr(0, cut.size() / 2) + "\r\n* BYE no\r\nOK\r\n";
+  };
+  world.add("imap+plain://there.test", {{"every", "5m"}});
+  world.loop.advance(30min);
+  const auto mail = world.mail();
+  for (std::uint32_t uid = 1; uid <= 5; ++uid) CHECK(times(mail, "m" + std::to_string(uid)) == 1);
+  CHECK(mail.size() == 5);
+}
+
+TEST_CASE("IMAP: a server that ends the command at what it cannot give does not keep the others from us") {
+  World world;
+  Played played(world.there);
+  for (std::uint32_t uid = 1; uid <= 40; ++uid) played.messages[uid] = letter("m" + std::to_string(uid));
+  played.instead = [&](const std::string& command) -> std::optional<std::string> {
+    if (!command.starts_with("UID FETCH ") || !holds(command, "BODY")) return std::nullopt;
+    std::string said;
+    for (const std::uint32_t uid : played.in_set(command.substr(10))) {
+      // The part of it that could be read, as if that was all.
+      if (uid % 10 == 3) {
+        said += "* 1 FETCH (UID " + std::to_string(uid) + " BODY[] {9}\r\nSubject: )\r\n";
+        return said + "NO the rest cannot be read\r\n";
+      }
+      said += played.message(uid);
+    }
+    return said + "OK\r\n";
+  };
+  world.add("imap+plain://there.test", {{"every", "5m"}});
+  world.loop.advance(1min);
+  const auto mail = world.mail();
+  CHECK(mail.size() == 36);
+  CHECK(times(mail, "m40") == 1);
+  const fetch::Known known = world.boxes().list().front();
+  const auto state = *world.boxes().folder(known.box->id, "INBOX");
+  REQUIRE(state.owed.size() == 4);
+  for (std::size_t i = 0; i < 4; ++i) CHECK(state.owed[i].uid == 10 * i + 3);
+  CHECK(played.count("UID FETCH") < 20);
+}
+
+TEST_CASE("IMAP: messages that nobody asked for, or that come twice, end the look, and nothing of them is taken") {
+  for (const bool twice : {false, true}) {
     World world;
-    const wire::tls::Identity first = identity(world);
-    const wire::tls::Identity second = identity(world);
-    const wire::tls::Identity third = identity(world);
-    world.there.show(first);
-    world.there.drop() = {{"id1", letter("one")}};
-    imap::MemoryStore::deliver(world.there.fred(), "INBOX", letter("one"));
-    world.add(url, {{"any_certificate", "yes"}});
-    world.loop.advance(1min);
-    CHECK(world.mail().size() == 1);
-    // The same key in another session, and after a start of the server.
-    world.down();
-    world.up();
-    world.there.drop().push_back({"id2", letter("two")});
-    imap::MemoryStore::deliver(world.there.fred(), "INBOX", letter("two"));
-    world.loop.advance(20min);
-    CHECK(world.mail().size() == 2);
-    world.there.show(second);
-    world.there.heard.clear();
+    Played played(world.there);
+    played.messages[1] = letter("m1");
+    played.messages[7] = letter("m7");
+    played.instead = [&](const std::string& command) -> std::optional<std::string> {
+      if (!command.starts_with("UID FETCH ") || !holds(command, "BODY")) return std::nullopt;
+      played.messages[9] = letter("m9");
+      return played.message(1) + played.message(twice ? 1 : 9) + "OK\r\n";
+    };
+    world.add("imap+plain://there.test");
     world.loop.advance(1h);
-    CHECK(holds(world.about(), "\"state\":\"refused\""));
-    CHECK(holds(world.about(), "another key"));
-    for (const char* const word : {"LOGIN", "AUTH", "USER", "PASS", "secret", "APOP"})
-      CHECK(!holds(world.there.heard, word));
-    // It was the second that somebody looked at.
-    world.there.show(third);
-    world.about("resume");
-    world.loop.advance(1min);
-    CHECK(holds(world.about(), "\"state\":\"refused\""));
-    world.there.show(second);
-    world.loop.advance(1h);
-    world.there.show(third);
-    world.about("resume");
-    world.loop.advance(1min);
-    CHECK(holds(world.about(), "\"state\":\"ok\""));
-    CHECK(times(world.mail(), "two") == 1);
+    CHECK(holds(world.about(), "\"state\":\"failing\""));
+    CHECK(times(world.mail(), "m9") == 0);
+    CHECK(times(world.mail(), "m1") <= 1);
   }
 }
 
-TEST_CASE("a box that was refused for its password is not told to another key by resume") {
+TEST_CASE("POP3: a message arrived when its newest Received field says so, if that can be") {
   World world;
-  world.there.show(identity(world));
-  world.there.fred().password = "other";
-  world.add("imaps://there.test", {{"any_certificate", "yes"}});
+  const std::string date = "; Wed, 17 Jul 1996 02:44:25 -0700\r\n";
+  world.there.drop() = {{"1", "Received: from a by b" + date +
+                                  "Received: from c by a; Tue, 16 Jul 1996 00:00:00 +0000\r\n" + letter("1")},
+                        {"2", letter("2")},
+                        {"3", "Received: from a by b; Wed, 17 Jul 2296 02:44:25 -0700\r\n" + letter("3")},
+                        {"4", "Received: from a by b; some day\r\n" + letter("4")},
+                        {"5", "Received: from a by b; Wed, 17 Jul 1968 02:44:25 -0700\r\n" + letter("5")}};
+  world.add("pop3+plain://there.test");
+  const std::int64_t now = world.loop.clock().wall().seconds();
+  world.loop.advance(10s);
+  auto account = world.mail_of();
+  const auto view = *world.run(account->view(account->listing()->find("INBOX")->id));
+  REQUIRE(view->size() == 5);
+  CHECK(view->at(1).date == 837'596'665);
+  CHECK(view->at(1).zone_minutes() == -420);
+  for (std::uint32_t i = 2; i <= 5; ++i) {
+    CHECK(view->at(i).date >= now);
+    CHECK(view->at(i).date <= now + 10);
+  }
+}
+
+TEST_CASE("IDLE: the folders that it does not watch are here within minutes, too") {
+  World world;
+  auto& fred = world.there.fred();
+  fred.make("Work", 0);
+  fred.make("Lists", 0);
+  world.add("imap+plain://there.test",
+            {{"idle", "yes"}, {"every", "24h"}, {"folder", "INBOX"}, {"folder", "Work"}, {"folder", "Lists"}});
+  world.loop.advance(10s);
+  imap::MemoryStore::deliver(fred, "Work", letter("work"));
+  imap::MemoryStore::deliver(fred, "INBOX", letter("first"));
+  world.loop.advance(5s);
+  CHECK(world.mail().size() == 1);
+  world.loop.advance(3min);
+  CHECK(world.mail("Work").size() == 1);
+  imap::MemoryStore::deliver(fred, "Lists", letter("list"));
+  world.loop.advance(3min);
+  CHECK(world.mail("Lists").size() == 1);
+  // Where nothing happens nothing is written.
+  const std::uint64_t before = world.services().tablet().sequence();
+  world.loop.advance(30min);
+  CHECK(world.services().tablet().sequence() - before < 5);
+  CHECK(world.there.sessions == 1);
+}
+
+TEST_CASE("a message that is passed over has a story that says why") {
+  World world;
+  Played played(world.there);
+  played.messages[1] = letter("m1");
+  played.messages[2] = letter("m2");
+  played.instead = [&](const std::string& command) -> std::optional<std::string> {
+    if (!command.starts_with("UID FETCH ") || !holds(command, "BODY")) return std::nullopt;
+    return "* 1 FETCH (UID 1 FLAGS () BODY[] NIL)\r\n" + played.message(2) + "OK\r\n";
+  };
+  world.add("imap+plain://there.test");
   world.loop.advance(1min);
+  CHECK(world.mail().size() == 1);
+  CHECK(holds(world.about(), "\"passed_over\":1"));
+  REQUIRE(world.services().ledger().write_refusals());
+  const std::string story =
+      *world.run(trace_verb(world.services(), {.verb = "trace.find", .arguments = {{"what", "alice@a.test"}}}));
+  CHECK_MESSAGE(holds(story, "message 1 of INBOX is not fetched, and stays there: the server cannot read it"), story);
+}
+
+TEST_CASE("without the key of its password a box waits for somebody, and a new password lets it go on") {
+  World world;
+  world.there.drop() = {{"id1", letter("one")}};
+  world.add("pop3+plain://there.test", {{"every", "5m"}});
+  world.loop.advance(5s);
+  CHECK(world.mail().size() == 1);
+  world.there.drop().push_back({"id2", letter("two")});
+  world.down();
+  world.seal = fetch::Seal::of("another key");
+  world.up();
+  const std::size_t sessions = world.there.sessions;
+  world.loop.advance(1h);
   CHECK(holds(world.about(), "\"state\":\"refused\""));
-  world.there.show(identity(world));
-  world.there.heard.clear();
-  world.about("resume");
+  CHECK(holds(world.about(), "angarium fetch password"));
+  CHECK(world.there.sessions == sessions);
+  CHECK(holds(world.ask("password", {{"address", "alice@a.test"}, {"name", "box"}, {"password", "secret"}}),
+              "\"name\":\"box\""));
   world.loop.advance(1min);
-  CHECK(holds(world.about(), "another key"));
-  CHECK(!holds(world.there.heard, "AUTH"));
+  CHECK(holds(world.about(), "\"state\":\"ok\""));
+  CHECK(world.mail().size() == 2);
+  CHECK(times(world.mail(), "one") == 1);
 }
 
 }  // namespace angarium::agent

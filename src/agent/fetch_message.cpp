@@ -1,7 +1,10 @@
+#include <algorithm>
 #include "agent/attempt_story.h"
+
 #include "agent/fetch_run.h"
 #include "base/counters.h"
 #include "io/loop.h"
+#include "message/header.h"
 #include "message/trace_fields.h"
 
 namespace angarium::agent {
@@ -9,28 +12,50 @@ namespace {
 
 Counter fetched("angarium_fetched_messages_total", "Messages that were fetched from other hosts.");
 
-/// For the trace: where it came from, and where its copy lies.
-void put_fetched(const FetchRun& run, envelope::DeliveryId id, const mailbox::Content& content,
-                 const std::vector<Result<mailbox::Delivered>>& copies, store::Batch& batch) {
-  if (!copies.front()) return;
-  const fetch::Box& box = *run.box;
-  const io::Endpoint& peer = run.connection->peer();
-  std::string octets;
-  if (peer.is_ip()) octets = peer.address().octets();
+/// Octets of a header in which a date is looked for.
+constexpr std::size_t kDateOctets = 64u << 10;
+/// What a Received field says of days before this, or of more than a day from now, is no arrival: 1980.
+constexpr std::int64_t kFirstArrival = 315'532'800;
+constexpr std::int64_t kDaySeconds = 86'400;
+
+/// What the story of a message that is fetched points to.
+struct Origin {
+  std::string peer;
   std::string tls;
-  if (const wire::TlsInfo* const info = run.connection->tls()) tls = info->version + " " + info->cipher;
+};
+
+Origin origin_of(const FetchRun& run) {
+  Origin origin;
+  const io::Endpoint& peer = run.connection->peer();
+  if (peer.is_ip()) origin.peer = peer.address().octets();
+  if (const wire::TlsInfo* const info = run.connection->tls()) origin.tls = info->version + " " + info->cipher;
+  return origin;
+}
+
+/// For the trace: where it came from.
+trace::Beginning begin_story(const FetchRun& run, const Origin& origin, envelope::DeliveryId id) {
+  const fetch::Box& box = *run.box;
   trace::Beginning story;
   story.id = id;
   story.at = io::Loop::current().clock().wall();
   story.door = box.protocol == fetch::Protocol::pop3 ? trace::Door::pop3 : trace::Door::imap;
-  story.peer = octets;
+  story.peer = origin.peer;
   story.helo = box.host;
-  story.tls = tls;
+  story.tls = origin.tls;
   story.login = box.name;
   story.has_sender = false;
   story.recipients = {{.address = box.address, .course = trace::Course::here, .code = {}}};
+  return story;
+}
+
+/// And where its copy lies.
+void put_fetched(const FetchRun& run, envelope::DeliveryId id, const mailbox::Content& content,
+                 const std::vector<Result<mailbox::Delivered>>& copies, store::Batch& batch) {
+  if (!copies.front()) return;
+  const Origin origin = origin_of(run);
+  trace::Beginning story = begin_story(run, origin, id);
   story.places = {{.recipient = 0,
-                   .account = box.account,
+                   .account = run.box->account,
                    .mailbox = copies.front()->mailbox,
                    .uid = copies.front()->uid,
                    .email = copies.front()->email}};
@@ -44,11 +69,15 @@ void put_fetched(const FetchRun& run, envelope::DeliveryId id, const mailbox::Co
 
 void FetchTaking::begin() {
   intake_ = run_.services.mail().intake(mailbox::Arrival::ordinary);
+  header_.clear();
+  octets_ = 0;
   too_large_ = false;
 }
 
 io::ValueOrTask<Result<>> FetchTaking::append(std::string_view octets) {
+  octets_ += octets.size();
   if (too_large_) return Result<>();
+  header_ += octets.substr(0, kDateOctets - std::min(kDateOctets, header_.size()));
   auto taken = intake_->append(octets);
   if (!taken && taken.error().is(store::kTooLarge)) {
     too_large_ = true;
@@ -83,7 +112,33 @@ std::string FetchTaking::trace_field(envelope::DeliveryId id) const {
   return message::compose_received(facts);
 }
 
-io::Task<Result<>> FetchTaking::deliver(mailbox::DeliveryTarget target, std::string key, std::string value) {
+std::optional<mailbox::Received> FetchTaking::arrival() const {
+  const message::Header fields(header_);
+  const auto received = fields.find("Received");
+  if (!received) return std::nullopt;
+  const auto date = message::parse_received(received->value).date;
+  if (!date) return std::nullopt;
+  const WallTime at = date->instant();
+  const std::int64_t latest = io::Loop::current().clock().wall().seconds() + kDaySeconds;
+  if (at.seconds() < kFirstArrival || at.seconds() > latest) return std::nullopt;
+  return mailbox::Received{.at = at, .zone_minutes = date->zone_unknown ? 0 : date->zone_minutes};
+}
+
+void FetchTaking::pass_over(std::string_view message, std::string_view why) const {
+  const Origin origin = origin_of(run_);
+  trace::Beginning story = begin_story(run_, origin, envelope::DeliveryId::make(io::Loop::current().random()));
+  story.recipients.front().course = trace::Course::refused;
+  // RFC 3463 §3.4: of a size, or of what nobody can read.
+  story.recipients.front().code = too_large_ ? trace::Code{.reply = 552, .status = 5, .subject = 3, .detail = 4}
+                                             : trace::Code{.reply = 554, .status = 5, .subject = 6, .detail = 0};
+  story.octets = octets_;
+  const std::string words = std::string(message) + " is not fetched, and stays there: " + std::string(why);
+  story.refusal = {.step = trace::Step::data, .code = story.recipients.front().code, .words = words};
+  run_.services.ledger().refuse(story);
+}
+
+io::Task<Result<>> FetchTaking::deliver(mailbox::DeliveryTarget target, std::optional<mailbox::Received> date,
+                                        std::string key, std::string value) {
   const auto intake = std::move(intake_);
   mailbox::Delivery delivery;
   delivery.content = CO_TRY(co_await intake->finish());
@@ -93,6 +148,7 @@ io::Task<Result<>> FetchTaking::deliver(mailbox::DeliveryTarget target, std::str
   // What says that it was fetched becomes durable with the message, or neither does.
   delivery.together = mailbox::Together::all_or_nothing;
   delivery.also.put(key, value);
+  delivery.received = date;
   delivery.record = [this, id, content = delivery.content](const std::vector<Result<mailbox::Delivered>>& copies,
                                                            store::Batch& batch) {
     put_fetched(run_, id, *content, copies, batch);

@@ -72,7 +72,7 @@ struct World : Provider {
                           .policy = smtp_policy(c, smtp::Role::mx, smtp::TlsUse::offered),
                           .outbound = outbound,
                           .relay_networks = {*io::Prefix::parse("192.0.2.0/24")}});
-    boxes = std::make_unique<fetch::Boxes>(customer->tablet(), loop.clock());
+    boxes = std::make_unique<fetch::Boxes>(customer->tablet(), fetch::Seal::of("key"), loop.clock());
     fetcher = std::make_unique<Fetcher>(*customer, *boxes, place, *resolver,
                                         [this] { return fetch_terms(c, *outbound, mx); });
     loop.spawn(fetcher->run());

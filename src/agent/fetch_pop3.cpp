@@ -2,6 +2,7 @@
 #include <set>
 
 #include "agent/fetch_run.h"
+#include "base/text.h"
 #include "fetch/record.h"
 #include "io/loop.h"
 #include "protocol/pop3/client.h"
@@ -42,12 +43,15 @@ class Sink final : public pop3::MessageSink {
     fetch::Mark mark{.at = io::Loop::current().clock().wall(), .passed_over = taking_.too_large()};
     if (mark.passed_over) {
       ++run_.progress.passed_over;
+      taking_.pass_over("the message with the unique-id " + escape_controls(id),
+                        "it is larger than any message may be here");
       co_return co_await io::run(run_.services.pool(),
                                  [&boxes = run_.boxes, box, id, mark] { return boxes.put_mark(box, id, mark); });
     }
     mailbox::DeliveryTarget target;
     if (!run_.box->into.empty()) target.mailbox = run_.box->into;
-    CO_TRY(co_await taking_.deliver(std::move(target), fetch::mark_key(box, id), fetch::encode(mark)));
+    CO_TRY(
+        co_await taking_.deliver(std::move(target), taking_.arrival(), fetch::mark_key(box, id), fetch::encode(mark)));
     taken_.push_back(number);
     co_return Result<>();
   }

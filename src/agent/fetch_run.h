@@ -57,14 +57,22 @@ class FetchTaking {
   io::ValueOrTask<Result<>> append(std::string_view octets);
   /// Larger than any message may be: the rest of it was dropped.
   [[nodiscard]] bool too_large() const { return too_large_; }
-  /// Durable when this returns, together with what is put under `key`. Not for what is too large.
-  io::Task<Result<>> deliver(mailbox::DeliveryTarget target, std::string key, std::string value);
+  /// By its newest Received field (RFC 5321 §4.4), if it has one that can be: for servers that do not tell.
+  [[nodiscard]] std::optional<mailbox::Received> arrival() const;
+  /// Durable when this returns, together with what is put under `key`. Without a date it arrived now. Not for what is
+  /// too large.
+  io::Task<Result<>> deliver(mailbox::DeliveryTarget target, std::optional<mailbox::Received> date, std::string key,
+                             std::string value);
+  /// Tells the trace, in words for people, why a message is not taken; which one says `message`.
+  void pass_over(std::string_view message, std::string_view why) const;
 
  private:
   [[nodiscard]] std::string trace_field(envelope::DeliveryId id) const;
 
   FetchRun& run_;
   std::unique_ptr<mailbox::Intake> intake_;
+  std::string header_;  ///< its first kDateOctets
+  std::uint64_t octets_ = 0;
   bool too_large_ = false;
 };
 

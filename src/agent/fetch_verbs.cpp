@@ -125,6 +125,8 @@ Result<json::value> carry_out(Services& services, fetch::Boxes& boxes, const Req
   if (request.verb == "fetch.remove") return show(TRY(boxes.remove(account.id, name)));
   if (request.verb == "fetch.run") return show(TRY(boxes.hurry(account.id, name)));
   if (request.verb == "fetch.pause") return show(TRY(boxes.pause(account.id, name, fetch::Pause::by_user)));
+  if (request.verb == "fetch.password")
+    return show(TRY(boxes.set_password(account.id, name, std::string(request.get("password")))));
   if (request.verb == "fetch.resume") {
     // Somebody has looked: the key that was refused is the server's, and no third one.
     const fetch::BoxId id = TRY(boxes.get(account.id, name)).box->id;

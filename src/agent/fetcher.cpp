@@ -123,6 +123,10 @@ io::Task<> Fetcher::work(fetch::BoxPtr box) {
 }
 
 io::Task<Result<>> Fetcher::attempt(FetchRun& run, const FetchTerms& terms) {
+  if (!run.box->sealed.empty())
+    co_return fail(
+        kFetchRefused,
+        "the password was sealed with another key than fetch.key is now; give it anew: angarium fetch password");
   const auto connection = CO_TRY(co_await reach(*run.box, terms));
   if (!run.wanted()) co_return fail(kCancelled, "stopped");
   run.connection = connection.get();

@@ -383,6 +383,7 @@ TEST_CASE("files and commands of the aliases get the message, each by itself, in
   const std::string text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
   CHECK(text.starts_with("From x@far.test "));
   CHECK(holds(text, "\nDelivered-To: box@a.test\n"));
+  CHECK(text.find("Delivered-To:") == text.rfind("Delivered-To:"));
   CHECK(std::ranges::distance(std::filesystem::directory_iterator(folder + "/dir/new")) == 1);
   std::filesystem::remove_all(folder);
 }

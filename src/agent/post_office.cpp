@@ -38,12 +38,14 @@ PostOffice::Body::Body(const configuration::Configuration& c, std::shared_ptr<co
       gate(gate_limits(c)),
       budget(budget_octets(c.limits.memory_percent)),
       rate(messages_per_minute(c)),
-      administrator(*services,
-                    [this] {
-                      AdministratorTerms found = administrator_terms(terms()->configuration);
-                      found.local = terms()->courier->local;
-                      return found;
-                    }),
+      administrator(
+          *services,
+          [this] {
+            AdministratorTerms found = administrator_terms(terms()->configuration);
+            found.local = terms()->courier->local;
+            return found;
+          },
+          fetch::Seal::read(c.resolve(std::string(fetch::kKeyFile)))),
       sweeper([this](const store::SweepOptions& options) { return services->tablet().sweep(options); },
               services->tablet().stats().swept, {.hour = static_cast<int>(c.store.sweep_hour)}),
       collector(

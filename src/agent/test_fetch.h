@@ -109,7 +109,7 @@ class World {
   void up() {
     services_ = *Services::open_on(*store::open_memory_volume(disk_), store::StateKind::sorted, c_, loop.clock());
     if (!courier_terms_) courier_terms_ = *agent::courier_terms(c_);
-    boxes_ = std::make_unique<fetch::Boxes>(services_->tablet(), loop.clock());
+    boxes_ = std::make_unique<fetch::Boxes>(services_->tablet(), seal, loop.clock());
     fetcher_ = std::make_unique<Fetcher>(*services_, *boxes_, place_, *resolver_, [this] { return terms(); });
     place_.set_state(io::MemoryNetwork::Host::State::up);
     loop.spawn(fetcher_->run());
@@ -173,6 +173,7 @@ class World {
     verified_ = wire::tls::ClientContext::make(wire::tls::Verification::webpki, identity.chain_pem).value();
   }
 
+  Result<fetch::Seal> seal = fetch::Seal::of("the key");  ///< for the next up()
   io::SimulatedLoop loop;
   io::MemoryNetwork network{loop, 1, {.latency = std::chrono::milliseconds(5)}};
   There there{loop, network};

@@ -31,6 +31,21 @@ message::WithProtocol::Base with_base(const smtp::Peer& peer) {
 
 std::string path_text(const envelope::ReversePath& path) { return path.mailbox ? path.mailbox->text() : std::string(); }
 
+/// Names of the host are those of its home domain, under whatever name of the host they are written.
+io::Task<Result<bool>> owns(Services& services, std::shared_ptr<const LocalTerms> local, account::Account account,
+                            envelope::Mailbox mailbox) {
+  co_return co_await io::run(services.pool(),
+                             [&directory = services.directory(), local, account, mailbox]() -> Result<bool> {
+                               if (TRY(directory.may_send_as(account, mailbox.local_part, mailbox.domain))) return true;
+                               if (local == nullptr || !local->is_here(mailbox.domain)) return false;
+                               // A domain that is served has names of its own.
+                               if (TRY(directory.is_local(mailbox.domain))) return false;
+                               const std::string home = TRY(directory.home(local->hostname));
+                               if (home.empty()) return false;
+                               return directory.may_send_as(account, mailbox.local_part, home);
+                             });
+}
+
 }  // namespace
 
 SmtpSession::SmtpSession(const SmtpDesk& desk, const io::Endpoint& peer)
@@ -116,10 +131,8 @@ io::Task<Result<Reply>> SmtpSession::mail_submitted(const envelope::Sender& send
   account::Account account = CO_TRY(co_await credentials_.account(*peer_->identity));
   if (sender.path.mailbox) {
     const envelope::Mailbox& mailbox = *sender.path.mailbox;
-    const bool own = CO_TRY(co_await io::run(desk_.services.pool(), [&services = desk_.services, account, mailbox] {
-      return services.directory().may_send_as(account, mailbox.local_part, mailbox.domain);
-    }));
-    if (!own) co_return Reply(553, {5, 7, 1}, "You may not send as <" + mailbox.text() + ">");
+    if (!CO_TRY(co_await owns(desk_.services, local_terms(), account, mailbox)))
+      co_return Reply(553, {5, 7, 1}, "You may not send as <" + mailbox.text() + ">");
   }
   Reply reply = open(sender, id);
   transaction_->submitter = std::move(account);
@@ -232,11 +245,8 @@ std::string SmtpSession::trace_fields(const account::Destination& account, const
 /// RFC 6409 §6.1, §8.1: the author's address of a submitted message must be the submitter's own.
 io::Task<Result<>> SmtpSession::check_sender(const Transaction& transaction) {
   for (const SubmissionHeader::Author& author : transaction.header->authors()) {
-    const bool own = CO_TRY(
-        co_await io::run(desk_.services.pool(), [&services = desk_.services, account = *transaction.submitter, author] {
-          return services.directory().may_send_as(account, author.local_part, author.domain);
-        }));
-    if (!own)
+    const envelope::Mailbox mailbox{.local_part = author.local_part, .domain = author.domain};
+    if (!CO_TRY(co_await owns(desk_.services, local_terms(), *transaction.submitter, mailbox)))
       co_return fail(kNotOwnAddress, "the " + author.field + " field has an address that is not yours: " +
                                          escape_controls(author.local_part + "@" + author.domain));
   }

@@ -29,7 +29,7 @@ Result<> Boxes::load() {
   Map found;
   std::optional<Error> error;
   TRY(tablet_.scan(boxes_prefix(), behind(boxes_prefix()), {}, [&](std::string_view, std::string_view value) {
-    auto box = decode_box(value);
+    auto box = decode_box(value, seal());
     if (!box) {
       error = std::move(box).error();
       return store::Step::stop;
@@ -84,6 +84,7 @@ Boxes::Map::iterator Boxes::find(std::uint64_t account, std::string_view name) {
 
 Result<Known> Boxes::add(Box box) {
   TRY(check(box));
+  if (!seal_) return std::unexpected(seal_.error());
   const std::lock_guard one_change(changing_);
   {
     const std::lock_guard lock(mutex_);
@@ -97,7 +98,7 @@ Result<Known> Boxes::add(Box box) {
     if (!boxes_.empty()) box.id = std::max(box.id, boxes_.rbegin()->first + 1);
   }
   store::Batch batch;
-  batch.put(box_key(box.id), encode(box));
+  batch.put(box_key(box.id), TRY(encode(box, seal())));
   TRY(commit(std::move(batch)));
   const BoxId id = box.id;
   Known known{.box = std::make_shared<const Box>(std::move(box)), .progress = {}};
@@ -138,7 +139,7 @@ Result<Known> Boxes::change(std::uint64_t account, std::string_view name, const 
   Known known = TRY(get(account, name));
   change(known);
   store::Batch batch;
-  batch.put(box_key(known.box->id), encode(*known.box));
+  batch.put(box_key(known.box->id), TRY(encode(*known.box, seal())));
   batch.put(progress_key(known.box->id), encode(known.progress));
   TRY(commit(std::move(batch)));
   const std::lock_guard lock(mutex_);
@@ -155,6 +156,22 @@ Result<Known> Boxes::pause(std::uint64_t account, std::string_view name, Pause p
     known.box = std::move(box);
     if (pause == Pause::none) known.progress.next = {};
     if (pause == Pause::none) known.progress.failures = 0;
+  });
+}
+
+Result<Known> Boxes::set_password(std::uint64_t account, std::string_view name, std::string password) {
+  Box tried = *TRY(get(account, name)).box;
+  tried.password = password;
+  TRY(check(tried));
+  if (!seal_) return std::unexpected(seal_.error());
+  return change(account, name, [&](Known& known) {
+    auto box = std::make_shared<Box>(*known.box);
+    box->password = std::move(password);
+    box->sealed.clear();
+    if (box->pause == Pause::refused) box->pause = Pause::none;
+    known.box = std::move(box);
+    known.progress.next = {};
+    known.progress.failures = 0;
   });
 }
 
@@ -215,7 +232,7 @@ Result<> Boxes::report(const BoxPtr& box, const Progress& progress, Pause pause)
     auto paused = std::make_shared<Box>(*box);
     paused->pause = pause;
     changed = std::move(paused);
-    batch.put(box_key(box->id), encode(*changed));
+    batch.put(box_key(box->id), TRY(encode(*changed, seal())));
   }
   batch.put(progress_key(box->id), encode(progress));
   TRY(commit(std::move(batch)));

@@ -12,6 +12,7 @@
 #include <string_view>
 #include <vector>
 
+#include "fetch/seal.h"
 #include "fetch/types.h"
 #include "store/tablet.h"
 
@@ -30,19 +31,23 @@ struct Known {
 /// returns.
 class Boxes {
  public:
-  explicit Boxes(store::Tablet& tablet, const Clock& clock = system_clock()) : tablet_(tablet), clock_(clock) {}
+  /// Without a key no password is taken, and sealed ones do not open.
+  Boxes(store::Tablet& tablet, Result<Seal> seal, const Clock& clock = system_clock())
+      : tablet_(tablet), seal_(std::move(seal)), clock_(clock) {}
   Boxes(const Boxes&) = delete;
   Boxes& operator=(const Boxes&) = delete;
 
   /// Reads what is stored, the first time it is called; before anything else. Waits.
   Result<> load();
 
-  /// kInvalid, kExists. Gives it its id.
+  /// kInvalid, kExists, kNoKey. Gives it its id.
   Result<Known> add(Box box);
   /// kUnknown. What is kept of its messages goes with it.
   Result<Known> remove(std::uint64_t account, std::string_view name);
   /// kUnknown. It is due now when it is not paused any more.
   Result<Known> pause(std::uint64_t account, std::string_view name, Pause pause);
+  /// kUnknown, kInvalid, kNoKey. One that was refused goes on.
+  Result<Known> set_password(std::uint64_t account, std::string_view name, std::string password);
   /// kUnknown; kInvalid while it is paused. It is due now.
   Result<Known> hurry(std::uint64_t account, std::string_view name);
   /// To be committed together with the removal of an account; forget() when that is done.
@@ -81,7 +86,10 @@ class Boxes {
   Result<Known> change(std::uint64_t account, std::string_view name, const std::function<void(Known&)>& change);
   static void erase(BoxId id, store::Batch& batch);
 
+  [[nodiscard]] const Seal* seal() const { return seal_ ? &*seal_ : nullptr; }
+
   store::Tablet& tablet_;
+  const Result<Seal> seal_;
   const Clock& clock_;
   std::mutex changing_;       ///< one change at a time, also over the commit
   mutable std::mutex mutex_;  ///< guards what follows, never held over I/O

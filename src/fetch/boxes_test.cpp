@@ -32,6 +32,7 @@ struct Place {
   std::shared_ptr<store::MemoryDisk> disk = std::make_shared<store::MemoryDisk>();
   std::unique_ptr<store::Tablet> tablet;
   std::unique_ptr<Boxes> boxes;
+  Result<Seal> seal = Seal::of("the key");
   Place() { open(); }
   void open() {
     boxes.reset();
@@ -40,7 +41,7 @@ struct Place {
     options.state = store::StateKind::sorted;
     options.reserve = 0;
     tablet = *store::Tablet::open(*store::open_memory_volume(disk), std::move(options));
-    boxes = std::make_unique<Boxes>(*tablet);
+    boxes = std::make_unique<Boxes>(*tablet, seal);
     REQUIRE(boxes->load());
   }
 };
@@ -48,8 +49,8 @@ struct Place {
 }  // namespace
 
 TEST_CASE("records come back as they were, and what is cut short is refused") {
-  const std::string box = encode(full_box());
-  CHECK(encode(*decode_box(box)) == box);
+  const std::string box = *encode(full_box(), nullptr);
+  CHECK(*encode(*decode_box(box, nullptr), nullptr) == box);
   const std::string progress = encode(Progress{.last_run = {1},
                                                .last_success = {2},
                                                .next = {3},
@@ -69,7 +70,7 @@ TEST_CASE("records come back as they were, and what is cut short is refused") {
   CHECK(decode_folder(folder)->owed.at(1).next.microseconds == 7);
   const std::string pin = encode(Pin{.known = "aa", .refused = "bb"});
   CHECK(encode(*decode_pin(pin)) == pin);
-  for (std::size_t i = 0; i < box.size(); ++i) CHECK_FALSE(decode_box(std::string_view(box).substr(0, i)));
+  for (std::size_t i = 0; i < box.size(); ++i) CHECK_FALSE(decode_box(std::string_view(box).substr(0, i), nullptr));
   for (std::size_t i = 0; i < progress.size(); ++i)
     CHECK_FALSE(decode_progress(std::string_view(progress).substr(0, i)));
   for (std::size_t i = 0; i < mark.size(); ++i) CHECK_FALSE(decode_mark(std::string_view(mark).substr(0, i)));
@@ -201,4 +202,66 @@ TEST_CASE("what a box cannot be is refused, at each limit and not before it") {
   CHECK_FALSE(fits([&](Box& box) { odmr(box), box.watching = Watching::idles; }));
   for (std::size_t there = place.boxes->list(3).size(); there < kBoxesMax; ++there) CHECK(fits([](Box&) {}));
   CHECK_FALSE(fits([](Box&) {}));
+}
+
+TEST_CASE("passwords lie sealed in the store: by the key they open, for the same server and name") {
+  const Seal seal = Seal::of("the key");
+  const std::string sealed = *encode(full_box(), &seal);
+  CHECK(sealed.find("secret") == std::string::npos);
+  CHECK(decode_box(sealed, &seal)->password == "secret");
+  CHECK(decode_box(sealed, &seal)->sealed.empty());
+  std::string elsewhere = sealed;
+  elsewhere.replace(elsewhere.find("mail.x.test"), 11, "evil.x.test");
+  CHECK(decode_box(elsewhere, &seal)->password.empty());
+  const Seal other = Seal::of("another key");
+  for (const Seal* const key : {static_cast<const Seal*>(nullptr), &other}) {
+    const auto box = decode_box(sealed, key);
+    REQUIRE(box);
+    CHECK(box->password.empty());
+    CHECK(!box->sealed.empty());
+    // It is not lost by a change meanwhile.
+    CHECK(decode_box(*encode(*box, key), &seal)->password == "secret");
+  }
+}
+
+TEST_CASE("a password of the first version is read, and sealed when its box is written next") {
+  Place place;
+  Box box = full_box();
+  box.pause = Pause::none;
+  {
+    store::Batch batch;
+    batch.put(box_key(box.id), *encode(box, nullptr));
+    REQUIRE(place.tablet->commit_and_wait(std::move(batch)));
+  }
+  CHECK(place.tablet->get(box_key(box.id))->value().find("secret") != std::string::npos);
+  place.open();
+  CHECK(place.boxes->get(3, "box")->box->password == "secret");
+  REQUIRE(place.boxes->pause(3, "box", Pause::by_user));
+  CHECK(place.tablet->get(box_key(box.id))->value().find("secret") == std::string::npos);
+  place.open();
+  CHECK(place.boxes->get(3, "box")->box->password == "secret");
+}
+
+TEST_CASE("without the key: no password is taken, boxes are there and can be paused, and a new password mends them") {
+  Place place;
+  const BoxId id = place.boxes->add(full_box())->box->id;
+  CHECK(place.tablet->get(box_key(id))->value().find("secret") == std::string::npos);
+  place.seal = fail(kNoKey, "it is gone");
+  place.open();
+  CHECK(place.boxes->get(3, "box")->box->password.empty());
+  REQUIRE(place.boxes->pause(3, "box", Pause::refused));
+  Box another = full_box();
+  another.name = "another";
+  CHECK(place.boxes->add(another).error().is(kNoKey));
+  CHECK(place.boxes->set_password(3, "box", "new").error().is(kNoKey));
+  place.seal = Seal::of("another key");
+  place.open();
+  CHECK(place.boxes->get(3, "box")->box->password.empty());
+  CHECK(place.boxes->set_password(3, "box", "a\r\nb").error().is(kInvalid));
+  const auto mended = place.boxes->set_password(3, "box", "new");
+  REQUIRE(mended);
+  CHECK(mended->box->pause == Pause::none);
+  place.open();
+  CHECK(place.boxes->get(3, "box")->box->password == "new");
+  CHECK(place.boxes->get(3, "box")->box->sealed.empty());
 }

@@ -12,6 +12,8 @@ using store::put_signed;
 using store::RecordReader;
 
 constexpr std::uint8_t kVersion = 1;
+/// Of a box: the first had the password as it is.
+constexpr std::uint8_t kBoxVersion = 2;
 /// Of a folder: the first had nothing that is owed.
 constexpr std::uint8_t kFolderVersion = 2;
 
@@ -47,8 +49,30 @@ std::string behind(std::string prefix) {
   return prefix;
 }
 
-std::string encode(const Box& box) {
-  std::string out(1, static_cast<char>(kVersion));
+namespace {
+
+/// What the password is for: sealed for one server it opens for no other.
+std::string about(const Box& box) {
+  std::string out = "angarium fetch box";
+  put_number(out, box.id);
+  put_number(out, static_cast<std::uint64_t>(box.protocol));
+  put_octets(out, box.host);
+  put_number(out, box.port);
+  put_octets(out, box.user);
+  return out;
+}
+
+}  // namespace
+
+Result<std::string> encode(const Box& box, const Seal* seal, Random& random) {
+  const bool plain = box.sealed.empty() && seal == nullptr;
+  std::string password = box.password;
+  if (!box.sealed.empty()) {
+    password = box.sealed;
+  } else if (!plain) {
+    password = TRY(seal->seal(box.password, about(box), random));
+  }
+  std::string out(1, static_cast<char>(plain ? kVersion : kBoxVersion));
   put_number(out, box.id);
   put_number(out, box.account);
   put_octets(out, box.address);
@@ -59,7 +83,7 @@ std::string encode(const Box& box) {
   put_number(out, static_cast<std::uint64_t>(box.tls));
   put_number(out, static_cast<std::uint64_t>(box.certificate));
   put_octets(out, box.user);
-  put_octets(out, box.password);
+  put_octets(out, password);
   put_number(out, box.folders.size());
   for (const std::string& folder : box.folders) put_octets(out, folder);
   put_octets(out, box.into);
@@ -70,9 +94,10 @@ std::string encode(const Box& box) {
   return out;
 }
 
-Result<Box> decode_box(std::string_view octets) {
+Result<Box> decode_box(std::string_view octets, const Seal* seal) {
   RecordReader reader(octets);
-  if (reader.octet() != kVersion) return damaged("a box");
+  const std::uint8_t version = reader.octet();
+  if (version != kVersion && version != kBoxVersion) return damaged("a box");
   Box box;
   box.id = reader.number();
   box.account = reader.number();
@@ -94,6 +119,15 @@ Result<Box> decode_box(std::string_view octets) {
     box.remove_after = static_cast<std::uint32_t>(days - 1);
   box.pause = member(reader, Pause::refused);
   if (!reader.ok()) return damaged("a box");
+  if (version == kVersion) return box;
+  box.sealed = std::move(box.password);
+  box.password.clear();
+  // A box whose password does not open is there all the same, for somebody to give it anew.
+  if (seal == nullptr) return box;
+  if (auto opened = seal->open(box.sealed, about(box))) {
+    box.password = *std::move(opened);
+    box.sealed.clear();
+  }
   return box;
 }
 

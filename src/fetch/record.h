@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 
+#include "fetch/seal.h"
 #include "fetch/types.h"
 
 namespace angarium::fetch {
@@ -28,12 +29,14 @@ std::string boxes_prefix();
 /// The lowest key behind all that begin with the prefix.
 std::string behind(std::string prefix);
 
-std::string encode(const Box& box);
+/// The password sealed; without a key as a record of the first version, which has it as it is.
+Result<std::string> encode(const Box& box, const Seal* seal, Random& random = system_random());
 std::string encode(const Progress& progress);
 std::string encode(const Mark& mark);
 std::string encode(const FolderState& folder);
 std::string encode(const Pin& pin);
-Result<Box> decode_box(std::string_view octets);
+/// Also the first version, whose password is not sealed.
+Result<Box> decode_box(std::string_view octets, const Seal* seal);
 Result<Progress> decode_progress(std::string_view octets);
 Result<Mark> decode_mark(std::string_view octets);
 /// Also the first version, without what is owed.

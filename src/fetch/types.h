@@ -61,7 +61,8 @@ struct Box {
   Tls tls = Tls::implicit;
   Certificate certificate = Certificate::checked;
   std::string user;
-  std::string password;              ///< kept as it is, since it has to be said; never shown, never logged
+  std::string password;              ///< since it has to be said; sealed in the store, never shown, never logged
+  std::string sealed;                ///< as it lies there when it does not open: the password is empty then
   std::vector<std::string> folders;  ///< IMAP: by name; empty: INBOX; one "*": all
   /// Where INBOX goes; other folders go below it, or, when it is empty, by their own names.
   std::string into;

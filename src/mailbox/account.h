@@ -86,7 +86,8 @@ class Account final : public AccountMail, public std::enable_shared_from_this<Ac
   Result<> may_add_delivery(const DeliveryRecipient& recipient, const Content& content);
   /// Adds a delivered email to the batch. The lock is held. The part is filled, not yet pending.
   Result<Delivered> add_delivery(const DeliveryRecipient& recipient, const Content& content, const ThreadHits& hits,
-                                 WallTime now, std::optional<std::size_t>& body, store::Batch& batch, CommitPart& part);
+                                 Received received, std::optional<std::size_t>& body, store::Batch& batch,
+                                 CommitPart& part);
   /// The part goes to the tablet's queue with its batch now. The lock is held until that has happened.
   void pend(std::shared_ptr<CommitPart> part);
   /// Called by the committer's thread in the order of pend().

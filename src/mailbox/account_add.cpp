@@ -367,11 +367,12 @@ Result<> Account::may_add_delivery(const DeliveryRecipient& recipient, const Con
 }
 
 Result<Delivered> Account::add_delivery(const DeliveryRecipient& recipient, const Content& content,
-                                        const ThreadHits& hits, WallTime now, std::optional<std::size_t>& body,
+                                        const ThreadHits& hits, Received received, std::optional<std::size_t>& body,
                                         store::Batch& batch, CommitPart& part) {
   const Targets targets = TRY(delivery_targets(recipient, content));
-  auto [entry, thread] = put_email({content, recipient.prepended, now.seconds(), hits}, body, batch, part);
+  auto [entry, thread] = put_email({content, recipient.prepended, received.at.seconds(), hits}, body, batch, part);
   const EmailId email = entry.entry.email;
+  entry.entry.zone = zone_quarters(received.zone_minutes);
   part.modseq = next_modseq(batch);
   std::vector<Change> changes;
   Delivered result{.email = email, .thread = thread, .mailbox = targets.front().first->info.id, .uid = 0};

@@ -157,6 +157,11 @@ struct Delivered {
   MailboxId mailbox = 0;  ///< of the first target
   Uid uid = 0;
 };
+/// When a message arrived.
+struct Received {
+  WallTime at;
+  int zone_minutes = 0;  ///< in which it is told again; see zone_quarters()
+};
 struct Delivery {
   ContentPtr content;
   std::vector<DeliveryRecipient> recipients;  ///< each account once
@@ -164,6 +169,7 @@ struct Delivery {
   /// Records of other rooms that become durable by the same batch (queue, outbox, trace). Also when no recipient is
   /// left.
   store::Batch also;
+  std::optional<Received> received{};  ///< INTERNALDATE; now if not given
   /// Index of the content's octets among the bodies of `also`, when another record there has them, too.
   std::optional<std::size_t> body;
   /// Adds to the batch what tells where each recipient's copy lies (results as deliver() gives them), if anything.

@@ -139,15 +139,15 @@ void Store::enqueue(Delivery& delivery, const std::vector<Recipient>& recipients
   store::Batch batch = std::move(delivery.also);
   std::optional<std::size_t> body = delivery.body;
   std::vector<std::shared_ptr<CommitPart>> parts;
-  const WallTime now = around_.clock.wall();
+  const Received received = delivery.received.value_or(Received{.at = around_.clock.wall()});
   for (std::size_t i = 0; i < recipients.size(); ++i) {
     Account* const account = recipients[i].account.get();
     if (!account) continue;
     auto part = std::make_shared<CommitPart>();
     part->account = recipients[i].account;
     part->only_adds = true;
-    results[i] =
-        account->add_delivery(delivery.recipients[i], *delivery.content, recipients[i].hits, now, body, batch, *part);
+    results[i] = account->add_delivery(delivery.recipients[i], *delivery.content, recipients[i].hits, received, body,
+                                       batch, *part);
     if (!results[i]) continue;
     account->pend(part);
     parts.push_back(std::move(part));

@@ -30,8 +30,9 @@ void show_progress(const control::Progress& progress) {
 
 /// The store, opened by this command because no server runs.
 struct Server::Here {
-  explicit Here(std::unique_ptr<agent::Services> opened, agent::AdministratorTerms terms)
-      : services(std::move(opened)), administrator(*services, [terms = std::move(terms)] { return terms; }) {}
+  Here(std::unique_ptr<agent::Services> opened, agent::AdministratorTerms terms, Result<fetch::Seal> seal)
+      : services(std::move(opened)),
+        administrator(*services, [terms = std::move(terms)] { return terms; }, std::move(seal)) {}
 
   /// One a request. They outlive the services, whose threads may still be leaving a loop after their last answer to it.
   std::vector<std::unique_ptr<io::Loop>> loops;
@@ -48,7 +49,8 @@ Result<> Server::open_here() {
   if (geteuid() != 0 && !owns(context_.directory) && !owns(configuration.resolve(configuration.server.data)))
     return fail(configuration::kUnreadable, "the server is not running, and only root and the owner of " +
                                                 context_.directory + " may open its store");
-  here_ = std::make_unique<Here>(TRY(agent::Services::open(configuration)), agent::administrator_terms(configuration));
+  here_ = std::make_unique<Here>(TRY(agent::Services::open(configuration)), agent::administrator_terms(configuration),
+                                 fetch::Seal::read(configuration.resolve(std::string(fetch::kKeyFile))));
   return {};
 }
 

@@ -290,7 +290,7 @@ class CommandLine {
     made->add_flag_callback("--idle", [this] { request_.add("idle", "yes"); }, "Wait for new mail by IDLE, too");
     made->add_flag_callback(
         "--any-certificate", [this] { request_.add("any_certificate", "yes"); },
-        "Take whatever certificate the server shows: whoever sits between may read all");
+        "Believe the key that the server shows first, whoever vouches for it; another one is refused");
     made = verb(parent, "list", "fetch.list", "List what is fetched, and how it went", "fetch list");
     made->add_option_function<std::string>(
         "address", [this](const std::string& address) { request_.add("address", address); }, "Only of this account");
@@ -299,13 +299,17 @@ class CommandLine {
     fetch_action(parent, "pause", "Do not look until it is resumed");
     fetch_action(parent, "resume", "Look again, now");
     fetch_action(parent, "remove", "Forget it; what was fetched stays");
+    fetch_action(parent, "password", "Give another password for it")
+        ->add_flag("--password-stdin", read_password_, "Read the password from standard input, one line")
+        ->required();
   }
 
-  void fetch_action(CLI::App* parent, const std::string& name, const std::string& description) {
+  CLI::App* fetch_action(CLI::App* parent, const std::string& name, const std::string& description) {
     CLI::App* made =
         verb(parent, name, "fetch." + name, description, "fetch " + name + " alice@example.test mail.example.org");
     positional(made, "address", "The account");
     positional(made, "name", "Its name, as angarium fetch list shows it");
+    return made;
   }
 
   void queues() {

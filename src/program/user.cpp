@@ -13,8 +13,10 @@
 #include <utility>
 #include <vector>
 
+#include "base/random.h"
 #include "base/text.h"
 #include "drop/folder.h"
+#include "fetch/seal.h"
 #include "program/system.h"
 #include "store/format.h"
 
@@ -154,7 +156,17 @@ std::vector<std::string> own_keys(const configuration::Configuration& configurat
   add(configuration.tls.key);
   for (const configuration::Certificate& pair : configuration.certificates) add(pair.key);
   for (const configuration::RelayLogin& login : configuration.relay_logins) add(login.password_file);
+  keys.push_back(configuration.resolve(std::string(fetch::kKeyFile)));
   return keys;
+}
+
+/// Where there is none. Who may not is no server, and is told so by what needs it.
+void make_seal_key(const configuration::Configuration& configuration) {
+  const std::string path = configuration.resolve(std::string(fetch::kKeyFile));
+  if (exists(path) || !write_new_file(path, system_random().octets(fetch::kKeyOctets), 0600)) return;
+  // What is sealed with it must not outlive its name.
+  const Descriptor folder(open(configuration.directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (folder.get() >= 0) fsync(folder.get());
 }
 
 /// Of a file that the directory's owner alone could have put there; a link stays as it is, to be judged by reading.
@@ -224,6 +236,7 @@ Result<> make_drop_folder(const configuration::Configuration& configuration) {
 }
 
 Result<> become_server_user(const configuration::Configuration& configuration) {
+  make_seal_key(configuration);
   if (!wanted(configuration)) return {};
   TRY(hand_over(configuration));
   return become(configuration.server.user);

@@ -18,7 +18,8 @@ Result<> hand_over(const configuration::Configuration& configuration);
 /// Makes the drop folder, in which every user of this host may put mail, and gives it to the server's user.
 Result<> make_drop_folder(const configuration::Configuration& configuration);
 
-/// hand_over(), then becomes the user for good (as become()). Call before threads start and before the store is opened.
+/// Makes the key that passwords at other hosts are sealed with, if there is none; hand_over(); then becomes the user
+/// for good (as become()). Call before threads start and before the store is opened.
 Result<> become_server_user(const configuration::Configuration& configuration);
 
 /// With server.user set: an error that names the first file which a reload would read and this process now cannot.
