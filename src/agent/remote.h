@@ -42,7 +42,7 @@ struct RemoteSession {
   std::unique_ptr<protocol::smtp::Client> client;
   std::string tls;  ///< version and cipher; empty: in the clear
   std::size_t messages = 0;
-  bool customers = false;  ///< it turned round: only what its customer fetches goes over it
+  bool customers = false;           ///< it turned round: only what its customer fetches goes over it
   std::vector<std::string> passed;  ///< better hosts that did not answer before it was opened
 };
 

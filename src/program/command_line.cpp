@@ -316,13 +316,7 @@ class CommandLine {
     CLI::App* parent = group("queue", "Mail that waits to go on");
     CLI::App* made = command(parent, "list", "List messages: state, next attempt and the last words of the other side",
                              "queue list --destination example.org --deferred");
-    made->add_option("--sender", filter_.sender, "Only from senders with this in their address");
-    made->add_option("--recipient", filter_.recipient, "Only to recipients with this in their address");
-    made->add_option("--destination", filter_.destination, "Only what goes to this domain");
-    CLI::Option* held = made->add_flag_callback("--held", [this] { filter_.state = "held"; }, "Only what is held");
-    made->add_flag_callback(
-            "--deferred", [this] { filter_.state = "deferred"; }, "Only what waits for its next attempt")
-        ->excludes(held);
+    queue_filter(made);
     made->add_option("--limit", filter_.limit, "At most so many messages")->check(CLI::PositiveNumber);
     made->callback([this] { action_ = [this] { return queue_list(context_, filter_); }; });
     made = command(parent, "show", "Show all that is known of a message, and its header", "queue show 3kf0z9wq1c7e");
@@ -338,17 +332,40 @@ class CommandLine {
     command(parent, "flush", "Try everything that is not held again now", "queue flush")->callback([this] {
       action_ = [this] { return queue_retry(context_, ""); };
     });
-    queue_action(parent, "hold", "Keep a message back until it is released");
-    queue_action(parent, "release", "Let a message that is held go on, now");
-    queue_action(parent, "remove", "Take a message out of the queue for good; nobody is told")
+    queue_action(parent, "hold", "Keep messages back until they are released");
+    queue_action(parent, "release", "Let messages that are held go on, now");
+    queue_action(parent, "remove",
+                 "Take messages out of the queue for good; their senders are not told without --bounce")
         ->add_flag("--bounce", bounce_, "Tell its sender that it was not delivered");
   }
 
+  void queue_filter(CLI::App* made) {
+    made->add_option("--sender", filter_.sender, "Only from senders with this in their address");
+    made->add_option("--recipient", filter_.recipient, "Only to recipients with this in their address");
+    made->add_option("--destination", filter_.destination, "Only what goes to this domain");
+    CLI::Option* held = made->add_flag_callback("--held", [this] { filter_.state = "held"; }, "Only what is held");
+    made->add_flag_callback(
+            "--deferred", [this] { filter_.state = "deferred"; }, "Only what waits for its next attempt")
+        ->excludes(held);
+  }
+
   CLI::App* queue_action(CLI::App* parent, const std::string& name, const std::string& description) {
-    CLI::App* made = command(parent, name, description, "queue " + name + " 3kf0z9wq1c7e");
-    made->add_option("id", id_, "The message, as in the reply to it")->required();
+    CLI::App* made =
+        command(parent, name, description,
+                "queue " + name + " 3kf0z9wq1c7e\n  angarium queue " + name + " --destination example.org");
+    made->add_option("id", selected_, "Messages, as in the replies to them");
+    queue_filter(made);
+    made->add_flag("--all", all_, "All that is in the queue");
     made->callback([this, name] {
-      action_ = [this, name] { return queue_change(context_, name, id_, bounce_ ? Bounce::yes : Bounce::no); };
+      const bool filtered = !filter_.sender.empty() || !filter_.recipient.empty() || !filter_.destination.empty() ||
+                            !filter_.state.empty();
+      if (selected_.empty() && !filtered && !all_)
+        throw CLI::ValidationError("say which messages: IDs, --destination and the like, or --all");
+      if (!selected_.empty() && (filtered || all_))
+        throw CLI::ValidationError("either IDs, or what they have in common");
+      action_ = [this, name] {
+        return queue_change(context_, name, {.ids = selected_, .filter = filter_}, bounce_ ? Bounce::yes : Bounce::no);
+      };
     });
     return made;
   }
@@ -445,6 +462,7 @@ class CommandLine {
   ExportOptions export_;
   TraceFilter trace_;
   std::string id_;
+  std::vector<std::string> selected_;
   bool all_ = false;
   bool bounce_ = false;
   control::Request request_;

@@ -92,7 +92,12 @@ int queue_show(const Context& context, const std::string& id);
 int queue_retry(const Context& context, const std::string& what);
 /// `action`: "hold", "release" or "remove".
 enum class Bounce : std::uint8_t { no, yes };
-int queue_change(const Context& context, const std::string& action, const std::string& id, Bounce bounce = Bounce::no);
+/// Of which messages: of these, or of all that the filter lets through.
+struct QueueSelection {
+  std::vector<std::string> ids;
+  QueueFilter filter;
+};
+int queue_change(const Context& context, const std::string& action, const QueueSelection& which, Bounce bounce);
 
 struct ImportOptions {
   std::string account;

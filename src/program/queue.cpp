@@ -154,6 +154,32 @@ control::Request of_message(const std::string& verb, const std::string& id) {
   return request.add("id", id);
 }
 
+/// Hands each message that the filter lets through to `take`, page by page.
+template <class Take>
+int each_listed(const Context& context, Server& server, const QueueFilter& filter, Take take) {
+  control::Request first{.verb = "queue.list", .arguments = {}};
+  if (!filter.sender.empty()) first.add("sender", filter.sender);
+  if (!filter.recipient.empty()) first.add("recipient", filter.recipient);
+  if (!filter.destination.empty()) first.add("destination", filter.destination);
+  if (!filter.state.empty()) first.add("state", filter.state);
+  std::uint64_t count = 0;
+  control::Request request = first;
+  while (true) {
+    int exit_code = control::kDone;
+    const auto page = ask_of(context, server, request, exit_code);
+    if (!page) return exit_code;
+    for (const json::value& message : elements(*page, "messages")) {
+      if (filter.limit != 0 && count == filter.limit) return control::kDone;
+      ++count;
+      take(message.as_object());
+    }
+    const std::string next = text(*page, "next");
+    if (next.empty()) return control::kDone;
+    request = first;
+    request.add("from", next);
+  }
+}
+
 int retry_many(const Context& context, const std::string& destination) {
   Server server(context);
   control::Request first{.verb = "queue.wake", .arguments = {}};
@@ -183,36 +209,31 @@ int retry_many(const Context& context, const std::string& destination) {
   return control::kDone;
 }
 
+void print_change(const std::string& action, const json::object& done) {
+  const std::string name = text(done, "id");
+  if (action == "remove") {
+    const bool told = done.contains("sender_told") && done.at("sender_told") == true;
+    fmt::print("{} is removed; {}\n", name, told ? "its sender is told" : "nobody is told");
+  } else {
+    const bool changed = done.contains("changed") && done.at("changed") == true;
+    fmt::print("{} {}{}\n", name, action == "hold" ? "is held" : "is free to go", changed ? "" : ", as it was");
+  }
+}
+
 }  // namespace
 
 int queue_list(const Context& context, const QueueFilter& filter) {
   Server server(context);
-  control::Request first{.verb = "queue.list", .arguments = {}};
-  if (!filter.sender.empty()) first.add("sender", filter.sender);
-  if (!filter.recipient.empty()) first.add("recipient", filter.recipient);
-  if (!filter.destination.empty()) first.add("destination", filter.destination);
-  if (!filter.state.empty()) first.add("state", filter.state);
   std::uint64_t count = 0;
-  const auto enough = [&] { return filter.limit != 0 && count == filter.limit; };
-  control::Request request = first;
-  while (!enough()) {
-    int exit_code = control::kDone;
-    const auto page = ask_of(context, server, request, exit_code);
-    if (!page) return exit_code;
-    for (const json::value& message : elements(*page, "messages")) {
-      if (enough()) break;
-      if (context.json)
-        fmt::print("{}{}", count == 0 ? "[" : ",\n", json::serialize(message));
-      else if (count == 0)
-        fmt::print("{:<12} {:>6} {:>10}  SENDER -> RECIPIENTS\n", "ID", "AGE", "SIZE");
-      ++count;
-      if (!context.json) print_line(message.as_object());
-    }
-    const std::string next = text(*page, "next");
-    if (next.empty()) break;
-    request = first;
-    request.add("from", next);
-  }
+  const int exit_code = each_listed(context, server, filter, [&](const json::object& message) {
+    if (context.json)
+      fmt::print("{}{}", count == 0 ? "[" : ",\n", json::serialize(message));
+    else if (count == 0)
+      fmt::print("{:<12} {:>6} {:>10}  SENDER -> RECIPIENTS\n", "ID", "AGE", "SIZE");
+    ++count;
+    if (!context.json) print_line(message);
+  });
+  if (exit_code != control::kDone) return exit_code;
   if (context.json)
     fmt::print("{}]\n", count == 0 ? "[" : "");
   else
@@ -240,22 +261,49 @@ int queue_retry(const Context& context, const std::string& what) {
   return exit_code;
 }
 
-int queue_change(const Context& context, const std::string& action, const std::string& id, Bounce bounce) {
+int queue_change(const Context& context, const std::string& action, const QueueSelection& which, Bounce bounce) {
   Server server(context);
-  control::Request request = of_message("queue." + action, id);
-  if (bounce == Bounce::yes) request.add("bounce", "1");
-  int exit_code = control::kDone;
-  const auto done = ask_of(context, server, request, exit_code);
-  if (!done || context.json) return exit_code;
-  const std::string name = text(*done, "id");
-  if (action == "remove") {
-    const bool told = done->contains("sender_told") && done->at("sender_told") == true;
-    fmt::print("{} is removed; {}\n", name, told ? "its sender is told" : "nobody is told");
-  } else {
-    const bool changed = done->contains("changed") && done->at("changed") == true;
-    fmt::print("{} {}{}\n", name, action == "hold" ? "is held" : "is free to go", changed ? "" : ", as it was");
+  const bool named = !which.ids.empty();
+  std::vector<std::string> ids = which.ids;
+  if (!named) {
+    // All of them first: what is changed would move the pages.
+    const int listed = each_listed(context, server, which.filter,
+                                   [&](const json::object& message) { ids.push_back(text(message, "id")); });
+    if (listed != control::kDone) return listed;
   }
-  return exit_code;
+  const bool one = named && ids.size() == 1;
+  int outcome = control::kDone;
+  std::uint64_t count = 0;
+  json::array all;
+  for (const std::string& id : ids) {
+    control::Request request = of_message("queue." + action, id);
+    if (bounce == Bounce::yes) request.add("bounce", "1");
+    auto reply = server.ask(request);
+    if (!reply) return report(reply.error());
+    if (reply->exit_code != control::kDone) {
+      // What was listed may have gone meanwhile.
+      if (!named && reply->exit_code == control::kFailed) continue;
+      if (reply->exit_code != control::kTemporary) reply->error += suggestion(server, id, Names::ids);
+      outcome = report(context, *reply);
+      if (outcome == control::kTemporary) return outcome;
+      continue;
+    }
+    const auto done = object_in(reply->result);
+    if (!done) return report(done.error());
+    ++count;
+    if (!context.json)
+      print_change(action, *done);
+    else if (one)
+      fmt::print("{}\n", reply->result);
+    else
+      all.push_back(*done);
+  }
+  if (one) return outcome;
+  if (context.json)
+    fmt::print("{}\n", json::serialize(all));
+  else
+    fmt::print("{}\n", messages(count));
+  return outcome;
 }
 
 }  // namespace angarium::program

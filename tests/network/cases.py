@@ -119,7 +119,8 @@ def servfail(world):
     entry = until(lambda: next((e for e in world.one.queue() if recipient in str(e) and "4.4" in str(e)), None),
                   lambda: f"no entry tells of the name server: {world.one.queue()}\n{world.one.log()}")
     expect(not any(recipient.encode() in o and b"Action: failed" in o for o in world.one.got()), f"bounced: {entry}")
-    world.one.command("queue", "remove", "--all", check=False)
+    world.one.command("queue", "remove", "--all")
+    expect(world.one.queue() == [], f"left in the queue: {world.one.queue()}")
 
 
 @case("450 first, then taken")
