@@ -69,7 +69,7 @@ io::Task<> PostOffice::Body::serve(std::size_t loop, std::unique_ptr<io::Stream>
 io::Task<> PostOffice::Body::speak(Desk& desk, wire::Connection& connection, const Service& service,
                                    const Terms& terms) {
   switch (service.kind) {
-    case Service::Kind::smtp: return speak_smtp(desk, connection, terms.mx);
+    case Service::Kind::smtp: return speak_smtp(desk, connection, terms.mx_for(connection.peer()));
     case Service::Kind::submission: return speak_smtp(desk, connection, terms.submission);
     case Service::Kind::odmr: return speak_smtp(desk, connection, terms.odmr);
     case Service::Kind::lmtp: return speak_smtp(desk, connection, terms.lmtp);

@@ -1,5 +1,7 @@
 #include "agent/terms.h"
 
+#include <algorithm>
+
 namespace angarium::agent {
 namespace {
 
@@ -27,17 +29,27 @@ Terms::Terms(configuration::Configuration applied, std::shared_ptr<const Courier
     : configuration(std::move(applied)),
       courier(std::move(outbound)),
       mx(desk(configuration, courier, shared, smtp::Role::mx)),
+      relays(mx),
       submission(desk(configuration, courier, shared, smtp::Role::submission)),
       odmr(desk(configuration, courier, shared, smtp::Role::odmr)),
       lmtp(desk(configuration, courier, shared, smtp::Role::lmtp)),
       pop3{shared.services, shared.maildrop_locks, pop3_options(configuration)},
       imap(imap_options(configuration)) {
+  relays.policy.priorities = submission.policy.priorities;
+  relays.policy.priorities.highest = relays.policy.priorities.authenticated;
   for (const Service& service : all_services()) {
     wire::tls::ServerOptions options{.context = shared.tls, .protocols = {}, .listener = std::string(service.name)};
     options.handshake_timeout = configuration.limits.handshake_timeout;
     if (!service.alpn.empty()) options.protocols.emplace_back(service.alpn);
     tls.push_back(std::make_shared<const wire::tls::ServerOptions>(std::move(options)));
   }
+}
+
+const SmtpDesk& Terms::mx_for(const io::Endpoint& peer) const {
+  const bool known = peer.is_ip() && std::ranges::any_of(mx.relay_networks, [&](const io::Prefix& network) {
+                       return network.contains(peer.address());
+                     });
+  return known ? relays : mx;
 }
 
 }  // namespace angarium::agent

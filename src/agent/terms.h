@@ -29,9 +29,12 @@ struct Terms {
   Terms(const Terms&) = delete;
   Terms& operator=(const Terms&) = delete;
 
+  [[nodiscard]] const SmtpDesk& mx_for(const io::Endpoint& peer) const;
+
   configuration::Configuration configuration;
   std::shared_ptr<const CourierTerms> courier;
   SmtpDesk mx;
+  SmtpDesk relays;  ///< as mx, for smtp.relay_networks: what their users asked for stands (RFC 6710 §4.1)
   SmtpDesk submission;
   SmtpDesk odmr;
   SmtpDesk lmtp;

@@ -245,7 +245,8 @@ constexpr std::string_view kTransportExplanation =
     "order: user@example.org, example.org or [192.0.2.1], .example.org (domains below it), then of the sender: from "
     "user@example.com (from <> for reports), from example.com, from .example.com, last *. TRANSPORT: dns; relay "
     "HOST[:PORT] [tls=opportunistic|none|required|verified|implicit] [login=NAME of a [[relay_login]]: over TLS only, "
-    "tls=verified by itself]; lmtp HOST[:PORT] or lmtp unix:/PATH; target NAME; error [CODE [X.Y.Z]] TEXT; discard. "
+    "tls=verified by itself]; lmtp HOST[:PORT] or lmtp unix:/PATH; target "
+    "mbox:/PATH, maildir:/PATH/, pipe:COMMAND or exec:/PROGRAM WORDS; error [CODE [X.Y.Z]] TEXT; discard. "
     "Without a match: dns. Try it: angarium route explain ADDRESS.";
 
 constexpr std::string_view kDeliveryExplanation =

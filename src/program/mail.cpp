@@ -85,6 +85,19 @@ int mail(const Context& context, const std::vector<std::string>& arguments) {
   return code;
 }
 
+namespace {
+
+constexpr std::string_view kExamples = R"(
+  echo 'The backup is done.' | mail -s Backup root
+  mail -f /var/mail/anna
+  mail -f @Sent
+
+Within: h lists, a number shows a message, d deletes, r replies, s FILE saves, q ends, x ends and changes nothing, ? tells the rest.
+Mail at servers elsewhere: angarium mail --help
+)";
+
+}  // namespace
+
 std::optional<int> run_as_mail(const std::vector<std::string>& words) {
   if (words.empty()) return std::nullopt;
   const std::string name = words[0].substr(words[0].rfind('/') + 1);
@@ -102,6 +115,10 @@ std::optional<int> run_as_mail(const std::vector<std::string>& words) {
   if (!by_name && at + 1 < words.size() && words[at] == "--dir") {
     context.directory = words[at + 1];
     at += 2;
+  }
+  if (by_name && words.size() == 2 && words[1] == "--help") {
+    fmt::print("Send mail, and read the mail of this host, as mail(1) does\n{}{}", mua::usage(), kExamples);
+    return control::kDone;
   }
   return mail(context, {words.begin() + static_cast<std::ptrdiff_t>(at), words.end()});
 }

@@ -187,6 +187,28 @@ int sendmail(const Context& context, const std::vector<std::string>& arguments) 
   return reply->exit_code == drop::kExitOk ? drop::kExitOk : complain(reply->exit_code, reply->error);
 }
 
+namespace {
+
+constexpr std::string_view kHelp = R"(Hand in mail of this host: a message on standard input, to the recipients named
+Usage: sendmail [OPTIONS] [RECIPIENT...]
+
+  -t            also to those named in To, Cc and Bcc
+  -f ADDRESS    the sender        -F NAME   the sender's name
+  -i, -oi       a line with a dot alone does not end the message
+  -N WHEN       reports wanted: never, or success, failure, delay   -R full|hdrs   what comes back with them
+  -V ID         an envelope id that reports name
+  -bs           SMTP on standard input     -bv   say where the addresses lead, send nothing
+  -bp           list the queue (mailq)     -q    try again now what waits
+  -bi           nothing: aliases are read as they are (newaliases)
+
+  echo 'Subject: done' | sendmail root
+  sendmail -t -i < letter.eml
+
+Exit codes: 0 handed in, 64 to 78 as in sysexits.h; 75: try again. The server need not run: what is handed in waits for it.
+)";
+
+}  // namespace
+
 std::optional<int> run_as_sendmail(const std::vector<std::string>& words) {
   if (words.empty()) return std::nullopt;
   const std::size_t slash = words[0].rfind('/');
@@ -204,6 +226,10 @@ std::optional<int> run_as_sendmail(const std::vector<std::string>& words) {
     at += 2;
   }
   arguments.insert(arguments.end(), words.begin() + static_cast<std::ptrdiff_t>(at), words.end());
+  if (!arguments.empty() && arguments.back() == "--help" && words.size() == at + 1) {
+    fmt::print("{}", kHelp);
+    return control::kDone;
+  }
   return sendmail(context, arguments);
 }
 

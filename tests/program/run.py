@@ -26,7 +26,7 @@ import turning  # noqa: E402
 from harness.cases import PASSWORD, Suite, ending, expect, made, serving  # noqa: E402
 from harness.names import A, AAAA, MX, naming  # noqa: E402
 from harness.server import Failure, Server  # noqa: E402
-from harness.wire import Imap, Line  # noqa: E402
+from harness.wire import Imap, Line, Smtp  # noqa: E402
 
 USER = "nobody"
 AS_USER = [("server", "user", f'"{USER}"')]
@@ -629,7 +629,8 @@ def queue(binary, directory):
         mailq = os.path.join(directory, "mailq")
         os.symlink(binary, mailq)
         server.binary, named = mailq, server.binary
-        expect(server.command().stdout == server.command("--sender", "alice").stdout != "", "mailq says nothing")
+        all_ids, of_alice = (set(re.findall(rf"^(?:{first}|{second}) ", server.command(*words).stdout, re.M)) for words in ([], ["--sender", "alice"]))
+        expect(all_ids == of_alice == {f"{first} ", f"{second} "}, f"mailq: {all_ids}, {of_alice}")
         server.binary = named
         server.command("queue", "remove", second)
         expect([one["id"] for one in queue_list(server)] == [first], "removed with the server down, and still there")
@@ -642,6 +643,28 @@ def queue(binary, directory):
         text = inbox_text(server)
         expect(b"bob@far.example" in text and b"by the operator" in text and b"Status: 5.0.0" in text, f"no report: {text[-2000:]}")
         expect(b"carol@" not in text, "told of a message that was removed without --bounce")
+
+
+@case("RFC 6710 4.1: a priority is taken from hosts that may send through this one, and offered to no others")
+def priorities(binary, directory):
+    for networks, offered in (("[]", False), ('["127.0.0.0/8"]', True)):
+        server = made(binary, os.path.join(directory, str(offered)), settings=[WAITS, ("smtp", "relay_networks", networks)])
+        with serving(server):
+            line = Smtp(server.port("smtp"))
+            _, lines = line.command("EHLO client.test", 250)
+            expect(any(b"MT-PRIORITY" in one for one in lines) == offered, f"EHLO for {networks}: {lines}")
+            line.command("MAIL FROM:<x@far.example> MT-PRIORITY=3", 250 if offered else 555)
+            line.close()
+
+
+@case("the program tells by each of its names what it can do")
+def helped(binary, directory):
+    for name, words in (("sendmail", "sendmail -t"), ("newaliases", "newaliases"), ("mail", "mail -f"), ("mailx", "mail -f"), ("mailq", "--destination"),
+                        ("angarium", "angarium init")):
+        path = os.path.join(directory, name)
+        os.symlink(os.path.abspath(binary), path)
+        done = subprocess.run([path, "--help"], capture_output=True, text=True, timeout=30)
+        expect(done.returncode == 0 and words in done.stdout and not done.stderr, f"{name} --help: {done}")
 
 
 @case("other users of the host are refused the queue with the reason", root=True)
