@@ -83,7 +83,6 @@ class Session {
   io::Task<Result<bool>> wait_for_news(const Folder& folder, Duration at_most);
   io::Task<Result<bool>> fetch_others(const std::vector<Folder>& all);
   io::Task<Result<>> fetch_folder(const Folder& folder);
-  io::Task<Result<>> make_here(const std::string& name);
   io::Task<Result<std::vector<std::uint32_t>>> new_uids(std::uint32_t last);
   io::Task<Result<>> take(std::vector<std::uint32_t> uids, const Folder& folder, fetch::FolderState& state);
   /// What is left of them, and why; empty: all are here or gone.
@@ -252,15 +251,6 @@ io::Task<Result<fetch::FolderState>> Session::state_of(const Folder& folder, con
   co_return state;
 }
 
-io::Task<Result<>> Session::make_here(const std::string& name) {
-  const auto mail = CO_TRY(co_await run_.services.mail().account(box_.account));
-  const auto* const there = mail->listing()->find(name);
-  if (there != nullptr && there->selectable) co_return Result<>();
-  const auto made = co_await mail->create(name);
-  if (!made && !made.error().is(mailbox::kMailboxExists)) co_return std::unexpected(made.error());
-  co_return Result<>();
-}
-
 io::Task<Result<std::vector<std::uint32_t>>> Session::new_uids(std::uint32_t last) {
   std::vector<std::uint32_t> uids;
   bool endless = false;
@@ -290,7 +280,7 @@ io::Task<Result<>> Session::fetch_folder(const Folder& folder) {
   CO_TRY(co_await take_owed(folder, state));
   if (news) {
     const auto uids = CO_TRY(co_await new_uids(state.last));
-    if (!uids.empty()) CO_TRY(co_await make_here(folder.here));
+    if (!uids.empty()) CO_TRY(co_await make_mailbox_here(run_, folder.here));
     CO_TRY(co_await take(uids, folder, state));
   }
   if (!state.owed.empty() && run_.remark.empty())
@@ -441,7 +431,7 @@ io::Task<Result<>> Session::take_owed(const Folder& folder, fetch::FolderState& 
     if (const std::int64_t wait = one.next.microseconds - now.microseconds; wait <= 0 || wait > kOwedPauseMax.count())
       due.push_back(one.uid);
   if (due.empty()) co_return Result<>();
-  CO_TRY(co_await make_here(folder.here));
+  CO_TRY(co_await make_mailbox_here(run_, folder.here));
   for (const std::uint32_t uid : due) CO_TRY(co_await take({uid}, folder, state));
   // Those that are gone are not owed any more.
   co_return co_await put(folder, state);

@@ -1,6 +1,6 @@
 #include <algorithm>
-#include "agent/attempt_story.h"
 
+#include "agent/attempt_story.h"
 #include "agent/fetch_run.h"
 #include "base/counters.h"
 #include "io/loop.h"
@@ -176,6 +176,15 @@ io::Task<Result<>> check_key(FetchRun& run) {
   if (believed) co_return Result<>();
   co_return fail(kFetchRefused, "the server shows another key than before, sha256:" + shown +
                                     "; somebody may sit between. If it is the server's: angarium fetch resume");
+}
+
+io::Task<Result<>> make_mailbox_here(FetchRun& run, std::string name) {
+  const auto mail = CO_TRY(co_await run.services.mail().account(run.box->account));
+  const auto* const there = mail->listing()->find(name);
+  if (there != nullptr && there->selectable) co_return Result<>();
+  const auto made = co_await mail->create(name);
+  if (!made && !made.error().is(mailbox::kMailboxExists)) co_return std::unexpected(made.error());
+  co_return Result<>();
 }
 
 }  // namespace angarium::agent

@@ -129,6 +129,7 @@ io::Task<Result<>> fetch_pop3(FetchRun& run) {
   const Marks marks =
       CO_TRY(co_await io::run(run.services.pool(), [&boxes = run.boxes, id = box.id] { return boxes.marks(id); }));
   Plan plan = make_plan(box, *listed, marks, io::Loop::current().clock().wall());
+  if (!plan.fresh.empty() && !box.into.empty()) CO_TRY(co_await make_mailbox_here(run, box.into));
   Sink sink(run, plan.ids);
   const auto fetched = co_await client.retr(plan.fresh, sink);
   if (!fetched) co_return std::unexpected(fetched.error());

@@ -76,6 +76,9 @@ class FetchTaking {
   bool too_large_ = false;
 };
 
+/// The mailbox that messages go into, where it is not there yet.
+io::Task<Result<>> make_mailbox_here(FetchRun& run, std::string name);
+
 /// For a box whose server's certificate is not looked at: the key the server shows has to be that of the first time.
 /// Before anything is said that is secret; without TLS there is no key. kFetchRefused.
 io::Task<Result<>> check_key(FetchRun& run);

@@ -70,6 +70,17 @@ TEST_CASE("POP3: removed there at once, or after days, and only what is here") {
   CHECK(world.mail().size() == 2);
 }
 
+TEST_CASE("POP3: mail comes into the mailbox that was asked for, made when it is not there") {
+  World world;
+  world.add("pop3+plain://there.test", {{"into", "Far/There"}});
+  world.loop.advance(5s);
+  CHECK(world.mail_of()->listing()->find("Far/There") == nullptr);
+  world.there.drop() = {{"id1", letter("one")}};
+  world.loop.advance(40min);
+  CHECK(world.mail().empty());
+  CHECK(world.mail("Far/There").size() == 1);
+}
+
 TEST_CASE("POP3: an id that another message has got is no message that was fetched") {
   World world;
   world.there.drop() = {{"1", letter("one")}};
