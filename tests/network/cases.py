@@ -172,6 +172,9 @@ def power_cut(world):
             world.three.start()
     for token in tokens:
         until(lambda: world.one.retry() or holding(world.three, token, "bert"), lambda: f"{token} is lost:\n{world.one.log()}")
+    # Only what was on its way at one of the two ends may have come again: nothing more often than that, and nothing that was sent behind them twice.
+    copies = [len(holding(world.three, token, "bert")) for token in tokens]
+    expect(max(copies) <= 3 and copies[16:] == [1] * 4, f"copies: {copies}")
 
 
 @case("a user with boxes on three hosts reads all of them on one: fetched by IMAP and by POP3, each message once")
