@@ -370,6 +370,17 @@ class CommandLine {
     return made;
   }
 
+  static void login(CLI::App* made, RemoteLogin& login) {
+    made->add_option("--user", login.user, "IMAP: the name to log in by");
+    auto* const file = made->add_option("--password-file", login.password_file,
+                                        "IMAP: a file that only you can read, with the password as its first line; "
+                                        "you are asked without it");
+    made->add_flag("--password-stdin", login.password_stdin, "IMAP: read the password from standard input, one line")
+        ->excludes(file);
+    made->add_option("--key", login.key,
+                     "IMAP: the SHA-256 of the server's public key, where its certificate is vouched for by nobody");
+  }
+
   void moving() {
     CLI::App* made =
         command(&app_, "import", "Bring mail in: an mbox file, a Maildir, a folder of either, or an IMAP account",
@@ -380,28 +391,26 @@ class CommandLine {
                      "The file or folder; or imaps://USER@HOST[:PORT], imap:// (STARTTLS), or imap+plain:// on this "
                      "host: all folders of the account there, where nothing is changed")
         ->required();
-    made->add_option("--user", import_.user, "IMAP: the name to log in by");
+    login(made, import_.login);
     made->add_option("--folder", import_.folders, "IMAP: only this folder there; may be given several times")
         ->expected(1);
-    auto* const file = made->add_option("--password-file", import_.password_file,
-                                        "IMAP: a file that only you can read, with the password as its first line; "
-                                        "you are asked without it");
-    made->add_flag("--password-stdin", import_.password_stdin, "IMAP: read the password from standard input, one line")
-        ->excludes(file);
-    made->add_option("--key", import_.key,
-                     "IMAP: the SHA-256 of the server's public key, where its certificate is vouched for by nobody");
     made->add_option("--into", import_.into, "The mailbox that all goes into, or below");
     made->add_flag("--dry-run", import_.dry_run, "Only show what would be done");
     made->callback([this] { action_ = [this] { return import_mail(context_, import_); }; });
     made = command(&app_, "export", "Write an account's mail into mbox files or Maildirs",
-                   "export --account alice@example.test /srv/alice --format maildir++");
+                   "export --account alice@example.test /srv/alice --format maildir++\n  angarium export --account "
+                   "alice@example.test old --format mbox --variant mboxcl2 --dry-run");
     made->add_option("--account", export_.account, "Whose mail")->required();
     made->add_option("target", export_.target, "The folder; it is made if it is not there")->required();
     made->add_option("--format", export_.format, "mbox, maildir (a folder each) or maildir++ (one Maildir)")
         ->required()
         ->check(CLI::IsMember({"mbox", "maildir", "maildir++"}));
+    made->add_option("--variant", export_.variant,
+                     "mbox: mboxrd (the default: exact), mboxo, mboxcl or mboxcl2, as its readers want it")
+        ->check(CLI::IsMember({"mboxrd", "mboxo", "mboxcl", "mboxcl2"}));
     made->add_option("--folder", export_.pattern, "Only mailboxes named so; * stands for anything, % for one level")
         ->capture_default_str();
+    made->add_flag("--dry-run", export_.dry_run, "Only show what would be done");
     made->callback([this] { action_ = [this] { return export_mail(context_, export_); }; });
   }
 

@@ -99,17 +99,22 @@ struct QueueSelection {
 };
 int queue_change(const Context& context, const std::string& action, const QueueSelection& which, Bounce bounce);
 
+/// How to come into an IMAP account.
+struct RemoteLogin {
+  std::string user;
+  std::string password_file;
+  bool password_stdin = false;
+  std::string key;  ///< SHA-256 of the server's public key; empty: its certificate says who it is
+};
+
 struct ImportOptions {
   std::string account;
   std::string source;  ///< a path, or the URL of an IMAP account
   std::string into;    ///< a mailbox; empty: the source's own names
   bool dry_run = false;
   // Of an IMAP account.
-  std::string user;
+  RemoteLogin login{};
   std::vector<std::string> folders;  ///< empty: all
-  std::string password_file;
-  bool password_stdin = false;
-  std::string key;  ///< SHA-256 of the server's public key; empty: its certificate says who it is
 };
 /// Prints the plan, brings the mail in, prints the report. kFailed when something could not come.
 int import_mail(const Context& context, const ImportOptions& options);
@@ -117,10 +122,13 @@ int import_mail(const Context& context, const ImportOptions& options);
 struct ExportOptions {
   std::string account;
   std::string target;
-  std::string format;  ///< mbox, maildir or maildir++
+  std::string format;   ///< mbox, maildir or maildir++
+  std::string variant;  ///< of mbox; empty: mboxrd
   std::string pattern = "*";
+  bool dry_run = false;
 };
-/// Writes the account's mail below the target, and prints a report.
+/// Prints the plan, writes the account's mail below the target, and prints the report. kFailed when something could not
+/// be written.
 int export_mail(const Context& context, const ExportOptions& options);
 
 struct TraceFilter {

@@ -5,7 +5,6 @@
 #include "base/text.h"
 #include "message/header.h"
 #include "protocol/imap/mailbox_name.h"
-#include "transfer/out_file.h"
 
 namespace angarium::transfer {
 namespace {
@@ -21,6 +20,9 @@ std::string sender_of(std::string_view beginning) {
   if (value.starts_with('<') && value.ends_with('>')) value = value.substr(1, value.size() - 2);
   return std::string(value);
 }
+
+/// Others can be written all the same.
+bool concerns_mailbox(const Error& error) { return error.is(kForeign) || error.is(kChanged); }
 
 /// Sets that fit a question each.
 std::vector<mailbox::UidSet> questions(const mailbox::UidSet& wanted) {
@@ -44,44 +46,76 @@ void Export::tell() {
   if (progress_) progress_(std::min(report_.exported + report_.known, all_), all_);
 }
 
-ExportReport Export::run(const Progress& progress) {
-  progress_ = progress;
-  if (auto done = run_all(); !done) report_.stopped = std::move(done).error();
-  return std::move(report_);
-}
+// --- the plan
+// ---------------------------------------------------------------------------------------------------------
 
-Result<> Export::run_all() {
-  TRY(make_folders(terms_.directory));
-  const std::vector<ListedMailbox> mailboxes = TRY(list());
-  if (mailboxes.empty()) return fail(kPlace, "no mailbox has a name like '" + escape_controls(terms_.pattern) + "'");
-  for (const ListedMailbox& listed : mailboxes) all_ += listed.messages;
-  for (const ListedMailbox& listed : mailboxes) {
-    auto done = export_mailbox(listed);
-    if (done) continue;
-    if (!done.error().is(kForeign) && !done.error().is(kChanged)) return done;
-    defect(listed.name, done.error().text());
+Result<ExportPlan> Export::plan(const std::string& pattern) {
+  ExportPlan plan;
+  std::vector<std::string> places;
+  for (ListedMailbox& listed : TRY(list(pattern))) {
+    PlannedMailbox planned{.mailbox = std::move(listed), .place = {}, .refused = {}};
+    planned.place = TRY(target_.place_of(planned.mailbox));
+    if (std::ranges::find(places, planned.place) != places.end())
+      planned.refused = "another mailbox goes to the same name there, " + planned.place + "; rename one of them";
+    else
+      TRY(survey(planned));
+    places.push_back(planned.place);
+    plan.messages += planned.mailbox.messages;
+    plan.octets += planned.mailbox.octets;
+    plan.known += planned.known;
+    plan.mailboxes.push_back(std::move(planned));
   }
-  return {};
+  if (plan.mailboxes.empty()) return fail(kPlace, "no mailbox has a name like '" + escape_controls(pattern) + "'");
+  return plan;
 }
 
-Result<std::vector<ListedMailbox>> Export::list() {
+Result<std::vector<ListedMailbox>> Export::list(const std::string& pattern) {
   TRY(link_.send(frame(Kind::list)));
   TRY(link_.flush());
   std::vector<ListedMailbox> mailboxes;
-  std::vector<std::string> paths;
   while (true) {
     const Link::Frame frame = TRY(link_.receive());
     if (frame.kind == Kind::over) return mailboxes;
     ListedMailbox listed = TRY(decode_listed(frame.payload));
-    if (!protocol::imap::matches_pattern(terms_.pattern, listed.name)) continue;
-    std::string path = box_path(terms_.format, listed.name);
-    if (std::ranges::find(paths, path) != paths.end()) {
-      defect(listed.name, "another mailbox goes to the same name there, " + path + "; rename one of them");
+    if (protocol::imap::matches_pattern(pattern, listed.name)) mailboxes.push_back(std::move(listed));
+  }
+}
+
+Result<> Export::survey(PlannedMailbox& planned) {
+  const auto box = target_.box(planned.mailbox);
+  if (box) {
+    const mailbox::UidSet uids = TRY(uids_of(planned.mailbox));
+    planned.known = TRY((*box)->present(uids)).count();
+    return {};
+  }
+  if (!concerns_mailbox(box.error())) return std::unexpected(box.error());
+  planned.refused = box.error().text();
+  return {};
+}
+
+// --- the work
+// ---------------------------------------------------------------------------------------------------------
+
+ExportReport Export::run(const ExportPlan& plan, const Progress& progress) {
+  progress_ = progress;
+  all_ = plan.messages;
+  if (auto done = run_all(plan); !done) report_.stopped = std::move(done).error();
+  return std::move(report_);
+}
+
+Result<> Export::run_all(const ExportPlan& plan) {
+  TRY(target_.open());
+  for (const PlannedMailbox& planned : plan.mailboxes) {
+    if (!planned.refused.empty()) {
+      defect(planned.mailbox.name, planned.refused);
       continue;
     }
-    paths.push_back(std::move(path));
-    mailboxes.push_back(std::move(listed));
+    auto done = export_mailbox(planned.mailbox);
+    if (done) continue;
+    if (!concerns_mailbox(done.error())) return done;
+    defect(planned.mailbox.name, done.error().text());
   }
+  return {};
 }
 
 Result<mailbox::UidSet> Export::uids_of(const ListedMailbox& listed) {
@@ -96,10 +130,10 @@ Result<mailbox::UidSet> Export::uids_of(const ListedMailbox& listed) {
 }
 
 Result<> Export::export_mailbox(const ListedMailbox& listed) {
-  const auto box =
-      TRY(open_box(terms_.format, {.directory = terms_.directory, .account = terms_.account, .mailbox = listed}));
+  const auto box = TRY(target_.box(listed));
+  TRY(box->open());
   const mailbox::UidSet uids = TRY(uids_of(listed));
-  const mailbox::UidSet wanted = difference(uids, box->present());
+  const mailbox::UidSet wanted = difference(uids, TRY(box->present(uids)));
   report_.known += uids.count() - wanted.count();
   for (const mailbox::UidSet& some : questions(wanted)) TRY(fetch(*box, listed, some));
   TRY(box->finish());

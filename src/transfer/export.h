@@ -10,11 +10,18 @@
 
 namespace angarium::transfer {
 
-struct ExportTerms {
-  std::string account;
-  std::string directory;  ///< made if it is not there
-  Format format = Format::maildir;
-  std::string pattern = "*";  ///< of mailbox names, as LIST has them: * and %
+struct PlannedMailbox {
+  ListedMailbox mailbox;
+  std::string place;        ///< what it is there
+  std::uint64_t known = 0;  ///< messages that are there from an earlier export
+  std::string refused;      ///< why nothing of it can be written, in words; or empty
+};
+
+struct ExportPlan {
+  std::vector<PlannedMailbox> mailboxes;
+  std::uint64_t messages = 0;
+  std::uint64_t octets = 0;
+  std::uint64_t known = 0;
 };
 
 struct ExportReport {
@@ -30,12 +37,18 @@ struct ExportReport {
 /// Constant memory: a message at a time.
 class Export {
  public:
-  Export(Link& link, ExportTerms terms) : link_(link), terms_(std::move(terms)) {}
-  ExportReport run(const Progress& progress);
+  /// Both outlive it.
+  Export(Link& link, Target& target) : link_(link), target_(target) {}
+
+  /// What would be done; changes nothing. `pattern`: of mailbox names, as LIST has them: * and %.
+  Result<ExportPlan> plan(const std::string& pattern);
+  /// Does it. Errors of single messages and mailboxes are defects of the report.
+  ExportReport run(const ExportPlan& plan, const Progress& progress);
 
  private:
-  Result<> run_all();
-  Result<std::vector<ListedMailbox>> list();
+  Result<> run_all(const ExportPlan& plan);
+  Result<std::vector<ListedMailbox>> list(const std::string& pattern);
+  Result<> survey(PlannedMailbox& planned);
   Result<> export_mailbox(const ListedMailbox& listed);
   Result<mailbox::UidSet> uids_of(const ListedMailbox& listed);
   Result<> fetch(Box& box, const ListedMailbox& listed, const mailbox::UidSet& wanted);
@@ -44,7 +57,7 @@ class Export {
   void tell();
 
   Link& link_;
-  ExportTerms terms_;
+  Target& target_;
   Progress progress_;
   ExportReport report_;
   std::uint64_t all_ = 0;

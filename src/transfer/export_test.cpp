@@ -7,6 +7,7 @@
 #include "support/test.h"
 #include "transfer/out_file.h"
 #include "transfer/source.h"
+#include "transfer/spool.h"
 #include "transfer/test_house.h"
 #include "transfer/testing.h"
 
@@ -17,14 +18,22 @@ namespace {
 
 struct Exporting : testing::House {
   testing::Place place;
-  ExportReport write(Format format, const std::string& below = "out", const std::string& pattern = "*") {
+  ExportPlan plan;
+  ExportReport write(Format format, const std::string& below = "out", const std::string& pattern = "*",
+                     message::MboxVariant variant = message::MboxVariant::mboxrd) {
     return talk(
         [&](Link& link) {
-          return Export(link, {.account = "alice@example.test",
-                               .directory = place.path(below),
-                               .format = format,
-                               .pattern = pattern})
-              .run({});
+          LocalTarget target(
+              {.directory = place.path(below), .account = "alice@example.test", .format = format, .variant = variant});
+          Export work(link, target);
+          auto planned = work.plan(pattern);
+          ExportReport report;
+          if (!planned) {
+            report.stopped = planned.error();
+            return report;
+          }
+          plan = *std::move(planned);
+          return work.run(plan, {});
         },
         give);
   }
@@ -54,6 +63,14 @@ std::string told(const std::string& path) {
 
 std::string letter(int number) { return "Subject: " + std::to_string(number) + "\r\n\r\nFrom here\r\n>From there\r\n"; }
 
+const mailbox::UidSet kSome = {{1, 9}};
+
+std::unique_ptr<Box> opened(const BoxOwner& owner, const std::string& path) {
+  auto box = look_at_mbox(owner, path).value();
+  REQUIRE(box->open());
+  return box;
+}
+
 constexpr std::array<Format, 3> kFormats = {Format::mbox, Format::maildir, Format::maildir_plus_plus};
 
 }  // namespace
@@ -80,6 +97,117 @@ TEST_CASE("what is exported in any format is read back with its octets, flags, k
     CHECK(told(house.place.path(below)) == expected);
   }
   CHECK(house.place.read("out0/INBOX.mbox").starts_with("From a@example.org Thu Nov 22 13:02:41 2007\n"));
+}
+
+TEST_CASE("a plan tells what an export would write, and what is there; it changes nothing") {
+  for (const Format format : kFormats) {
+    Exporting house;
+    house.add("INBOX", letter(1));
+    house.add("lists/a", letter(2));
+    const auto plan = [&] {
+      return house.talk(
+          [&](Link& link) {
+            LocalTarget target(
+                {.directory = house.place.path("out"), .account = "alice@example.test", .format = format});
+            return Export(link, target).plan("*").value();
+          },
+          give);
+    };
+    const auto counts = [](const ExportPlan& told) {
+      std::string text;
+      for (const PlannedMailbox& one : told.mailboxes)
+        if (one.mailbox.messages > 0 || !one.refused.empty())
+          text += one.mailbox.name + " " + std::to_string(one.mailbox.messages) + " " + std::to_string(one.known) +
+                  (one.refused.empty() ? "\n" : " refused\n");
+      return text;
+    };
+    const ExportPlan first = plan();
+    CHECK(counts(first) == "INBOX 1 0\nlists/a 1 0\n");
+    CHECK(first.messages == 2);
+    CHECK(first.octets == 2 * letter(1).size());
+    CHECK(!std::filesystem::exists(house.place.path("out")));
+    CHECK(house.write(format).exported == 2);
+    house.add("INBOX", letter(3));
+    const std::string before = told(house.place.path("out"));
+    CHECK(counts(plan()) == "INBOX 2 1\nlists/a 1 1\n");
+    CHECK(told(house.place.path("out")) == before);
+    CHECK(house.write(format).exported == 1);
+    CHECK(house.plan.known == 2);
+    if (format != Format::mbox) continue;
+    house.place.write("out/INBOX.mbox", "From x\n\nforeign\n");
+    CHECK(counts(plan()) == "INBOX 2 0 refused\nlists/a 1 1\n");
+  }
+}
+
+TEST_CASE("each variant of mbox is written as its readers want it, and what comes later goes behind in the same one") {
+  using enum message::MboxVariant;
+  const std::string large(200'000, 'x');
+  const auto body = [&](int number) {
+    return "Subject: " + std::to_string(number) + "\r\n\r\nFrom here\r\n>From there\r\n" + large + "\r\n";
+  };
+  for (const message::MboxVariant variant : {mboxo, mboxrd, mboxcl, mboxcl2}) {
+    Exporting house;
+    for (int number = 1; number <= 2; ++number) {
+      house.add("INBOX", body(number), {.system = mailbox::kSeen, .keywords = {"work"}});
+      CHECK(house.write(Format::mbox, "out", "INBOX", variant).exported == 1);
+    }
+    const std::string file = house.place.read("out/INBOX.mbox");
+    CHECK((file.find("Content-Length: ") != std::string::npos) == (variant == mboxcl || variant == mboxcl2));
+    CHECK((file.find("\n>From here\n") != std::string::npos) == (variant != mboxcl2));
+    CHECK((file.find("\n>>From there\n") != std::string::npos) == (variant == mboxrd));
+    message::MboxReader reader({.variant = variant});
+    std::string read;
+    std::string_view rest = file;
+    for (bool over = false; !over;) {
+      const message::MboxStep step = reader.next(rest);
+      switch (step.kind) {
+        case message::MboxStep::Kind::need_input: reader.finish(); break;
+        case message::MboxStep::Kind::probe:
+          reader.probed(std::string_view(file).substr(reader.probe_offset(), message::kMboxProbeOctets));
+          break;
+        case message::MboxStep::Kind::octets: read += step.octets; break;
+        case message::MboxStep::Kind::message_end:
+          CHECK(reader.state().keywords == std::vector<std::string>{"work"});
+          read += "~";
+          break;
+        case message::MboxStep::Kind::end: over = true; break;
+        case message::MboxStep::Kind::message: break;
+      }
+    }
+    std::string expected = body(1) + "~" + body(2) + "~";
+    // What these two cannot tell apart.
+    if (variant == mboxo || variant == mboxcl)
+      for (auto at = expected.find(">From"); at != std::string::npos; at = expected.find(">From"))
+        expected.erase(at, 1);
+    CHECK(read == expected);
+    const auto other = variant == mboxrd ? mboxcl2 : mboxrd;
+    house.add("INBOX", letter(3));
+    CHECK(house.write(Format::mbox, "out", "INBOX", other).defects_found == 1);
+    CHECK(house.place.read("out/INBOX.mbox") == file);
+    // Its owner took it away.
+    std::filesystem::remove(house.place.path("out/INBOX.mbox"));
+    CHECK(house.write(Format::mbox, "out", "INBOX", other).exported == 3);
+  }
+}
+
+TEST_CASE("a spool gives back what it was given, in memory and beyond, and begins anew") {
+  Spool spool;
+  for (const std::size_t size : {kSpoolMemory, kSpoolMemory + 1, std::size_t{5}}) {
+    spool.clear();
+    std::string all;
+    while (all.size() < size) {
+      const std::string piece(std::min<std::size_t>(70'000, size - all.size()),
+                              static_cast<char>('a' + all.size() % 26));
+      REQUIRE(spool.write(piece));
+      all += piece;
+    }
+    CHECK(spool.size() == size);
+    CHECK(spool.in_memory() == (size <= kSpoolMemory));
+    std::string read;
+    for (std::string piece = spool.at(0, 9999).value(); !piece.empty(); piece = spool.at(read.size(), 9999).value())
+      read += piece;
+    CHECK(read == all);
+  }
 }
 
 TEST_CASE("root lays mail into folders of root alone, whoever makes one or puts a link there first") {
@@ -179,12 +307,12 @@ TEST_CASE("an mbox file that was being written goes on from what is durable, whe
   };
   {
     // Torn in its first message, before any checkpoint.
-    const auto box = open_mbox_box(owner, path).value();
+    const auto box = opened(owner, path);
     put(*box, 1);
   }
   {
-    const auto box = open_mbox_box(owner, path).value();
-    CHECK(box->present().empty());
+    const auto box = opened(owner, path);
+    CHECK(box->present(kSome).value().empty());
     put(*box, 1);
     REQUIRE(box->end());
     put(*box, 2);
@@ -195,7 +323,7 @@ TEST_CASE("an mbox file that was being written goes on from what is durable, whe
   }
   const std::string first = house.place.read("x.mbox");
   CHECK(first.find("Subject: 2") == std::string::npos);
-  CHECK(open_mbox_box(owner, path).value()->present() == mailbox::UidSet{{1, 3}});
+  CHECK(opened(owner, path)->present(kSome).value() == mailbox::UidSet{{1, 3}});
   // The second export: its part is whole, and of it each number of octets went to the file's end.
   const std::string state = house.place.read(".x.mbox.angarium");
   const std::string part = "From a@b Thu Jan  1 00:00:04 1970\nSubject: 4\n\nx\n\n";
@@ -207,7 +335,7 @@ TEST_CASE("an mbox file that was being written goes on from what is durable, whe
     house.place.write(".x.mbox.angarium", whole);
     house.place.write("x.mbox.angarium-part", part);
     house.place.write("x.mbox", first + part.substr(0, size));
-    CHECK(open_mbox_box(owner, path).value()->present() == mailbox::UidSet{{1, 4}});
+    CHECK(opened(owner, path)->present(kSome).value() == mailbox::UidSet{{1, 4}});
     CHECK(house.place.read("x.mbox") == first + part);
     CHECK(!std::filesystem::exists(house.place.path("x.mbox.angarium-part")));
   }
@@ -215,23 +343,24 @@ TEST_CASE("an mbox file that was being written goes on from what is durable, whe
   house.place.write(".x.mbox.angarium", whole);
   house.place.write("x.mbox.angarium-part", part);
   house.place.write("x.mbox", first + part.substr(0, 9) + "z");
-  CHECK(open_mbox_box(owner, path).error().is(kForeign));
+  CHECK(look_at_mbox(owner, path).value()->open().error().is(kForeign));
   CHECK(house.place.read("x.mbox") == first + part.substr(0, 9) + "z");
 }
 
 TEST_CASE("messages that a killed export left in tmp of a Maildir are written anew") {
   Exporting house;
-  const BoxOwner owner{
-      .directory = house.place.path(), .account = "a", .mailbox = {.id = 1, .uid_validity = 2, .name = "INBOX"}};
+  const ListedMailbox inbox{.id = 1, .uid_validity = 2, .name = "INBOX"};
+  LocalTarget target({.directory = house.place.path(), .account = "a", .format = Format::maildir_plus_plus});
   for (int time = 0; time < 2; ++time) {
-    const auto box = open_box(Format::maildir_plus_plus, owner).value();
+    const auto box = target.box(inbox).value();
+    REQUIRE(box->open());
     REQUIRE(box->begin(MessageHeader{.uid = 1}, ""));
     REQUIRE(box->write("Subject: x\r\n\r\nx\r\n"));
     if (time == 0) continue;
     REQUIRE(box->end());
     REQUIRE(box->finish());
   }
-  CHECK(open_box(Format::maildir_plus_plus, owner).value()->present() == mailbox::UidSet{{1, 1}});
+  CHECK(target.box(inbox).value()->present(kSome).value() == mailbox::UidSet{{1, 1}});
   CHECK(std::filesystem::is_empty(house.place.path("tmp")));
 }
 

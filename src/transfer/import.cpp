@@ -59,8 +59,9 @@ Result<Plan> Import::plan(const std::string& into) {
   plan.left_out = std::move(found.left_out);
   for (Folder& folder : found.folders) {
     // A file by itself goes into the mailbox that was asked for, not below it.
-    if (single && !into.empty()) folder.name = mailbox::kInbox;
-    plan.folders.push_back(TRY(plan_folder(folder, into)));
+    const std::string name = single && !into.empty() ? below(into, mailbox::kInbox) : below(into, folder.name);
+    if (into.empty() && !folder.use) folder.use = use_of(folder.name);
+    plan.folders.push_back(TRY(plan_folder(folder, name, into.empty() ? *folder.use : mailbox::SpecialUse::none)));
     const PlannedFolder& planned = plan.folders.back();
     plan.messages += planned.messages;
     plan.octets += planned.octets;
@@ -69,10 +70,8 @@ Result<Plan> Import::plan(const std::string& into) {
   return plan;
 }
 
-Result<PlannedFolder> Import::plan_folder(const Folder& folder, const std::string& into) {
-  PlannedFolder planned{.folder = folder};
-  const std::string name = below(into, folder.name);
-  if (into.empty()) planned.use = folder.use.value_or(use_of(folder.name));
+Result<PlannedFolder> Import::plan_folder(const Folder& folder, const std::string& name, mailbox::SpecialUse use) {
+  PlannedFolder planned{.folder = folder, .use = use};
   const MailboxPlace place = TRY(ask_place({.handle = 0, .make = Make::no, .use = planned.use, .name = name}));
   planned.target = place.name;
   planned.exists = place.exists;

@@ -65,7 +65,7 @@ class Import {
   Report run(const Plan& plan, const Progress& progress);
 
  private:
-  Result<PlannedFolder> plan_folder(const Folder& folder, const std::string& into);
+  Result<PlannedFolder> plan_folder(const Folder& folder, const std::string& name, mailbox::SpecialUse use);
   Result<std::unique_ptr<Reader>> open(const Folder& folder, const Fingerprint& seed, bool& renumbered);
   Result<> survey(PlannedFolder& planned);
   Result<> survey_announced(Reader& reader, std::vector<Announced> announced, PlannedFolder& planned);

@@ -27,19 +27,25 @@ constexpr std::size_t kLetters = 26;
 
 class MaildirBox final : public Box {
  public:
-  MaildirBox(std::string path, std::string tag) : path_(std::move(path)), tag_(std::move(tag)) {}
+  MaildirBox(Format format, std::string path, std::string tag)
+      : format_(format), path_(std::move(path)), tag_(std::move(tag)) {}
 
-  Result<> open(Format format) {
-    for (const char* part : {"", "/tmp", "/new", "/cur"}) TRY(make_folders(path_ + part));
-    const std::string mark = path_ + "/maildirfolder";
-    const bool subfolder = format == Format::maildir_plus_plus && path_[path_.rfind('/') + 1] == '.';
-    if (subfolder && ::access(mark.c_str(), F_OK) != 0) TRY(OutFile::create(mark));
-    TRY(read_keywords());
+  Result<> look() {
     for (const char* part : {"/cur", "/new"}) TRY(find_present(path_ + part));
     return {};
   }
 
-  [[nodiscard]] const mailbox::UidSet& present() const override { return present_; }
+  Result<> open() override {
+    for (const char* part : {"", "/tmp", "/new", "/cur"}) TRY(make_folders(path_ + part));
+    const std::string mark = path_ + "/maildirfolder";
+    const bool subfolder = format_ == Format::maildir_plus_plus && path_[path_.rfind('/') + 1] == '.';
+    if (subfolder && ::access(mark.c_str(), F_OK) != 0) TRY(OutFile::create(mark));
+    return read_keywords();
+  }
+
+  Result<mailbox::UidSet> present(const mailbox::UidSet& uids) override {
+    return difference(uids, difference(uids, present_));
+  }
 
   Result<> begin(const MessageHeader& header, std::string_view) override {
     header_ = header;
@@ -113,6 +119,7 @@ class MaildirBox final : public Box {
   /// Ours begin "received.Uuid.tag".
   Result<> find_present(const std::string& folder) {
     const std::unique_ptr<DIR, int (*)(DIR*)> open(::opendir(folder.c_str()), ::closedir);
+    if (!open && errno == ENOENT) return {};
     if (!open) return std::unexpected(place_error(errno, "open", folder));
     std::vector<mailbox::Uid> uids;
     while (const dirent* const entry = ::readdir(open.get())) {
@@ -166,6 +173,7 @@ class MaildirBox final : public Box {
     return letters;
   }
 
+  Format format_;
   std::string path_;
   std::string tag_;
   mailbox::UidSet present_;
@@ -180,9 +188,9 @@ class MaildirBox final : public Box {
 
 }  // namespace
 
-Result<std::unique_ptr<Box>> open_maildir_box(Format format, const BoxOwner& owner, const std::string& path) {
-  auto box = std::make_unique<MaildirBox>(path, tag_of(owner));
-  TRY(box->open(format));
+Result<std::unique_ptr<Box>> look_at_maildir(Format format, const BoxOwner& owner, const std::string& path) {
+  auto box = std::make_unique<MaildirBox>(format, path, tag_of(owner));
+  TRY(box->look());
   return box;
 }
 

@@ -15,6 +15,7 @@
 #include "transfer/local_file.h"
 #include "transfer/out_file.h"
 #include "transfer/source.h"
+#include "transfer/spool.h"
 #include "transfer/target.h"
 
 namespace angarium::transfer {
@@ -27,6 +28,8 @@ constexpr std::size_t kMissedMax = 1000;
 /// Octets of a state: its numbers, and kMissedMax UIDs.
 constexpr std::size_t kStateMax = 512 + 11 * kMissedMax;
 constexpr std::string_view kMagic = "angarium-export-1";
+/// Digits of tag_of().
+constexpr std::size_t kTagSize = 16;
 
 struct State {
   enum class Phase : char {
@@ -71,54 +74,60 @@ std::optional<std::uint64_t> size_of(const std::string& path) {
 
 class MboxBox final : public Box {
  public:
-  MboxBox(const std::string& path, std::string tag)
+  MboxBox(const std::string& path, std::string tag, message::MboxVariant variant)
       : path_(path),
         folder_(path.substr(0, path.rfind('/'))),
         part_path_(path + ".angarium-part"),
-        state_path_(folder_ + "/." + path.substr(path.rfind('/') + 1) + ".angarium") {
-    state_.tag = std::move(tag);
+        state_path_(folder_ + "/." + path.substr(path.rfind('/') + 1) + ".angarium"),
+        variant_(variant) {
+    state_.tag = std::move(tag) + std::string(mark_of(variant));
   }
 
-  Result<> open() {
-    const auto size = size_of(path_);
+  Result<> look() {
     const bool known = TRY(read_state());
-    if (!known && size) return foreign("was not made by an export of this mailbox");
-    if (known && state_.phase == State::Phase::whole) TRY(publish());
-    if (state_.phase == State::Phase::done) {
-      const auto now = size_of(path_);
-      // Somebody took the file away: all of it is written anew.
-      if (!now)
-        state_ = {.tag = state_.tag, .missed = {}};
-      else if (*now != state_.base)
-        return foreign("was changed since it was exported");
-    }
-    if (state_.phase == State::Phase::building && state_.base != size_of(path_).value_or(0))
-      return foreign("was changed since it was exported");
-    if (state_.last > 0) present_ = difference({{1, state_.last}}, state_.missed);
-    return {};
+    if (!known && size_of(path_)) return foreign("was not made by an export of this mailbox");
+    return check();
   }
 
-  [[nodiscard]] const mailbox::UidSet& present() const override { return present_; }
+  Result<> open() override {
+    TRY(make_folders(folder_));
+    if (state_.phase == State::Phase::whole) TRY(publish());
+    return check();
+  }
+
+  Result<mailbox::UidSet> present(const mailbox::UidSet& uids) override {
+    if (state_.last == 0) return mailbox::UidSet();
+    return difference(uids, difference(uids, difference({{1, state_.last}}, state_.missed)));
+  }
 
   Result<> begin(const MessageHeader& header, std::string_view sender) override {
     TRY(begin_part());
     message_at_ = file_->offset();
     uid_ = static_cast<mailbox::Uid>(header.uid);
-    message::BoxState state;
-    state.flags = box_flags_of(header.flags);
+    sender_ = sender;
+    date_ = message::DateTime::at(WallTime::from_seconds(header.received));
+    box_state_ = {};
+    box_state_.flags = box_flags_of(header.flags);
     for (const std::string& keyword : header.flags.keywords)
-      if (!equals_ignore_case(keyword, "$Forwarded")) state.keywords.push_back(keyword);
-    writer_ = message::MboxWriter();
-    return file_->write(writer_.begin(sender, message::DateTime::at(WallTime::from_seconds(header.received)), state));
+      if (!equals_ignore_case(keyword, "$Forwarded")) box_state_.keywords.push_back(keyword);
+    writer_ = message::MboxWriter({.variant = variant_});
+    spool_.clear();
+    const std::string separator = writer_.begin(sender_, date_, box_state_);
+    return has_length() ? Result<>() : file_->write(separator);
   }
 
   Result<> write(std::string_view octets) override {
-    while (!octets.empty()) TRY(file_->write(writer_.take(octets)));
+    if (has_length()) TRY(spool_.write(octets));
+    while (!octets.empty()) {
+      const std::string_view given = writer_.take(octets);
+      if (!has_length()) TRY(file_->write(given));
+    }
     return {};
   }
 
   Result<> end() override {
-    TRY(file_->write(writer_.finish()));
+    const std::string_view rest = writer_.finish();
+    TRY(has_length() ? write_with_length() : file_->write(rest));
     // One that was missed before, or the next.
     state_.missed = difference(state_.missed, {{uid_, uid_}});
     state_.last = std::max(state_.last, uid_);
@@ -146,6 +155,48 @@ class MboxBox final : public Box {
   }
 
  private:
+  /// In the tag of a state: variants do not mix in one file. The first form had mboxrd alone.
+  static std::string_view mark_of(message::MboxVariant variant) {
+    switch (variant) {
+      case message::MboxVariant::mboxo: return "-mboxo";
+      case message::MboxVariant::mboxrd: return "";
+      case message::MboxVariant::mboxcl: return "-mboxcl";
+      case message::MboxVariant::mboxcl2: return "-mboxcl2";
+    }
+    return "";
+  }
+
+  [[nodiscard]] bool has_length() const {
+    return variant_ == message::MboxVariant::mboxcl || variant_ == message::MboxVariant::mboxcl2;
+  }
+
+  /// The message that was spooled, now that the size of its body in the file is known.
+  Result<> write_with_length() {
+    message::MboxWriter writer({.variant = variant_});
+    TRY(file_->write(writer.begin(sender_, date_, box_state_, writer_.body())));
+    for (std::uint64_t at = 0; at < spool_.size();) {
+      const std::string octets = TRY(spool_.at(at, kReadOctets));
+      at += octets.size();
+      for (std::string_view rest = octets; !rest.empty();) TRY(file_->write(writer.take(rest)));
+    }
+    return file_->write(writer.finish());
+  }
+
+  /// That nobody else wrote there.
+  Result<> check() {
+    if (state_.phase == State::Phase::done) {
+      const auto now = size_of(path_);
+      // Somebody took the file away: all of it is written anew.
+      if (!now)
+        state_ = {.tag = state_.tag, .missed = {}};
+      else if (*now != state_.base)
+        return foreign("was changed since it was exported");
+    }
+    if (state_.phase == State::Phase::building && state_.base != size_of(path_).value_or(0))
+      return foreign("was changed since it was exported");
+    return {};
+  }
+
   [[nodiscard]] std::unexpected<Error> foreign(std::string_view why) const {
     return fail(kForeign, escape_controls(path_, 4096) + " " + std::string(why) +
                               ": it is left as it is; move it away, or export to another place");
@@ -155,8 +206,13 @@ class MboxBox final : public Box {
     if (!size_of(state_path_)) return false;
     const auto file = TRY(LocalFile::open(state_path_));
     const auto state = parse_state(TRY(file.at(0, kStateMax)));
-    if (!state || state->tag != state_.tag) return foreign("is the export of another mailbox");
-    state_ = *state;
+    if (!state) return foreign("was not made by an export of this mailbox");
+    if (state->tag.substr(0, kTagSize) != state_.tag.substr(0, kTagSize))
+      return foreign("is the export of another mailbox");
+    if (state->tag == state_.tag)
+      state_ = *state;
+    else if (size_of(path_) || size_of(part_path_))
+      return foreign("was exported in another variant of mbox");
     return true;
   }
 
@@ -258,19 +314,24 @@ class MboxBox final : public Box {
   std::string folder_;
   std::string part_path_;
   std::string state_path_;
+  message::MboxVariant variant_;
   State state_;
-  mailbox::UidSet present_;
   std::optional<OutFile> file_;
-  message::MboxWriter writer_;
+  message::MboxWriter writer_;  ///< where a length stands before the body, it only counts
+  Spool spool_;
+  std::string sender_;
+  message::DateTime date_;
+  message::BoxState box_state_;
   std::uint64_t message_at_ = 0;
   mailbox::Uid uid_ = 0;
 };
 
 }  // namespace
 
-Result<std::unique_ptr<Box>> open_mbox_box(const BoxOwner& owner, const std::string& path) {
-  auto box = std::make_unique<MboxBox>(path, tag_of(owner));
-  TRY(box->open());
+Result<std::unique_ptr<Box>> look_at_mbox(const BoxOwner& owner, const std::string& path,
+                                          message::MboxVariant variant) {
+  auto box = std::make_unique<MboxBox>(path, tag_of(owner), variant);
+  TRY(box->look());
   return box;
 }
 

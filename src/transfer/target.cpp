@@ -41,13 +41,19 @@ std::string box_path(Format format, std::string_view mailbox) {
   return path;
 }
 
-Result<std::unique_ptr<Box>> open_box(Format format, const BoxOwner& owner) {
-  const std::string below = box_path(format, owner.mailbox.name);
-  const std::string path = below.empty() ? owner.directory : owner.directory + "/" + below;
-  if (format != Format::mbox) return open_maildir_box(format, owner, path);
-  TRY(make_folders(path.substr(0, path.rfind('/'))));
-  return open_mbox_box(owner, path);
+Result<std::string> LocalTarget::place_of(const ListedMailbox& mailbox) {
+  return box_path(terms_.format, mailbox.name);
 }
+
+Result<std::unique_ptr<Box>> LocalTarget::box(const ListedMailbox& mailbox) {
+  const BoxOwner owner{.directory = terms_.directory, .account = terms_.account, .mailbox = mailbox};
+  const std::string below = box_path(terms_.format, mailbox.name);
+  const std::string path = below.empty() ? terms_.directory : terms_.directory + "/" + below;
+  if (terms_.format != Format::mbox) return look_at_maildir(terms_.format, owner, path);
+  return look_at_mbox(owner, path, terms_.variant);
+}
+
+Result<> LocalTarget::open() { return make_folders(terms_.directory); }
 
 message::BoxFlags box_flags_of(const mailbox::FlagNames& flags) {
   message::BoxFlags box = message::kBoxOld;

@@ -7,12 +7,13 @@
 
 #include "mailbox/uid_set.h"
 #include "message/box_state.h"
+#include "message/mbox.h"
 #include "transfer/frames.h"
 
 namespace angarium::transfer {
 
 enum class Format : std::uint8_t {
-  mbox,               ///< DIR/lists.sbd/announce.mbox: mboxrd
+  mbox,               ///< DIR/lists.sbd/announce.mbox
   maildir,            ///< DIR/lists/announce/{cur,new,tmp}
   maildir_plus_plus,  ///< DIR/{cur,new,tmp} is INBOX, DIR/.lists.announce its subfolder
 };
@@ -20,9 +21,14 @@ enum class Format : std::uint8_t {
 /// A mailbox being written. Blocks. One thread. kPlace, kForeign, kChanged.
 class Box {
  public:
+  Box() = default;
+  Box(const Box&) = delete;
+  Box& operator=(const Box&) = delete;
   virtual ~Box() = default;
-  /// UIDs that were written whole before.
-  [[nodiscard]] virtual const mailbox::UidSet& present() const = 0;
+  /// Those of the UIDs that were written whole before. Changes nothing.
+  virtual Result<mailbox::UidSet> present(const mailbox::UidSet& uids) = 0;
+  /// Makes what is missing there and brings what an earlier export left to its end; before anything is written.
+  virtual Result<> open() = 0;
   /// Then octets with CR LF line ends, then end() or abandon(). In the order of UIDs.
   virtual Result<> begin(const MessageHeader& header, std::string_view sender) = 0;
   virtual Result<> write(std::string_view octets) = 0;
@@ -41,12 +47,46 @@ struct BoxOwner {
   ListedMailbox mailbox;
 };
 
+/// Where an export goes. Blocks. One thread.
+class Target {
+ public:
+  Target() = default;
+  Target(const Target&) = delete;
+  Target& operator=(const Target&) = delete;
+  virtual ~Target() = default;
+  /// What the mailbox is there; two that are the same cannot both be written.
+  virtual Result<std::string> place_of(const ListedMailbox& mailbox) = 0;
+  /// Changes nothing before Box::open().
+  virtual Result<std::unique_ptr<Box>> box(const ListedMailbox& mailbox) = 0;
+  /// Makes ready for writing.
+  virtual Result<> open() = 0;
+};
+
+struct LocalTerms {
+  std::string directory;  ///< made if it is not there
+  std::string account;    ///< whose mail it is, in words
+  Format format = Format::maildir;
+  message::MboxVariant variant = message::MboxVariant::mboxrd;  ///< of Format::mbox
+};
+
+/// A folder of this host.
+class LocalTarget final : public Target {
+ public:
+  explicit LocalTarget(LocalTerms terms) : terms_(std::move(terms)) {}
+  Result<std::string> place_of(const ListedMailbox& mailbox) override;
+  Result<std::unique_ptr<Box>> box(const ListedMailbox& mailbox) override;
+  Result<> open() override;
+
+ private:
+  LocalTerms terms_;
+};
+
 /// The path of the mailbox's file or folder below the directory; levels of octets that may not stand there are changed.
 std::string box_path(Format format, std::string_view mailbox);
 
-Result<std::unique_ptr<Box>> open_box(Format format, const BoxOwner& owner);
-Result<std::unique_ptr<Box>> open_mbox_box(const BoxOwner& owner, const std::string& path);
-Result<std::unique_ptr<Box>> open_maildir_box(Format format, const BoxOwner& owner, const std::string& path);
+Result<std::unique_ptr<Box>> look_at_mbox(const BoxOwner& owner, const std::string& path,
+                                          message::MboxVariant variant = message::MboxVariant::mboxrd);
+Result<std::unique_ptr<Box>> look_at_maildir(Format format, const BoxOwner& owner, const std::string& path);
 
 /// What mailbox files know of IMAP's flags.
 message::BoxFlags box_flags_of(const mailbox::FlagNames& flags);

@@ -50,9 +50,15 @@ def bring(server, source, *options, status=0):
     return json.loads(done.stdout)
 
 
-def take_out(server, path, form):
-    done = server.command("export", "--account", "alice@example.test", path, "--format", form, "--json")
-    return json.loads(done.stdout)["report"]
+def take_out(server, path, form, *options):
+    return exported(server, path, "--format", form, *options)["report"]
+
+
+def exported(server, path, *options, status=0):
+    """Exports; gives plan and report."""
+    done = server.command("export", "--account", "alice@example.test", path, "--json", *options, check=False)
+    expect(done.returncode == status, f"export ended with {done.returncode}: {done.stdout}{done.stderr}")
+    return json.loads(done.stdout)
 
 
 def expect_python_reads(path, form, count):
@@ -168,6 +174,10 @@ def add(case):
         bring(server, make_maildir(os.path.join(directory, "Maildir"), 50))
         for form in ("mbox", "maildir", "maildir++"):
             out = os.path.join(directory, form)
+            plan = exported(server, out, "--format", form, "--dry-run")
+            expect(list(plan) == ["plan"] and not os.path.exists(out), "a dry run wrote something")
+            counts = {one["mailbox"]: (one["messages"], one["already_there"]) for one in plan["plan"]["mailboxes"]}
+            expect(counts["Sent"] == (50, 0) and plan["plan"]["messages"] == 150 and plan["plan"]["octets"] > 140000, f"{plan}")
             with serving(server):
                 command = subprocess.Popen([binary, "export", "--dir", server.directory, "--account", "alice@example.test", out, "--format", form],
                                            stdout=subprocess.DEVNULL)
@@ -179,11 +189,39 @@ def add(case):
                 expect(taken["exported"] + taken["already_there"] == 150 and taken["defects_found"] == 0, f"{taken}")
                 expect(server.end() == 0, "serve did not end well")
             expect(take_out(server, out, form)["already_there"] == 150, "what is there was written again")
+            expect(exported(server, out, "--format", form, "--dry-run")["plan"]["already_there"] == 150, "the plan does not know what is there")
             expect_python_reads(out, form, 50)
             home = f"{form.replace('+', 'p')}@example.test"
             server.add_account(home.split("@")[0], PASSWORD)
             done = server.command("import", "--account", home, out, "--json")
             expect(json.loads(done.stdout)["report"]["imported"] == 150, f"{done.stdout}")
+
+    @case("an export writes the variant of mbox that is asked for, no two in one file; a plan names a file's own name, and empty files")
+    def variants(binary, directory):
+        server = made(binary, directory)
+        box = os.path.join(directory, "Old.mbox")
+        with open(box, "wb") as file:
+            file.write(b"From a@example.org Thu Nov 22 13:02:41 2007\nSubject: x\n\n>From here\n\n")
+        open(os.path.join(directory, "Nothing"), "wb").close()
+        plan = bring(server, box, "--into", "Archive/2007")["plan"]["folders"]
+        expect([(one["source"], one["mailbox"], one["empty"]) for one in plan] == [("Old", "Archive/2007", False)], f"{plan}")
+        empty = bring(server, os.path.join(directory, "Nothing"))
+        expect(empty["plan"]["folders"][0]["empty"] and empty["report"]["mailboxes_made"] == 1, f"{empty}")
+        done = server.command("import", "--account", "alice@example.test", os.path.join(directory, "Nothing"), "--into", "New", "--dry-run")
+        expect("Nothing -> New (new)" in done.stdout and "empty: an empty mailbox is made" in done.stdout, done.stdout)
+        for variant, line, length in (("mboxo", b">From here", False), ("mboxrd", b">From here", False), ("mboxcl", b">From here", True),
+                                      ("mboxcl2", b"From here", True)):
+            out = os.path.join(directory, variant)
+            only = ("--folder", "Archive/*", "--variant", variant)
+            expect(take_out(server, out, "mbox", *only)["exported"] == 1, f"{variant} was not written")
+            with open(os.path.join(out, "Archive.sbd", "2007.mbox"), "rb") as file:
+                lines = file.read().split(b"\n")
+            expect(line in lines and any(one.startswith(b"Content-Length: ") for one in lines) == length, f"{variant}: {lines}")
+            expect(take_out(server, out, "mbox", *only)["already_there"] == 1, f"{variant} was written again")
+        other = exported(server, os.path.join(directory, "mboxcl2"), "--format", "mbox", "--folder", "Archive/*", status=1)
+        expect("another variant" in other["report"]["defects"][0]["words"], f"{other}")
+        wrong = server.command("export", "--account", "alice@example.test", directory, "--format", "maildir", "--variant", "mboxo", check=False)
+        expect(wrong.returncode != 0 and "--format mbox" in wrong.stderr, f"{wrong}")
 
     @case("an IMAP account comes in over TLS from a server whose key is believed, killed and begun anew, and from no other")
     def moving_by_imap(binary, directory):

@@ -1,0 +1,117 @@
+// angarium export: mail written for other programs.
+#include <fmt/core.h>
+
+#include <boost/json.hpp>
+
+#include "configuration/configuration.h"
+#include "program/commands.h"
+#include "program/moving.h"
+#include "program/rights.h"
+#include "program/talk.h"
+#include "transfer/export.h"
+
+namespace angarium::program {
+namespace {
+
+namespace json = boost::json;
+using transfer::ExportPlan;
+using transfer::ExportReport;
+using transfer::PlannedMailbox;
+
+transfer::Format format_of(const std::string& word) {
+  if (word == "mbox") return transfer::Format::mbox;
+  return word == "maildir" ? transfer::Format::maildir : transfer::Format::maildir_plus_plus;
+}
+
+message::MboxVariant variant_of(const std::string& word) {
+  if (word == "mboxo") return message::MboxVariant::mboxo;
+  if (word == "mboxcl") return message::MboxVariant::mboxcl;
+  return word == "mboxcl2" ? message::MboxVariant::mboxcl2 : message::MboxVariant::mboxrd;
+}
+
+json::object json_of(const ExportPlan& plan) {
+  json::array mailboxes;
+  for (const PlannedMailbox& one : plan.mailboxes)
+    mailboxes.push_back(
+        json::object{{"mailbox", shown(one.mailbox.name)},
+                     {"place", shown(one.place)},
+                     {"messages", one.mailbox.messages},
+                     {"octets", one.mailbox.octets},
+                     {"already_there", one.known},
+                     {"refused", one.refused.empty() ? json::value() : json::value(shown(one.refused))}});
+  return {{"mailboxes", std::move(mailboxes)},
+          {"messages", plan.messages},
+          {"octets", plan.octets},
+          {"already_there", plan.known}};
+}
+
+json::object json_of(const ExportReport& report) {
+  return {{"exported", report.exported},
+          {"already_there", report.known},
+          {"octets", report.octets},
+          {"mailboxes", report.mailboxes},
+          {"defects_found", report.defects_found},
+          {"defects", defects_json(report.defects)},
+          {"stopped", report.stopped ? json::value(shown(report.stopped->text())) : json::value()}};
+}
+
+void print_plan(const ExportPlan& plan) {
+  fmt::print("{:>10} {:>10} {:>10}  MAILBOX -> PLACE\n", "MESSAGES", "SIZE", "THERE");
+  for (const PlannedMailbox& one : plan.mailboxes) {
+    fmt::print("{:>10} {:>10} {:>10}  {} -> {}\n", one.mailbox.messages, size_of(one.mailbox.octets), one.known,
+               shown(one.mailbox.name), one.place.empty() ? "." : shown(one.place));
+    if (!one.refused.empty()) fmt::print("{:34}cannot go: {}\n", "", shown(one.refused));
+  }
+  fmt::print("{:>10} {:>10} {:>10}  in {} mailbox{}\n", plan.messages, size_of(plan.octets), plan.known,
+             plan.mailboxes.size(), plan.mailboxes.size() == 1 ? "" : "es");
+}
+
+void print_report(const ExportReport& done) {
+  fmt::print("exported {} message{} ({}) of {} mailbox{}, {} already there\n", done.exported,
+             done.exported == 1 ? "" : "s", size_of(done.octets), done.mailboxes, done.mailboxes == 1 ? "" : "es",
+             done.known);
+  print_defects(done.defects, done.defects_found);
+}
+
+int run(const Context& context, const ExportOptions& options, transfer::Link& link, transfer::Target& target) {
+  transfer::Export work(link, target);
+  const auto plan = work.plan(options.pattern);
+  if (!plan) return report(context, control::failure(plan.error()));
+  if (!context.json) print_plan(*plan);
+  if (options.dry_run) {
+    if (context.json) fmt::print("{}\n", json::serialize(json::object{{"plan", json_of(*plan)}}));
+    return control::kDone;
+  }
+  std::fflush(stdout);
+  ExportReport done;
+  {
+    ProgressShown bar("export", Unit::messages);
+    done = work.run(*plan, std::ref(bar));
+  }
+  if (context.json) {
+    fmt::print("{}\n", json::serialize(json::object{{"plan", json_of(*plan)}, {"report", json_of(done)}}));
+  } else {
+    print_report(done);
+    if (done.stopped) fmt::print(stderr, "angarium: {}\n", shown(done.stopped->text()));
+  }
+  return exit_code_of(done);
+}
+
+}  // namespace
+
+int export_mail(const Context& context, const ExportOptions& options) {
+  if (!options.variant.empty() && options.format != "mbox")
+    return report(context, control::failure({configuration::kUnreadable, "--variant is for --format mbox"}));
+  TalkDoor door;
+  if (const auto code = refused_talk(context, door, "transfer.export", options.account)) return *code;
+  const auto directory = take_owners_rights(options.target, Access::writing);
+  if (!directory) return report(context, control::failure(directory.error()));
+  transfer::Link link(door.descriptor());
+  transfer::LocalTarget target({.directory = *directory,
+                                .account = options.account,
+                                .format = format_of(options.format),
+                                .variant = variant_of(options.variant)});
+  return run(context, options, link, target);
+}
+
+}  // namespace angarium::program

@@ -1,0 +1,76 @@
+#include "program/moving.h"
+
+#include <boost/json.hpp>
+
+#include "base/text.h"
+#include "configuration/configuration.h"
+#include "fetch/url.h"
+#include "program/password.h"
+
+namespace angarium::program {
+namespace {
+
+namespace json = boost::json;
+using transfer::Defect;
+
+/// The hexadecimal digits of "sha256:AB:CD…".
+Result<std::string> key_of(const std::string& text) {
+  std::string_view rest = text;
+  if (starts_with_ignore_case(rest, "sha256:")) rest.remove_prefix(7);
+  std::string digits;
+  for (const char c : rest)
+    if (c != ':') digits += to_lower(c);
+  const auto octets = from_hex(digits);
+  if (!octets || octets->size() != 32)
+    return fail(configuration::kUnreadable, "--key wants sha256: and 64 hexadecimal digits");
+  return digits;
+}
+
+}  // namespace
+
+std::string shown(std::string_view text) { return escape_controls(text, 4096); }
+
+json::array defects_json(const std::vector<Defect>& defects) {
+  json::array all;
+  for (const Defect& defect : defects)
+    all.push_back(json::object{{"place", shown(defect.place)}, {"words", shown(defect.words)}});
+  return all;
+}
+
+void print_defects(const std::vector<Defect>& defects, std::uint64_t found) {
+  for (const Defect& one : defects) fmt::print("  {}: {}\n", shown(one.place), shown(one.words));
+  if (found > defects.size()) fmt::print("  and {} more\n", found - defects.size());
+}
+
+std::optional<int> refused_talk(const Context& context, TalkDoor& door, const std::string& verb,
+                                const std::string& account) {
+  control::Request request{.verb = verb, .arguments = {}};
+  request.add("address", account);
+  const auto opened = door.open(context, request);
+  if (!opened) return report(opened.error());
+  if (opened->exit_code != control::kDone) return report(context, *opened);
+  return std::nullopt;
+}
+
+bool is_remote(std::string_view place) { return place.find("://") != std::string_view::npos; }
+
+Result<transfer::RemoteOptions> remote_options(const std::string& url, const RemoteLogin& login) {
+  transfer::RemoteOptions remote{.url = TRY(fetch::parse_url(url)), .password = {}, .key = {}, .folders = {}};
+  if (remote.url.protocol != fetch::Protocol::imap)
+    return fail(fetch::kInvalid, "mail goes in and out by IMAP only; POP3 is for: angarium fetch add");
+  if (!login.user.empty()) remote.url.user = login.user;
+  if (remote.url.user.empty())
+    return fail(fetch::kInvalid, "whose mail there? write imaps://USER@HOST, or --user USER");
+  if (!login.key.empty()) remote.key = TRY(key_of(login.key));
+  std::string password;
+  if (login.password_stdin)
+    password = password_from_stdin();
+  else if (!login.password_file.empty())
+    password = TRY(password_from_file(login.password_file));
+  else
+    password = TRY(password_from_terminal("Password of " + shown(remote.url.user) + " at " + shown(remote.url.host)));
+  remote.password = sasl::Secret(std::move(password));
+  return remote;
+}
+
+}  // namespace angarium::program
