@@ -52,6 +52,8 @@ inline constexpr std::size_t kChallengesMax = 16;
 inline constexpr std::size_t kPaceOctets = 64 * 1024;
 /// After BYE the server has so long to answer or to close.
 inline constexpr Duration kByeTimeout = std::chrono::seconds(10);
+/// A message that is larger is not sent before the server wants it: it may refuse it, and would have to read it all.
+inline constexpr std::uint64_t kUnaskedMax = 256 * 1024;
 /// IDLE is ended and begun anew at least so often: servers may log us out after 30 minutes (RFC 2177 §3).
 inline constexpr Duration kIdleRenewal = std::chrono::minutes(29);
 
@@ -85,6 +87,16 @@ class ContentSource {
 struct ContentFacts {
   std::uint64_t octets = 0;
   bool eight_bit_header = false;
+  bool nul = false;  ///< octets of zero: only literal8 holds them (RFC 3516 §4.4)
+};
+
+/// A message to append; its content outlives the command.
+struct Letter {
+  FlagList flags;
+  std::optional<WallTime> date;
+  int zone_minutes = 0;  ///< that the date is told in, east of Greenwich
+  ContentFacts facts;
+  ContentSource* content = nullptr;
 };
 
 /// What the caller wants to see of the untagged responses to its command.
@@ -134,12 +146,16 @@ class Client {
   /// Nothing of it where the server does not know the command.
   io::Task<Result<NamespaceResponse>> namespaces();
   io::Task<Result<StatusItemsResponse>> status(std::string mailbox, std::string items);
-  io::Task<Result<void>> create(std::string mailbox);
+  /// `use`: such as "\\Sent", where the server has CREATE-SPECIAL-USE (RFC 6154 §3); empty: none.
+  io::Task<Result<void>> create(std::string mailbox, std::string use = {});
+  io::Task<Result<void>> subscribe(std::string mailbox);
   /// UIDs the message got, where the server says so.
   io::Task<Result<std::optional<UidCode>>> append(std::string mailbox, FlagList flags, std::optional<WallTime> date,
                                                   std::string_view message);
   io::Task<Result<std::optional<UidCode>>> append(std::string mailbox, FlagList flags, std::optional<WallTime> date,
                                                   ContentFacts facts, ContentSource& message);
+  /// All of them or none; several only where the server has MULTIAPPEND (RFC 3502).
+  io::Task<Result<std::optional<UidCode>>> append(std::string mailbox, std::vector<Letter> letters);
   /// `set` and `items` as they stand in the command.
   io::Task<Result<void>> uid_fetch(std::string set, std::string items, OnResponse each, ContentSink* sink = nullptr);
   io::Task<Result<void>> uid_store(std::string set, std::string change);
@@ -186,8 +202,9 @@ class Client {
   io::Task<Result<void>> idle_on(const std::string& tag, std::function<bool(const Response&)>& each, io::Event& stop,
                                  Moment until, std::optional<StatusResponse>& ended);
   io::Task<Result<void>> send_content(ContentFacts facts, ContentSource& source);
-  [[nodiscard]] std::string append_line(std::string_view name, const FlagList& flags,
-                                        std::optional<WallTime> date) const;
+  /// The tagged response, where the server gives one before it wants the letter.
+  io::Task<Result<std::optional<StatusResponse>>> send_letter(const std::string& tag, std::string before,
+                                                              const Letter& letter);
   [[nodiscard]] bool has_uidplus() const;
   io::Task<Result<std::vector<ListResponse>>> rows(std::string text);
   void remember(const Response& response);

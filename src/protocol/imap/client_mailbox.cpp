@@ -28,6 +28,22 @@ class InMemory final : public ContentSource {
   std::string_view octets_;
 };
 
+/// What stands between the mailbox, or the letter before, and the literal.
+std::string description(const Letter& letter) {
+  std::string line = " (";
+  bool first = true;
+  append_flags(line, letter.flags.system, first);
+  for (const auto& keyword : letter.flags.keywords) {
+    if (!first) line += ' ';
+    first = false;
+    line += keyword;
+  }
+  line += ") ";
+  if (!letter.date) return line;
+  append_internal_date(line, {.seconds = letter.date->seconds(), .zone_minutes = letter.zone_minutes});
+  return line + ' ';
+}
+
 void take_code(const StatusResponse& status, SelectResult& result) {
   const auto number = parse_number<std::uint32_t>(status.code_text).value_or(0);
   if (status.code == "UIDVALIDITY") result.uid_validity = number;
@@ -109,26 +125,14 @@ io::Task<Result<StatusItemsResponse>> Client::status(std::string name, std::stri
   co_return *std::move(found);
 }
 
-io::Task<Result<void>> Client::create(std::string name) {
-  CO_TRY(co_await command("CREATE " + mailbox(name)));
+io::Task<Result<void>> Client::create(std::string name, std::string use) {
+  CO_TRY(co_await command("CREATE " + mailbox(name) + (use.empty() ? "" : " (USE (" + use + "))")));
   co_return Result<void>{};
 }
 
-std::string Client::append_line(std::string_view name, const FlagList& flags, std::optional<WallTime> date) const {
-  std::string line = "APPEND " + mailbox(name) + " (";
-  bool first = true;
-  append_flags(line, flags.system, first);
-  for (const auto& keyword : flags.keywords) {
-    if (!first) line += ' ';
-    first = false;
-    line += keyword;
-  }
-  line += ") ";
-  if (date) {
-    append_internal_date(line, {.seconds = date->seconds()});
-    line += ' ';
-  }
-  return line;
+io::Task<Result<void>> Client::subscribe(std::string name) {
+  CO_TRY(co_await command("SUBSCRIBE " + mailbox(name)));
+  co_return Result<void>{};
 }
 
 io::Task<Result<std::optional<UidCode>>> Client::append(std::string name, FlagList flags, std::optional<WallTime> date,
@@ -140,23 +144,43 @@ io::Task<Result<std::optional<UidCode>>> Client::append(std::string name, FlagLi
 
 io::Task<Result<std::optional<UidCode>>> Client::append(std::string name, FlagList flags, std::optional<WallTime> date,
                                                         ContentFacts facts, ContentSource& message) {
+  std::vector<Letter> letters;
+  letters.push_back({.flags = std::move(flags), .date = date, .facts = facts, .content = &message});
+  co_return co_await append(std::move(name), std::move(letters));
+}
+
+io::Task<Result<std::optional<UidCode>>> Client::append(std::string name, std::vector<Letter> letters) {
   const auto tag = next_tag();
-  std::string line = tag + " " + append_line(name, flags, date);
   CO_TRY(co_await capabilities());
-  // RFC 6855 §4: so, and only so, where UTF8=ACCEPT was enabled.
-  const bool utf8 = utf8_accept_ && facts.eight_bit_header;
-  if (utf8) line += "UTF8 (~";
-  const bool flows = unasked(facts.octets);
-  line += "{" + std::to_string(facts.octets) + (flows ? "+}" : "}");
-  CO_TRY(co_await send(line));
-  if (!flows) {
-    if (auto refused = CO_TRY(co_await wait_to_continue(tag))) co_return std::unexpected(refusal(*refused));
+  std::string before = tag + " APPEND " + mailbox(name);
+  for (const Letter& letter : letters) {
+    if (auto refused = CO_TRY(co_await send_letter(tag, std::move(before), letter)))
+      co_return std::unexpected(refusal(*refused));
+    before.clear();
   }
-  CO_TRY(co_await send_content(facts, message));
-  CO_TRY(co_await send(utf8 ? ")" : ""));
+  CO_TRY(co_await send(""));
   auto answer = CO_TRY(co_await finish(tag, {}, nullptr));
   const auto status = CO_TRY(co_await conclude(std::move(answer)));
   co_return status.code == "APPENDUID" ? parse_uid_code(status.code_text) : std::nullopt;
+}
+
+io::Task<Result<std::optional<StatusResponse>>> Client::send_letter(const std::string& tag, std::string before,
+                                                                    const Letter& letter) {
+  const ContentFacts& facts = letter.facts;
+  std::string line = std::move(before) + description(letter);
+  // RFC 6855 §4: so, and only so, where UTF8=ACCEPT was enabled.
+  const bool utf8 = utf8_accept_ && facts.eight_bit_header;
+  if (utf8) line += "UTF8 (";
+  if (utf8 || facts.nul) line += '~';
+  const bool flows = facts.octets <= kUnaskedMax && unasked(facts.octets);
+  line += "{" + std::to_string(facts.octets) + (flows ? "+}" : "}");
+  CO_TRY(co_await send(line));
+  if (!flows) {
+    if (auto refused = CO_TRY(co_await wait_to_continue(tag))) co_return refused;
+  }
+  CO_TRY(co_await send_content(facts, *letter.content));
+  if (utf8) output_.append(")"sv);
+  co_return std::nullopt;
 }
 
 io::Task<Result<void>> Client::send_content(ContentFacts facts, ContentSource& source) {

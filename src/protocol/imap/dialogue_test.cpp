@@ -6,6 +6,7 @@
 //   TRY select a b = exists=3      login USER PASSWORD (login-safe: no password in the clear), capabilities, list
 //   PATTERN, TRY fetch 1:* (UID) = …        status NAME / ITEMS, select NAME, examine NAME, fetch SET ITEMS, search
 //   KEYS, store SET CHANGE, TRY copy 1 a b = imap.…        copy and move SET NAME, uid-expunge SET, append NAME / TEXT,
+//   append-all NAME TEXT…, create NAME USE, subscribe NAME,
 //   enable NAMES, idle,
 //                                  command LINE, logout; an error by its name
 //   and what the server says and must hear, as in tests/support/dialogue.h
@@ -193,6 +194,13 @@ class Play {
     if (what == "list") co_return text_of(co_await client.list("", argument));
     if (what == "select") co_return text_of(co_await client.select(argument, Access::read_write));
     if (what == "examine") co_return text_of(co_await client.select(argument, Access::read_only));
+    if (what == "create") {
+      std::string_view use = argument;
+      const std::string name(take_until(use, ' '));
+      co_return end_of(co_await client.create(name, std::string(use)));
+    }
+    if (what == "subscribe") co_return end_of(co_await client.subscribe(argument));
+    if (what == "append-all") co_return co_await append_all(client, argument);
     if (what == "uid-expunge") co_return end_of(co_await client.uid_expunge(argument));
     if (what == "idle") co_return co_await idle(client);
     if (what == "search") {
@@ -216,6 +224,34 @@ class Play {
     for (const auto& [item, value] : told->items)
       text += (text.empty() ? "" : " ") + item + "=" + std::to_string(value);
     co_return text;
+  }
+
+  /// Each word is a letter; "0" in one is an octet of zero.
+  static io::Task<std::string> append_all(Client& client, std::string_view argument) {
+    struct Words final : ContentSource {
+      std::string text;
+      io::ValueOrTask<Result<std::string_view>> next() override {
+        const std::string_view now = at_++ == 0 ? std::string_view(text) : std::string_view();
+        return Result<std::string_view>(now);
+      }
+
+     private:
+      int at_ = 0;
+    };
+    const std::string name(take_until(argument, ' '));
+    std::vector<std::unique_ptr<Words>> texts;
+    std::vector<Letter> letters;
+    while (!argument.empty()) {
+      auto& words = *texts.emplace_back(std::make_unique<Words>());
+      words.text = take_until(argument, ' ');
+      const bool nul = words.text.find('0') != std::string::npos;
+      letters.push_back({.flags = {.system = kSeen, .keywords = {"k"}},
+                         .date = WallTime::from_seconds(0),
+                         .zone_minutes = 60,
+                         .facts = {.octets = words.text.size(), .nul = nul},
+                         .content = &words});
+    }
+    co_return text_of(co_await client.append(name, std::move(letters)));
   }
 
   static io::Task<std::string> fetch(Client& client, const std::string& set, const std::string& items) {
