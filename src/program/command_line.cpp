@@ -397,13 +397,18 @@ class CommandLine {
     made->add_option("--into", import_.into, "The mailbox that all goes into, or below");
     made->add_flag("--dry-run", import_.dry_run, "Only show what would be done");
     made->callback([this] { action_ = [this] { return import_mail(context_, import_); }; });
-    made = command(&app_, "export", "Write an account's mail into mbox files or Maildirs",
-                   "export --account alice@example.test /srv/alice --format maildir++\n  angarium export --account "
-                   "alice@example.test old --format mbox --variant mboxcl2 --dry-run");
+    made =
+        command(&app_, "export", "Write an account's mail into mbox files or Maildirs, or bring it to an IMAP account",
+                "export --account alice@example.test /srv/alice --format maildir++\n  angarium export --account "
+                "alice@example.test old --format mbox --variant mboxcl2 --dry-run\n  angarium export "
+                "--account alice@example.test imaps://alice@new.example.org");
     made->add_option("--account", export_.account, "Whose mail")->required();
-    made->add_option("target", export_.target, "The folder; it is made if it is not there")->required();
-    made->add_option("--format", export_.format, "mbox, maildir (a folder each) or maildir++ (one Maildir)")
-        ->required()
+    made->add_option("target", export_.target,
+                     "The folder; it is made if it is not there; or imaps://USER@HOST[:PORT], imap:// (STARTTLS), or "
+                     "imap+plain:// on this host")
+        ->required();
+    login(made, export_.login);
+    made->add_option("--format", export_.format, "Of files: mbox, maildir (a folder each) or maildir++ (one Maildir)")
         ->check(CLI::IsMember({"mbox", "maildir", "maildir++"}));
     made->add_option("--variant", export_.variant,
                      "mbox: mboxrd (the default: exact), mboxo, mboxcl or mboxcl2, as its readers want it")

@@ -121,9 +121,10 @@ int import_mail(const Context& context, const ImportOptions& options);
 
 struct ExportOptions {
   std::string account;
-  std::string target;
+  std::string target;   ///< a path, or the URL of an IMAP account
   std::string format;   ///< mbox, maildir or maildir++
   std::string variant;  ///< of mbox; empty: mboxrd
+  RemoteLogin login{};  ///< of an IMAP account
   std::string pattern = "*";
   bool dry_run = false;
 };

@@ -2,13 +2,17 @@
 #include <fmt/core.h>
 
 #include <boost/json.hpp>
+#include <memory>
+#include <optional>
 
 #include "configuration/configuration.h"
+#include "io/loop.h"
 #include "program/commands.h"
 #include "program/moving.h"
 #include "program/rights.h"
 #include "program/talk.h"
 #include "transfer/export.h"
+#include "transfer/remote_target.h"
 
 namespace angarium::program {
 namespace {
@@ -97,21 +101,55 @@ int run(const Context& context, const ExportOptions& options, transfer::Link& li
   return exit_code_of(done);
 }
 
+std::optional<Error> contradiction(const ExportOptions& options) {
+  const auto no = [](std::string words) { return Error(configuration::kUnreadable, std::move(words)); };
+  if (is_remote(options.target)) {
+    if (!options.format.empty()) return no("--format is for files; an IMAP server has its own");
+  } else if (options.format.empty()) {
+    return no("which format? --format mbox, maildir or maildir++");
+  }
+  if (!options.variant.empty() && options.format != "mbox") return no("--variant is for --format mbox");
+  return std::nullopt;
+}
+
+/// Where an export goes, with what it needs.
+struct To {
+  std::unique_ptr<io::Loop> loop;
+  std::unique_ptr<transfer::Target> target;
+};
+
+Result<To> open_target(const ExportOptions& options, std::optional<transfer::RemoteOptions> remote,
+                       transfer::Link& link) {
+  if (!remote) {
+    return To{.loop = nullptr,
+              .target = std::make_unique<transfer::LocalTarget>(
+                  transfer::LocalTerms{.directory = TRY(take_owners_rights(options.target, Access::writing)),
+                                       .account = options.account,
+                                       .format = format_of(options.format),
+                                       .variant = variant_of(options.variant)})};
+  }
+  To to{.loop = TRY(io::make_loop()), .target = nullptr};
+  auto connection = TRY(transfer::connect_remote(*to.loop, remote->url));
+  to.target = TRY(transfer::RemoteTarget::enter(*to.loop, link, std::move(connection), *std::move(remote)));
+  return to;
+}
+
 }  // namespace
 
 int export_mail(const Context& context, const ExportOptions& options) {
-  if (!options.variant.empty() && options.format != "mbox")
-    return report(context, control::failure({configuration::kUnreadable, "--variant is for --format mbox"}));
+  if (auto wrong = contradiction(options)) return report(context, control::failure(*wrong));
+  std::optional<transfer::RemoteOptions> remote;
+  if (is_remote(options.target)) {
+    auto told = remote_options(options.target, options.login);
+    if (!told) return report(context, control::failure(told.error()));
+    remote = *std::move(told);
+  }
   TalkDoor door;
   if (const auto code = refused_talk(context, door, "transfer.export", options.account)) return *code;
-  const auto directory = take_owners_rights(options.target, Access::writing);
-  if (!directory) return report(context, control::failure(directory.error()));
   transfer::Link link(door.descriptor());
-  transfer::LocalTarget target({.directory = *directory,
-                                .account = options.account,
-                                .format = format_of(options.format),
-                                .variant = variant_of(options.variant)});
-  return run(context, options, link, target);
+  const auto to = open_target(options, std::move(remote), link);
+  if (!to) return report(context, control::failure(to.error()));
+  return run(context, options, link, *to->target);
 }
 
 }  // namespace angarium::program

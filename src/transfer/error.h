@@ -11,6 +11,8 @@ inline constexpr ErrorKind kPlace{"transfer.place", Fault::user, Lasting::perman
 inline constexpr ErrorKind kChanged{"transfer.changed", Fault::dependency, Lasting::temporary};
 /// What stands at the target was made by somebody else.
 inline constexpr ErrorKind kForeign{"transfer.foreign", Fault::user, Lasting::permanent};
+/// A server refuses a mailbox.
+inline constexpr ErrorKind kNotTaken{"transfer.not-taken", Fault::user, Lasting::permanent};
 /// The other end of the talk went away or said what it must not say.
 inline constexpr ErrorKind kTalkEnded{"transfer.talk-ended", Fault::dependency, Lasting::temporary};
 /// The server refused to go on: it has no room, or the account has none.

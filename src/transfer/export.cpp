@@ -22,17 +22,21 @@ std::string sender_of(std::string_view beginning) {
 }
 
 /// Others can be written all the same.
-bool concerns_mailbox(const Error& error) { return error.is(kForeign) || error.is(kChanged); }
+bool concerns_mailbox(const Error& error) { return error.is(kForeign) || error.is(kChanged) || error.is(kNotTaken); }
 
-/// Sets that fit a question each.
-std::vector<mailbox::UidSet> questions(const mailbox::UidSet& wanted) {
-  std::vector<mailbox::UidSet> all;
+/// The first that fit a question, at most so many; they are taken out.
+mailbox::UidSet next_question(mailbox::UidSet& wanted, std::uint64_t at_once) {
+  mailbox::UidSet asked;
+  std::uint64_t left = at_once;
   for (const mailbox::UidRange range : wanted.ranges()) {
     // A range takes at most two numbers of five octets.
-    if (all.empty() || all.back().ranges().size() >= kSetOctets / 10) all.emplace_back();
-    all.back().add(range);
+    if (left == 0 || asked.ranges().size() >= kSetOctets / 10) break;
+    const std::uint64_t count = std::min<std::uint64_t>(left, std::uint64_t{range.last} - range.first + 1);
+    asked.add({range.first, static_cast<mailbox::Uid>(range.first + count - 1)});
+    left -= count;
   }
-  return all;
+  wanted = difference(wanted, asked);
+  return asked;
 }
 
 }  // namespace
@@ -133,9 +137,16 @@ Result<> Export::export_mailbox(const ListedMailbox& listed) {
   const auto box = TRY(target_.box(listed));
   TRY(box->open());
   const mailbox::UidSet uids = TRY(uids_of(listed));
-  const mailbox::UidSet wanted = difference(uids, TRY(box->present(uids)));
+  mailbox::UidSet wanted = difference(uids, TRY(box->present(uids)));
   report_.known += uids.count() - wanted.count();
-  for (const mailbox::UidSet& some : questions(wanted)) TRY(fetch(*box, listed, some));
+  while (!wanted.empty()) {
+    const mailbox::UidSet asked = next_question(wanted, box->at_once());
+    TRY(box->expect(asked));
+    const auto fetched = fetch(*box, listed, asked);
+    // Also what was taken before it failed.
+    TRY(settle(*box, listed));
+    TRY(fetched);
+  }
   TRY(box->finish());
   ++report_.mailboxes;
   tell();
@@ -154,6 +165,15 @@ Result<> Export::fetch(Box& box, const ListedMailbox& listed, const mailbox::Uid
     // What comes after a failure is heard to its end, so that the next mailbox can be asked for.
     if (outcome) outcome = take(box, listed, frame);
   }
+}
+
+Result<> Export::settle(Box& box, const ListedMailbox& listed) {
+  const Settled settled = TRY(box.settle());
+  report_.exported -= settled.there + settled.refused.size() + settled.unknown;
+  report_.known += settled.there;
+  for (const auto& [uid, words] : settled.refused) defect(listed.name + ", UID " + std::to_string(uid), words);
+  if (settled.stopped) return std::unexpected(*settled.stopped);
+  return {};
 }
 
 Result<> Export::take(Box& box, const ListedMailbox& listed, const Link::Frame& frame) {

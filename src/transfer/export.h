@@ -52,6 +52,7 @@ class Export {
   Result<> export_mailbox(const ListedMailbox& listed);
   Result<mailbox::UidSet> uids_of(const ListedMailbox& listed);
   Result<> fetch(Box& box, const ListedMailbox& listed, const mailbox::UidSet& wanted);
+  Result<> settle(Box& box, const ListedMailbox& listed);
   Result<> take(Box& box, const ListedMailbox& listed, const Link::Frame& frame);
   void defect(std::string place, std::string words);
   void tell();

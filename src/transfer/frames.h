@@ -2,7 +2,8 @@
 //
 // Import: the command says which mailboxes it will fill, asks which messages are known, then sends messages as octets
 // and an end that describes them. The server tells from time to time how many are durable.
-// Export: the command asks for the list of mailboxes, for the UIDs of one, and for messages.
+// Export: the command asks for the list of mailboxes, for the UIDs of one, and for messages; and what went to a server
+// before, which it has remembered. `over` ends each answer.
 #pragma once
 
 #include <cstdint>

@@ -5,6 +5,7 @@
 
 #include "io/loop.h"
 #include "transfer/frame_stream.h"
+#include "transfer/ledger_desk.h"
 
 namespace angarium::transfer {
 namespace {
@@ -44,6 +45,16 @@ class Giver {
   io::Task<Result<>> answer(Kind kind, std::string payload) {
     if (mail_->stale()) mail_ = CO_TRY(co_await desk_.mail.account(desk_.account));
     if (kind == Kind::list) co_return list();
+    if (kind == Kind::known) {
+      auto asked = CO_TRY(decode_fingerprints(payload));
+      const auto known = CO_TRY(co_await known_at(desk_, std::move(asked)));
+      out_ += frame(Kind::are_known, known);
+      co_return Result<>();
+    }
+    if (kind == Kind::remember) {
+      auto names = CO_TRY(decode_fingerprints(payload));
+      co_return co_await note_at(desk_, std::move(names), 0);
+    }
     if (kind != Kind::uids && kind != Kind::fetch)
       co_return fail(kTalkEnded, "the other end of the talk said what makes no sense");
     const auto [number, rest] = CO_TRY(decode_number(payload));

@@ -11,7 +11,7 @@
 #include "io/event.h"
 #include "io/loop.h"
 #include "transfer/frame_stream.h"
-#include "transfer/ledger.h"
+#include "transfer/ledger_desk.h"
 
 namespace angarium::transfer {
 namespace {
@@ -145,23 +145,8 @@ class Receiver {
 
   // --- what came before ----------------------------------------------------------------------------------------------
 
-  /// An octet for each.
-  io::Task<Result<std::string>> known(std::vector<Fingerprint> asked) {
-    co_return co_await io::run(
-        desk_.pool,
-        [&tablet = desk_.tablet, account = desk_.account, asked = std::move(asked)]() -> Result<std::string> {
-          std::vector<std::string> keys;
-          for (const Fingerprint& one : asked) keys.push_back(ledger_key(account, one));
-          const std::vector<std::string_view> views(keys.begin(), keys.end());
-          const auto values = TRY(tablet.multi_get(views));
-          std::string answer;
-          for (const auto& value : values) answer.push_back(value ? '\1' : '\0');
-          return answer;
-        });
-  }
-
   io::Task<Result<>> tell_known(std::vector<Fingerprint> asked) {
-    const std::string answer = CO_TRY(co_await known(std::move(asked)));
+    const std::string answer = CO_TRY(co_await known_at(desk_, std::move(asked)));
     co_return co_await io::write_all(stream_, frame(Kind::are_known, answer));
   }
 
@@ -169,18 +154,7 @@ class Receiver {
   io::Task<Result<>> remember(std::vector<Fingerprint> names) {
     CO_TRY(co_await send_load());
     CO_TRY(co_await settle());
-    co_return co_await note_names(names, 0);
-  }
-
-  io::Task<Result<>> note_names(const std::vector<Fingerprint>& names, MailboxId mailbox) {
-    if (names.empty()) co_return Result<>();
-    store::Batch batch;
-    for (const Fingerprint& name : names) note_name(desk_.account, name, mailbox, batch);
-    auto noted = co_await io::run(desk_.pool, [&tablet = desk_.tablet, batch = std::move(batch)]() mutable {
-      return tablet.commit_and_wait(std::move(batch));
-    });
-    if (!noted) co_return std::unexpected(std::move(noted).error());
-    co_return Result<>();
+    co_return co_await note_at(desk_, std::move(names), 0);
   }
 
   // --- messages ------------------------------------------------------------------------------------------------------
@@ -316,7 +290,7 @@ class Receiver {
   io::Task<Result<>> leave_known_out(Load& load) {
     std::vector<Fingerprint> asked;
     for (const Arrived& arrived : load.messages) asked.push_back(arrived.fingerprint);
-    const std::string answer = CO_TRY(co_await known(std::move(asked)));
+    const std::string answer = CO_TRY(co_await known_at(desk_, std::move(asked)));
     std::vector<Arrived> left;
     std::vector<Fingerprint> names;
     for (std::size_t i = 0; i < answer.size(); ++i) {
@@ -328,7 +302,7 @@ class Receiver {
     if (left.size() == load.messages.size())
       co_return fail(kBroken, "the ledger of what was imported contradicts itself");
     // What came in under another name is known by this one, too, from now on.
-    CO_TRY(co_await note_names(names, load.mailbox));
+    CO_TRY(co_await note_at(desk_, std::move(names), load.mailbox));
     counts_.known += load.messages.size() - left.size();
     counts_.settled += load.messages.size() - left.size();
     load.messages = std::move(left);

@@ -63,6 +63,7 @@ class RemoteSession {
   ~RemoteSession();
 
   Result<> enter();
+  [[nodiscard]] protocol::imap::Client& client() { return client_; }
   Result<Found> find();
   /// kPlace: the server refuses this folder.
   Result<RemoteFolder> select(const std::string& name);

@@ -2,8 +2,11 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "mailbox/uid_set.h"
 #include "message/box_state.h"
@@ -18,6 +21,14 @@ enum class Format : std::uint8_t {
   maildir_plus_plus,  ///< DIR/{cur,new,tmp} is INBOX, DIR/.lists.announce its subfolder
 };
 
+/// What became of messages since it was asked last.
+struct Settled {
+  std::uint64_t there = 0;  ///< were found there: an earlier export wrote them
+  std::vector<std::pair<mailbox::Uid, std::string>> refused;
+  std::uint64_t unknown = 0;     ///< of which nobody heard whether they were taken; the next export finds out
+  std::optional<Error> stopped;  ///< nothing more can be written
+};
+
 /// A mailbox being written. Blocks. One thread. kPlace, kForeign, kChanged.
 class Box {
  public:
@@ -29,6 +40,8 @@ class Box {
   virtual Result<mailbox::UidSet> present(const mailbox::UidSet& uids) = 0;
   /// Makes what is missing there and brings what an earlier export left to its end; before anything is written.
   virtual Result<> open() = 0;
+  /// What is going to be written until settle(), while nothing is asked of the server.
+  virtual Result<> expect([[maybe_unused]] const mailbox::UidSet& uids) { return {}; }
   /// Then octets with CR LF line ends, then end() or abandon(). In the order of UIDs.
   virtual Result<> begin(const MessageHeader& header, std::string_view sender) = 0;
   virtual Result<> write(std::string_view octets) = 0;
@@ -36,6 +49,10 @@ class Box {
   virtual Result<> abandon() = 0;
   /// A message that cannot be read now: it is not present(), and comes by a later export. kChanged: too many.
   virtual Result<> miss(mailbox::Uid uid) = 0;
+  /// Messages between two settle().
+  [[nodiscard]] virtual std::size_t at_once() const { return SIZE_MAX; }
+  /// While nothing is asked of the server: messages that were ended are certain.
+  virtual Result<Settled> settle() { return Settled(); }
   /// Makes all durable under its final names.
   virtual Result<> finish() = 0;
 };

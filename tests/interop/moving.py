@@ -1,8 +1,10 @@
 """Moving house between us and other programs: what they wrote is imported, what we export they read."""
+import imaplib
 import json
 import mailbox
 import os
 import re
+import subprocess
 
 from harness.cases import PASSWORD, expect
 from interop.bench import case, expect_equal, lines_lf
@@ -106,6 +108,90 @@ def dovecot_by_imap(bench, _):
         third = import_all()
         expect(third["report"]["imported"] == 1, f"the third report: {third}")
     expect(len(bench.stored()) == 300, "each letter once")
+
+
+def entered(port, user):
+    """A session; Dovecot's asks for no password here."""
+    session = imaplib.IMAP4("127.0.0.1", port, timeout=60)
+    if session.state == "NONAUTH":
+        session.login(user, PASSWORD)
+    return session
+
+
+def told(port, user, folders):
+    """Octets, flags and date of every message of these folders, in the order of the server."""
+    session = entered(port, user)
+    try:
+        all_of = {}
+        for here, there in folders.items():
+            answer, count = session.select(f'"{there}"', readonly=True)
+            expect(answer == "OK", f"there is no {there}")
+            rows = session.fetch("1:*", "(FLAGS INTERNALDATE BODY.PEEK[])")[1] if int(count[0]) else []
+            all_of[here] = [(one[1], frozenset(imaplib.ParseFlags(one[0])) - {b"\\Recent"}, re.search(rb'INTERNALDATE "([^"]*)"', one[0]).group(1))
+                            for one in rows if isinstance(one, tuple)]
+        return all_of
+    finally:
+        session.logout()
+
+
+def count_at(port, user):
+    session = entered(port, user)
+    try:
+        return int(session.select("INBOX", readonly=True)[1][0])
+    finally:
+        session.logout()
+
+
+@case("export to a Dovecot account by IMAP, killed three times and run again: every message once, with octets, flags, keywords and date", modes=("",))
+def export_to_dovecot(bench, _):
+    with unpacking:
+        root = unpack("dovecot-servers", "dovecot-core", "dovecot-imapd", "dovecot-pop3d")
+    _, _, as_user = dovecot(bench, f"maildir:{bench.directory}/Maildir")
+    source = mailbox.Maildir(os.path.join(bench.directory, "Source"))
+    for number in range(1500):
+        # Some are the same to the octet.
+        message = mailbox.MaildirMessage(lines_lf(bench.letter(f"n{number // 2}")))
+        message.set_subdir("cur")
+        message.set_flags(("", "S", "FS", "RT", "D")[number % 5])
+        message.set_date(1195736561 + number // 4)
+        source.add(message)
+    for name in ("lists.Entw&APw-rfe", "Sent"):
+        folder = source.add_folder(name)
+        for number in range(20):
+            folder.add(mailbox.MaildirMessage(lines_lf(bench.letter(f"{name}{number}"))))
+    if as_user:
+        give_to_reader(os.path.join(bench.directory, "Source"))
+    bring(bench, os.path.join(bench.directory, "Source"))
+    ours = {"INBOX": "INBOX", "lists": "lists/Entw&APw-rfe", "Sent": "Sent"}
+    session = entered(bench.server.port("imap"), bench.account)
+    session.select("INBOX")
+    session.store("3:5", "+FLAGS", "(work $Forwarded)")
+    session.logout()
+    wanted = told(bench.server.port("imap"), bench.account, ours)
+    expect(len(wanted["INBOX"]) == 1500 and {b"work", b"$Forwarded"} <= wanted["INBOX"][3][1], "what is to be exported")
+    with serving(bench, "imap", root, as_user) as port:
+        words = ["export", "--account", bench.account, f"imap+plain://anna@127.0.0.1:{port}", "--password-stdin"]
+        plan = json.loads(bench.server.command(*words, "--dry-run", "--json", stdin=PASSWORD + "\n").stdout)["plan"]
+        expect(plan["messages"] == 1540 and plan["already_there"] == 0 and count_at(port, "anna") == 0, f"the plan: {plan}")
+        for _ in range(3):
+            before = count_at(port, "anna")
+            command = subprocess.Popen([bench.server.binary, *words[:1], "--dir", bench.server.directory, *words[1:]], stdin=subprocess.PIPE,
+                                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            command.stdin.write(PASSWORD.encode() + b"\n")
+            command.stdin.close()
+            while command.poll() is None and count_at(port, "anna") == before:
+                pass
+            command.kill()
+            command.wait()
+        report = json.loads(bench.server.command(*words, "--json", stdin=PASSWORD + "\n").stdout)["report"]
+        expect(report["exported"] + report["already_there"] == 1540 and not report["defects"], f"the report: {report}")
+        found = told(port, "anna", {"INBOX": "INBOX", "lists": "lists.Entw&APw-rfe", "Sent": "Sent"})
+        for name, messages in wanted.items():
+            expect(len(found[name]) == len(messages), f"{name}: {len(found[name])} of {len(messages)}")
+            for number, (one, other) in enumerate(zip(found[name], messages)):
+                expect(one == other, f"{name} {number}: {one[1:]} is not {other[1:]}, or {one[0]!r} not {other[0]!r}")
+        again = json.loads(bench.server.command(*words, "--json", stdin=PASSWORD + "\n").stdout)["report"]
+        expect(again["exported"] == 0 and again["already_there"] == 1540, f"the second report: {again}")
 
 
 @case("import of an mbox that Python wrote, and back by export to Python and Dovecot", modes=("",))

@@ -250,6 +250,28 @@ def add(case):
                                   stdin="wrong\n", check=False)
             expect(done.returncode == 1 and "does not let" in done.stdout, f"a wrong password ended with {done.stdout}")
 
+    @case("an account goes to an IMAP server over TLS, a second time nothing; a plan says so before")
+    def moving_out_by_imap(binary, directory):
+        server = made(binary, directory, accounts=("alice", "bob"))
+        box = make_mbox(os.path.join(directory, "Old.mbox"), 200)
+        bring(server, box, "--into", "lists/old")
+        secret = os.path.join(directory, "password")
+        with open(secret, "w", encoding="ascii", opener=lambda path, flags: os.open(path, flags, 0o600)) as file:
+            file.write(PASSWORD + "\n")
+        with serving(server):
+            there = f"imaps://bob@example.test@localhost:{server.port('imaps')}"
+            refused = exported(server, there, "--password-file", secret, status=1)["error"]
+            known = ("--password-file", secret, "--key", re.search("sha256:[0-9a-f]{64}", refused).group())
+            wrong = exported(server, there, "--format", "mbox", *known, status=1)["error"]
+            expect("--format is for files" in wrong, wrong)
+            plan = exported(server, there, "--dry-run", *known)["plan"]
+            expect(plan["messages"] == 200 and plan["already_there"] == 0, f"{plan}")
+            expect(exported(server, there, *known)["report"]["exported"] == 200, "not all went")
+            again = exported(server, there, *known)
+            expect(again["plan"]["already_there"] == 200 and again["report"]["exported"] == 0, f"{again}")
+            counts = json.loads(server.command("account", "show", "bob@example.test", "--json").stdout)
+            expect(counts["used_messages"] == 200, f"{counts}")
+
     if os.geteuid() != 0:
         return
 
