@@ -12,6 +12,7 @@
 #include "base/text.h"
 #include "configuration/schema.h"
 #include "program/commands.h"
+#include "program/hand_in.h"
 #include "program/password.h"
 
 namespace angarium::program {
@@ -19,12 +20,10 @@ namespace {
 
 /// --dir, else $ANGARIUM_DIR, ./var if it is there, /var/lib/angarium.
 std::string default_directory() {
-  if (const char* from_environment = std::getenv("ANGARIUM_DIR");
-      from_environment != nullptr && *from_environment != '\0')
-    return from_environment;
   struct stat status{};
-  if (stat("./var", &status) == 0 && S_ISDIR(status.st_mode)) return "./var";
-  return "/var/lib/angarium";
+  const char* const said = std::getenv("ANGARIUM_DIR");
+  const bool here = (said == nullptr || *said == '\0') && stat("./var", &status) == 0 && S_ISDIR(status.st_mode);
+  return here ? "./var" : server_directory();
 }
 
 /// "500 MiB" as octets, for options.
@@ -62,20 +61,18 @@ class CommandLine {
     store();
   }
 
-  int run(int count, char** arguments) {
-    std::vector<std::string> words(arguments + 1, arguments + count);
+  int run(std::vector<std::string> words) {
     // What one types at other programs: "help queue list" is "queue list --help".
     if (!words.empty() && words.front() == "help") {
-      words.erase(words.begin());
-      words.emplace_back("--help");
+      std::ranges::rotate(words, words.begin() + 1);
+      words.back() = "--help";
     }
-    std::ranges::reverse(words);  // as the parser wants them
     try {
-      app_.parse(words);
+      app_.parse(std::vector<std::string>(words.rbegin(), words.rend()));  // as the parser wants them
     } catch (const CLI::Success& success) {
       return app_.exit(success);
     } catch (const CLI::RequiredError& error) {
-      if (!unknown_command(count, arguments) && !list_commands()) app_.exit(error);
+      if (!unknown_command(words) && !list_commands()) app_.exit(error);
       return control::kUsage;
     } catch (const CLI::ParseError& error) {
       app_.exit(error);
@@ -86,10 +83,9 @@ class CommandLine {
 
  private:
   /// Names the word that is no command, where one should stand, and the nearest that is.
-  bool unknown_command(int count, char** arguments) {
+  bool unknown_command(const std::vector<std::string>& words) {
     const CLI::App* at = &app_;
-    for (int i = 1; i < count; ++i) {
-      const std::string word = arguments[i];
+    for (const std::string& word : words) {
       if (word.starts_with('-')) return false;
       std::vector<std::string> names;
       const CLI::App* next = nullptr;
@@ -357,12 +353,10 @@ class CommandLine {
     queue_filter(made);
     made->add_flag("--all", all_, "All that is in the queue");
     made->callback([this, name] {
-      const bool filtered = !filter_.sender.empty() || !filter_.recipient.empty() || !filter_.destination.empty() ||
-                            !filter_.state.empty();
-      if (selected_.empty() && !filtered && !all_)
+      const bool in_common = filter_.narrows() || all_;
+      if (selected_.empty() && !in_common)
         throw CLI::ValidationError("say which messages: IDs, --destination and the like, or --all");
-      if (!selected_.empty() && (filtered || all_))
-        throw CLI::ValidationError("either IDs, or what they have in common");
+      if (!selected_.empty() && in_common) throw CLI::ValidationError("either IDs, or what they have in common");
       action_ = [this, name] {
         return queue_change(context_, name, {.ids = selected_, .filter = filter_}, bounce_ ? Bounce::yes : Bounce::no);
       };
@@ -491,14 +485,11 @@ int run_command_line(int count, char** arguments) {
   std::vector<std::string> words(arguments, arguments + count);
   // The program by another name.
   if (count > 0 && words.front().substr(words.front().rfind('/') + 1) == "mailq") {
-    words.front() = "angarium";
     words.insert(words.begin() + 1, {"queue", "list"});
   }
-  std::vector<char*> pointers;
-  for (std::string& word : words) pointers.push_back(word.data());
-  pointers.push_back(nullptr);
+  if (!words.empty()) words.erase(words.begin());
   CommandLine line;
-  return line.run(static_cast<int>(words.size()), pointers.data());
+  return line.run(std::move(words));
 }
 
 }  // namespace angarium::program

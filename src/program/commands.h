@@ -84,6 +84,9 @@ struct QueueFilter {
   std::string destination;
   std::string state;        ///< "held", "deferred" or empty
   std::uint64_t limit = 0;  ///< messages; 0: all
+  [[nodiscard]] bool narrows() const {
+    return !(sender.empty() && recipient.empty() && destination.empty() && state.empty());
+  }
 };
 /// A line for each message, page by page.
 int queue_list(const Context& context, const QueueFilter& filter);
