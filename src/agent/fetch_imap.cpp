@@ -349,10 +349,20 @@ io::Task<Result<Session::Left>> Session::ask(const std::vector<std::uint32_t>& u
     if (!left.uids.empty()) left.why = asked.error();
     co_return left;
   }
+  if (incoming.open().empty()) co_return left;
+  // What an answer leaves out is gone, mostly; nothing that is there may pass for fetched.
+  imap::NumberSet missing;
+  for (const std::uint32_t uid : incoming.open()) missing.add(uid);
+  const imap::NumberSet there = CO_TRY(co_await client_.uid_search("UID " + missing.text()));
   for (const std::uint32_t uid : incoming.open()) {
+    if (there.contains(uid)) {
+      left.uids.push_back(uid);
+      continue;
+    }
     state.last = std::max(state.last, uid);
     std::erase_if(state.owed, [&](const fetch::Owed& one) { return one.uid == uid; });
   }
+  if (!left.uids.empty()) left.why = Error(imap::kServerRefused, "the server leaves it out of its answer");
   co_return left;
 }
 

@@ -342,6 +342,51 @@ TEST_CASE("IMAP: a server that ends the command at what it cannot give does not 
   CHECK(played.count("UID FETCH") < 20);
 }
 
+TEST_CASE("IMAP: what a good answer leaves out, and is there, is owed, and not removed as if it was fetched") {
+  World world;
+  Played played(world.there);
+  played.capabilities = "IMAP4rev1 UIDPLUS";
+  for (std::uint32_t uid = 1; uid <= 9; ++uid) played.messages[uid] = letter("m" + std::to_string(uid));
+  bool leaves_out = true;
+  played.instead = [&](const std::string& command) -> std::optional<std::string> {
+    if (!leaves_out || !command.starts_with("UID FETCH ") || !holds(command, "BODY")) return std::nullopt;
+    std::string said;
+    for (const std::uint32_t uid : played.in_set(command.substr(10))) {
+      if (uid == 4)
+        said += "* 1 FETCH (UID 4 FLAGS ())\r\n";
+      else if (uid != 6)
+        said += played.message(uid);
+    }
+    return said + "OK\r\n";
+  };
+  world.add("imap+plain://there.test", {{"every", "5m"}, {"remove_after", "0"}});
+  world.loop.advance(1min);
+  CHECK(world.mail().size() == 7);
+  CHECK(played.messages.size() == 2);
+  CHECK((played.messages.contains(4) && played.messages.contains(6)));
+  leaves_out = false;
+  world.loop.advance(2h);
+  CHECK(world.mail().size() == 9);
+  CHECK(times(world.mail(), "m4") == 1);
+  CHECK(played.messages.empty());
+}
+
+TEST_CASE("IMAP: a server that sends more than it was asked for takes no room by it") {
+  World world;
+  Played played(world.there);
+  played.messages[1] = letter("one");
+  played.instead = [&](const std::string& command) -> std::optional<std::string> {
+    if (!command.starts_with("UID FETCH ") || !holds(command, "BODY")) return std::nullopt;
+    std::string keywords;
+    for (int i = 0; keywords.size() < (2U << 20); ++i) keywords += " k" + std::to_string(i);
+    return "* 1 FETCH (UID 1 FLAGS (\\Seen" + keywords + ") BODY[] NIL)\r\nOK\r\n";
+  };
+  world.add("imap+plain://there.test");
+  world.loop.advance(1min);
+  CHECK(world.mail().empty());
+  CHECK(world.boxes().folder(world.boxes().list().front().box->id, "INBOX")->owed.empty());
+}
+
 TEST_CASE("IMAP: messages that nobody asked for, or that come twice, end the look, and nothing of them is taken") {
   for (const bool twice : {false, true}) {
     World world;

@@ -7,7 +7,26 @@ namespace {
 
 namespace imap = protocol::imap;
 
-/// Octets of messages in quoted strings, which hold no line break: no message that is one comes so.
+/// What is kept of a response until it is taken; the server may send more than it was asked for.
+imap::FetchResponse needed(const imap::FetchResponse& told) {
+  imap::FetchResponse kept;
+  kept.uid = told.uid;
+  kept.flags = told.flags;
+  kept.internal_date = told.internal_date;
+  kept.internal_zone_minutes = told.internal_zone_minutes;
+  kept.contents.push_back({.label = {}, .octets = told.contents.front().octets});
+  return kept;
+}
+
+std::size_t octets_of(const imap::FetchResponse& kept) {
+  std::size_t octets = kept.contents.front().octets.value_or("").size();
+  if (kept.flags)
+    for (const std::string& keyword : kept.flags->keywords) octets += keyword.size();
+  return octets;
+}
+
+/// Octets of messages in quoted strings, which hold no line break, so that no message that is one comes so; and of
+/// keywords.
 constexpr std::size_t kQuotedMax = std::size_t{1} << 20;
 
 }  // namespace
@@ -52,10 +71,10 @@ void FetchIncoming::told(const imap::Response& response) {
   } else if (!arrived_.insert(*one->uid).second) {
     trouble_ = Error(imap::kServerBroke, "the server sends a message twice");
   } else {
-    if (!current_) waiting_octets_ += one->contents.front().octets.value_or("").size();
+    waiting_.push_back({.told = needed(*one), .octets = std::move(current_)});
+    waiting_octets_ += octets_of(waiting_.back().told);
     if (waiting_octets_ > kQuotedMax)
-      trouble_ = Error(imap::kServerBroke, "the server sends messages in quoted strings");
-    waiting_.push_back({.told = *one, .octets = std::move(current_)});
+      trouble_ = Error(imap::kServerBroke, "the server sends messages in quoted strings, or keywords without end");
   }
   current_.reset();
 }

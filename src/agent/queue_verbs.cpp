@@ -4,6 +4,7 @@
 #include <array>
 #include <boost/json.hpp>
 #include <map>
+#include <set>
 
 #include "agent/attempt_story.h"
 #include "agent/queue_shown.h"
@@ -21,6 +22,7 @@ using envelope::DeliveryId;
 using Answer = Result<json::value>;
 
 constexpr ErrorKind kHeld{"agent.held", Fault::user, Lasting::permanent};
+constexpr ErrorKind kNotAlone{"agent.not-alone", Fault::user, Lasting::permanent};
 
 /// Octets of a header that are looked at, and those of a line that are shown.
 constexpr std::uint64_t kHeaderMax = 64 * 1024;
@@ -52,23 +54,32 @@ bool contains_ignore_case(std::string_view text, std::string_view part) {
   return to_lower(text).find(to_lower(part)) != std::string::npos;
 }
 
-/// Everything that was asked for holds, state and destination for one and the same consignment.
-bool wanted(const queue::Whole& whole, const Backoffs& backoffs, const Request& request) {
-  if (whole.parts.empty() || !contains_ignore_case(whole.entry->sender.path.text(), request.get("sender")))
+/// Of a consignment's recipients: some are asked for, or none but those.
+enum class Fits : std::uint8_t { some, all };
+
+/// Whether destination, state and recipient are as asked for.
+bool fits(const queue::Whole::Part& part, const Backoffs& backoffs, const Request& request, Fits recipients) {
+  const queue::Consignment& consignment = part.consignment;
+  if (request.has("destination") && !equals_ignore_case(consignment.destination, request.get("destination")))
     return false;
-  const std::string_view recipient = request.get("recipient");
   const std::string_view state = request.get("state");
-  return std::ranges::any_of(whole.parts, [&](const queue::Whole::Part& part) {
-    const queue::Consignment& consignment = part.consignment;
-    if (request.has("destination") && !equals_ignore_case(consignment.destination, request.get("destination")))
-      return false;
-    const std::string_view is = state_of(part, backoffs.of(consignment.destination));
-    if (state == "held" && is != "held" && is != "set aside") return false;
-    if (state == "deferred" && is != "deferred") return false;
-    return recipient.empty() || std::ranges::any_of(consignment.addressees, [&](const queue::Addressee& one) {
-             return contains_ignore_case(one.recipient.path.mailbox.text(), recipient);
-           });
-  });
+  const std::string_view is = state_of(part, backoffs.of(consignment.destination));
+  if (state == "held" && is != "held" && is != "set aside") return false;
+  if (state == "deferred" && is != "deferred") return false;
+  const std::string_view recipient = request.get("recipient");
+  if (recipient.empty()) return true;
+  const auto asked_for = [&](const queue::Addressee& one) {
+    return contains_ignore_case(one.recipient.path.mailbox.text(), recipient);
+  };
+  return recipients == Fits::all ? std::ranges::all_of(consignment.addressees, asked_for)
+                                 : std::ranges::any_of(consignment.addressees, asked_for);
+}
+
+/// Everything that was asked for holds for one and the same consignment.
+bool wanted(const queue::Whole& whole, const Backoffs& backoffs, const Request& request) {
+  return contains_ignore_case(whole.entry->sender.path.text(), request.get("sender")) &&
+         std::ranges::any_of(whole.parts,
+                             [&](const queue::Whole::Part& part) { return fits(part, backoffs, request, Fits::some); });
 }
 
 Result<DeliveryId> first_of(const Request& request) {
@@ -181,12 +192,29 @@ class Claimed {
   std::vector<queue::Job> jobs_;
 };
 
-/// All of the message, or nothing of it.
-io::Task<Result<>> claim_all(Services& services, DeliveryId id, Claimed& claimed) {
-  CO_TRY(co_await find(services, id));
-  claimed.take(CO_TRY(co_await services.queue().claim(id)), [](const queue::Job&) { return true; });
-  const queue::Whole whole = CO_TRY(co_await find(services, id));
-  if (whole.parts.size() > claimed.jobs().size())
+/// All of the message that fits what was asked for, or nothing of it. kNotAlone, kNotQueued, kUnderWay.
+io::Task<Result<>> claim_fitting(Work& work, DeliveryId id, Claimed& claimed) {
+  queue::Queue& queue = work.services.queue();
+  const queue::Whole whole = CO_TRY(co_await find(work.services, id));
+  Backoffs backoffs(queue);
+  CO_TRY(co_await backoffs.read(whole));
+  std::set<std::pair<std::string, std::uint16_t>> fitting;
+  for (const queue::Whole::Part& part : whole.parts)
+    if (fits(part, backoffs, work.request, Fits::all))
+      fitting.emplace(part.consignment.destination, part.consignment.place.part);
+  if (fitting.empty())
+    co_return fail(kNotAlone,
+                   "the message " + id.text() +
+                       " has others among its recipients there, or waits otherwise by now: name it by its id "
+                       "alone, which takes all of it");
+  const auto is_fitting = [&](const queue::Consignment& one) {
+    return fitting.contains({one.destination, one.place.part});
+  };
+  claimed.take(CO_TRY(co_await queue.claim(id)), [&](const queue::Job& job) { return is_fitting(job.consignment); });
+  const queue::Whole left = CO_TRY(co_await find(work.services, id));
+  const auto there =
+      std::ranges::count_if(left.parts, [&](const queue::Whole::Part& part) { return is_fitting(part.consignment); });
+  if (claimed.jobs().empty() || static_cast<std::size_t>(there) > claimed.jobs().size())
     co_return fail(queue::kUnderWay, "the message " + id.text() +
                                          " is being sent at this moment; ask again when the attempt is over: angarium "
                                          "queue show " +
@@ -294,7 +322,7 @@ io::Task<Answer> set_hold(Work work, queue::Hold hold) {
   const DeliveryId id = CO_TRY(id_in(work.request, "id"));
   queue::Queue& queue = work.services.queue();
   Claimed claimed(queue);
-  CO_TRY(co_await claim_all(work.services, id, claimed));
+  CO_TRY(co_await claim_fitting(work, id, claimed));
   store::Batch batch;
   std::vector<queue::Change> changes;
   for (const queue::Job& job : claimed.jobs()) changes.push_back(queue.hold(job, hold, batch));
@@ -309,17 +337,17 @@ io::Task<Answer> set_hold(Work work, queue::Hold hold) {
   co_return json::object{{"id", id.text()}, {"held", hold != queue::Hold::none}, {"changed", !was}};
 }
 
-// queue.hold id
+// queue.hold id [destination] [recipient] [state] [listed]
 io::Task<Answer> queue_hold(Work work) { return set_hold(std::move(work), queue::Hold::by_operator); }
-// queue.release id
+// queue.release id [destination] [recipient] [state] [listed]
 io::Task<Answer> queue_release(Work work) { return set_hold(std::move(work), queue::Hold::none); }
 
-// queue.remove id [bounce]
+// queue.remove id [bounce] [destination] [recipient] [state] [listed]
 io::Task<Answer> queue_remove(Work work) {
   const DeliveryId id = CO_TRY(id_in(work.request, "id"));
   queue::Queue& queue = work.services.queue();
   Claimed claimed(queue);
-  CO_TRY(co_await claim_all(work.services, id, claimed));
+  CO_TRY(co_await claim_fitting(work, id, claimed));
   const queue::EntryPtr entry = claimed.jobs().front().entry;
   std::vector<Reported> recipients;
   for (const queue::Job& job : claimed.jobs()) {
@@ -367,7 +395,12 @@ constexpr std::array<Verb, 7> kVerbs = {{{"queue.list", queue_list},
 io::Task<Result<std::string>> queue_verb(Services& services, ReportTerms terms, Request request) {
   for (const Verb& verb : kVerbs) {
     if (verb.name != request.verb) continue;
-    co_return json::serialize(CO_TRY(co_await verb.run(Work{services, std::move(terms), std::move(request)})));
+    const bool listed = request.has("listed");
+    const std::string id(request.get("id"));
+    auto answer = co_await verb.run(Work{services, std::move(terms), std::move(request)});
+    if (!answer && listed && answer.error().is(queue::kNotQueued))
+      co_return json::serialize(json::object{{"id", id}, {"gone", true}});
+    co_return json::serialize(CO_TRY(std::move(answer)));
   }
   co_return fail(kUsageError, "the server does not know '" + escape_controls(request.verb) + "'");
 }

@@ -31,6 +31,8 @@ inline constexpr std::size_t kShownRecipients = 2000;
 ///     queue.hold id
 ///     queue.release id
 ///     queue.remove id [bounce]   bounce: its sender is told
+///         hold, release and remove take destination, recipient and state, too, and then touch only consignments that
+///         fit, and of whose recipients each does. listed: the id comes from a list, and it is no error that it is gone
 io::Task<Result<std::string>> queue_verb(Services& services, ReportTerms terms, control::Request request);
 
 }  // namespace angarium::agent

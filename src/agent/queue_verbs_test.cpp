@@ -40,6 +40,23 @@ class House {
     return *std::move(result);
   }
 
+  /// One consignment.
+  DeliveryId admit_to(const std::string& destination, const std::vector<std::string>& recipients) {
+    const std::string text = "Subject: x\r\n\r\ntext\r\n";
+    queue::Entry entry;
+    entry.id = DeliveryId(++ids_ * 1000);
+    entry.sender = *envelope::parse_sender("<alice@example.test>");
+    entry.arrived = loop.clock().wall();
+    entry.expires = {entry.arrived.microseconds + Duration(120h).count()};
+    queue::Lot lot{.destination = destination, .recipients = {}};
+    for (const std::string& path : recipients) lot.recipients.push_back(*envelope::parse_recipient(path));
+    store::Batch batch;
+    const std::size_t body = batch.body(text);
+    auto change = services->queue().admit(entry, {std::move(lot)}, body, batch);
+    REQUIRE(change);
+    commit(std::move(batch), *std::move(change));
+    return entry.id;
+  }
   /// To bob at each of these destinations.
   DeliveryId admit(const std::vector<std::string>& destinations, const std::string& sender = "<alice@example.test>",
                    const std::string& text = "Subject: x\r\n\r\ntext\r\n") {
@@ -182,6 +199,40 @@ TEST_CASE("what is being sent is neither held nor removed, and nothing of the me
   CHECK(house.told("queue.remove", {{"id", id.text()}}).at("recipients").to_number<int>() == 2);
   CHECK(house.ask("queue.show", {{"id", id.text()}}).error().is(queue::kNotQueued));
   CHECK(!house.take("a.example"));
+}
+
+TEST_CASE("what is changed by what it has in common is that part of a message alone") {
+  House house;
+  const DeliveryId id = house.admit({"dead.example", "good.example"});
+  const auto ask = [&](const std::string& verb, const std::string& name, const std::string& value) {
+    return house.run(queue_verb(*house.services, {},
+                                {.verb = verb, .arguments = {{"id", id.text()}, {name, value}, {"listed", "1"}}}));
+  };
+  const auto destinations = [&] {
+    std::set<std::string> all;
+    const auto whole = house.run(house.services->queue().find(id));
+    if (whole)
+      for (const auto& part : whole->parts)
+        all.insert(part.consignment.destination + (part.consignment.hold == queue::Hold::none ? "" : " held"));
+    return all;
+  };
+  using Set = std::set<std::string>;
+  REQUIRE(ask("queue.hold", "destination", "DEAD.example"));
+  CHECK(destinations() == Set{"dead.example held", "good.example"});
+  REQUIRE(ask("queue.release", "state", "held"));
+  CHECK(destinations() == Set{"dead.example", "good.example"});
+  CHECK_FALSE(ask("queue.remove", "recipient", "carol@"));
+  CHECK_FALSE(ask("queue.remove", "destination", "other.example"));
+  REQUIRE(ask("queue.remove", "recipient", "bob@dead"));
+  CHECK(destinations() == Set{"good.example"});
+  REQUIRE(ask("queue.remove", "destination", "good.example"));
+  CHECK(destinations().empty());
+  CHECK(*ask("queue.hold", "destination", "good.example") == "{\"id\":\"" + id.text() + "\",\"gone\":true}");
+  // Of a consignment with others nothing is taken.
+  const DeliveryId both = house.admit_to("good.example", {"<bob@good.example>", "<carol@good.example>"});
+  CHECK_FALSE(house.run(queue_verb(
+      *house.services, {}, {.verb = "queue.remove", .arguments = {{"id", both.text()}, {"recipient", "bob@"}}})));
+  CHECK(house.run(house.services->queue().find(both))->parts.front().consignment.addressees.size() == 2);
 }
 
 TEST_CASE("a retry makes a message due, ends the back-off of its destinations, and counts as no attempt") {

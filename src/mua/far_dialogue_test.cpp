@@ -217,6 +217,14 @@ TEST_CASE("whom the server refuses is named, and the letter is kept; where it re
   CHECK(outcome.seen.starts_with("sent to 1 of 2 recipients\n"));
   CHECK(outcome.dead.contains("\nHello\n"));
 
+  // Whom it was put off for may not get it by doing all again, for the other one has it.
+  std::string later = letter_taken();
+  later.replace(later.find("C: RCPT TO:<carl@there.test>\nS: 250 ok"), 38,
+                "C: RCPT TO:<carl@there.test>\nS: 450 later");
+  outcome = Play({steps_of(later), steps_of(copy_kept("OK kept"))}, {}).run(anna(), send());
+  REQUIRE_FALSE(outcome.done);
+  CHECK_FALSE(outcome.done.error().temporary());
+
   const std::vector<Steps> none = {
       steps_of(kGreeting + "C: MAIL FROM:<anna@example.test>\nS: 451 later\nC: QUIT\nS: 221\n")};
   outcome = Play(none, {}).run(anna(), send());
@@ -314,6 +322,20 @@ TEST_CASE("by POP3 messages are listed and read; what is removed is named by its
       {kPop3In + "C: DELE 3\nS: +OK\nC: QUIT\nS: +OK\n"}, anna(Protocol::pop3),
       [](FarClient& client) { return client.remove("INBOX", {"bb"}); },
       [](const Outcome& outcome) { CHECK(outcome.done); }, [](const Outcome& outcome) { CHECK_FALSE(outcome.done); });
+  // A sender's endless header is cut, and does not keep the others from the list.
+  std::string endless = "C: TOP 1 0\nS: +OK\nS: Subject: one\n";
+  for (int i = 0; i < 1'000; ++i) endless += "S: X-Long: " + std::string(90, 'x') + "\n";
+  const std::vector<Steps> long_one = {
+      steps_of(kPop3In + endless + "S: .\nC: TOP 3 0\nS: +OK\nS: Subject: two\nS: .\nC: QUIT\nS: +OK\n")};
+  CHECK(Play(long_one, {}).run(anna(Protocol::pop3), list(0)).seen.contains("two"));
+  // Without UIDL a number may be another message's in the next session.
+  std::string numbers = kPop3In;
+  numbers.replace(numbers.find("C: UIDL\nS: +OK\n"), std::string::npos, "C: UIDL\nS: -ERR no\n");
+  const std::vector<Steps> unnamed = {steps_of(numbers + "EOF\n")};
+  CHECK(Play(unnamed, {})
+            .run(anna(Protocol::pop3), [](FarClient& client) { return client.remove("INBOX", {"3"}); })
+            .done.error()
+            .is(kUsage));
   const std::vector<Steps> in = {steps_of(kPop3In + "EOF\n")};
   const auto refused = [&](const Job& job) { return Play(in, {}).run(anna(Protocol::pop3), job).done.error(); };
   CHECK(refused([](FarClient& client) { return client.remove("INBOX", {"3"}); }).text().contains("by its id, bb"));

@@ -14,13 +14,18 @@ namespace pop3 = protocol::pop3;
 /// The octets of one message, or of its beginning.
 class Taken final : public pop3::MessageSink {
  public:
-  Taken(std::size_t max, std::uint64_t all, const FarTerms& terms) : max_(max), all_(all), terms_(terms) {}
+  enum class Beyond : std::uint8_t { refused, dropped };
+  Taken(std::size_t max, std::uint64_t all, const FarTerms& terms, Beyond beyond = Beyond::refused)
+      : max_(max), all_(all), terms_(terms), beyond_(beyond) {}
   Result<> begin(pop3::Number) override {
     octets.emplace();
     return {};
   }
   io::ValueOrTask<Result<>> append(std::string_view more) override {
-    if (octets->size() + more.size() > max_) return Result<>(fail(kHost, "the message is too large to be shown"));
+    if (octets->size() + more.size() > max_) {
+      if (beyond_ == Beyond::refused) return Result<>(fail(kHost, "the message is too large to be shown"));
+      more = more.substr(0, max_ - octets->size());
+    }
     *octets += more;
     if (all_ != 0) terms_.progress(std::min<std::uint64_t>(octets->size(), all_), all_);
     return Result<>();
@@ -38,6 +43,7 @@ class Taken final : public pop3::MessageSink {
   std::size_t max_;
   std::uint64_t all_;
   const FarTerms& terms_;
+  Beyond beyond_;
 };
 
 pop3::ClientOptions options_of(const Reached& reached) {
@@ -88,7 +94,7 @@ class Pop3Box final : public FarBox {
     for (std::size_t i = first; i < rows_.size(); ++i) {
       const Row& row = rows_[i];
       FarMessage message{.id = row.id, .octets = row.octets, .keywords = {}, .header = {}, .arrived = {}};
-      Taken taken(kHeaderMax, 0, terms_);
+      Taken taken(kHeaderMax, 0, terms_, Taken::Beyond::dropped);
       // TOP is optional (RFC 1939 §7): without it a list shows no more than ids and sizes.
       const auto got = co_await client_.top(row.number, 0, taken);
       if (!got) co_return std::unexpected(got.error());
@@ -116,6 +122,10 @@ class Pop3Box final : public FarBox {
       if (by_number && naming == Naming::exact)
         co_return fail(kUsage, "numbers are not the same in the next session: name the message by its id, " +
                                    escape_controls(row->id, 100));
+      if (!row->unique && naming == Naming::exact && word != "last")
+        co_return fail(kUsage,
+                       "this server has no ids that last (UIDL): a number may be another message's by now; last names "
+                       "the last one");
       if (std::ranges::find(ids, row->id) == ids.end()) ids.push_back(row->id);
     }
     co_return ids;
@@ -159,6 +169,7 @@ class Pop3Box final : public FarBox {
     pop3::Number number = 0;
     FarId id;
     std::uint64_t octets = 0;
+    bool unique = false;  ///< the id is the server's own, not the number
   };
 
   static std::unexpected<Error> no_folders() { return fail(kUsage, "POP3 has no folders; an account by IMAP has"); }
@@ -172,7 +183,9 @@ class Pop3Box final : public FarBox {
     if (!ids) co_return std::unexpected(ids.error());
     for (pop3::Unique& one : *ids) {
       const auto row = std::ranges::lower_bound(rows_, one.number, {}, &Row::number);
-      if (row != rows_.end() && row->number == one.number) row->id = std::move(one.id);
+      if (row == rows_.end() || row->number != one.number) continue;
+      row->id = std::move(one.id);
+      row->unique = true;
     }
     co_return Result<>();
   }

@@ -173,13 +173,10 @@ io::Task<Result<>> FarClient::post(Draft draft) {
   if (refused->empty()) co_return Result<>();
   (void)keep_unsent(draft, *letter);
   std::string words = "not all got it:";
-  bool later = true;
-  for (const Refusal& one : *refused) {
-    words += " " + one.address + ": " + one.words + ";";
-    later = later && one.temporary;
-  }
+  for (const Refusal& one : *refused) words += " " + one.address + ": " + one.words + ";";
   words.pop_back();
-  co_return fail(later ? kNotTakenNow : kNotTaken, words);
+  // Never "try again": those who have it would get it twice.
+  co_return fail(kNotTaken, words);
 }
 
 /// It has gone: what becomes of the copy is told, and does not make it unsent.

@@ -154,14 +154,18 @@ control::Request of_message(const std::string& verb, const std::string& id) {
   return request.add("id", id);
 }
 
+void add_filter(control::Request& request, const QueueFilter& filter) {
+  if (!filter.sender.empty()) request.add("sender", filter.sender);
+  if (!filter.recipient.empty()) request.add("recipient", filter.recipient);
+  if (!filter.destination.empty()) request.add("destination", filter.destination);
+  if (!filter.state.empty()) request.add("state", filter.state);
+}
+
 /// Hands each message that the filter lets through to `take`, page by page.
 template <class Take>
 int each_listed(const Context& context, Server& server, const QueueFilter& filter, Take take) {
   control::Request first{.verb = "queue.list", .arguments = {}};
-  if (!filter.sender.empty()) first.add("sender", filter.sender);
-  if (!filter.recipient.empty()) first.add("recipient", filter.recipient);
-  if (!filter.destination.empty()) first.add("destination", filter.destination);
-  if (!filter.state.empty()) first.add("state", filter.state);
+  add_filter(first, filter);
   std::uint64_t count = 0;
   control::Request request = first;
   while (true) {
@@ -277,19 +281,20 @@ int queue_change(const Context& context, const std::string& action, const QueueS
   json::array all;
   for (const std::string& id : ids) {
     control::Request request = of_message("queue." + action, id);
+    add_filter(request, which.filter);
     if (bounce == Bounce::yes) request.add("bounce", "1");
+    if (!named) request.add("listed", "1");
     auto reply = server.ask(request);
     if (!reply) return report(reply.error());
     if (reply->exit_code != control::kDone) {
-      // What was listed may have gone meanwhile.
-      if (!named && reply->exit_code == control::kFailed) continue;
-      if (reply->exit_code != control::kTemporary) reply->error += suggestion(server, id, Names::ids);
+      // The others are no worse for it.
+      if (reply->exit_code != control::kTemporary && named) reply->error += suggestion(server, id, Names::ids);
       outcome = report(context, *reply);
-      if (outcome == control::kTemporary) return outcome;
       continue;
     }
     const auto done = object_in(reply->result);
     if (!done) return report(done.error());
+    if (done->contains("gone")) continue;
     ++count;
     if (!context.json)
       print_change(action, *done);
