@@ -287,7 +287,8 @@ io::Task<bool> Courier::get_session(const route::Transport& transport, const std
   if (!opened) {
     why = std::move(opened).error();
     windows_.not_opened(site, hosts);
-    if (!why->login) blame(domain, site, hosts, *why);
+    // What is this domain's or login's own trouble is not its provider's.
+    if (!why->login && !why->permanent) blame(domain, site, hosts, *why);
     windows_.leave(site, {});
     co_return false;
   }

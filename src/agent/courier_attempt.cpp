@@ -399,8 +399,12 @@ io::Task<> Courier::conclude(Round& round) {
   }
   WallTime due{now().microseconds +
                retry_pause(*terms, job.consignment.attempts + 1, io::Loop::current().random()).count()};
-  // The rest has its turn with the next start of the server.
-  if (round.cut_short || round.crowded) due = now();
+  // The rest has its turn with the next start of the server, or with a place of its site: unless others among them were
+  // tried, who would be tried again at once.
+  const bool only_crowded = round.crowded && std::ranges::none_of(round.fates, [](const Fate& fate) {
+                              return fate.kind == Fate::Kind::owed && !fate.trouble.status.empty();
+                            });
+  if (round.cut_short || only_crowded) due = now();
   // RFC 5321 §4.5.3.1.10: more recipients than the server takes at once; the rest follow the others.
   if (!reported.empty() && std::ranges::all_of(owed, [](const queue::Addressee& one) {
         return one.trouble && one.trouble->status == "4.5.3";

@@ -44,6 +44,7 @@ struct Courier::Fetching {
 };
 
 io::Task<> Courier::serve_customer(std::vector<std::string> destinations, wire::Connection& connection) {
+  if (stopping_) co_return;
   ++tasks_;
   auto met = co_await meet_customer(connection);
   if (met) {
@@ -63,7 +64,7 @@ io::Task<> Courier::serve_customer(std::vector<std::string> destinations, wire::
 
 io::Task<Result<RemoteSession>> Courier::meet_customer(wire::Connection& connection) {
   const auto terms = terms_();
-  RemoteSession session{.site = "customer", .host = {}, .name = {}, .customers = true};
+  RemoteSession session{.site = {}, .host = {}, .name = {}, .customers = true};
   session.connection = std::shared_ptr<wire::Connection>(std::shared_ptr<void>(), &connection);
   session.client = std::make_unique<smtp::Client>(
       connection, smtp::ClientOptions{.name = terms->remote->hostname, .times = terms->remote->times});

@@ -1,5 +1,7 @@
 // Sites: what all domains share whose mail the same provider takes. One window of sessions, one pause when its hosts do
 // not answer; a session is used again for any domain that names its host.
+#include <algorithm>
+
 #include "agent/courier_round.h"
 #include "base/text.h"
 #include "io/loop.h"
@@ -65,11 +67,13 @@ void Courier::blame(const std::string& domain, const std::string& site, const st
     why.hosts = hosts;
     return;
   }
-  const auto backoff = services_.queue().backoff(domain);
   const auto pause = [&](std::uint32_t failures) {
     return retry_pause(*terms_(), failures, io::Loop::current().random());
   };
-  why.rest = services_.sites().failed(site, hosts, why.trouble, backoff ? backoff->failures + 1 : 1, now, pause);
+  // A domain that has failed for long waits as long; the others of the site as long as its hosts have failed.
+  const auto backoff = services_.queue().backoff(domain);
+  why.rest = std::max(services_.sites().failed(site, hosts, why.trouble, now, pause),
+                      pause(backoff ? backoff->failures + 1 : 1));
   windows_.wake(site, [&](const std::vector<std::string>& waited) {
     return services_.sites().put_off(site, waited, now).has_value();
   });

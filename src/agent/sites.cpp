@@ -54,7 +54,7 @@ void Sites::reached(std::string_view name, const std::string& host) {
 }
 
 Duration Sites::failed(const std::string& name, const std::vector<std::string>& hosts, const queue::Trouble& trouble,
-                       std::uint32_t failures, Moment now, const std::function<Duration(std::uint32_t)>& pause) {
+                       Moment now, const std::function<Duration(std::uint32_t)>& pause) {
   const std::lock_guard lock(mutex_);
   if (sites_.size() >= kSitesMax && !sites_.contains(name)) make_room(now);
   Site& site = sites_[name];
@@ -66,7 +66,7 @@ Duration Sites::failed(const std::string& name, const std::vector<std::string>& 
   for (const std::string& one : hosts) {
     Host& host = site.hosts[one];
     if (host.until <= now) {
-      host.failures = std::max(host.failures + 1, failures);
+      ++host.failures;
       host.until = now + pause(host.failures);
     }
     host.trouble = trouble;

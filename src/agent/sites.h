@@ -44,10 +44,10 @@ class Sites {
   /// Nothing is known to be well at the site: one session at a time finds out.
   bool troubled(std::string_view site);
   void reached(std::string_view site, const std::string& host);
-  /// None of the hosts was reached. `pause`: the next one after so many failures in a row, at least `failures`. How
-  /// long the first of them is left alone. While a pause lasts, another failure does not make it longer.
+  /// None of the hosts was reached. `pause`: the next one after so many failures in a row, of the host, whoever's mail
+  /// it was. How long the first of them is left alone. While a pause lasts, another failure does not make it longer.
   Duration failed(const std::string& site, const std::vector<std::string>& hosts, const queue::Trouble& trouble,
-                  std::uint32_t failures, Moment now, const std::function<Duration(std::uint32_t)>& pause);
+                  Moment now, const std::function<Duration(std::uint32_t)>& pause);
   /// Somebody wants this destination tried: the pauses of its site end; of all, where its site is not known.
   void end_pauses(const std::string& destination);
 

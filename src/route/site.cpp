@@ -3,7 +3,7 @@
 #include <libpsl.h>
 
 #include <memory>
-#include <optional>
+#include <set>
 
 #include "base/text.h"
 
@@ -30,13 +30,12 @@ std::string registrable_domain(std::string_view host) {
 }
 
 std::string site_of(std::span<const Hop> hops) {
-  std::optional<std::string> site;
-  for (const Hop& hop : hops) {
-    if (hop.preference != hops.front().preference) break;
-    std::string name = hop.host.starts_with('[') ? "[" + hop.address.text() + "]" : registrable_domain(hop.host);
-    if (!site || name < *site) site = std::move(name);
-  }
-  return site.value_or("");
+  std::set<std::string> names;
+  for (const Hop& hop : hops)
+    names.insert(hop.host.starts_with('[') ? "[" + hop.address.text() + "]" : registrable_domain(hop.host));
+  std::string site;
+  for (const std::string& name : names) site += (site.empty() ? "" : "+") + name;
+  return site;
 }
 
 }  // namespace angarium::route

@@ -15,10 +15,10 @@ namespace angarium::route {
 /// the DNS has it.
 std::string registrable_domain(std::string_view host);
 
-/// The site of a domain, by its hosts in order (find_hosts()): the registrable domain of the best of them, those of
-/// equal preference. Where they have several names, the one that comes first in the alphabet, so that the order of
-/// chance does not matter and all domains with the same hosts have the same site. Of an address literal the address in
-/// brackets. Empty for no hosts.
+/// The site of a domain, by its hosts (find_hosts()): their registrable domains, "provider.net", joined by "+" in the
+/// order of the alphabet where there are several: who names hosts of a provider beside hosts of their own is none of
+/// that provider's, and takes no place from its others. Of an address literal the address in brackets. Empty for no
+/// hosts.
 std::string site_of(std::span<const Hop> hops);
 
 }  // namespace angarium::route

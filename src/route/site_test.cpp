@@ -52,15 +52,16 @@ TEST_CASE("what somebody registered of a host's name") {
   }
 }
 
-TEST_CASE("the site of a domain is that of its best hosts") {
-  CHECK(site({{10, "mx1.provider.net"}, {10, "mx2.provider.net"}, {20, "backup.other.net"}}) == "provider.net");
-  CHECK(site({{5, "backup.other.net"}, {10, "mx1.provider.net"}}) == "other.net");
+TEST_CASE("the site of a domain is what all its hosts are registered under") {
+  CHECK(site({{10, "mx1.provider.net"}, {10, "mx2.provider.net"}, {20, "backup.provider.net"}}) == "provider.net");
   CHECK(site({}).empty());
 }
 
-TEST_CASE("best hosts of several names: one site, whatever order chance gives them") {
-  CHECK(site({{10, "mx.provider.net"}, {10, "mx.provider.com"}}) == "provider.com");
-  CHECK(site({{10, "mx.provider.com"}, {10, "mx.provider.net"}}) == "provider.com");
+TEST_CASE("hosts of several names: one site, whatever order chance gives them, and none of either alone") {
+  CHECK(site({{10, "mx.provider.net"}, {10, "mx.provider.com"}}) == "provider.com+provider.net");
+  CHECK(site({{10, "mx.provider.com"}, {10, "mx.provider.net"}}) == "provider.com+provider.net");
+  // A stranger's own host takes no place of the provider that it names before it.
+  CHECK(site({{10, "mx1.provider.net"}, {20, "tarpit.stranger.net"}}) == "provider.net+stranger.net");
 }
 
 TEST_CASE("customers of one public suffix are several sites") {
