@@ -6,6 +6,7 @@
 - Banned calls, each with its replacement. A line that ends in "// tidy: REASON" is exempt.
 - Files and functions have a length limit; longer ones are listed in tools/ratchet.txt with their present
   length, which may only fall. --update writes the ratchet anew.
+- No type of one program is defined twice under one name in one namespace: the linker would mix them up unasked.
 - No header is dead, every room has a README, and no word marks unfinished work.
 Exit 0: nothing found; 1: findings, one a line; 2: usage.
 """
@@ -185,6 +186,35 @@ def check_text(root, files, findings):
                     findings.append(f"{name}:{number}: use {instead} instead of {match.group(0)!r}")
 
 
+def types(code):
+    """(namespace, name) of each type defined in a named namespace. Relies on the formatting: namespaces are not indented."""
+    inside = []
+    for line in code.splitlines():
+        if found := re.match(r"namespace ?([\w:]*) \{", line):
+            inside.append(found.group(1))
+        elif line.startswith("}  // namespace"):
+            inside = inside[:-1]
+        elif (found := re.match(r"(?:class|struct|union|enum class)(?: alignas\([^)]*\))? (\w+)(?: final)?(?: :.*)? ?\{", line)) and "" not in inside:
+            yield "::".join(inside), found.group(1)
+
+
+def check_types(root, files, findings):
+    """Tests are programs of their own: theirs are compared with the product's, and each with those of its room."""
+    seen = {}
+    for name in files:
+        if not SOURCE.match(name) or FOREIGN.search(name):
+            continue
+        for type_name in types(strip_code(read(root, name))):
+            seen.setdefault(type_name, []).append(name)
+    for (space, name), places in seen.items():
+        product = [p for p in places if p.startswith("src/") and not re.search(r"_(test|fuzz)\.cpp$", p)]
+        for folder in {os.path.dirname(p) for p in places}:
+            together = set(product) | {p for p in places if os.path.dirname(p) == folder}
+            if len(together) > 1:
+                findings.append(f"{sorted(together)[-1]}: {space}::{name} is defined in {sorted(together)[0]}, too")
+                break
+
+
 def check_dead(root, files, findings):
     included = set()
     for name in files:
@@ -212,6 +242,7 @@ def main():
     check_heavy(root, files, findings)
     check_lengths(root, files, findings, "--update" in sys.argv)
     check_text(root, files, findings)
+    check_types(root, files, findings)
     check_dead(root, files, findings)
     for finding in findings:
         print(finding)

@@ -10,6 +10,7 @@
 #include "io/memory_network.h"
 #include "io/memory_resolver.h"
 #include "store/volume_faulty.h"
+#include "support/run.h"
 #include "support/test.h"
 #include "trace/keys.h"
 #include "trace/record.h"
@@ -90,12 +91,7 @@ class Alone {
  private:
   template <class T>
   T run(io::Task<T> task) {
-    std::optional<T> result;
-    loop.spawn([](io::Task<T> inner, std::optional<T>& into) -> io::Task<> { into.emplace(co_await std::move(inner)); }(
-                                                                 std::move(task), result));
-    loop.settle();
-    REQUIRE(result.has_value());
-    return *std::move(result);
+    return test::settled(loop, std::move(task));
   }
   /// The store mends itself.
   io::Task<> keep() {

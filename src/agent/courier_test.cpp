@@ -14,6 +14,7 @@
 #include "io/memory_resolver.h"
 #include "protocol/smtp/server.h"
 #include "store/volume_memory.h"
+#include "support/run.h"
 #include "support/test.h"
 
 namespace angarium::agent {
@@ -129,13 +130,7 @@ class Host {
  private:
   template <class T>
   T run(io::Task<T> task) {
-    std::optional<T> result;
-    loop_.spawn([](io::Task<T> inner, std::optional<T>& place) -> io::Task<> {
-      place.emplace(co_await std::move(inner));
-    }(std::move(task), result));
-    loop_.settle();
-    REQUIRE(result.has_value());
-    return *std::move(result);
+    return test::settled(loop_, std::move(task));
   }
   mailbox::AccountMailPtr mail_of(const std::string& name) {
     const auto account = services_->directory().account(name + "@" + domain_);

@@ -5,6 +5,7 @@
 #include "message/downgrade.h"
 #include "message/structure.h"
 #include "store/volume_memory.h"
+#include "support/run.h"
 #include "support/test.h"
 
 using namespace angarium;
@@ -64,12 +65,7 @@ class House {
   }
   template <class T>
   T run(io::Task<T> task) {
-    std::optional<T> result;
-    loop_.spawn([](io::Task<T> inner, std::optional<T>& to) -> io::Task<> { to.emplace(co_await std::move(inner)); }(
-                                                                std::move(task), result));
-    loop_.settle();
-    REQUIRE(result);
-    return *std::move(result);
+    return test::settled(loop_, std::move(task));
   }
   static configuration::Configuration settings() {
     configuration::Configuration c;

@@ -8,6 +8,7 @@
 #include "envelope/path.h"
 #include "io/memory.h"
 #include "store/volume_memory.h"
+#include "support/run.h"
 #include "support/test.h"
 
 namespace angarium::agent {
@@ -31,13 +32,7 @@ class House {
 
   template <class T>
   T run(io::Task<T> task) {
-    std::optional<T> result;
-    loop.spawn([](io::Task<T> inner, std::optional<T>& place) -> io::Task<> {
-      place.emplace(co_await std::move(inner));
-    }(std::move(task), result));
-    loop.settle();
-    REQUIRE(result.has_value());
-    return *std::move(result);
+    return test::settled(loop, std::move(task));
   }
 
   /// One consignment.

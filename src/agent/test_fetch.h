@@ -21,6 +21,7 @@
 #include "protocol/pop3/server.h"
 #include "store/volume_memory.h"
 #include "support/hiding.h"
+#include "support/run.h"
 #include "support/test.h"
 #include "wire/tls/connection.h"
 
@@ -157,13 +158,7 @@ class World {
   }
   template <class T>
   T run(io::Task<T> task) {
-    std::optional<T> result;
-    loop.spawn([](io::Task<T> inner, std::optional<T>& place) -> io::Task<> {
-      place.emplace(co_await std::move(inner));
-    }(std::move(task), result));
-    for (int i = 0; i < 100 && !result; ++i) loop.settle();
-    REQUIRE(result.has_value());
-    return *std::move(result);
+    return test::settled(loop, std::move(task));
   }
   Services& services() { return *services_; }
   fetch::Boxes& boxes() { return *boxes_; }

@@ -39,30 +39,6 @@ class FairPool {
   std::shared_ptr<Body> body_;
 };
 
-namespace detail {
-/// The job that does the work as run() on a Pool does it.
-template <class T, class Work, class Complete>
-auto answering(Work work, Complete complete) {
-  return [held = std::optional<Work>(std::move(work)), complete = std::move(complete)]() mutable {
-    Result<T> result = [&]() -> Result<T> {
-      try {
-        if constexpr (std::is_void_v<std::invoke_result_t<Work&>>) {
-          (*held)();
-          return {};
-        } else {
-          return (*held)();
-        }
-      } catch (const std::bad_alloc&) {
-        return fail(kOutOfMemory, "on a pool's thread");
-      }
-    }();
-    // The caller may end what it belongs to as soon as it is answered.
-    held.reset();
-    complete(std::move(result));
-  };
-}
-}  // namespace detail
-
 /// As run() on a Pool, for the party.
 template <class Work, class T = typename detail::PoolValue<std::invoke_result_t<Work&>>::Type>
 Task<Result<T>> run(FairPool& pool, std::string party, Work work) {

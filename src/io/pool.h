@@ -53,15 +53,11 @@ template <class T>
 struct PoolValue<Result<T>> {
   using Type = T;
 };
-}  // namespace detail
 
-/// Runs `work` (giving T or Result<T>) on the pool and returns its answer on the caller's loop. kBusy at once when the
-/// pool is full; kOutOfMemory when the work ran out of memory. If the waiting coroutine is destroyed the work still
-/// runs: it must own what it uses. What it owns is let go before the answer arrives.
-template <class Work, class T = typename detail::PoolValue<std::invoke_result_t<Work&>>::Type>
-Task<Result<T>> run(Pool& pool, Work work) {
-  CrossThread<T> answer;
-  auto submitted = pool.submit([held = std::optional<Work>(std::move(work)), complete = answer.completion()]() mutable {
+/// The job that does the work, lets go of what it holds and completes.
+template <class T, class Work, class Complete>
+auto answering(Work work, Complete complete) {
+  return [held = std::optional<Work>(std::move(work)), complete = std::move(complete)]() mutable {
     Result<T> result = [&]() -> Result<T> {
       try {
         if constexpr (std::is_void_v<std::invoke_result_t<Work&>>) {
@@ -77,7 +73,17 @@ Task<Result<T>> run(Pool& pool, Work work) {
     // The caller may end what it belongs to as soon as it is answered.
     held.reset();
     complete(std::move(result));
-  });
+  };
+}
+}  // namespace detail
+
+/// Runs `work` (giving T or Result<T>) on the pool and returns its answer on the caller's loop. kBusy at once when the
+/// pool is full; kOutOfMemory when the work ran out of memory. If the waiting coroutine is destroyed the work still
+/// runs: it must own what it uses. What it owns is let go before the answer arrives.
+template <class Work, class T = typename detail::PoolValue<std::invoke_result_t<Work&>>::Type>
+Task<Result<T>> run(Pool& pool, Work work) {
+  CrossThread<T> answer;
+  auto submitted = pool.submit(detail::answering<T>(std::move(work), answer.completion()));
   if (!submitted) co_return std::unexpected(std::move(submitted).error());
   co_return co_await answer;
 }

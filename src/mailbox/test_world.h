@@ -13,6 +13,7 @@
 #include "mailbox/verify.h"
 #include "store/tablet.h"
 #include "store/volume_memory.h"
+#include "support/run.h"
 
 namespace angarium::mailbox::test {
 
@@ -41,11 +42,7 @@ class World {
   /// Runs a task to its end.
   template <class T>
   T run(io::Task<T> task) {
-    std::optional<T> result;
-    loop.spawn(keep(std::move(task), result));
-    loop.settle();
-    if (!result) throw std::runtime_error("a task did not end");
-    return *std::move(result);
+    return angarium::test::settled(loop, std::move(task));
   }
   /// The value; throws the error's text.
   template <class T>
@@ -93,10 +90,6 @@ class World {
   std::unique_ptr<MailboxStore> store;
 
  private:
-  template <class T>
-  static io::Task<> keep(io::Task<T> task, std::optional<T>& result) {
-    result.emplace(co_await std::move(task));
-  }
   void open() {
     auto volume = store::open_memory_volume(disk_);
     if (!volume) throw std::runtime_error(volume.error().text());

@@ -33,7 +33,7 @@ struct FarMessage {
   std::optional<WallTime> arrived;  ///< by IMAP
 };
 
-struct Listing {
+struct FarListing {
   std::string mailbox;
   std::uint32_t uid_validity = 0;  ///< 0: ids mean nothing in another session
   std::uint64_t in_all = 0;        ///< messages of the mailbox, or those that were found
@@ -42,7 +42,7 @@ struct Listing {
 };
 
 /// Which messages are listed: the newest of those for which all holds.
-struct Wanted {
+struct FarWanted {
   bool unread = false;
   bool flagged = false;
   std::string text;  ///< anywhere
@@ -73,7 +73,7 @@ class FarBox {
   /// kNotThere. By POP3 there is INBOX alone.
   virtual io::Task<Result<>> open(std::string mailbox, Access access) = 0;
   /// Of the open mailbox, oldest first.
-  virtual io::Task<Result<Listing>> list(Wanted wanted) = 0;
+  virtual io::Task<Result<FarListing>> list(FarWanted wanted) = 0;
   /// The ids that words stand for: ids, "12-15" by IMAP, "last"; by POP3 also numbers, unless they are to be `exact`.
   /// kNotThere, if one is not there.
   enum class Naming : std::uint8_t { lenient, exact };

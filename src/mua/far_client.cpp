@@ -27,14 +27,14 @@ std::string size_text(std::uint64_t octets) {
 }
 
 /// N: not read yet, F: flagged, A: answered.
-char letter_of(const Listing& listing, const FarMessage& message) {
+char letter_of(const FarListing& listing, const FarMessage& message) {
   if (!listing.has_flags) return ' ';
   if ((message.flags & message::kBoxFlagged) != 0) return 'F';
   if ((message.flags & message::kBoxSeen) == 0) return 'N';
   return (message.flags & message::kBoxAnswered) != 0 ? 'A' : ' ';
 }
 
-std::string text_of(const Listing& listing, const Surroundings& here, Output output) {
+std::string text_of(const FarListing& listing, const Surroundings& here, Output output) {
   std::size_t wide = 1;
   for (const FarMessage& one : listing.messages) wide = std::max(wide, columns(visible(one.id)));
   wide = std::min(wide, kIdColumnsMax);
@@ -96,10 +96,10 @@ io::Task<Result<std::unique_ptr<FarBox>>> FarClient::open(std::string mailbox, A
   co_return box;
 }
 
-io::Task<Result<>> FarClient::list(std::string mailbox, Wanted wanted) {
+io::Task<Result<>> FarClient::list(std::string mailbox, FarWanted wanted) {
   const std::size_t limit = wanted.limit;
   const auto box = CO_TRY(co_await open(std::move(mailbox), Access::read_only));
-  const Listing listing = CO_TRY(co_await box->list(std::move(wanted)));
+  const FarListing listing = CO_TRY(co_await box->list(std::move(wanted)));
   (void)co_await box->leave();
   print(output_ == Output::json ? json_of(listing) : text_of(listing, here_, output_));
   if (output_ == Output::terminal && limit != 0 && listing.in_all > listing.messages.size())

@@ -53,7 +53,7 @@ class FarClient {
   FarClient(Surroundings& here, FarTerms terms, Output output)
       : here_(here), terms_(std::move(terms)), output_(output) {}
 
-  io::Task<Result<>> list(std::string mailbox, Wanted wanted);
+  io::Task<Result<>> list(std::string mailbox, FarWanted wanted);
   io::Task<Result<>> folders(Counting counting);
   io::Task<Result<>> read(std::string mailbox, std::string word, ReadOptions options);
   /// Nothing is written over, and a name that the message gives leads nowhere but into the folder.

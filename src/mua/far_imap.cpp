@@ -39,7 +39,7 @@ void add_key(std::string& program, std::string_view key, const std::string& valu
 }
 
 /// RFC 9051 §6.4.4.
-std::string search_program(const Wanted& wanted) {
+std::string search_program(const FarWanted& wanted) {
   std::string keys;
   if (wanted.unread) keys += " UNSEEN";
   if (wanted.flagged) keys += " FLAGGED";
@@ -109,11 +109,11 @@ class ImapBox final : public FarBox {
     co_return Result<>();
   }
 
-  io::Task<Result<Listing>> list(Wanted wanted) override {
-    Listing listing{.mailbox = mailbox_,
-                    .uid_validity = selected_.uids_not_sticky ? 0 : selected_.uid_validity,
-                    .in_all = selected_.exists,
-                    .messages = {}};
+  io::Task<Result<FarListing>> list(FarWanted wanted) override {
+    FarListing listing{.mailbox = mailbox_,
+                       .uid_validity = selected_.uids_not_sticky ? 0 : selected_.uid_validity,
+                       .in_all = selected_.exists,
+                       .messages = {}};
     std::string command;
     if (wanted.any()) {
       const imap::NumberSet found = CO_TRY(co_await client_.uid_search(search_program(wanted)));
@@ -258,7 +258,7 @@ class ImapBox final : public FarBox {
   [[nodiscard]] const Reached& reached() const override { return reached_; }
 
  private:
-  io::Task<Result<>> fetch_rows(std::string command, Listing& listing) {
+  io::Task<Result<>> fetch_rows(std::string command, FarListing& listing) {
     std::map<std::uint32_t, FarMessage> rows;
     CO_TRY(co_await client_.command(std::move(command) + " " + std::string(kListItems),
                                     [&](const imap::Response& response) {

@@ -39,7 +39,7 @@ void add_fields(json::object& object, std::string_view header) {
 
 }  // namespace
 
-std::string json_of(const Listing& listing) {
+std::string json_of(const FarListing& listing) {
   json::array messages;
   for (const FarMessage& one : listing.messages) {
     json::object object{{"id", visible(one.id)}, {"octets", one.octets}};

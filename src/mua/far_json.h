@@ -11,7 +11,7 @@
 
 namespace angarium::mua {
 
-std::string json_of(const Listing& listing);
+std::string json_of(const FarListing& listing);
 std::string json_of(const std::vector<FarFolder>& folders);
 /// `text`: as it is shown.
 std::string json_of(const FarId& id, std::string_view message, std::string_view text,

@@ -86,10 +86,10 @@ class Pop3Box final : public FarBox {
     co_return Result<>();
   }
 
-  io::Task<Result<Listing>> list(Wanted wanted) override {
+  io::Task<Result<FarListing>> list(FarWanted wanted) override {
     if (wanted.any())
       co_return fail(kUsage, "POP3 knows neither flags nor search; --limit and an account by IMAP are to be had");
-    Listing listing{.mailbox = "INBOX", .in_all = rows_.size(), .messages = {}, .has_flags = false};
+    FarListing listing{.mailbox = "INBOX", .in_all = rows_.size(), .messages = {}, .has_flags = false};
     const std::size_t first = wanted.limit == 0 || wanted.limit >= rows_.size() ? 0 : rows_.size() - wanted.limit;
     for (std::size_t i = first; i < rows_.size(); ++i) {
       const Row& row = rows_[i];

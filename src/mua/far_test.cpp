@@ -72,7 +72,7 @@ TEST_CASE("list tells who wrote, when and about what; the newest, the unread and
         "2   J\xc3\xbcrgen               Jul 18 10:00    463 B  Gr\xc3\xbc\xc3\x9f"
         "e\n"
         "3 F Terry Gray           Jul 17 09:23    183 B  IMAP4rev2 WG mtg\n");
-  const auto ids = [&](Wanted wanted) {
+  const auto ids = [&](FarWanted wanted) {
     there.output = Output::json;
     REQUIRE(there.run([&](FarClient& client) { return client.list("INBOX", wanted); }));
     std::string found;

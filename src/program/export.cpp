@@ -59,7 +59,7 @@ json::object json_of(const ExportReport& report) {
           {"stopped", report.stopped ? json::value(shown(report.stopped->text())) : json::value()}};
 }
 
-void print_plan(const ExportPlan& plan) {
+void print(const ExportPlan& plan) {
   fmt::print("{:>10} {:>10} {:>10}  MAILBOX -> PLACE\n", "MESSAGES", "SIZE", "THERE");
   for (const PlannedMailbox& one : plan.mailboxes) {
     fmt::print("{:>10} {:>10} {:>10}  {} -> {}\n", one.mailbox.messages, size_of(one.mailbox.octets), one.known,
@@ -70,35 +70,11 @@ void print_plan(const ExportPlan& plan) {
              plan.mailboxes.size(), plan.mailboxes.size() == 1 ? "" : "es");
 }
 
-void print_report(const ExportReport& done) {
+void print(const ExportReport& done) {
   fmt::print("exported {} message{} ({}) of {} mailbox{}, {} already there\n", done.exported,
              done.exported == 1 ? "" : "s", size_of(done.octets), done.mailboxes, done.mailboxes == 1 ? "" : "es",
              done.known);
   print_defects(done.defects, done.defects_found);
-}
-
-int run(const Context& context, const ExportOptions& options, transfer::Link& link, transfer::Target& target) {
-  transfer::Export work(link, target);
-  const auto plan = work.plan(options.pattern);
-  if (!plan) return report(context, control::failure(plan.error()));
-  if (!context.json) print_plan(*plan);
-  if (options.dry_run) {
-    if (context.json) fmt::print("{}\n", json::serialize(json::object{{"plan", json_of(*plan)}}));
-    return control::kDone;
-  }
-  std::fflush(stdout);
-  ExportReport done;
-  {
-    ProgressShown bar("export", Unit::messages);
-    done = work.run(*plan, std::ref(bar));
-  }
-  if (context.json) {
-    fmt::print("{}\n", json::serialize(json::object{{"plan", json_of(*plan)}, {"report", json_of(done)}}));
-  } else {
-    print_report(done);
-    if (done.stopped) fmt::print(stderr, "angarium: {}\n", shown(done.stopped->text()));
-  }
-  return exit_code_of(done);
 }
 
 std::optional<Error> contradiction(const ExportOptions& options) {
@@ -149,7 +125,12 @@ int export_mail(const Context& context, const ExportOptions& options) {
   transfer::Link link(door.descriptor());
   const auto to = open_target(options, std::move(remote), link);
   if (!to) return report(context, control::failure(to.error()));
-  return run(context, options, link, *to->target);
+  transfer::Export work(link, *to->target);
+  const auto plan = work.plan(options.pattern);
+  const Words words{[](const auto& one) { return json_of(one); }, [](const auto& one) { print(one); }};
+  return carry_out(
+      context, "export", options.dry_run, plan,
+      [&](const transfer::Progress& progress) { return work.run(*plan, progress); }, words);
 }
 
 }  // namespace angarium::program

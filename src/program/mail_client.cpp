@@ -448,7 +448,7 @@ class MailCommandLine {
   CLI::App app_{"Read and write mail at any IMAP, POP3 and SMTP servers", "angarium mail"};
   Common common_;
   NewAccount new_;
-  mua::Wanted wanted_{.text = {}, .from = {}, .subject = {}, .limit = 50};
+  mua::FarWanted wanted_{.text = {}, .from = {}, .subject = {}, .limit = 50};
   bool counts_ = false;
   std::string word_;
   std::vector<std::string> words_;

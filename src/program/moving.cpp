@@ -37,6 +37,8 @@ json::array defects_json(const std::vector<Defect>& defects) {
   return all;
 }
 
+void print_json(const json::object& object) { fmt::print("{}\n", json::serialize(object)); }
+
 void print_defects(const std::vector<Defect>& defects, std::uint64_t found) {
   for (const Defect& one : defects) fmt::print("  {}: {}\n", shown(one.place), shown(one.words));
   if (found > defects.size()) fmt::print("  and {} more\n", found - defects.size());

@@ -68,7 +68,7 @@ json::object json_of(const Report& report) {
           {"stopped", report.stopped ? json::value(shown(report.stopped->text())) : json::value()}};
 }
 
-void print_plan(const Plan& plan) {
+void print(const Plan& plan) {
   fmt::print("{:>10} {:>10} {:>10}  FOLDER -> MAILBOX\n", "MESSAGES", "SIZE", "THERE");
   for (const PlannedFolder& one : plan.folders) {
     fmt::print("{:>10} {:>10} {:>10}  {} -> {}{}\n", one.messages, size_of(one.octets), one.known,
@@ -85,7 +85,7 @@ void print_plan(const Plan& plan) {
   for (const Defect& one : plan.passed_over) fmt::print("passed over: {}: {}\n", shown(one.place), shown(one.words));
 }
 
-void print_report(const Report& report) {
+void print(const Report& report) {
   fmt::print("imported {} message{} ({}), {} already there, {} refused; {} mailbox{} made\n", report.counts.imported,
              report.counts.imported == 1 ? "" : "s", size_of(report.octets), report.counts.known, report.counts.refused,
              report.made, report.made == 1 ? "" : "es");
@@ -127,25 +127,10 @@ int import_mail(const Context& context, const ImportOptions& options) {
   transfer::Link link(door.descriptor());
   transfer::Import import(link, *from->source);
   const auto plan = import.plan(options.into);
-  if (!plan) return report(context, control::failure(plan.error()));
-  if (!context.json) print_plan(*plan);
-  if (options.dry_run) {
-    if (context.json) fmt::print("{}\n", json::serialize(json::object{{"plan", json_of(*plan)}}));
-    return control::kDone;
-  }
-  std::fflush(stdout);
-  Report done;
-  {
-    ProgressShown bar("import", Unit::messages);
-    done = import.run(*plan, std::ref(bar));
-  }
-  if (context.json) {
-    fmt::print("{}\n", json::serialize(json::object{{"plan", json_of(*plan)}, {"report", json_of(done)}}));
-  } else {
-    print_report(done);
-    if (done.stopped) fmt::print(stderr, "angarium: {}\n", shown(done.stopped->text()));
-  }
-  return exit_code_of(done);
+  const Words words{[](const auto& one) { return json_of(one); }, [](const auto& one) { print(one); }};
+  return carry_out(
+      context, "import", options.dry_run, plan,
+      [&](const transfer::Progress& progress) { return import.run(*plan, progress); }, words);
 }
 
 }  // namespace angarium::program

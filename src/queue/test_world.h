@@ -13,6 +13,7 @@
 #include "queue/record.h"
 #include "store/tablet.h"
 #include "store/volume_memory.h"
+#include "support/run.h"
 
 namespace angarium::queue::test {
 
@@ -33,13 +34,7 @@ class World {
 
   template <class T>
   T run(io::Task<T> task) {
-    std::optional<T> result;
-    loop.spawn([](io::Task<T> inner, std::optional<T>& place) -> io::Task<> {
-      place.emplace(co_await std::move(inner));
-    }(std::move(task), result));
-    loop.settle();
-    if (!result) throw std::runtime_error("a task did not end");
-    return *std::move(result);
+    return angarium::test::settled(loop, std::move(task));
   }
   template <class T>
   T must(io::Task<Result<T>> task) {

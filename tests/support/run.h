@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "io/loop.h"
+#include "io/memory.h"
 
 namespace angarium::test {
 
@@ -14,6 +15,11 @@ template <class T>
 io::Task<> keep_result(io::Loop& loop, io::Task<T> task, std::optional<T>& result) {
   result.emplace(co_await std::move(task));
   loop.stop();
+}
+
+template <class T>
+io::Task<> keep_value(io::Task<T> task, std::optional<T>& result) {
+  result.emplace(co_await std::move(task));
 }
 }  // namespace detail
 
@@ -24,6 +30,17 @@ T sync_wait(io::Loop& loop, io::Task<T> task) {
   loop.spawn(detail::keep_result(loop, std::move(task), result));
   loop.run();
   if (!result) throw std::runtime_error("the task waits for what never happens");
+  return *std::move(result);
+}
+
+/// The value of `task`, run on a loop whose time stands still, with all that can be done now. Throws when it waits for
+/// later.
+template <class T>
+T settled(io::SimulatedLoop& loop, io::Task<T> task) {
+  std::optional<T> result;
+  loop.spawn(detail::keep_value(std::move(task), result));
+  loop.settle();
+  if (!result) throw std::runtime_error("a task did not end");
   return *std::move(result);
 }
 
