@@ -48,6 +48,7 @@ Courier::Courier(Services& services, io::Network& network, io::Resolver& resolve
       terms_(std::move(terms)),
       rank_(rank),
       bell_(io::Loop::current()),
+      room_([this] { return terms_()->sessions_max; }),
       windows_([this](const std::string& site) {
         return services_.sites().troubled(site) ? std::size_t{1} : terms_()->per_destination_max;
       }) {}
@@ -60,6 +61,7 @@ void Courier::stop() {
   stopping_ = true;
   services_.targets().stop();
   windows_.stop();
+  room_.stop();
   bell_.set();
 }
 
@@ -76,7 +78,7 @@ io::Task<> Courier::run() {
   while (!idle_.empty()) {
     RemoteSession session = std::move(idle_.extract(idle_.begin()).mapped().session);
     co_await session.client->quit();
-    --sessions_;
+    room_.give_back();
     open_sessions.add(-1);
   }
 }
@@ -122,7 +124,7 @@ io::Task<> Courier::close_idle() {
     }
     RemoteSession session = std::move(at->second.session);
     idle_.erase(at);
-    --sessions_;
+    room_.give_back();
     open_sessions.add(-1);
     co_await session.client->quit();
     at = idle_.begin();  // others may have come and gone meanwhile
@@ -173,7 +175,7 @@ io::Task<> Courier::serve(std::string destination) {
     const auto terms = terms_();
     const bool alone = !session || !windows_.crowded(session->site);
     if (alone && services_.queue().ready(destination) > kReadyPerSession * worked->sessions &&
-        worked->sessions < std::min(terms->per_destination_max, worked->most) && sessions_ < terms->sessions_max) {
+        worked->sessions < std::min(terms->per_destination_max, worked->most) && !room_.full()) {
       ++worked->sessions;
       io::Loop::current().spawn(serve(destination));
     }
@@ -215,10 +217,11 @@ io::Task<> Courier::serve(std::string destination) {
 /// Kept for a while, or closed.
 void Courier::put_by(Session& session) {
   if (!session) return;
-  windows_.leave(session->site, to_lower(session->name));
+  windows_.leave(session->site, session->key);
   const bool worn = session->messages >= terms_()->messages_per_session ||
                     session->messages >= session->client->extensions().messages_max.value_or(UINT32_MAX);
-  if (session->client->closed() || worn || stopping_) {
+  // Nor is one kept while others wait to open theirs.
+  if (session->client->closed() || worn || stopping_ || room_.crowded()) {
     close(*session);
   } else {
     std::string site = session->site;
@@ -227,30 +230,29 @@ void Courier::put_by(Session& session) {
   session.reset();
 }
 
-void Courier::note_opened() {
-  ++sessions_;
-  open_sessions.add(1);
-}
+void Courier::note_opened() { open_sessions.add(1); }
 
 /// It is over.
 void Courier::drop(Session& session) {
-  windows_.leave(session->site, to_lower(session->name));
+  windows_.leave(session->site, session->key);
   close(*session);
   session.reset();
 }
 
 void Courier::close(RemoteSession& session) {
   session.connection->close();
-  --sessions_;
+  room_.give_back();
   open_sessions.add(-1);
 }
 
-/// For one more session: one that nobody uses goes.
-void Courier::make_room() {
-  if (sessions_ < terms_()->sessions_max || idle_.empty()) return;
-  const auto oldest = std::ranges::min_element(idle_, {}, [](const auto& one) { return one.second.since; });
-  close(oldest->second.session);
-  idle_.erase(oldest);
+/// For one more session: one that nobody uses goes, else it is waited until another ends. False: the server ends.
+io::Task<bool> Courier::make_room() {
+  if (room_.full() && !idle_.empty()) {
+    const auto oldest = std::ranges::min_element(idle_, {}, [](const auto& one) { return one.second.since; });
+    close(oldest->second.session);
+    idle_.erase(oldest);
+  }
+  co_return co_await room_.take();
 }
 
 io::Task<bool> Courier::get_session(const route::Transport& transport, const std::string& domain, Session& session,
@@ -280,12 +282,17 @@ io::Task<bool> Courier::get_session(const route::Transport& transport, const std
   }
   if (take_idle(*plan, session)) co_return true;
   make_room(plan->site);
-  make_room();
   const std::string site = plan->site;
+  if (!co_await make_room()) {
+    windows_.leave(site, {});
+    why = Unreachable{.trouble = {}, .crowded = site, .hosts = hosts};
+    co_return false;
+  }
   windows_.opening(site, hosts);
   auto opened = co_await remote_.open(*std::move(plan));
   if (!opened) {
     why = std::move(opened).error();
+    room_.give_back();
     windows_.not_opened(site, hosts);
     // What is this domain's or login's own trouble is not its provider's.
     if (!why->login && !why->permanent) blame(domain, site, hosts, *why);
@@ -293,8 +300,8 @@ io::Task<bool> Courier::get_session(const route::Transport& transport, const std
     co_return false;
   }
   session = *std::move(opened);
-  services_.sites().reached(site, to_lower(session->name));
-  windows_.opened(site, hosts, to_lower(session->name));
+  services_.sites().reached(site, session->key);
+  windows_.opened(site, hosts, session->key);
   note_opened();
   co_return true;
 }

@@ -11,6 +11,7 @@
 #include "agent/remote.h"
 #include "agent/report.h"
 #include "agent/services.h"
+#include "agent/session_room.h"
 #include "agent/site_windows.h"
 #include "agent/sorting.h"
 #include "agent/way.h"
@@ -118,10 +119,10 @@ class Courier {
   /// The postmaster hears that a relay does not take our login, or wants one; once a day.
   io::Task<> tell_of_login(const route::Relay& relay, std::string words);
   void put_by(Session& session);
-  void note_opened();
+  static void note_opened();
   void drop(Session& session);
   void close(RemoteSession& session);
-  void make_room();
+  io::Task<bool> make_room();
 
   // Sites (courier_sites.cpp).
   io::Task<> wait_for(std::string site, std::vector<std::string> hosts, Session& session);
@@ -156,7 +157,7 @@ class Courier {
     Moment since;
   };
   std::multimap<std::string, Idle> idle_;  ///< by site
-  std::size_t sessions_ = 0;               ///< open ones, idle ones too
+  SessionRoom room_;                       ///< open sessions, idle ones too, and those that are being opened
   SiteWindows windows_;
   std::size_t waiting_ = 0;  ///< workers that wait for a site
   Moment next_overdue_{};

@@ -64,7 +64,7 @@ io::Task<> Courier::serve_customer(std::vector<std::string> destinations, wire::
 
 io::Task<Result<RemoteSession>> Courier::meet_customer(wire::Connection& connection) {
   const auto terms = terms_();
-  RemoteSession session{.site = {}, .host = {}, .name = {}, .customers = true};
+  RemoteSession session{.site = {}, .host = {}, .name = {}, .key = {}, .customers = true};
   session.connection = std::shared_ptr<wire::Connection>(std::shared_ptr<void>(), &connection);
   session.client = std::make_unique<smtp::Client>(
       connection, smtp::ClientOptions{.name = terms->remote->hostname, .times = terms->remote->times});
@@ -73,6 +73,7 @@ io::Task<Result<RemoteSession>> Courier::meet_customer(wire::Connection& connect
   session.name = name_of(*session.client, connection.peer());
   session.host =
       connection.peer().is_ip() ? session.name + " [" + connection.peer().address().text() + "]" : session.name;
+  room_.occupy();
   note_opened();
   co_return session;
 }

@@ -29,7 +29,7 @@ io::Task<bool> Courier::yield_place(Session& session, Worked& worked) {
   if (!session || ++worked.turn < kTurn || !windows_.crowded(session->site)) co_return true;
   worked.turn = 0;
   const std::string site = session->site;
-  std::vector<std::string> hosts = {to_lower(session->name)};
+  std::vector<std::string> hosts = {session->key};
   put_by(session);
   if (worked.sessions > 1) co_return false;
   co_await wait_for(site, std::move(hosts), session);
@@ -42,7 +42,7 @@ bool Courier::take_idle(const RemotePlan& plan, Session& session) {
   if (at == end) return false;
   session = std::move(at->second.session);
   idle_.erase(at);
-  windows_.opening(plan.site, {to_lower(session->name)});
+  windows_.opened(plan.site, {}, session->key);
   return true;
 }
 

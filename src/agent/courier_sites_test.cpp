@@ -9,6 +9,12 @@ using namespace std::chrono_literals;
 using State = io::MemoryNetwork::Host::State;
 
 constexpr std::size_t kMany = 300;
+constexpr int kProviders = 6;  ///< more of them, with a host each
+constexpr int kTheirs = 20;    ///< domains of each
+
+std::string domain_of(int provider, int number) {
+  return "e" + std::to_string(number) + ".of" + std::to_string(provider) + ".test";
+}
 
 /// Domains d0.test … with hosts of one provider, some of which have one host and some another; solo.test elsewhere.
 std::string zones() {
@@ -18,6 +24,11 @@ std::string zones() {
       "both.test MX 10 mx1.p.test\nboth.test MX 20 mx2.p.test\n";
   for (std::size_t i = 0; i < kMany; ++i)
     text += "d" + std::to_string(i) + ".test MX 10 mx" + std::to_string(i % 4 + 1) + ".p.test\n";
+  for (int i = 0; i < kProviders; ++i) {
+    const std::string host = "mx.r" + std::to_string(i) + ".test";
+    text += host + " A 198.51.100." + std::to_string(i + 1) + "\n";
+    for (int j = 0; j < kTheirs; ++j) text += domain_of(i, j) + " MX 10 " + host + "\n";
+  }
   return text;
 }
 
@@ -151,6 +162,61 @@ TEST_CASE("a provider that refuses all is asked a few times, not once for each d
     CHECK(world.house.messages.size() == kMany);
     CHECK(world.queued() == 0);
     CHECK(world.together.most <= 5);
+  }
+}
+
+TEST_CASE("a provider whose hosts swallow every connection has its pause, though there is always one under way") {
+  World world;
+  world.set_provider(State::gone);
+  const std::uint64_t before = world.network.attempts();
+  for (int i = 0; i < 30; ++i) {
+    for (int j = 0; j < 10; ++j) world.put_to("d" + std::to_string(10 * i + j) + ".test");
+    world.loop.advance(7s);
+  }
+  CHECK(world.queued() == kMany);
+  // A first round, and one after the pause of five minutes; not a connection for each domain.
+  world.loop.advance(90s);
+  CHECK(world.network.attempts() - before <= 40);
+  world.set_provider(State::up);
+  world.loop.advance(10min);
+  CHECK(world.house.messages.size() == kMany);
+}
+
+TEST_CASE("outbound.sessions_max bounds what is open together, also when many providers come back at one time") {
+  World world;
+  std::vector<io::MemoryNetwork::Host*> theirs;
+  for (int i = 0; i < kProviders; ++i) {
+    theirs.push_back(&world.add_server("mx.r" + std::to_string(i) + ".test", "198.51.100." + std::to_string(i + 1)));
+    theirs.back()->set_state(State::stopped);
+  }
+  auto terms = std::make_shared<CourierTerms>(*world.terms);
+  terms->sessions_max = kProviders;
+  world.terms = terms;
+  for (int i = 0; i < kProviders; ++i)
+    for (int j = 0; j < kTheirs; ++j) world.put_to(domain_of(i, j));
+  world.loop.advance(1min);
+  CHECK(world.queued() == kProviders * kTheirs);
+  for (io::MemoryNetwork::Host* const host : theirs) host->set_state(State::up);
+  world.loop.advance(10min);
+  CHECK(world.house.messages.size() == kProviders * kTheirs);
+  CHECK(world.together.most <= kProviders);
+  CHECK(world.together.most > 1);
+}
+
+TEST_CASE("an LMTP server at a socket: what it failed before it was reached again does not count") {
+  World world;
+  world.transport("lmtp unix:/run/lmtp");
+  for (int failed = 0; failed < 5; ++failed) {
+    CAPTURE(failed);
+    world.house.greeting = protocol::smtp::Reply(421, {4, 3, 2}, "busy");
+    world.take_lmtp("/run/lmtp");
+    world.put_to("d0.test");
+    world.loop.advance(1s);
+    CHECK(world.queued() == 1);
+    world.house.greeting = protocol::smtp::Reply(220, {}, "");
+    // The first pause, each time anew.
+    world.loop.advance(6min);
+    CHECK(world.queued() == 0);
   }
 }
 

@@ -149,10 +149,12 @@ io::Task<Remote::Opened> Remote::open_socket(const RemotePlan& plan) {
 /// `hop`: none for a socket of this host.
 io::Task<Remote::Opened> Remote::greet(const RemotePlan& plan, const route::Hop* hop,
                                        std::unique_ptr<io::Stream> stream, bool use_tls) {
-  RemoteSession session{.way = plan.way, .site = plan.site, .host = "localhost", .name = "localhost"};
+  RemoteSession session{
+      .way = plan.way, .site = plan.site, .host = "localhost", .name = "localhost", .key = plan.socket};
   if (hop != nullptr) {
     session.host = host_text(*hop);
     session.name = hop->host;
+    session.key = to_lower(hop->host);
   }
   const io::Endpoint peer = stream->peer();
   auto refused = [&](const Error& error) {

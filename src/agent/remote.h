@@ -38,6 +38,7 @@ struct RemoteSession {
   std::string site;  ///< what counts as one with it: of a host of the DNS its provider's name, else the transport
   std::string host;  ///< its name, and its address in brackets: "mx.example.org [192.0.2.1]"
   std::string name;  ///< its name alone, for reports
+  std::string key;   ///< which of RemotePlan::hosts() it is with
   std::shared_ptr<wire::Connection> connection;  ///< a customer's belongs to the session that began it
   std::unique_ptr<protocol::smtp::Client> client;
   std::string tls;  ///< version and cipher; empty: in the clear

@@ -58,7 +58,7 @@ class SiteWindows {
   /// not_opened() with the same.
   void opening(const std::string& site, const std::vector<std::string>& hosts);
   void not_opened(const std::string& site, const std::vector<std::string>& hosts);
-  /// It is, with this one.
+  /// It is, with this one; or with `hosts` none, one that was open already is used.
   void opened(const std::string& site, const std::vector<std::string>& hosts, const std::string& host);
   /// `host`: as opened() said; empty: no session came about.
   void leave(const std::string& site, const std::string& host);

@@ -17,6 +17,7 @@
 #include "protocol/smtp/server.h"
 #include "store/volume_memory.h"
 #include "support/hiding.h"
+#include "support/run.h"
 #include "support/test.h"
 #include "wire/tls/connection.h"
 
@@ -78,6 +79,10 @@ class Outbound {
     others_.push_back(&made);
     take_mail(made, 25);
     return made;
+  }
+  /// An LMTP server of this host.
+  void take_lmtp(const std::string& socket) {
+    take_mail(here_, io::Endpoint::unix_path(socket), protocol::smtp::Role::lmtp);
   }
   void transport(const std::string& text) {
     auto made = std::make_shared<CourierTerms>(*terms);
@@ -151,13 +156,7 @@ class Outbound {
   }
   template <class T>
   T run(io::Task<T> task) {
-    std::optional<T> result;
-    loop.spawn([](io::Task<T> inner, std::optional<T>& place) -> io::Task<> {
-      place.emplace(co_await std::move(inner));
-    }(std::move(task), result));
-    loop.settle();
-    REQUIRE(result.has_value());
-    return *std::move(result);
+    return test::settled(loop, std::move(task));
   }
 
   io::SimulatedLoop loop;
@@ -189,20 +188,25 @@ class Outbound {
     REQUIRE(run(services->mail().create_account(made->id, {.octets = 0, .messages = 0})));
   }
   void take_mail(io::MemoryNetwork::Host& host, std::uint16_t port) {
-    host.listen(io::Endpoint(host.addresses().front(), port), [this, port, &host](std::unique_ptr<io::Stream> stream) {
+    take_mail(host, io::Endpoint(host.addresses().front(), port),
+              port == 587 ? protocol::smtp::Role::submission : protocol::smtp::Role::mx);
+  }
+  void take_mail(io::MemoryNetwork::Host& host, const io::Endpoint& at, protocol::smtp::Role role) {
+    host.listen(at, [this, role, &host](std::unique_ptr<io::Stream> stream) {
       loop.spawn(serve(std::make_unique<test::Hiding>(wire::tls::server_connection(std::move(stream), tls_), hide),
-                       port, host.name()));
+                       role, host.name()));
     });
   }
-  io::Task<> serve(std::unique_ptr<wire::Connection> connection, std::uint16_t port, std::string name) {
+  io::Task<> serve(std::unique_ptr<wire::Connection> connection, protocol::smtp::Role role, std::string name) {
     ++connections;
     for (Sessions* const counted : {&sessions[name], &together}) {
       ++counted->all;
       counted->most = std::max(counted->most, ++counted->now);
     }
     protocol::smtp::Policy now = policy;
-    now.role = port == 587 ? protocol::smtp::Role::submission : protocol::smtp::Role::mx;
-    now.auth = port == 587 ? protocol::smtp::AuthUse::required : protocol::smtp::AuthUse::none;
+    now.role = role;
+    now.auth =
+        role == protocol::smtp::Role::submission ? protocol::smtp::AuthUse::required : protocol::smtp::AuthUse::none;
     now.tls = offers_tls ? protocol::smtp::TlsUse::offered : protocol::smtp::TlsUse::none;
     protocol::smtp::MemorySession session(house);
     co_await protocol::smtp::serve(*connection, session, now);
