@@ -15,6 +15,7 @@ from network.hosts import HUB, NAME_SERVER, Host, layer_of, run, until
 
 USERS = ("anna", "bert")
 MESSAGE_SIZE_MAX = 64 << 20
+NEAR = 64 << 10  # octets of a message that are searched for a token: all of its header
 
 
 def certificate(host, directory):
@@ -51,13 +52,15 @@ class MailServer:
         with smtplib.SMTP(self.host.address, 25, local_hostname="hub.test", timeout=60) as session:
             session.sendmail(sender, recipients, octets, mail_options=list(mail), rcpt_options=list(rcpt))
 
-    def got(self, user="anna"):
-        """All messages the user has, as octets with CR LF."""
+    def got(self, user="anna", token=""):
+        """All messages the user has, or those with the token near the beginning, as octets with CR LF."""
         found = []
         folder = self.host.path(f"/home/{user}/Maildir/new")
         for name in sorted(os.listdir(folder)) if os.path.isdir(folder) else ():
             with open(os.path.join(folder, name), "rb") as f:
-                found.append(f.read().replace(b"\r\n", b"\n").replace(b"\n", b"\r\n"))
+                beginning = f.read(NEAR)
+                if token.encode() in beginning:
+                    found.append((beginning + f.read()).replace(b"\r\n", b"\n").replace(b"\n", b"\r\n"))
         return found
 
     def log(self):
@@ -100,14 +103,14 @@ class Angarium(MailServer):
         self.host.run("pkill", "-KILL", "-x", "angarium")
         self.process.wait(30)
 
-    def got(self, user="anna"):
+    def got(self, user="anna", token=""):
         context = ssl.create_default_context()
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
         session = imaplib.IMAP4_SSL(self.host.address, 993, ssl_context=context, timeout=60)
         try:
             session.login(self.address(user), PASSWORD)
             session.select("INBOX", readonly=True)
-            _, found = session.search(None, "ALL")
+            _, found = session.search(None, *(("SUBJECT", token) if token else ("ALL",)))
             return [session.fetch(n, "(BODY.PEEK[])")[1][0][1] for n in found[0].split()]
         finally:
             session.logout()

@@ -72,7 +72,7 @@ def letter(sender, recipient, body=None, extra=""):
 
 
 def holding(server, token, user="anna"):
-    return [octets for octets in server.got(user) if token.encode() in octets]
+    return server.got(user, token)
 
 
 def arrived(world, server, token, user="anna", seconds=60):
@@ -104,12 +104,13 @@ def report(octets):
 
 
 def reported(world, server, original, action, seconds=60):
-    """Waits until anna at the server has a delivery report that names the recipient with the action; its fields about that recipient."""
+    """Waits until anna at the server has a delivery report that names the recipient with the action; its fields, and those about that recipient."""
     def look():
         for octets in server.got():
-            for fields in (report(octets) or [])[1:]:
+            of_message, *of_recipients = report(octets) or [{}]
+            for fields in of_recipients:
                 if original in fields.get("final-recipient", "") + fields.get("original-recipient", "") and fields.get("action", "").startswith(action):
-                    return fields
+                    return of_message | fields
         return None
     return until(look, lambda: f"{server.address()} got no report '{action}' about {original}\n{server.log()}"
                  + "".join(f"\n--- {s.host.name}:\n{s.log()[-2500:]}" for s in world.foreign), seconds)
