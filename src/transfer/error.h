@@ -9,6 +9,8 @@ namespace angarium::transfer {
 inline constexpr ErrorKind kPlace{"transfer.place", Fault::user, Lasting::permanent};
 /// A file changed while it was read: doing the same again goes on from there.
 inline constexpr ErrorKind kChanged{"transfer.changed", Fault::dependency, Lasting::temporary};
+/// A file was written anew while it was read: read again from its beginning, it gives the rest.
+inline constexpr ErrorKind kRewritten{"transfer.rewritten", Fault::dependency, Lasting::temporary};
 /// What stands at the target was made by somebody else.
 inline constexpr ErrorKind kForeign{"transfer.foreign", Fault::user, Lasting::permanent};
 /// A server refuses a mailbox.

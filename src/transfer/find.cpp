@@ -201,7 +201,8 @@ Result<Found> find_folders(const std::string& path) {
 }
 
 Result<std::unique_ptr<Reader>> open_folder(const Folder& folder, const Fingerprint& seed) {
-  return folder.form == Folder::Form::mbox ? open_mbox(folder.path, seed) : open_maildir(folder.path, seed);
+  return folder.form == Folder::Form::mbox ? open_mbox(folder.path, seed, folder.others)
+                                           : open_maildir(folder.path, seed);
 }
 
 Result<Found> LocalSource::find() { return find_folders(path_); }

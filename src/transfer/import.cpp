@@ -12,6 +12,11 @@ namespace {
 
 /// Messages between two looks at what the server says.
 constexpr std::uint64_t kHearEvery = 32;
+/// Times that a folder is read which other programs write anew meanwhile.
+constexpr int kReadingsMax = 3;
+
+/// The other folders can come all the same.
+bool concerns_folder(const Error& error) { return error.is(kPlace) || error.is(kChanged) || error.is(kRewritten); }
 
 /// What IMAP knows of flags that a mailbox file has.
 mailbox::FlagNames flags_of(const Message& message) {
@@ -78,9 +83,10 @@ Result<PlannedFolder> Import::plan_folder(const Folder& folder, const std::strin
   planned.refused = place.refused;
   planned.seed = seed_of(folder, place.name);
   auto surveyed = survey(planned);
+  for (int reading = 1; !surveyed && surveyed.error().is(kRewritten) && reading < kReadingsMax; ++reading)
+    surveyed = survey(planned);
   if (surveyed) return planned;
-  if (!surveyed.error().is(kPlace) && !surveyed.error().is(kChanged))
-    return std::unexpected(std::move(surveyed).error());
+  if (!concerns_folder(surveyed.error())) return std::unexpected(std::move(surveyed).error());
   planned.refused = surveyed.error().text();
   return planned;
 }
@@ -99,6 +105,8 @@ Result<std::unique_ptr<Reader>> Import::open(const Folder& folder, const Fingerp
 
 Result<> Import::survey(PlannedFolder& planned) {
   const auto reader = TRY(open(planned.folder, planned.seed, planned.renumbered));
+  planned.messages = planned.octets = planned.known = 0;
+  planned.is_known.clear();
   std::vector<Fingerprint> asked;
   const auto ask = [&]() -> Result<> {
     const std::string answer = TRY(ask_known(asked));
@@ -203,7 +211,7 @@ Report Import::run(const Plan& plan, const Progress& progress) {
   for (const PlannedFolder& planned : plan.folders) {
     auto done = run_folder(planned, ++handle);
     if (done) continue;
-    if (done.error().is(kPlace) || done.error().is(kChanged)) {
+    if (concerns_folder(done.error())) {
       defect(planned.folder.path, done.error().text());
       continue;
     }
@@ -237,6 +245,25 @@ Result<> Import::run_folder(const PlannedFolder& planned, std::uint64_t handle) 
   }
   ++report_.folders;
   if (!place.exists) ++report_.made;
+  const std::uint64_t passed = passed_;
+  const std::uint64_t came = report_.counts.imported + report_.counts.known;
+  auto done = read_folder(planned, handle);
+  PlannedFolder again = planned;
+  for (int reading = 1; !done && done.error().is(kRewritten) && reading < kReadingsMax; ++reading) {
+    // What is on its way is known then.
+    TRY(finish());
+    const std::uint64_t brought = report_.counts.imported + report_.counts.known - came;
+    passed_ = passed;
+    if (reading + 1 == kReadingsMax) again.folder.others = Others::wait;
+    TRY(survey(again));
+    done = read_folder(again, handle);
+    passed_ -= std::min(passed_ - passed, brought);
+  }
+  return done;
+}
+
+Result<> Import::read_folder(const PlannedFolder& planned, std::uint64_t handle) {
+  to_check_.clear();
   bool renumbered = false;
   const auto reader = TRY(open(planned.folder, planned.seed, renumbered));
   changed_ = planned.folder.path;
@@ -291,7 +318,7 @@ Result<> Import::check_passed() {
   const auto missing = static_cast<std::uint64_t>(std::ranges::count(answer, '\0'));
   if (missing == 0) return {};
   passed_ -= missing;
-  return fail(kChanged,
+  return fail(kRewritten,
               escape_controls(changed_, 4096) + " changed while it was read; run this again for what is missing");
 }
 

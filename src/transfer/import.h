@@ -75,6 +75,7 @@ class Import {
   Result<MailboxPlace> ask_place(const MailboxWish& wish);
   Result<Link::Frame> await_answer(Kind kind);
   Result<> run_folder(const PlannedFolder& planned, std::uint64_t handle);
+  Result<> read_folder(const PlannedFolder& planned, std::uint64_t handle);
   Result<> bring(Reader& reader, const PlannedFolder& planned, std::uint64_t handle);
   Result<> bring_next(Reader& reader, bool is_known, std::uint64_t handle);
   Result<> send_message(Reader& reader, std::uint64_t handle);

@@ -141,6 +141,28 @@ TEST_CASE("two commands that bring the same messages bring each once") {
   CHECK(house.count("box") == 300);
 }
 
+TEST_CASE("a box that is written anew between plan and work comes whole, and is counted once") {
+  House house;
+  const testing::Place place;
+  const std::string path = place.write("box", mbox_of(10));
+  CHECK(house.bring(path).counts.imported == 10);
+  const std::string fresh = "From a@example.org Thu Nov 22 13:02:41 2007\nSubject: fresh\n\nx\n\n";
+  for (const std::string& more : {fresh, fresh + fresh}) {
+    const Report report = house.talk([&](Link& link) {
+      LocalSource from(path);
+      Import import(link, from);
+      const Plan plan = import.plan("").value();
+      place.write("box", more + mbox_of(10));
+      return import.run(plan, {});
+    });
+    CHECK(!report.stopped);
+    CHECK(report.defects_found == 0);
+    CHECK(report.counts.imported == 1);
+    CHECK(report.counts.known == 9 + more.size() / fresh.size());
+  }
+  CHECK(house.count("box") == 12);
+}
+
 TEST_CASE("an import over quota stops with what to do, keeps what fits, and goes on when there is room") {
   House house;
   const testing::Place place;

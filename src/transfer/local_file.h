@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <string_view>
 
@@ -38,8 +39,32 @@ class LocalFile {
   std::string block_;
 };
 
-/// Waits, as mail programs do, until nobody who locks the mbox file writes to it, and gives its size then: what others
-/// append later stands behind. kChanged when it stays locked.
-Result<std::uint64_t> settled_size(const LocalFile& file);
+/// What tells that a file was written to.
+struct FileState {
+  std::uint64_t size = 0;
+  std::int64_t written_us = 0;
+  bool fresh = false;  ///< so new that a later writing may have the same time
+
+  [[nodiscard]] bool same(const FileState& other) const { return size == other.size && written_us == other.written_us; }
+};
+/// Clocks of file systems go in steps: 10 ms at HZ=100.
+inline constexpr std::int64_t kFreshFor_us = 20'000;
+
+Result<FileState> state_now(const LocalFile& file);
+
+/// Waits, as mail programs do, until nobody who locks the mbox file writes to it, and gives what it is then: what
+/// others append later stands behind. look() is called while nobody writes, more than once where somebody did so all
+/// the same; its errors are this one's. kChanged when it stays locked.
+Result<FileState> settled(const LocalFile& file, const std::function<Result<>()>& look);
+
+/// Programs that lock the file by fcntl wait as long as this object lives. kChanged when it cannot be had.
+class HeldStill {
+ public:
+  static Result<HeldStill> take(const std::string& path);
+
+ private:
+  explicit HeldStill(LocalFile file) : file_(std::move(file)) {}
+  LocalFile file_;  // its closing gives up the lock
+};
 
 }  // namespace angarium::transfer

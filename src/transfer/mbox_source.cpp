@@ -1,7 +1,10 @@
 // Messages of an mbox file.
 #include <algorithm>
 #include <unordered_map>
+#include <utility>
 
+#include "base/crc32c.h"
+#include "base/text.h"
 #include "message/mbox.h"
 #include "store/octets.h"
 #include "transfer/arrival.h"
@@ -13,12 +16,70 @@ namespace {
 
 /// Octets of the file by which its variant is told.
 constexpr std::size_t kDetectOctets = 4u << 20;
+
+/// The octets of a message, without the quoting of lines "From ". How much of that is taken away is told by the file's
+/// variant, and what the file gets later may tell another one: a message is the same all the same.
+class PlainLines {
+ public:
+  void add(std::string_view octets, Fingerprinter& digest) {
+    while (!octets.empty()) {
+      if (held_) {
+        hold(octets, digest);
+        continue;
+      }
+      held_ = at_line_start_ && octets.front() == '>';
+      if (held_) continue;
+      const std::size_t lf = octets.find("\n>");
+      const std::string_view plain = octets.substr(0, lf == std::string_view::npos ? lf : lf + 1);
+      digest.add(plain);
+      at_line_start_ = plain.ends_with('\n');
+      octets.remove_prefix(plain.size());
+    }
+  }
+  /// The message ends.
+  void end(Fingerprinter& digest) {
+    if (held_) let_go(digest);
+    at_line_start_ = true;
+  }
+
+ private:
+  static constexpr std::string_view kFrom = "From ";
+
+  void hold(std::string_view& octets, Fingerprinter& digest) {
+    const char next = octets.front();
+    if (matched_ == 0 && next == '>') {
+      ++marks_;
+    } else if (next == kFrom[matched_]) {
+      if (++matched_ == kFrom.size()) {
+        marks_ = 0;
+        let_go(digest);
+      }
+    } else {
+      let_go(digest);
+      return;
+    }
+    octets.remove_prefix(1);
+  }
+  void let_go(Fingerprinter& digest) {
+    for (; marks_ > 0; --marks_) digest.add(">");
+    digest.add(kFrom.substr(0, std::exchange(matched_, 0)));
+    held_ = at_line_start_ = false;
+  }
+
+  bool at_line_start_ = true;
+  bool held_ = false;  // marks, and what may be "From " behind them
+  std::uint64_t marks_ = 0;
+  std::size_t matched_ = 0;
+};
+
 class MboxSource final : public Reader {
  public:
   MboxSource(LocalFile file, const Fingerprint& seed) : file_(std::move(file)), seed_(seed) {}
 
-  Result<> begin() {
-    file_.end_at(TRY(settled_size(file_)));
+  Result<> begin(Others others) {
+    if (others == Others::wait) held_.emplace(TRY(HeldStill::take(file_.path())));
+    seen_last_ = TRY(settled(file_, [] { return Result<>(); }));
+    file_.end_at(seen_last_.size);
     message::MboxDetector detector;
     for (std::uint64_t at = 0; at < std::min<std::uint64_t>(file_.size(), kDetectOctets); at += kReadOctets)
       detector.feed(TRY(file_.at(at, kReadOctets)));
@@ -34,6 +95,7 @@ class MboxSource final : public Reader {
     start_ = internal.fed().substr(internal.octets().size());
     input_ = start_;
     reader_.emplace(options, internal.octets().size());
+    position_ = begin_ = internal.octets().size();
     return {};
   }
 
@@ -66,7 +128,14 @@ class MboxSource final : public Reader {
         take(step->octets);
         return step->octets;
       }
-      if (step->kind == message::MboxStep::Kind::message_end) end_message();
+      if (step->kind == message::MboxStep::Kind::message_end) {
+        in_message_ = false;
+        if (auto same = check_unchanged(); !same) {
+          broken_ = true;
+          return std::unexpected(std::move(same).error());
+        }
+        end_message();
+      }
     }
     return std::string_view();
   }
@@ -78,7 +147,11 @@ class MboxSource final : public Reader {
     using Kind = message::MboxStep::Kind;
     if (broken_) return message::MboxStep{.kind = Kind::end, .octets = {}};
     while (true) {
+      const std::string_view before = input_;
       const message::MboxStep step = reader_->next(input_);
+      const std::size_t taken = before.size() - input_.size();
+      checksum_ = crc32c(before.substr(0, taken), checksum_);
+      position_ += taken;
       if (step.kind == Kind::probe) {
         // What was cut off a moment ago ends the message where the next separator stands.
         reader_->probed(TRY(file_.at(reader_->probe_offset(), message::kMboxProbeOctets)));
@@ -91,8 +164,32 @@ class MboxSource final : public Reader {
     }
   }
 
+  /// Other programs write a box anew in its place: a message that was read meanwhile may be made of two. Its octets,
+  /// and all that was read with them, are what stood there at one moment, or it is none.
+  Result<> check_unchanged() {
+    const std::uint64_t read_to = position_ + input_.size();
+    const std::uint64_t from = std::exchange(begin_, position_);
+    const std::uint32_t read = crc32c(input_, std::exchange(checksum_, 0));
+    if (position_ <= checked_to_) return {};
+    if (!seen_last_.fresh && TRY(state_now(file_)).same(seen_last_)) return {};
+    seen_last_ = TRY(settled(file_, [&]() -> Result<> {
+      std::uint32_t there = 0;
+      for (std::uint64_t at = from; at < read_to;) {
+        const std::string octets = TRY(file_.at(at, std::min<std::uint64_t>(kReadOctets, read_to - at)));
+        if (octets.empty()) break;
+        there = crc32c(octets, there);
+        at += octets.size();
+      }
+      if (there == read) return {};
+      return fail(kRewritten, escape_controls(file_.path(), 4096) +
+                                  " was written anew while it was read; run this again for what is missing");
+    }));
+    checked_to_ = read_to;
+    return {};
+  }
+
   void take(std::string_view octets) {
-    digest_.add(octets);
+    lines_.add(octets, digest_);
     message_.octets += octets.size();
     if (!message_.received && header_.size() < kDateOctets) header_ += octets.substr(0, kDateOctets - header_.size());
   }
@@ -105,7 +202,7 @@ class MboxSource final : public Reader {
 
   /// The same octets for the n-th time are another message than for the first.
   void end_message() {
-    in_message_ = false;
+    lines_.end(digest_);
     const Fingerprint content = digest_.finish();
     const std::uint32_t before = seen_[store::load_u64(content.data())]++;
     digest_.add(octets(seed_));
@@ -121,24 +218,31 @@ class MboxSource final : public Reader {
   }
 
   LocalFile file_;
+  std::optional<HeldStill> held_;
   Fingerprint seed_;
   std::string start_;  // what was read while the internal data were looked for
   std::string_view input_;
   std::optional<message::MboxReader> reader_;
   bool in_message_ = false;
   bool broken_ = false;
+  FileState seen_last_;           // when nobody wrote
+  std::uint64_t position_ = 0;    // of the file, that the reader has come to
+  std::uint64_t begin_ = 0;       // of the message, behind its separator
+  std::uint32_t checksum_ = 0;    // of the octets between them
+  std::uint64_t checked_to_ = 0;  // what was read up to there stood there at one moment
   std::uint64_t number_ = 0;
   std::string header_;
   Message message_;
   Fingerprinter digest_;
+  PlainLines lines_;
   std::unordered_map<std::uint64_t, std::uint32_t> seen_;
 };
 
 }  // namespace
 
-Result<std::unique_ptr<Reader>> open_mbox(const std::string& path, const Fingerprint& seed) {
+Result<std::unique_ptr<Reader>> open_mbox(const std::string& path, const Fingerprint& seed, Others others) {
   auto source = std::make_unique<MboxSource>(TRY(LocalFile::open(path)), seed);
-  TRY(source->begin());
+  TRY(source->begin(others));
   return source;
 }
 

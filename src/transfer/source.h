@@ -70,6 +70,9 @@ class Reader {
   [[nodiscard]] virtual const Message& message() const = 0;
 };
 
+/// Whether programs that would write to a box wait while it is read.
+enum class Others : std::uint8_t { may_write, wait };
+
 struct Folder {
   enum class Form : std::uint8_t { mbox, maildir, imap };
   Form form = Form::mbox;
@@ -78,6 +81,7 @@ struct Folder {
   std::optional<mailbox::SpecialUse> use{};  ///< where the source tells it; else the name does
   Subscription subscription = Subscription::when_made;
   std::string there{};  ///< the name as an IMAP server gives it
+  Others others = Others::may_write;
 };
 
 struct Found {
@@ -128,7 +132,8 @@ Result<Found> find_folders(const std::string& path);
 
 /// `seed` names the source: messages of another one have other fingerprints. kPlace.
 Result<std::unique_ptr<Reader>> open_folder(const Folder& folder, const Fingerprint& seed);
-Result<std::unique_ptr<Reader>> open_mbox(const std::string& path, const Fingerprint& seed);
+Result<std::unique_ptr<Reader>> open_mbox(const std::string& path, const Fingerprint& seed,
+                                          Others others = Others::may_write);
 Result<std::unique_ptr<Reader>> open_maildir(const std::string& path, const Fingerprint& seed);
 
 /// "open /home/anna/mail: Permission denied".

@@ -1,10 +1,13 @@
 #include "transfer/source.h"
 
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <set>
 
+#include "delivery/files.h"
 #include "support/test.h"
+#include "transfer/local_file.h"
 #include "transfer/testing.h"
 
 using namespace angarium;
@@ -34,6 +37,9 @@ std::vector<std::string> names_of(const Found& found) {
   for (const Folder& folder : found.folders) names.push_back(folder.name);
   return names;
 }
+
+/// As LocalFile reads them.
+constexpr std::size_t kBlock = kReadOctets;
 
 Fingerprint seed(char octet = 's') {
   Fingerprint made{};
@@ -111,6 +117,107 @@ TEST_CASE("new flags and a removed neighbour leave a message of an mbox what it 
                   .value());
   REQUIRE(after.size() == 1);
   CHECK(after[0].message.fingerprint == before[1].message.fingerprint);
+}
+
+TEST_CASE("what an mbox file gets later may tell another variant, and leaves its messages what they were") {
+  constexpr std::string_view kQuoted =
+      "From a@example.org Thu Nov 22 13:02:41 2007\nSubject: one\n\n>From here\n>>From there\n>Fro\n>\n>>\n\n";
+  constexpr std::string_view kCounted =
+      "From b@example.org Thu Nov 22 13:02:42 2007\nContent-Length: 10\n\nFrom here\n\n";
+  const testing::Place place;
+  const auto before = all_of(*open_mbox(place.write("box", kQuoted), seed()).value());
+  const auto after = all_of(
+      *open_mbox(place.write("box", std::string(kQuoted) + std::string(kCounted) + std::string(kCounted)), seed())
+           .value());
+  REQUIRE(before.size() == 1);
+  REQUIRE(after.size() == 3);
+  CHECK(before[0].octets != after[0].octets);
+  CHECK(before[0].message.fingerprint == after[0].message.fingerprint);
+  // Marks alone make no line another one's equal, and a cut by a block makes none.
+  std::set<Fingerprint> seen;
+  for (const char* body : {">From", ">Frog", ">>", ">", "", "> From ", "From ", "x>From "})
+    for (const std::size_t size : {std::size_t{0}, kBlock - 30, kBlock - 29, kBlock - 28, kBlock - 27})
+      seen.insert(all_of(*open_mbox(place.write("box", "From a Thu Nov 22 13:02:41 2007\n\n" + std::string(size, 'x') +
+                                                           "\n" + body + "\n"),
+                                    seed())
+                              .value())[0]
+                      .message.fingerprint);
+  CHECK(seen.size() == 8 * 5);
+}
+
+TEST_CASE("an mbox ends where it did while nobody had its locks, whoever came and went") {
+  const testing::Place place;
+  const auto file = LocalFile::open(place.write("box", kTwo)).value();
+  int looks = 0;
+  const auto state = settled(file, [&]() -> Result<> {
+    struct flock lock{};
+    lock.l_type = F_WRLCK;
+    const delivery::Descriptor other(::open(place.path("box").c_str(), O_RDWR | O_CLOEXEC));
+    CHECK(::fcntl(other.get(), F_OFD_SETLK, &lock) != 0);
+    switch (++looks) {
+      case 1: place.append("box", "From c@exa"); break;  // with the lock beside the file, given up again
+      case 2: place.append("box", "mple.org Thu Nov 22 13"); break;
+      default: break;
+    }
+    return {};
+  });
+  CHECK(looks == 3);
+  CHECK(state.value().size == std::filesystem::file_size(place.path("box")));
+  // The lock was given up.
+  struct flock lock{};
+  lock.l_type = F_WRLCK;
+  const delivery::Descriptor other(::open(place.path("box").c_str(), O_RDWR | O_CLOEXEC));
+  CHECK(::fcntl(other.get(), F_OFD_SETLK, &lock) == 0);
+}
+
+TEST_CASE("others wait while a box is read that is to stay as it is") {
+  const testing::Place place;
+  const std::string path = place.write("box", kTwo);
+  const delivery::Descriptor other(::open(path.c_str(), O_RDWR | O_CLOEXEC));
+  struct flock lock{};
+  lock.l_type = F_WRLCK;
+  auto reader = open_mbox(path, seed(), Others::wait).value();
+  REQUIRE(reader->next().value());
+  CHECK(::fcntl(other.get(), F_OFD_SETLK, &lock) != 0);
+  CHECK(!reader->read().value().empty());
+  CHECK(::fcntl(other.get(), F_OFD_SETLK, &lock) != 0);
+  reader.reset();
+  CHECK(::fcntl(other.get(), F_OFD_SETLK, &lock) == 0);
+}
+
+TEST_CASE("a message that is read while the box is written anew is none; what is appended meanwhile disturbs nobody") {
+  const testing::Place place;
+  const auto message = [](int number, std::size_t size) {
+    return "From a Thu Nov 22 13:02:41 2007\nSubject: " + std::to_string(number) + "\n\n" + std::string(size, 'x') +
+           "\n\n";
+  };
+  const std::string first = message(1, 100);
+  const std::string rest = message(2, 3 * kBlock) + message(3, 100);
+  const auto over = [&](std::string_view octets) {
+    const delivery::Descriptor file(::open(place.path("box").c_str(), O_WRONLY | O_CLOEXEC));
+    REQUIRE(::pwrite(file.get(), octets.data(), octets.size(), 0) == static_cast<ssize_t>(octets.size()));
+    REQUIRE(::ftruncate(file.get(), static_cast<off_t>(octets.size())) == 0);
+  };
+  for (const std::string& after : {rest, std::string(rest).substr(0, 2 * kBlock), message(4, 5 * kBlock)}) {
+    const auto reader = open_mbox(place.write("box", first + rest), seed()).value();
+    REQUIRE(reader->next().value());
+    while (!reader->read().value().empty()) {
+    }
+    REQUIRE(reader->next().value());
+    REQUIRE(!reader->read().value().empty());
+    over(after);
+    auto piece = reader->read();
+    while (piece && !piece->empty()) piece = reader->read();
+    REQUIRE(!piece);
+    CHECK(piece.error().is(kRewritten));
+    CHECK(!reader->next().value());
+  }
+  const auto reader = open_mbox(place.write("box", first + rest), seed()).value();
+  REQUIRE(reader->next().value());
+  place.append("box", message(4, 5));
+  std::size_t messages = 1;
+  while (reader->next().value()) ++messages;
+  CHECK(messages == 3);
 }
 
 TEST_CASE("with root's rights neither links nor folders of other users are gone into") {

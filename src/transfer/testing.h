@@ -31,6 +31,9 @@ class Place {
     std::ofstream(path(name), std::ios::binary) << octets;
     return path(name);
   }
+  void append(const std::string& name, std::string_view octets) const {
+    std::ofstream(path(name), std::ios::binary | std::ios::app) << octets;
+  }
   [[nodiscard]] std::string read(const std::string& name) const {
     std::ifstream file(path(name), std::ios::binary);
     return {std::istreambuf_iterator<char>(file), {}};
