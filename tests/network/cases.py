@@ -79,6 +79,25 @@ def success_reports(world):
         reported(world, a, world.one.address(), "delivered")
 
 
+@case("who announces no DSN gets none of its parameters, and we report success as relayed, to whoever asked for that")
+def relayed_reports(world):
+    # RFC 3461 §5.2.2: (a), (b), (d)
+    _, octets = letter(world.one.address(), "anna@plain.test")
+    world.one.send(world.one.address(), ["anna@plain.test"], octets, mail=["RET=HDRS", "ENVID=e-plain"],
+                   rcpt=["NOTIFY=SUCCESS", "ORCPT=rfc822;known+2Bas@plain.test"])
+    fields = reported(world, world.one, "known+as@plain.test", "relayed")
+    expect(fields["status"].startswith("2.") and fields["original-envelope-id"] == "e-plain" and "mx.one.test" in fields["reporting-mta"],
+           f"the report says {fields}")
+    quiet = []
+    for notify in ["NOTIFY=FAILURE,DELAY", "NOTIFY=NEVER"]:
+        token, octets = letter(world.one.address(), "bert@plain.test")
+        world.one.send(world.one.address(), ["bert@plain.test"], octets, rcpt=[notify])
+        arrived(world, world.opensmtpd, token, "bert")
+        quiet.append(token.encode())
+    until(lambda: not world.one.queue(), "the queue keeps something")
+    expect(not any(token in octets for token in quiet for octets in world.one.got()), "a report came that nobody asked for")
+
+
 @case("who is unknown there is reported here, unless the sender wants no report")
 def failure_reports(world):
     for a, b in [*((world.one, s) for s in [world.two, *world.foreign]), *((s, world.one) for s in world.foreign)]:

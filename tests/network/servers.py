@@ -269,7 +269,9 @@ begin retry
 
 
 class OpenSmtpd(MailServer):
-    """It takes mail without TLS: 6.8 fails every handshake beside OpenSSL 3 (also those of swaks and openssl). It sends with TLS."""
+    """It takes mail without TLS: 6.8 fails every handshake beside OpenSSL 3 (also those of swaks and openssl). It sends with TLS.
+    At the address `silent`, which is where plain.test's mail goes, it announces no DSN."""
+    silent = "fd77::123"
 
     def __init__(self, network, domain, number):
         self.layer = layer_of("opensmtpd")
@@ -278,15 +280,17 @@ class OpenSmtpd(MailServer):
         host.add_user("opensmtpd", 9004, "/var/lib/opensmtpd/empty")
         host.add_user("opensmtpq", 9005)
         os.chown(host.path("/var/lib/opensmtpd/empty"), 0, 0)
+        host.run("ip", "address", "add", f"{self.silent}/64", "dev", "eth0", "nodad")
         host.write("/etc/aliases", "postmaster: anna\n")
         host.write("/etc/smtpd.conf", f"""table aliases file:/etc/aliases
 smtp max-message-size "64M"
 listen on 0.0.0.0 port 25 hostname {host.name}
-listen on :: port 25 hostname {host.name}
+listen on fd77::{number} port 25 hostname {host.name}
+listen on {self.silent} port 25 hostname {host.name} no-dsn
 listen on socket
 action "local" maildir "/home/%{{user.username}}/Maildir" alias <aliases>
 action "outbound" relay helo "{host.name}"
-match from any for domain "{domain}" action "local"
+match from any for domain {{ "{domain}", "plain.test" }} action "local"
 match from src {HUB} for any action "outbound"
 match from local for any action "outbound"
 """)

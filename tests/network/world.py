@@ -32,7 +32,8 @@ class World:
                    "broken IN NS ns.test."]
         for name, number in hosts.items():
             records += [f"{name} IN MX 10 mx.{name}", f"mx.{name} IN A 10.77.0.{number}", f"mx.{name} IN AAAA fd77::{number}"]
-        records += ["two IN MX 20 mx.three", "six IN MX 10 mx6.three", "mx6.three IN AAAA fd77::13"]
+        records += ["two IN MX 20 mx.three", "six IN MX 10 mx6.three", "mx6.three IN AAAA fd77::13",
+                    "plain IN MX 10 mx.plain", f"mx.plain IN AAAA {OpenSmtpd.silent}"]
         self.names = NameServer(self.network, records)
         self.names.start()
         self.one = Angarium(self.network, "one.test", 11, self.binary)
