@@ -1,12 +1,10 @@
 """Mailbox files that our deliveries and other programs write at the same time, with their own locks, and read: no server of ours takes part."""
 import contextlib
 import glob
+import json
 import mailbox
 import os
-import pty
 import re
-import select
-import signal
 import subprocess
 import threading
 import time
@@ -17,7 +15,7 @@ from interop.bench import case, expect_equal, lines_lf
 from interop.peers import ROOT
 
 LETTERS = 12  # of each side
-SCREEN_SECONDS = 30
+LOCK_SECONDS = 30
 
 
 def unpack(name, *packages):
@@ -38,6 +36,18 @@ def deliver(bench, target, *tags, as_user=()):
 
 def quoted(letter):
     return re.sub(rb"(?m)^(>*From )", rb">\1", letter)
+
+
+def unquoted(letter):
+    """What a letter is, whatever its writer did, and no reader undid, to lines that look like separators."""
+    return re.sub(rb"(?m)^>*From ", b"From ", lines_lf(letter))
+
+
+def imported(bench, path):
+    """How many messages an import of the box takes, without any complaint."""
+    report = json.loads(bench.server.command("import", "--account", bench.account, path, "--json").stdout)["report"]
+    expect(not report["defects"] and not report["stopped"], f"the import: {report}")
+    return report["imported"]
 
 
 def at_once(*works):
@@ -85,7 +95,7 @@ def expect_same(found, wanted, what):
 def python_mbox(path):
     """Locked as the module does it: fcntl and dot file, and told at once when it can't have them."""
     box = mailbox.mbox(path)
-    give_up = time.monotonic() + SCREEN_SECONDS
+    give_up = time.monotonic() + LOCK_SECONDS
     while True:
         try:
             box.lock()
@@ -149,71 +159,6 @@ def s_nail_mbox(bench, _):
     listed = bench.run(*s_nail, "-R", "-f", path, stdin=b"from *\nexit\n")
     subjects = set(re.findall(rb"(?:left|right|theirs)\d+", listed))
     expect(len(subjects) == len(wanted), f"s-nail lists {len(subjects)} of {len(wanted)} messages:\n{listed.decode('utf-8', 'replace')}")
-
-
-def on_screen(command, environment, directory):
-    """Runs a program that wants a terminal until it ends."""
-    process, screen = pty.fork()
-    if process == 0:
-        os.chdir(directory)
-        os.execve(command[0], command, environment)
-    said = b""
-    give_up = time.monotonic() + SCREEN_SECONDS
-    try:
-        while time.monotonic() < give_up:
-            if select.select([screen], [], [], 0.5)[0]:
-                try:
-                    said += os.read(screen, 65536)
-                except OSError:  # it closed its side
-                    break
-        else:
-            os.kill(process, signal.SIGKILL)
-            raise Failure(f"{command[0]} did not end:\n{said[-2000:]!r}")
-    finally:
-        os.close(screen)
-        _, status = os.waitpid(process, 0)
-    expect(status == 0, f"{command[0]} ended with {status}:\n{said[-2000:]!r}")
-
-
-def mutt(bench, kind, path, read):
-    """mutt appends by its "record" and copies all it reads into a box of its own."""
-    root = unpack("mutt", "mutt")
-    program = f"{root}/usr/bin/mutt"
-    environment = {"HOME": bench.directory, "TERM": "vt100", "LC_ALL": "C.UTF-8", "PATH": os.environ["PATH"],
-                   "LD_LIBRARY_PATH": f"{root}/usr/lib/x86_64-linux-gnu", "TMPDIR": bench.directory}
-    common = f"set dotlock_program={root}/usr/bin/mutt_dotlock\nset mbox_type={kind}\nset folder={bench.directory}\n"
-    bench.write("send", common + f"set copy=yes\nset record={path}\nset sendmail=/bin/true\nset from=them@interop.test\n")
-    sent = []
-
-    def append(letter):
-        sent.append(letter)
-        bench.run(program, "-F", f"{bench.directory}/send", "-s", f"theirs{len(sent)}", "us@interop.test",
-                  stdin=b"From the start\n", environment=environment)
-    target = f"mbox:{path}" if kind == "mbox" else f"maildir:{path}/"
-    deliver(bench, target, "first")  # so that mutt need not ask whether to make it
-    wanted = [lines_lf(bench.letter("first"))] + [letter for letter in side_by_side(bench, target, append) if letter not in sent]
-    copy = os.path.join(bench.directory, "copy")
-    bench.write("read", common + "set mbox_type=Maildir\nset confirmappend=no\nset confirmcreate=no\nset delete=no\nset quit=yes\nset wait_key=no\n"
-                "set mark_old=no\n"
-                f"push '<tag-pattern>~A<enter><tag-prefix><copy-message><kill-line>{copy}<enter><exit>'\n")
-    on_screen([program, "-F", f"{bench.directory}/read", "-R", "-f", path], environment, bench.directory)
-    box = mailbox.Maildir(copy, create=False)
-    copied = [re.sub(rb"(?m)^(Status|X-Status|Content-Length|Lines): .*\n", b"", box.get_bytes(key)) for key in box.keys()]
-    theirs = [octets for octets in copied if b"Subject: theirs" in octets]
-    expect(len(theirs) == len(sent), f"mutt read {len(theirs)} of {len(sent)} that it wrote")
-    expect(all(octets.endswith(b"\n\nFrom the start\n") for octets in theirs), f"mutt's own letters are not whole: {theirs[0][-200:]!r}")
-    expect_same([octets for octets in copied if octets not in theirs], [read(letter) for letter in wanted], "what mutt read of ours")
-
-
-@case("mutt, mbox", modes=("",))
-def mutt_mbox(bench, _):
-    # It takes no quoting away.
-    mutt(bench, "mbox", os.path.join(bench.directory, "box"), quoted)
-
-
-@case("mutt, Maildir", modes=("",))
-def mutt_maildir(bench, _):
-    mutt(bench, "Maildir", os.path.join(bench.directory, "Maildir"), lambda letter: letter)
 
 
 def nobody(bench):
