@@ -1,6 +1,7 @@
 #include "account/directory.h"
 
 #include <algorithm>
+#include <set>
 
 #include "base/text.h"
 #include "envelope/path.h"
@@ -314,6 +315,48 @@ Result<std::vector<Alias>> Directory::aliases(std::string_view domain) {
   return aliases;
 }
 
+/// The way by which `alias`, which is not there yet, would lead back to itself, "a -> b -> a"; empty: it does not.
+/// What was looked at goes into the batch's expectations: of two changes at once that close a loop together, one is
+/// refused and looks again.
+Result<std::string> Directory::loop_of(const Alias& alias, store::Batch& batch) {
+  struct Stop {
+    std::string address;
+    std::size_t from;  // the stop that leads here; its own number: a target of the alias
+  };
+  std::vector<Stop> stops;
+  std::set<std::string> seen;
+  const auto go_to = [&](std::string address, std::optional<std::size_t> from) {
+    if (seen.size() < kLoopAddressesMax && seen.insert(address).second)
+      stops.push_back({std::move(address), from.value_or(stops.size())});
+  };
+  const auto way = [&](std::size_t at) {
+    std::string text = " -> " + alias.address;
+    for (std::size_t steps = 0;; at = stops[at].from) {
+      // Longer ones are too deep for mail before they lead back.
+      if (++steps > kAliasDepthMax) return alias.address + " -> (more)" + text;
+      text = " -> " + stops[at].address + text;
+      if (stops[at].from == at) return alias.address + text;
+    }
+  };
+  for (const std::string& target : alias.targets) go_to(to_lower(target), std::nullopt);
+  for (std::size_t at = 0; at < stops.size(); ++at) {
+    const std::string address = stops[at].address;
+    if (address == alias.address) return way(stops[at].from);
+    const auto stored = TRY(tablet_.get(address_key(address)));
+    batch.expect(address_key(address), stored);
+    if (!stored) {
+      const std::size_t plus = address.find('+');
+      if (plus != std::string::npos && plus > 0 && plus < address.rfind('@'))
+        go_to(join(address.substr(0, plus), domain_of(address)), at);
+      continue;
+    }
+    const Entry entry = TRY(decode_entry(*stored));
+    if (const auto* next = std::get_if<Alias>(&entry))
+      for (const std::string& target : next->targets) go_to(to_lower(target), at);
+  }
+  return std::string();
+}
+
 Result<Alias> Directory::add_alias(std::string_view address, Alias::Kind kind,
                                    const std::vector<std::string>& targets) {
   if (targets.empty() || targets.size() > kTargetsMax)
@@ -333,6 +376,8 @@ Result<Alias> Directory::add_alias(std::string_view address, Alias::Kind kind,
       return fail(kUnknown, "the domain " + domain + " is not served here; add it with: angarium domain add " + domain);
     if (TRY(tablet_.get(address_key(alias.address)))) return fail(kExists, alias.address + " is there already");
     store::Batch batch;
+    if (const std::string loop = TRY(loop_of(alias, batch)); !loop.empty())
+      return fail(kInvalid, "that would close a loop: " + loop);
     batch.expect(domain_key(domain), *stored_domain);
     batch.expect(address_key(alias.address), std::nullopt);
     batch.put(address_key(alias.address), encode(alias));

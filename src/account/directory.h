@@ -62,7 +62,7 @@ class Directory {
   Result<std::optional<Account>> account(std::string_view address, store::Tier tier = store::Tier::any);
   Result<std::vector<Account>> accounts(std::string_view domain = {});
 
-  /// Targets may be addresses anywhere.
+  /// Targets may be addresses anywhere. kInvalid, with the way, where they lead back to the address itself.
   Result<Alias> add_alias(std::string_view address, Alias::Kind kind, const std::vector<std::string>& targets);
   Result<> remove_alias(std::string_view address);
   Result<std::optional<Alias>> alias(std::string_view address, store::Tier tier = store::Tier::any);
@@ -92,6 +92,7 @@ class Directory {
   Result<bool> follow(const std::string& address, std::size_t depth, store::Tier tier, Walk& walk);
   Result<> follow_alias(const Alias& alias, std::size_t depth, store::Tier tier, Walk& walk);
   Result<std::optional<std::string>> postmaster(const Domain& domain, store::Tier tier);
+  Result<std::string> loop_of(const Alias& alias, store::Batch& batch);
   Result<AccountId> next_id(std::string& before);
 
   store::Tablet& tablet_;

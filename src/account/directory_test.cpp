@@ -1,6 +1,12 @@
 #include "account/directory.h"
 
+#include <fmt/format.h>
+
+#include <atomic>
+#include <thread>
+
 #include "account/support.h"
+#include "store/keys.h"
 
 using namespace angarium;
 using namespace angarium::account;
@@ -15,6 +21,20 @@ struct House {
     auto added = directory.add_account({.address = std::move(address), .name = "", .quota = {}, .credentials = {}});
     REQUIRE_MESSAGE(added, added.error().text());
     return *added;
+  }
+  /// As it may be there from before loops were refused.
+  void put(const Alias& alias) {
+    const std::size_t at = alias.address.rfind('@');
+    store::Batch batch;
+    batch.put(store::KeyWriter()
+                  .u8(kDirectoryKey)
+                  .u8('a')
+                  .text(alias.address.substr(at + 1))
+                  .text(alias.address.substr(0, at))
+                  .key(),
+              encode(alias));
+    REQUIRE(tablet->commit_and_wait(std::move(batch)));
+    directory.forget();
   }
   Resolution resolve(std::string_view local, std::string_view domain = "example.test") {
     auto result = directory.resolve(local, domain);
@@ -123,7 +143,7 @@ TEST_CASE("aliases and groups expand once each, through each other, and loops en
   house.add("b@example.test");
   REQUIRE(house.directory.add_alias("all@example.test", Alias::Kind::group,
                                     {"a@example.test", "b@example.test", "a@example.test", "loop@example.test"}));
-  REQUIRE(house.directory.add_alias("loop@example.test", Alias::Kind::alias, {"all@example.test"}));
+  house.put({"loop@example.test", Alias::Kind::alias, {"all@example.test"}, {}});
   CHECK(house.accounts("all") == "a@example.test b@example.test");
   CHECK(house.accounts("loop") == "a@example.test b@example.test");
   CHECK(house.directory.expand("all@example.test")->addresses.size() == 3);
@@ -132,16 +152,77 @@ TEST_CASE("aliases and groups expand once each, through each other, and loops en
 }
 
 TEST_CASE(
-    "an alias that only meets itself is unknown; a target that the directory does not know is for others to find") {
+    "RFC 3463 5.4.6: aliases that only meet each other are a loop; a target that the directory does not know is for "
+    "others to find") {
   House house;
   REQUIRE(house.directory.add_alias("x@example.test", Alias::Kind::alias, {"gone@example.test"}));
   REQUIRE(house.directory.add_alias("y@example.test", Alias::Kind::alias, {"z@example.test"}));
-  REQUIRE(house.directory.add_alias("z@example.test", Alias::Kind::alias, {"y@example.test"}));
+  house.put({"z@example.test", Alias::Kind::alias, {"y@example.test"}, {}});
   CHECK(house.directory.add_alias("self@example.test", Alias::Kind::alias, {"SELF@example.test"}).error().is(kInvalid));
   CHECK(house.resolve("x").accounts.empty());
   REQUIRE(house.resolve("x").onward.size() == 1);
   CHECK(house.resolve("x").onward[0].address == "gone@example.test");
-  CHECK(house.resolve("y").kind == Resolution::Kind::unknown);
+  CHECK(house.resolve("y").kind == Resolution::Kind::too_deep);
+  CHECK(house.resolve("y+detail").kind == Resolution::Kind::too_deep);
+  // A member who is switched off is no loop, also where a loop stands beside it.
+  house.add("off@example.test");
+  REQUIRE(
+      house.directory.change_account("off@example.test", [](Account& account) { account.status = Status::disabled; }));
+  house.put({"both@example.test", Alias::Kind::group, {"off@example.test", "y@example.test"}, {}});
+  CHECK(house.resolve("both").kind == Resolution::Kind::disabled);
+}
+
+TEST_CASE("an alias that would lead back to itself is refused, and the loop is named") {
+  House house;
+  house.add("a@example.test");
+  const auto add = [&house](std::string_view name, const std::vector<std::string>& targets) {
+    auto added = house.directory.add_alias(name, Alias::Kind::alias, targets);
+    if (added) return std::string("added");
+    CHECK(added.error().is(kInvalid));
+    return added.error().text();
+  };
+  CHECK(add("x@example.test", {"y@example.test"}) == "added");
+  CHECK(add("Y@example.test", {"a@example.test", "X@example.test"}) ==
+        "that would close a loop: y@example.test -> x@example.test -> y@example.test");
+  CHECK(!*house.directory.alias("y@example.test"));
+  // Through a sub-address, and from one; an exact address of that name is no way back.
+  CHECK(add("y@example.test", {"X+news@example.test"}) ==
+        "that would close a loop: y@example.test -> x+news@example.test -> x@example.test -> y@example.test");
+  CHECK(add("z@example.test", {"z+box@example.test"}) ==
+        "that would close a loop: z@example.test -> z+box@example.test -> z@example.test");
+  house.add("z+box@example.test");
+  CHECK(add("z@example.test", {"z+box@example.test"}) == "added");
+  // Two ways to one address are no loop.
+  CHECK(add("one@example.test", {"a@example.test"}) == "added");
+  CHECK(add("two@example.test", {"a@example.test", "one@example.test"}) == "added");
+  CHECK(add("y@example.test", {"one@example.test", "two@example.test", "y@elsewhere.test"}) == "added");
+  // Loops of others that are there already do not hold it up.
+  house.put({"l@example.test", Alias::Kind::alias, {"m@example.test"}, {}});
+  house.put({"m@example.test", Alias::Kind::alias, {"l@example.test"}, {}});
+  CHECK(add("n@example.test", {"l@example.test"}) == "added");
+  // A long one is named in part.
+  for (int i = 1; i <= 12; ++i)
+    REQUIRE(add(fmt::format("s{}@example.test", i), {fmt::format("s{}@example.test", i + 1)}) == "added");
+  const std::string told = add("s13@example.test", {"s1@example.test"});
+  CHECK(told.starts_with("that would close a loop: s13@example.test -> (more) -> s3@example.test -> "));
+  CHECK(told.ends_with(" -> s12@example.test -> s13@example.test"));
+}
+
+TEST_CASE("of two aliases added at once that close a loop together one is refused") {
+  for (int round = 0; round < 50; ++round) {
+    House house;
+    std::atomic<int> added = 0;
+    std::atomic<int> ready = 0;
+    const auto add = [&](const char* name, const char* target) {
+      ++ready;
+      while (ready.load() < 2) std::this_thread::yield();
+      if (house.directory.add_alias(name, Alias::Kind::alias, {target})) ++added;
+    };
+    std::thread other(add, "x@example.test", "y@example.test");
+    add("y@example.test", "x@example.test");
+    other.join();
+    CHECK(added.load() == 1);
+  }
 }
 
 TEST_CASE("alias depth: ten are followed, eleven are too deep") {

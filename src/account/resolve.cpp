@@ -149,7 +149,8 @@ Result<Resolution> Directory::read_resolution(const std::string& local, std::str
   if (!known && !here->catch_all.empty()) known = TRY(follow(here->catch_all, 1, tier, walk));
   if (!resolution.accounts.empty() || !resolution.onward.empty()) {
     resolution.kind = Resolution::Kind::accounts;
-  } else if (walk.too_deep) {
+  } else if (walk.too_deep || (known && !walk.disabled)) {
+    // Known, and nobody at any end of it: only aliases that lead back to themselves are so.
     resolution.kind = Resolution::Kind::too_deep;
   } else {
     resolution.kind = walk.disabled ? Resolution::Kind::disabled : Resolution::Kind::unknown;

@@ -34,7 +34,10 @@ inline constexpr std::size_t kAddressMax = 320;    ///< octets: local part 64 an
 inline constexpr std::size_t kNameMax = 256;       ///< octets of a display name
 inline constexpr std::size_t kTargetsMax = 1000;   ///< targets of one alias, and recipients one address may become
 inline constexpr std::size_t kAliasDepthMax = 10;  ///< aliases that point to aliases
-inline constexpr std::size_t kPasswordMin = 1;     ///< octets; whoever sets it decides, we only refuse the empty one
+/// Addresses that are looked at for a loop before an alias is added: ten full lists. One behind them closes a loop that
+/// mail finds.
+inline constexpr std::size_t kLoopAddressesMax = 10'000;
+inline constexpr std::size_t kPasswordMin = 1;  ///< octets; whoever sets it decides, we only refuse the empty one
 
 /// How much an account may hold. Zero: no limit.
 struct Quota {

@@ -183,7 +183,7 @@ Result<bool> Walk::take(const ResolutionPtr& resolution, const Step& step) {
     if (resolution->kind == Kind::disabled) {
       problem("5.2.1", "<" + name + "> is disabled");
     } else {
-      problem("5.4.6", "<" + name + "> is an alias of too many others");
+      problem("5.4.6", "<" + name + "> leads back to itself, or is an alias of too many others");
     }
     if (step.depth == 0) sorted_.kind = resolution->kind;
     return true;

@@ -60,16 +60,24 @@ Result<route::Explanation> explain_here(const configuration::Configuration& conf
 
 std::string local_kind(const Story& story) { return std::string(story.local.at("kind").as_string()); }
 
-/// What a sender hears of an address of a served domain that nobody has; nothing where it is delivered.
+/// What a sender hears of an address that is looked for here and that nobody has; nothing where it is delivered.
 std::optional<route::Status> local_reply(const Story& story) {
   const auto kind = local_kind(story);
   const auto address = story.recipient.text();
   for (const auto& problem : story.local.at("problems").as_array())
     if (const auto status = std::string(problem.at("status").as_string()); status.starts_with('4'))
       return route::Status{451, status, std::string(problem.at("text").as_string())};
-  if (kind == "unknown") return route::Status{550, "5.1.1", "<" + address + "> does not exist"};
+  const std::string too_far = "<" + address + "> leads back to itself, or too far";
+  if (kind == "unknown") {
+    // As the server says it of a name whose aliases lead nowhere.
+    const auto& problems = story.local.at("problems").as_array();
+    const auto first = problems.empty() ? std::string() : std::string(problems.front().at("status").as_string());
+    if (first == "5.4.6") return route::Status{550, first, too_far};
+    if (first == "5.7.1") return route::Status{550, first, "<" + address + "> leads where it may not"};
+    return route::Status{550, "5.1.1", "<" + address + "> does not exist"};
+  }
   if (kind == "disabled") return route::Status{550, "5.2.1", "<" + address + "> is disabled"};
-  if (kind == "too-deep") return route::Status{550, "5.4.6", "<" + address + "> is an alias of too many others"};
+  if (kind == "too-deep") return route::Status{550, "5.4.6", too_far};
   return std::nullopt;
 }
 

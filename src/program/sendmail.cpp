@@ -138,6 +138,9 @@ void print_sorted(const std::string& address, const std::string& result) {
   if (steps == nullptr || !steps->is_array()) return;
   for (const auto& step : steps->get_array())
     fmt::print("  {:<10} {}\n", std::string(step.at("about").as_string()), std::string(step.at("text").as_string()));
+  const auto* const onward = sorted.get_object().if_contains("onward");
+  if (onward == nullptr || !onward->is_array()) return;
+  for (const auto& one : onward->get_array()) fmt::print("  {:<10} {}\n", "onward", std::string(one.as_string()));
 }
 
 int verify(const Context& context, const drop::Options& options) {

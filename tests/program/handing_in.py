@@ -86,7 +86,7 @@ def add(case):
         path = os.path.join(directory, "aliases")
         box = os.path.join(directory, "box")
         with open(path, "w", encoding="ascii") as file:
-            file.write(f"root: alice\nops: root, {box}\ncmd: \"|cat > {box}.piped\"\n")
+            file.write(f"root: alice\nops: root, {box}\ncmd: \"|cat > {box}.piped\"\nmixed: alice, bob@far.example\n")
         os.chmod(path, 0o644)
         server = made(binary, directory, settings=[("local", "aliases", f'["{path}"]')])
         with serving(server):
@@ -94,10 +94,12 @@ def add(case):
                 done = sendmail(server, *arguments, name=name)
                 commands = b"commands do not run" in done.stdout  # where the server is root
                 expect(done.returncode == (65 if commands else 0), f"{name}: {done.returncode} {done.stdout} {done.stderr}")
-                expect(f"{path}: 3 aliases".encode() in done.stdout, f"{name}: {done.stdout}")
+                expect(f"{path}: 4 aliases".encode() in done.stdout, f"{name}: {done.stdout}")
             told = sendmail(server, "-bv", "ops")
             expect(told.returncode == 0 and b"alias" in told.stdout and b"alice@example.test" in told.stdout
                    and f"mbox:{box}".encode() in told.stdout, f"-bv: {told}")
+            told = sendmail(server, "-bv", "mixed")
+            expect(told.returncode == 0 and b"alice@example.test" in told.stdout and b"onward     bob@far.example" in told.stdout, f"-bv: {told}")
             handed_in(server, "-falice", "ops", letter=b"Subject: for ops\n\nx\n")
             expect(b"Subject: for ops" in wait_for(server, 1)[0], "no letter for alice")
             end = time.monotonic() + 30
@@ -105,12 +107,17 @@ def add(case):
                 expect(time.monotonic() < end, f"nothing in the file: {server.log_tail()}")
                 time.sleep(0.1)
             with open(path, "a", encoding="ascii") as file:
-                file.write("lost: nemo\nbroken: \"never closed\n")
+                file.write("lost: nemo\nbroken: \"never closed\nround: square\nsquare: round\n")
             checked = server.command("aliases", "check", check=False)
-            expect(checked.returncode == 1 and f"{path}:4: lost: " in checked.stdout and f"{path}:5: " in checked.stdout,
+            expect(checked.returncode == 1 and f"{path}:5: lost: " in checked.stdout and f"{path}:6: " in checked.stdout,
                    f"aliases check: {checked}")
             explained = server.command("route", "explain", "ops").stdout
             expect("alice@example.test" in explained and f"mbox:{box}" in explained, f"route explain: {explained}")
+            explained = server.command("route", "explain", "round").stdout
+            expect("refused: 550 5.4.6 <round> leads back to itself" in explained, f"route explain of a loop: {explained}")
+            server.command("alias", "add", "here@example.test", "there@example.test")
+            refused = server.command("alias", "add", "there@example.test", "here@example.test", check=False)
+            expect(refused.returncode == 2 and "there@example.test -> here@example.test -> there@example.test" in refused.stderr, f"a loop: {refused}")
             expect(sendmail(server, "-bv", "broken").returncode == 75, "-bv of a broken alias")
 
     @case("sendmail refuses by the codes of sysexits.h")
