@@ -5,6 +5,7 @@
 #include "base/result.h"
 #include "base/text.h"
 #include "base/time.h"
+#include "base/time_text.h"
 #include "support/test.h"
 
 #include <fcntl.h>
@@ -188,4 +189,37 @@ TEST_CASE("the wall clock may jump, the monotonic one may not") {
   CHECK(to_rfc3339(WallTime{0}) == "1970-01-01T00:00:00.000000Z");
   CHECK(to_rfc3339(WallTime{-1}) == "1969-12-31T23:59:59.999999Z");
   CHECK(to_rfc3339(WallTime{1'700'000'000'000'007}) == "2023-11-14T22:13:20.000007Z");
+}
+
+TEST_CASE("a time that was printed is read again, in the host's zone or in universal time") {
+  struct Zone {
+    explicit Zone(const char* name) {
+      setenv("TZ", name, 1);
+      tzset();
+    }
+    ~Zone() {
+      unsetenv("TZ");
+      tzset();
+    }
+  };
+  for (const char* const zone : {"UTC", "Europe/Berlin", "America/St_Johns"}) {
+    CAPTURE(zone);
+    const Zone here(zone);
+    for (const std::int64_t at : {1'700'000'000'120'000, 1'784'000'000'999'000, 951'782'400'000'000}) {
+      CHECK(parse_time(to_local_text(WallTime{at})) == WallTime{at});
+      CHECK(parse_time(to_rfc3339(WallTime{at + 7})) == WallTime{at + 7});
+    }
+  }
+  const Zone here("<+02>-2");
+  CHECK(to_local_text(WallTime{1'700'000'000'120'999}) == "2023-11-15 00:13:20.120");
+  for (const char* const text : {"2023-11-15 00:13:20", "2023-11-15T00:13:20", "2023-11-15 00:13:20.0000000",
+                                 "2023-11-14T22:13:20Z", "2023-11-14 22:13:20.0z"})
+    CHECK_MESSAGE(parse_time(text).value_or(WallTime{}).microseconds == 1'700'000'000'000'000, text);
+  CHECK(parse_time("2023-11-15 00:13") == WallTime{1'699'999'980'000'000});
+  CHECK(parse_time("2023-11-15") == WallTime{1'699'999'200'000'000});
+  for (const char* const bad :
+       {"", "2023", "2023-11", "2023-13-01", "2023-02-29", "2023-11-15 ", "2023-11-15 24:00", "2023-11-15 12:60",
+        "2023-11-15 12:00:60", "2023-11-15 12:00:00.", "2023-11-15 12:00:00.Z", "2023-11-15Z", "2023-11-15 12:00 x",
+        "2023-11-15 12", "2h", "+023-11-15", "2023-11-15 12:00:00,5"})
+    CHECK_MESSAGE(!parse_time(bad), bad);
 }

@@ -221,6 +221,7 @@ struct InitialSettings {
   std::string hostname;
   std::string address = "127.0.0.1";  ///< IPv4 or IPv6 without brackets
   unsigned port_offset = 0;
+  bool system_users = false;
 };
 std::string initial_file(const InitialSettings& settings);
 

@@ -32,6 +32,11 @@ TEST_CASE("what init writes is accepted and has each standard port plus the offs
   }
 }
 
+TEST_CASE("init serves the users of the host where that is asked for, and else not") {
+  CHECK(parse(initial_file({.hostname = "mail.example.test", .system_users = true}), "/d")->local.system_users);
+  CHECK(!parse(initial_file({.hostname = "mail.example.test"}), "/d")->local.system_users);
+}
+
 TEST_CASE(
     "RFC 2033 section 4.4: LMTP, which asks nobody who they are, listens on the loopback address whatever init is "
     "told") {

@@ -134,6 +134,7 @@ std::string initial_file(const InitialSettings& settings) {
       "\ndata = \"store\"\n\n"
       "[tls]\ncertificate = \"tls/cert.pem\"\nkey = \"tls/key.pem\"\n\n"
       "[auth]\nplaintext_without_tls = \"loopback\"\n";
+  if (settings.system_users) text += "\n[local]\nsystem_users = true\n";
   const std::string loopback = "127.0.0.1";
   const bool ipv6 = settings.address.find(':') != std::string::npos;
   const std::string host = ipv6 ? "[" + settings.address + "]" : settings.address;

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -10,6 +11,7 @@
 #include "base/result.h"
 #include "base/time.h"
 #include "message/box_state.h"
+#include "message/date.h"
 #include "mua/surroundings.h"
 
 namespace angarium::mua {
@@ -31,6 +33,12 @@ struct Entry {
   bool deleted = false;  ///< leaves the box when it is closed
 };
 
+/// What a box knows of how a message came, besides what its header says.
+struct Came {
+  std::string sender;                     ///< of the envelope; empty: not known, or the null one
+  std::optional<message::DateTime> date;  ///< `zone_unknown`: as somebody's clock showed it
+};
+
 /// One thread. Numbers count from 0.
 class Box {
  public:
@@ -47,8 +55,8 @@ class Box {
   Result<std::string> read(std::size_t number, std::size_t max);
   /// As much of it as `max` octets hold.
   virtual Result<std::string> start(std::size_t number, std::size_t max) = 0;
-  /// From whom and when, by the separator line of an mbox; empty in a Maildir.
-  virtual Result<std::string> envelope_sender(std::size_t number) = 0;
+  /// By the separator line of an mbox, the file of a Maildir, or the server.
+  virtual Result<Came> came(std::size_t number) = 0;
   /// Takes in what has come since; the number of new messages. kChanged.
   virtual Result<std::size_t> look() = 0;
   /// Makes the deletions and flags true in the box, and gives the numbers anew. Whatever comes in meanwhile stays.

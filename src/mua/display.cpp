@@ -119,7 +119,7 @@ std::string field_text(std::string_view header, std::string_view name) {
 }
 
 std::string author(std::string_view header) {
-  for (const std::string_view name : {"From", "Sender"}) {
+  for (const std::string_view name : {"From", "Sender", "Return-Path"}) {
     const auto field = message::Header(header).find(name);
     if (!field) continue;
     const auto addresses = message::parse_addresses(field->value).addresses;
@@ -130,21 +130,41 @@ std::string author(std::string_view header) {
   return "";
 }
 
-std::string short_date(std::string_view header, int zone_minutes) {
+namespace {
+
+std::optional<message::DateTime> date_of(std::string_view header) {
   const auto field = message::Header(header).find("Date");
-  const auto date = field ? message::parse_date(field->value) : std::nullopt;
-  if (!date) return std::string(12, ' ');
-  const auto here = message::DateTime::at(date->instant(), zone_minutes);
+  return field ? message::parse_date(field->value) : std::nullopt;
+}
+
+std::string short_form(const message::DateTime& here) {
   return std::string(kMonths[static_cast<std::size_t>(here.day.month - 1)]) + " " +
          left(std::to_string(here.day.day), 2) + " " + two(here.hour) + ":" + two(here.minute);
 }
 
-std::string list_line(std::size_t number, const Entry& entry, std::string_view header, char mark, std::size_t columns,
-                      int zone_minutes) {
+std::string short_date(const Came& came, int zone_minutes) {
+  if (!came.date) return std::string(12, ' ');
+  return short_form(came.date->zone_unknown ? *came.date : message::DateTime::at(came.date->instant(), zone_minutes));
+}
+
+}  // namespace
+
+std::string short_date(std::string_view header, int zone_minutes) {
+  const auto date = date_of(header);
+  return date ? short_form(message::DateTime::at(date->instant(), zone_minutes)) : std::string(12, ' ');
+}
+
+bool needs_envelope(std::string_view header) { return author(header).empty() || !date_of(header); }
+
+std::string list_line(std::size_t number, const Entry& entry, std::string_view header, const Came& came, char mark,
+                      std::size_t columns, int zone_minutes) {
+  std::string from = author(header);
+  if (from.empty()) from = visible(came.sender);
+  const std::string date = date_of(header) ? short_date(header, zone_minutes) : short_date(came, zone_minutes);
   const std::string lines = entry.lines == 0 ? "" : std::to_string(entry.lines);
   std::string line = std::string(1, mark) + state_letter(entry) + left(std::to_string(number + 1), 4) + " " +
-                     fit(author(header), kAuthorColumns) + " " + short_date(header, zone_minutes) + " " +
-                     left(lines, 4) + "/" + fit(std::to_string(entry.octets), 6) + " ";
+                     fit(from, kAuthorColumns) + " " + date + " " + left(lines, 4) + "/" +
+                     fit(std::to_string(entry.octets), 6) + " ";
   line += visible(field_text(header, "Subject"));
   line = fit(line, std::max<std::size_t>(columns, 40));
   line.erase(line.find_last_not_of(' ') + 1);

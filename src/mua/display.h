@@ -21,9 +21,13 @@ std::string author(std::string_view header);
 /// "Nov 22 13:02" of the Date field, where the reader is; blanks without one.
 std::string short_date(std::string_view header, int zone_minutes);
 
-/// "N  3 Anna B             Thu Nov 22 13:02   12/345   Subject", cut to the columns. `mark` stands before it.
-std::string list_line(std::size_t number, const Entry& entry, std::string_view header, char mark, std::size_t columns,
-                      int zone_minutes);
+/// Whether a list has to ask the box for what the header does not say: from whom, or when.
+bool needs_envelope(std::string_view header);
+
+/// "N  3 Anna B             Thu Nov 22 13:02   12/345   Subject", cut to the columns. `mark` stands before it. What
+/// the header does not say of author and date is said of how the message came.
+std::string list_line(std::size_t number, const Entry& entry, std::string_view header, const Came& came, char mark,
+                      std::size_t columns, int zone_minutes);
 
 enum class Fields : std::uint8_t {
   chosen,  ///< those that the settings show

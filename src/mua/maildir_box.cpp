@@ -129,7 +129,12 @@ Result<std::string> MaildirBox::content(std::size_t number, std::size_t max) {
 
 Result<std::string> MaildirBox::start(std::size_t number, std::size_t max) { return content(number, max); }
 
-Result<std::string> MaildirBox::envelope_sender([[maybe_unused]] std::size_t number) { return std::string(); }
+Result<Came> MaildirBox::came(std::size_t number) {
+  struct stat status{};
+  if (stat((path_ + "/" + files_[number].name).c_str(), &status) != 0)
+    return std::unexpected(cannot("the message is gone", errno));
+  return Came{.sender = {}, .date = message::DateTime::at(WallTime::from_seconds(status.st_mtime))};
+}
 
 /// To the folder cur, with its flags in its name.
 Result<> MaildirBox::move(std::size_t number) {

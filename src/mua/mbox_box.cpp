@@ -224,10 +224,10 @@ Result<std::string> MboxBox::start(std::size_t number, std::size_t max) {
   return message;
 }
 
-Result<std::string> MboxBox::envelope_sender(std::size_t number) {
+Result<Came> MboxBox::came(std::size_t number) {
   const std::string line = TRY(octets_at(places_[number].begin, message::kMboxSeparatorMax + 2));
   const auto separator = message::parse_mbox_separator(line.substr(0, line.find_first_of("\r\n")));
-  return separator ? separator->sender : std::string();
+  return separator ? Came{.sender = separator->sender, .date = separator->date} : Came();
 }
 
 Result<std::size_t> MboxBox::look() {

@@ -17,7 +17,7 @@ class MboxBox final : public Box {
 
   [[nodiscard]] const std::string& path() const override { return path_; }
   Result<std::string> start(std::size_t number, std::size_t max) override;
-  Result<std::string> envelope_sender(std::size_t number) override;
+  Result<Came> came(std::size_t number) override;
   Result<std::size_t> look() override;
   Result<> write() override;
 

@@ -271,7 +271,7 @@ Result<> Reader::move_read_mail() {
     if (goes) {
       const std::string text = TRY(box_->read(i, here_.message_max));
       const auto flags = static_cast<message::BoxFlags>(entry.flags | message::kBoxOld);
-      const std::string sender = TRY(box_->envelope_sender(i));
+      const std::string sender = TRY(box_->came(i)).sender;
       TRY(save_message(here_, mbox, text, sender, here_.delivery.clock.wall(), flags));
       ++moved;
     }

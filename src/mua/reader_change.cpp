@@ -61,11 +61,11 @@ Reader::Next Reader::save_to(std::string_view argument, bool leaves) {
   std::uint64_t octets = 0;
   for (const std::size_t number : *numbers) {
     const auto message = box_->read(number, here_.message_max);
-    const auto sender = box_->envelope_sender(number);
+    const auto came = box_->came(number);
     const auto flags = static_cast<message::BoxFlags>(box_->at(number).flags | message::kBoxSeen | message::kBoxOld);
-    const auto saved = !message  ? std::unexpected(message.error())
-                       : !sender ? std::unexpected(sender.error())
-                                 : save_message(here_, path, *message, *sender, here_.delivery.clock.wall(), flags);
+    const auto saved = !message ? std::unexpected(message.error())
+                       : !came  ? std::unexpected(came.error())
+                                : save_message(here_, path, *message, came->sender, here_.delivery.clock.wall(), flags);
     if (!saved) {
       complain(saved.error());
       return Next::goes_on;

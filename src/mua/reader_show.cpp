@@ -13,7 +13,9 @@ void Reader::print_list(const std::vector<std::size_t>& numbers) {
   std::string text;
   for (const std::size_t number : numbers) {
     const auto header = header_of(number);
-    text += list_line(number, box_->at(number), header ? *header : std::string(), number == dot_ ? '>' : ' ',
+    const std::string known = header ? *header : std::string();
+    const auto came = needs_envelope(known) ? box_->came(number) : Result<Came>();
+    text += list_line(number, box_->at(number), known, came ? *came : Came(), number == dot_ ? '>' : ' ',
                       here_.terminal.columns(), here_.zone_minutes);
   }
   here_.terminal.write(text);

@@ -129,10 +129,20 @@ Result<std::string> StoreBox::start(std::size_t number, std::size_t max) {
   return *std::move(octets);
 }
 
-Result<std::string> StoreBox::envelope_sender(std::size_t number) {
+Result<Came> StoreBox::came(std::size_t number) {
   const std::string header = TRY(start(number, kHeaderMax));
   const auto addresses = message::parse_addresses(field_text(header, "Return-Path")).addresses;
-  return addresses.empty() ? std::string() : addresses.front().local_part + "@" + addresses.front().domain;
+  Came came;
+  if (!addresses.empty()) came.sender = addresses.front().local_part + "@" + addresses.front().domain;
+  const std::string uid = std::to_string(uids_[number]);
+  TRY(perform([&]() -> io::Task<Result<>> {
+    CO_TRY(co_await client_->uid_fetch(uid, "(INTERNALDATE)", [&](const imap::Response& response) {
+      const auto* fetched = std::get_if<imap::FetchResponse>(&response);
+      if (fetched != nullptr && fetched->internal_date) came.date = message::DateTime::at(*fetched->internal_date);
+    }));
+    co_return Result<>();
+  }));
+  return came;
 }
 
 Result<std::size_t> StoreBox::look() {

@@ -26,7 +26,7 @@ class StoreBox final : public Box {
   [[nodiscard]] const std::string& path() const override { return name_; }
   [[nodiscard]] bool is_inbox() const override { return name_.size() == 1; }
   Result<std::string> start(std::size_t number, std::size_t max) override;
-  Result<std::string> envelope_sender(std::size_t number) override;
+  Result<Came> came(std::size_t number) override;
   Result<std::size_t> look() override;
   Result<> write() override;
 

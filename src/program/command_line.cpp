@@ -140,7 +140,7 @@ class CommandLine {
       action_ = [this, verb_name] {
         request_.verb = verb_name;
         if (read_password_) request_.add("password", password_from_stdin());
-        return administer(context_, request_);
+        return verb_name == "fetch.run" ? fetch_run(context_, request_) : administer(context_, request_);
       };
     });
     return made;
@@ -173,6 +173,8 @@ class CommandLine {
     made->add_option("--host", init_.hostname, "The name of this host; by default mail.DOMAIN");
     made->add_option("--address", init_.address, "Where it listens")->capture_default_str();
     made->add_option("--port-offset", init_.port_offset, "Added to every standard port")->check(CLI::Range(0, 60000));
+    made->add_flag("--system-users", init_.system_users,
+                   "Every user of this host has mail, by the host's own password");
     made->callback([this] { action_ = [this] { return init(context_, init_); }; });
     command(&app_, "serve", "Run the server in the foreground", "serve --dir var")->callback([this] {
       action_ = [this] { return serve(context_); };
@@ -291,7 +293,7 @@ class CommandLine {
     made->add_option_function<std::string>(
         "address", [this](const std::string& address) { request_.add("address", address); }, "Only of this account");
     fetch_action(parent, "show", "Show all that is known of one");
-    fetch_action(parent, "run", "Look now");
+    fetch_action(parent, "run", "Look now, and wait for the end; 75: it failed and is tried again, 1: it is not");
     fetch_action(parent, "pause", "Do not look until it is resumed");
     fetch_action(parent, "resume", "Look again, now");
     fetch_action(parent, "remove", "Forget it; what was fetched stays");

@@ -22,6 +22,7 @@ struct InitOptions {
   std::string hostname;  ///< empty: "mail." and the domain
   std::string address = "127.0.0.1";
   unsigned port_offset = 0;
+  bool system_users = false;  ///< users of the host have mail by themselves: local.system_users
 };
 /// Makes what is missing of a server's directory; leaves what is there.
 int init(const Context& context, const InitOptions& options);
@@ -66,6 +67,9 @@ Result<control::Reply> ask_or_do(const Context& context, const control::Request&
 
 /// Asks `request`; when what it names is unknown, asks the same by the verb `otherwise`. Prints errors only.
 int ensure(const Context& context, const control::Request& request, const std::string& otherwise);
+
+/// fetch.run: waits for the end of the look. kTemporary where it failed and is tried again, kFailed where it is not.
+int fetch_run(const Context& context, const control::Request& request);
 
 struct RouteOptions {
   std::string address;

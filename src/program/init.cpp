@@ -47,8 +47,12 @@ Result<> make_files(const Context& context, const InitOptions& options) {
   TRY(make_directory(context.directory + "/tls", 0755));
   const std::string file = context.directory + "/angarium.toml";
   if (!exists(file))
-    TRY(write_new_file(file, configuration::initial_file({hostname, options.address, options.port_offset}), 0644));
+    TRY(write_new_file(
+        file, configuration::initial_file({hostname, options.address, options.port_offset, options.system_users}),
+        0644));
   const configuration::Configuration configuration = TRY(configuration::load(context.directory));
+  if (options.system_users && !configuration.local.system_users)
+    return fail(kSystem, file + " is there already and stays as it is: write [local] system_users = true into it");
   if (!configuration.tls.certificate.empty()) TRY(make_certificate(configuration));
   TRY(hand_over(configuration));
   return make_drop_folder(configuration);
@@ -64,6 +68,11 @@ int init(const Context& context, const InitOptions& options) {
   } else {
     fmt::print("{} is ready. Next:\n  angarium account add NAME@{} --dir {}\n  angarium serve --dir {}\n",
                context.directory, options.domain, context.directory, context.directory);
+    if (options.system_users)
+      fmt::print(
+          "Users of this host log in with the host's own passwords once root serves it with [server] user = \"NAME\"\n"
+          "in {}/angarium.toml: NAME is whom the server works as. See README, Users of this host.\n",
+          context.directory);
   }
   return control::kDone;
 }

@@ -1,14 +1,12 @@
 // angarium trace: the life stories of messages, in order, in local time.
 #include <fmt/core.h>
 
-#include <array>
 #include <boost/json.hpp>
 #include <cstdio>
-#include <ctime>
 #include <optional>
 
 #include "base/text.h"
-#include "base/time.h"
+#include "base/time_text.h"
 #include "configuration/schema.h"
 #include "program/answer.h"
 #include "program/commands.h"
@@ -17,17 +15,6 @@ namespace angarium::program {
 namespace {
 
 namespace json = boost::json;
-
-/// "2026-11-22 14:03:05.120", as the clock on this host's wall says.
-std::string local_time(std::int64_t microseconds) {
-  const std::time_t seconds = WallTime{microseconds}.seconds();
-  std::tm local{};
-  localtime_r(&seconds, &local);
-  std::array<char, 32> text{};
-  const std::size_t size = std::strftime(text.data(), text.size(), "%Y-%m-%d %H:%M:%S", &local);
-  const std::int64_t milliseconds = (microseconds - seconds * 1'000'000) / 1000;
-  return fmt::format("{}.{:03}", std::string_view(text.data(), size), milliseconds);
-}
 
 /// How much later than the line before: "+12 ms", "+3 min".
 std::string later(std::int64_t microseconds) {
@@ -40,23 +27,11 @@ std::string later(std::int64_t microseconds) {
   return fmt::format("+{} days", ms / 86'400'000);
 }
 
-/// "2h" ago, or "2026-11-22", "2026-11-22 14:03" and the like in local time.
+/// "2h" ago, or a time.
 std::optional<WallTime> time_of(const std::string& words) {
   Duration ago{};
-  const WallTime now = system_clock().wall();
-  if (configuration::parse_duration(words, ago)) return WallTime{now.microseconds - ago.count()};
-  std::tm local{};
-  local.tm_isdst = -1;
-  const std::string_view formats[] = {"%Y-%m-%d", "%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M:%S",
-                                      "%Y-%m-%dT%H:%M:%S"};
-  for (const std::string_view format : formats) {
-    std::tm read = local;
-    const char* const end = strptime(words.c_str(), format.data(), &read);
-    if (end == nullptr || *end != '\0') continue;
-    read.tm_isdst = -1;
-    return WallTime::from_seconds(std::mktime(&read));
-  }
-  return std::nullopt;
+  if (configuration::parse_duration(words, ago)) return WallTime{system_clock().wall().microseconds - ago.count()};
+  return parse_time(words);
 }
 
 void print_story(const json::object& story) {
@@ -69,7 +44,7 @@ void print_story(const json::object& story) {
     const json::object& line = one.as_object();
     const std::int64_t at = number(line, "microseconds");
     const bool same = before != 0 && at / 1000 == before / 1000;
-    fmt::print("  {:<23}  {:>12}  {}\n", same ? "" : local_time(at), before == 0 ? "" : later(at - before),
+    fmt::print("  {:<23}  {:>12}  {}\n", same ? "" : to_local_text(WallTime{at}), before == 0 ? "" : later(at - before),
                text(line, "words"));
     before = at;
   }
@@ -85,9 +60,11 @@ int trace_find(const Context& context, const TraceFilter& filter) {
   if (!filter.since.empty()) {
     const auto since = time_of(filter.since);
     if (!since)
-      return report(context, {.exit_code = control::kUsage,
-                              .error = "'" + escape_controls(filter.since, 100) +
-                                       "' is no time: write 2h, 3d, 2026-11-22 or '2026-11-22 14:30'"});
+      return report(context,
+                    {.exit_code = control::kUsage,
+                     .error = "'" + escape_controls(filter.since, 100) +
+                              "' is no time: write 2h, 3d, 2026-11-22, '2026-11-22 14:30', '2026-11-22 14:30:05.120' "
+                              "or 2026-11-22T14:30:05Z"});
     request.add("since", std::to_string(since->microseconds));
   }
   if (filter.limit > 0) request.add("limit", std::to_string(filter.limit));

@@ -7,7 +7,7 @@ import socket
 import time
 
 from handing_in import letters
-from harness.cases import OFFSET, PASSWORD, ending, expect, made
+from harness.cases import OFFSET, PASSWORD, ending, expect, made, serving
 from harness.server import Failure, Server, free_offset
 
 ODMR = 366
@@ -101,3 +101,25 @@ def add(case):
             # The other one goes back: the customer does not relay for its provider.
             until(lambda: not any("nobody@other.test" in str(one) for one in queued(provider)), lambda: f"{queued(provider)}")
             expect(shown()["state"] == "ok", f"{shown()}")
+
+    @case("fetch run ends as the look does: 75 while it is tried again, 1 where somebody has to put it right; init serves users only where asked")
+    def looked(binary, directory):
+        server = made(binary, directory, settings=[("auth", "plaintext_without_tls", '"never"')])
+        with socket.socket() as closed:
+            closed.bind(("127.0.0.1", 0))  # nobody listens
+            for name, scheme in (("closed", "imaps"), ("clear", "imap+plain")):
+                server.command("fetch", "add", "alice@example.test", f"{scheme}://127.0.0.1:{closed.getsockname()[1] if name == 'closed' else server.port('imap')}",
+                               "--name", name, "--user", "alice", "--password-stdin", stdin=PASSWORD + "\n")
+
+            def run(name, code, words):
+                done = server.command("fetch", "run", "alice@example.test", name, check=False)
+                expect(done.returncode == code and words in done.stdout + done.stderr, f"fetch run {name}: {done}")
+            run("closed", 75, "not running")
+            with serving(server):
+                run("closed", 75, "failing")
+                until(lambda: "refused" in server.command("fetch", "show", "alice@example.test", "clear").stdout, lambda: "it is not refused")
+                server.command("fetch", "resume", "alice@example.test", "clear")
+                done = server.command("fetch", "run", "alice@example.test", "clear", check=False)
+                expect(done.returncode in (1, 2), f"fetch run of what is refused: {done}")
+        again = server.command("init", "--domain", "example.test", "--system-users", check=False)
+        expect(again.returncode == 1 and "system_users" in again.stderr, f"init of what is there: {again}")
