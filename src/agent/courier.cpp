@@ -342,7 +342,7 @@ io::Task<> Courier::unreachable(const queue::Job& job, Unreachable why) {
   const auto terms = terms_();
   Random& random = io::Loop::current().random();
   const Duration rest = why.rest ? *why.rest + Duration(static_cast<std::int64_t>(random.below(kSpread.count())))
-                                 : retry_pause(*terms, backoff.failures, random);
+                                 : retry_pause(*terms, backoff.failures - backoff.forgiven, random);
   backoff.next = {now().microseconds + rest.count()};
   backoff.trouble = std::move(why.trouble);
   log::info("mta", "not reached",

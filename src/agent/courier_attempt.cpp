@@ -53,7 +53,7 @@ std::optional<std::string> unfit_status(const Error& error, const envelope::Enve
 Fate unsent(const Error& error, const envelope::Envelope& envelope, WallTime at) {
   const auto unfit = unfit_status(error, envelope);
   return {.kind = unfit ? Fate::Kind::failed : Fate::Kind::owed,
-          .trouble = trouble(unfit.value_or("4.3.0"), error.text(), at)};
+          .trouble = unfit ? trouble(*unfit, error.text(), at) : inner_trouble("4.3.0", error.text(), at)};
 }
 
 /// RFC 4954 §6: the relay wants us to prove who we are, or to do it better. Not the sender's fault but the operator's.
@@ -125,7 +125,7 @@ io::Task<std::optional<Unreachable>> Courier::attempt(const queue::Job& job, Ses
   }
   const auto all = co_await ways(job);
   if (!all) {
-    for (Fate& fate : round.fates) fate.trouble = trouble("4.3.0", all.error().text(), now());
+    for (Fate& fate : round.fates) fate.trouble = inner_trouble("4.3.0", all.error().text(), now());
     co_await conclude(round);
     co_return std::nullopt;
   }
@@ -170,8 +170,9 @@ io::Task<> Courier::by_way(Round& round, const Way& way, std::vector<std::size_t
     if (way.user.empty() || terms_()->deliver_as) {
       co_await deliver_to_target(round, way, to->target, which);
     } else {
-      round.all(which, {.kind = Fate::Kind::owed,
-                        .trouble = trouble("4.3.5", "nobody works with the rights of " + way.user + " here", now())});
+      round.all(which,
+                {.kind = Fate::Kind::owed,
+                 .trouble = inner_trouble("4.3.5", "nobody works with the rights of " + way.user + " here", now())});
     }
   } else {
     // Over a connection that turned round goes what its customer fetches, and by no other goes that.
@@ -295,21 +296,22 @@ io::Task<std::optional<Fate>> Courier::deliver_one(const queue::Job& job, const 
   const auto owed = [&](std::string status, const std::string& words) {
     return Fate{.kind = Fate::Kind::owed, .trouble = trouble(std::move(status), words, now())};
   };
-  const auto failed = [&](std::string status, const std::string& words) {
-    return Fate{.kind = Fate::Kind::failed, .trouble = trouble(std::move(status), words, now())};
+  const auto inner = [&](const std::string& words) {
+    return Fate{.kind = Fate::Kind::owed, .trouble = inner_trouble("4.3.0", words, now())};
   };
   const envelope::Mailbox& mailbox = recipient.path.mailbox;
   const auto sorted = co_await io::run(
       services_.names(), "queue",
       [&services = services_, local = terms_()->local, mailbox] { return sort_mail(services, local.get(), mailbox); });
-  if (!sorted) co_return owed("4.3.0", sorted.error().text());
-  if (const auto* const problem = sorted->temporary()) co_return owed(problem->enhanced, problem->text);
+  if (!sorted) co_return inner(sorted.error().text());
+  if (const auto* const problem = sorted->temporary())
+    co_return Fate{.kind = Fate::Kind::owed, .trouble = trouble_of(*problem, now())};
   using Kind = account::Resolution::Kind;
   if (sorted->kind == Kind::not_local) co_return owed("4.4.3", "the domain was taken away from this host a moment ago");
   if (sorted->kind != Kind::accounts)
-    co_return failed(sorted->problems.front().enhanced, sorted->problems.front().text);
+    co_return Fate{.kind = Fate::Kind::failed, .trouble = trouble_of(sorted->problems.front(), now())};
   auto content = co_await content_of(services_, job.entry);
-  if (!content) co_return owed("4.3.0", content.error().text());
+  if (!content) co_return inner(content.error().text());
   mailbox::Delivery delivery;
   delivery.content = *std::move(content);
   delivery.together = mailbox::Together::all_or_nothing;
@@ -322,26 +324,32 @@ io::Task<std::optional<Fate>> Courier::deliver_one(const queue::Job& job, const 
                       message::compose_delivered_to(account.address)});
   }
   auto admitted = co_await send_on(job, recipient, *sorted, delivery.also);
-  if (!admitted) co_return owed("4.3.0", admitted.error().text());
+  if (!admitted) co_return inner(admitted.error().text());
   std::vector<queue::Change> changes = *std::move(admitted);
   changes.push_back(
       services_.queue().settle(job, std::move(others), now(), delivery.also, queue::Queue::Attempt::not_made));
   delivery.record = [&](const std::vector<Result<mailbox::Delivered>>& copies, store::Batch& batch) {
     put_delivered(job, recipient, *sorted, copies, now(), batch);
   };
-  std::vector<Reported> told;
-  if (const auto kind = fate_of(*sorted))
-    told.push_back({.addressee = {.recipient = recipient, .trouble = {}},
-                    .fate = {.kind = *kind, .trouble = trouble("2.1.5", "delivered", now())}});
-  for (const alias::Problem& problem : sorted->problems)
-    told.push_back({.addressee = {.recipient = recipient, .trouble = {}},
-                    .fate = {.kind = Fate::Kind::failed, .trouble = trouble(problem.enhanced, problem.text, now())}});
-  auto reported = co_await report(job.entry, std::move(told), delivery.also);
-  if (!reported) {
-    for (queue::Change& change : changes) change.refused();
-    co_return owed("4.3.0", reported.error().text());
+  Told told = told_of(recipient, *sorted, now());
+  std::vector<std::pair<queue::EntryPtr, Reported>> reports;
+  if (told.sender) reports.emplace_back(job.entry, *std::move(told.sender));
+  if (told.owner) {
+    auto owned = of_owner(*job.entry, told.owner_address);
+    if (!owned) {
+      for (queue::Change& change : changes) change.refused();
+      co_return inner(owned.error().text());
+    }
+    reports.emplace_back(std::make_shared<const queue::Entry>(*std::move(owned)), *std::move(told.owner));
   }
-  if (*reported) changes.push_back(**std::move(reported));
+  for (auto& [entry, one] : reports) {
+    auto reported = co_await report(entry, std::vector<Reported>{std::move(one)}, delivery.also);
+    if (!reported) {
+      for (queue::Change& change : changes) change.refused();
+      co_return inner(reported.error().text());
+    }
+    if (*reported) changes.push_back(**std::move(reported));
+  }
   const auto outcome = co_await services_.mail().deliver(std::move(delivery));
   if (outcome) {
     for (queue::Change& change : changes) change.done();
@@ -353,7 +361,7 @@ io::Task<std::optional<Fate>> Courier::deliver_one(const queue::Job& job, const 
   for (queue::Change& change : changes) change.refused();
   if (error.is(mailbox::kOverQuota)) co_return owed("4.2.2", "<" + mailbox.text() + "> is over quota");
   if (error.is(mailbox::kNoMailbox)) co_return owed("4.2.1", "<" + mailbox.text() + "> has no mailbox now");
-  co_return owed("4.3.0", error.text());
+  co_return inner(error.text());
 }
 
 // --- what came of it ------------------------------------------------------------------------------------------------

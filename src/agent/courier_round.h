@@ -15,6 +15,13 @@ inline queue::Trouble trouble(std::string status, std::string words, WallTime at
   return {.status = std::move(status), .diagnostic = std::move(words), .remote = {}, .at = at};
 }
 
+/// The same where the words are of this host's insides.
+inline queue::Trouble inner_trouble(std::string status, std::string words, WallTime at) {
+  queue::Trouble made = trouble(std::move(status), std::move(words), at);
+  made.inner = true;
+  return made;
+}
+
 /// How many sessions work for it.
 struct Courier::Worked {
   std::size_t sessions = 0;

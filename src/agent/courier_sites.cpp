@@ -73,7 +73,7 @@ void Courier::blame(const std::string& domain, const std::string& site, const st
   // A domain that has failed for long waits as long; the others of the site as long as its hosts have failed.
   const auto backoff = services_.queue().backoff(domain);
   why.rest = std::max(services_.sites().failed(site, hosts, why.trouble, now, pause),
-                      pause(backoff ? backoff->failures + 1 : 1));
+                      pause(backoff ? backoff->failures - backoff->forgiven + 1 : 1));
   windows_.wake(site, [&](const std::vector<std::string>& waited) {
     return services_.sites().put_off(site, waited, now).has_value();
   });

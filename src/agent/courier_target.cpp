@@ -89,13 +89,13 @@ io::Task<> Courier::deliver_to_target(Round& round, const Way& way, const std::s
     }
     Fate& fate = round.fates[i];
     if (!outcome) {
-      fate = {.kind = Fate::Kind::owed, .trouble = trouble("4.3.0", outcome.error().text(), now())};
+      fate = {.kind = Fate::Kind::owed, .trouble = inner_trouble("4.3.0", outcome.error().text(), now())};
       continue;
     }
     fate.kind = outcome->delivered()   ? Fate::Kind::delivered
                 : outcome->temporary() ? Fate::Kind::owed
                                        : Fate::Kind::failed;
-    fate.trouble = trouble(outcome->status.text(), outcome->words, now());
+    fate.trouble = inner_trouble(outcome->status.text(), outcome->words, now());
   }
 }
 

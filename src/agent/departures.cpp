@@ -11,12 +11,12 @@
 namespace angarium::agent {
 namespace {
 
-/// RFC 3461 §5.2.7.2, §5.2.7.3 (c): one copy has all parameters, several have no SUCCESS among them.
+/// RFC 3461 §5.2.7.2, §5.2.7.3 (c): one copy has all parameters, several, lost ones too, have no SUCCESS among them.
 envelope::RcptParameters parameters_of_copy(const envelope::RcptParameters& said, const Sorted& sorted) {
   envelope::RcptParameters kept;
   kept.original = said.original;
   kept.notify = said.notify;
-  if (sorted.copies() == 1 || !kept.notify) return kept;
+  if ((sorted.copies() == 1 && sorted.problems.empty()) || !kept.notify) return kept;
   kept.notify->success = false;
   kept.notify->never = !kept.notify->failure && !kept.notify->delay;
   return kept;
@@ -85,12 +85,7 @@ Result<std::vector<queue::Change>> Departures::admit(Services& services, const q
     queue::Entry entry = message;
     if (!changes.empty()) entry.id = envelope::DeliveryId::make(io::Loop::current().random());
     if (!departure.by.empty()) entry.prepended = message::compose_delivered_to(departure.by) + entry.prepended;
-    // RFC 5321 §4.5.5: what must not be answered stays so.
-    if (!departure.owner.empty() && entry.sender.path.mailbox) {
-      entry.sender.path.mailbox = TRY(envelope::parse_mailbox(departure.owner, {.utf8 = envelope::Utf8::accept}));
-      entry.sender.parameters.ret.reset();
-      entry.sender.parameters.envelope_id.reset();
-    }
+    if (!departure.owner.empty()) entry = TRY(of_owner(std::move(entry), departure.owner));
     if (departure.far && terms.forwarded_from) entry.sender.path = *terms.forwarded_from;
     if (entry.sender.path.mailbox && entry.sender.path.mailbox->needs_utf8()) entry.sender.parameters.smtputf8 = true;
     std::vector<queue::Lot> lots = departure.lots;
@@ -111,12 +106,63 @@ Result<std::vector<queue::Change>> Departures::admit(Services& services, const q
   return changes;
 }
 
+queue::Trouble trouble_of(const alias::Problem& problem, WallTime at) {
+  queue::Trouble trouble{.status = problem.enhanced, .diagnostic = problem.text, .remote = {}, .at = at};
+  trouble.inner = !problem.enhanced.starts_with("5.1.") && !problem.enhanced.starts_with("5.2.");
+  return trouble;
+}
+
+Result<queue::Entry> of_owner(queue::Entry entry, const std::string& owner) {
+  // RFC 5321 §4.5.5: what must not be answered stays so.
+  if (!entry.sender.path.mailbox) return entry;
+  entry.sender.path.mailbox = TRY(envelope::parse_mailbox(owner, {.utf8 = envelope::Utf8::accept}));
+  entry.sender.parameters.ret.reset();
+  entry.sender.parameters.envelope_id.reset();
+  return entry;
+}
+
+namespace {
+
 std::optional<Fate::Kind> fate_of(const Sorted& sorted) {
   if (sorted.copies() == 0) return std::nullopt;
   // RFC 3461 §5.2.7.1: what a list has is delivered.
   if (sorted.onward.empty() || sorted.is_list()) return Fate::Kind::delivered;
   if (sorted.copies() == 1) return std::nullopt;
   return Fate::Kind::expanded;
+}
+
+bool hears_of_failure(const envelope::Recipient& recipient) {
+  const auto& notify = recipient.parameters.notify;
+  return !notify || (notify->failure && !notify->never);
+}
+
+}  // namespace
+
+Told told_of(const envelope::Recipient& recipient, const Sorted& sorted, WallTime at) {
+  Told told;
+  const auto reported = [&](Fate::Kind kind, queue::Trouble trouble) {
+    return Reported{.addressee = {.recipient = recipient, .trouble = {}},
+                    .fate = {.kind = kind, .trouble = std::move(trouble)}};
+  };
+  auto kind = fate_of(sorted);
+  if (!sorted.problems.empty() && sorted.is_list()) {
+    // RFC 3461 §5.2.7.1: that the list has it is all that its sender hears; its members are the owner's.
+    told.owner = reported(Fate::Kind::failed, trouble_of(sorted.problems.front(), at));
+    told.owner->addressee.recipient.parameters = {};
+    told.owner_address = sorted.accounts.empty() ? sorted.onward.front().owner : sorted.accounts.front().owner;
+  } else if (!sorted.problems.empty() && hears_of_failure(recipient)) {
+    told.sender =
+        reported(Fate::Kind::failed, {.status = sorted.problems.front().enhanced,
+                                      .diagnostic = "a part of the alias cannot be reached; the rest has the message",
+                                      .remote = {},
+                                      .at = at});
+    return told;
+  } else if (!sorted.problems.empty() && kind) {
+    // RFC 3461 §5.2.7.3 (c): not all of it is delivered.
+    kind = Fate::Kind::expanded;
+  }
+  if (kind) told.sender = reported(*kind, {.status = "2.1.5", .diagnostic = {}, .remote = {}, .at = at});
+  return told;
 }
 
 }  // namespace angarium::agent

@@ -62,7 +62,17 @@ class Departures {
   std::vector<Departure> all_;
 };
 
-/// What the sender is told of an address whose mail was sorted so; nothing where others tell of it, or nobody.
-std::optional<Fate::Kind> fate_of(const Sorted& sorted);
+/// Words that name more than addresses are of this host's insides.
+queue::Trouble trouble_of(const alias::Problem& problem, WallTime at);
+
+/// What is told of an address whose mail was sorted so, if it is wished for: one fate, whatever became of its parts.
+struct Told {
+  std::optional<Reported> sender;  ///< nothing where others tell of it, or nobody
+  std::optional<Reported> owner;   ///< of a list a part of which was lost
+  std::string owner_address;
+};
+Told told_of(const envelope::Recipient& recipient, const Sorted& sorted, WallTime at);
+/// The message as that owner's own, for a report.
+Result<queue::Entry> of_owner(queue::Entry entry, const std::string& owner);
 
 }  // namespace angarium::agent

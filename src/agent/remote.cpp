@@ -22,6 +22,12 @@ queue::Trouble trouble(std::string status, std::string words, std::string remote
           .at = io::Loop::current().clock().wall()};
 }
 
+/// What the operator has set up is nothing for strangers.
+queue::Trouble inner(queue::Trouble trouble) {
+  trouble.inner = true;
+  return trouble;
+}
+
 std::string host_text(const route::Hop& hop) { return hop.host + " [" + hop.address.text() + "]"; }
 
 /// Opportunistic TLS that failed is tried again in the clear: no worse than a server that does not offer it (RFC 7435).
@@ -89,7 +95,7 @@ io::Task<Remote::Opened> Remote::open(RemotePlan plan) {
   if (!plan.login.empty()) {
     const Moment now = io::Loop::current().now();
     if (const auto words = plan.terms->refused_logins->refused(plan.login, plan.way, now))
-      co_return std::unexpected(Unreachable{.trouble = trouble("4.7.8", *words, {}), .login = true});
+      co_return std::unexpected(Unreachable{.trouble = inner(trouble("4.7.8", *words, {})), .login = true});
   }
   if (!plan.socket.empty()) co_return co_await open_socket(plan);
   std::optional<Unreachable> why;
@@ -142,7 +148,8 @@ io::Task<Remote::Opened> Remote::try_hops(const RemotePlan& plan, std::vector<ro
 io::Task<Remote::Opened> Remote::open_socket(const RemotePlan& plan) {
   auto stream = co_await network_.connect(io::Endpoint::unix_path(plan.socket));
   if (!stream)
-    co_return std::unexpected(Unreachable{.trouble = trouble("4.4.1", plan.socket + ": " + stream.error().text(), {})});
+    co_return std::unexpected(
+        Unreachable{.trouble = inner(trouble("4.4.1", plan.socket + ": " + stream.error().text(), {}))});
   co_return co_await greet(plan, nullptr, *std::move(stream), false);
 }
 
@@ -160,8 +167,8 @@ io::Task<Remote::Opened> Remote::greet(const RemotePlan& plan, const route::Hop*
   auto refused = [&](const Error& error) {
     const bool login = error.is(kLoginRefused);
     if (login) plan.terms->refused_logins->add(plan.login, plan.way, error.text(), io::Loop::current().now());
-    return std::unexpected(
-        Unreachable{.trouble = trouble(login ? "4.7.8" : "4.4.0", error.text(), session.name), .login = login});
+    queue::Trouble why = trouble(login ? "4.7.8" : "4.4.0", error.text(), session.name);
+    return std::unexpected(Unreachable{.trouble = login ? inner(std::move(why)) : std::move(why), .login = login});
   };
   const bool verify = plan.tls == Tls::verified || plan.tls == Tls::implicit;
   auto options = std::make_shared<wire::tls::ClientOptions>();

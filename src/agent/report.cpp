@@ -9,6 +9,8 @@
 #include "agent/queued_message.h"
 #include "agent/way.h"
 #include "base/log.h"
+#include "base/text.h"
+#include "io/address.h"
 #include "io/loop.h"
 #include "message/address.h"
 #include "message/trace_fields.h"
@@ -35,7 +37,24 @@ message::TypedText typed_address(const envelope::Mailbox& mailbox) {
   return {.type = mailbox.needs_utf8() ? "utf-8" : "rfc822", .text = mailbox.text()};
 }
 
-message::RecipientReport report_of(const Reported& reported, const queue::Entry& entry) {
+/// RFC 3461 §9.3: a domain name, else the address as a domain-literal (RFC 5321 §4.1.3).
+message::TypedText mta_name(const std::string& host) {
+  const auto address = io::IpAddress::parse(host);
+  if (!address) return {.type = "dns", .text = host};
+  return {.type = "dns", .text = (address->family() == io::IpAddress::Family::v4 ? "[" : "[IPv6:") + host + "]"};
+}
+
+enum class Reader : std::uint8_t { of_this_host, stranger };
+
+/// Whose addresses this host serves may hear of its insides.
+io::Task<Result<Reader>> kind_of(Services& services, const std::string& hostname, const std::string& domain) {
+  if (domain.empty() || equals_ignore_case(domain, hostname)) co_return Reader::of_this_host;
+  const bool served = CO_TRY(co_await io::run(
+      services.pool(), [&directory = services.directory(), domain] { return directory.is_local(domain); }));
+  co_return served ? Reader::of_this_host : Reader::stranger;
+}
+
+message::RecipientReport report_of(const Reported& reported, const queue::Entry& entry, Reader reader) {
   const envelope::Recipient& recipient = reported.addressee.recipient;
   const queue::Trouble& trouble = reported.fate.trouble;
   message::RecipientReport report;
@@ -44,9 +63,10 @@ message::RecipientReport report_of(const Reported& reported, const queue::Entry&
   report.final_recipient = typed_address(recipient.path.mailbox);
   report.action = action_of(reported.fate.kind);
   report.status = message::parse_status(trouble.status);
-  if (!trouble.remote.empty()) report.remote_mta = {.type = "dns", .text = trouble.remote};
+  if (!trouble.remote.empty()) report.remote_mta = mta_name(trouble.remote);
   // Where and how a copy was laid down here is nothing for its sender.
-  if (!trouble.diagnostic.empty() && !(trouble.remote.empty() && report.action == DsnAction::delivered))
+  const bool told = !trouble.inner || reader == Reader::of_this_host;
+  if (told && !trouble.diagnostic.empty() && !(trouble.remote.empty() && report.action == DsnAction::delivered))
     report.diagnostic = {.type = trouble.remote.empty() ? "x-angarium" : "smtp", .text = trouble.diagnostic};
   if (trouble.at.microseconds != 0) report.last_attempt = message::DateTime::at(trouble.at);
   if (report.action == DsnAction::delayed) report.will_retry_until = message::DateTime::at(entry.expires);
@@ -128,15 +148,16 @@ io::Task<Result<std::optional<queue::Change>>> add_report(Services& services, co
     co_return std::optional<queue::Change>();
   }
 
+  const Reader kind = CO_TRY(co_await kind_of(services, terms.hostname, reader->to.domain));
   io::Loop& loop = io::Loop::current();
   const WallTime now = loop.clock().wall();
   message::DeliveryReport report;
   report.envelope_id = entry.sender.parameters.envelope_id;
   report.reporting_mta = {.type = "dns", .text = terms.hostname};
-  if (!entry.received_from.empty()) report.received_from_mta = {.type = "dns", .text = entry.received_from};
+  if (!entry.received_from.empty()) report.received_from_mta = mta_name(entry.received_from);
   report.arrival = message::DateTime::at(entry.arrived);
   if (const auto by = deliver_by_time(entry)) report.deliver_by = message::DateTime::at(*by);
-  for (const Reported& one : recipients) report.recipients.push_back(report_of(one, entry));
+  for (const Reported& one : recipients) report.recipients.push_back(report_of(one, entry, kind));
 
   message::DsnOptions options;
   options.from = message::format_address("Mail Delivery System", "postmaster", terms.hostname);

@@ -298,8 +298,8 @@ io::Task<Result<smtp::Outcome>> SmtpSession::deliver(Transaction& transaction, c
   mailbox::Delivery delivery;
   delivery.content = CO_TRY(co_await transaction.intake->finish());
   // SMTP has one reply for all its recipients: what RCPT has let in may go over its quota by this message, and either
-  // all get it or none. LMTP refuses one alone.
-  const bool alone = desk_.policy.lmtp() && transaction.departures.empty();
+  // all get it or none. LMTP refuses one alone, unless the queue gets something by the same batch.
+  const bool alone = desk_.policy.lmtp() && transaction.departures.empty() && !wants_report(transaction);
   delivery.together = alone ? mailbox::Together::each_alone : mailbox::Together::all_or_nothing;
   for (const account::Destination& account : transaction.accounts)
     delivery.recipients.push_back({.account = account.id,

@@ -130,7 +130,8 @@ class SmtpSession final : public protocol::smtp::Session {
     std::vector<Rcpt> rcpts;                     ///< one for each recipient of the envelope
     std::vector<account::Destination> accounts;  ///< each once, whichever RCPTs lead to it
     Departures departures;                       ///< what the queue gets
-    std::vector<Reported> lost;                  ///< parts of addresses that nobody can reach
+    std::vector<Reported> lost;                  ///< addresses a part of which nobody can reach
+    std::vector<Told> lost_of_lists;             ///< the same, which owners of lists are told
     DeliveredTo sent_on_by;                      ///< fed where there are departures
     std::unique_ptr<mailbox::Intake> intake;
     Budget::Hold hold;
@@ -173,7 +174,6 @@ class SmtpSession final : public protocol::smtp::Session {
                                                                     const std::string& address);
   void take_accounts(const envelope::Recipient& recipient, const std::vector<account::Destination>& accounts,
                      Rcpt taken);
-  void send_on(const envelope::Recipient& recipient, const Sorted& sorted);
   static protocol::smtp::Reply refusal(account::Resolution::Kind kind, const std::string& address);
   static protocol::smtp::Reply refusal(const Sorted& sorted, const std::string& address);
   std::string trace_fields(const account::Destination& account, const Transaction& transaction) const;
@@ -199,10 +199,15 @@ class SmtpSession final : public protocol::smtp::Session {
   io::Task<Result<std::vector<queue::Change>>> enqueue(const Transaction& transaction,
                                                        const protocol::smtp::BodyFacts& facts,
                                                        mailbox::Delivery& delivery);
-  /// Whether report_success() may have something to report.
+  /// Whether report_all() may have something to report.
   static bool wants_report(const Transaction& transaction);
-  io::Task<Result<std::optional<queue::Change>>> report_success(const Transaction& transaction,
-                                                                const queue::Entry& entry, mailbox::Delivery& delivery);
+  io::Task<Result<std::vector<queue::Change>>> report_all(const Transaction& transaction, const queue::Entry& entry,
+                                                          mailbox::Delivery& delivery);
+  io::Task<Result<std::optional<queue::Change>>> report_to_sender(const Transaction& transaction,
+                                                                  const queue::Entry& entry,
+                                                                  mailbox::Delivery& delivery);
+  io::Task<Result<std::optional<queue::Change>>> report(const queue::Entry& entry, std::vector<Reported> here,
+                                                        mailbox::Delivery& delivery);
   [[nodiscard]] bool at_this_host(const envelope::Mailbox& mailbox) const;
   /// Who looks for names here, for Services::names().
   [[nodiscard]] std::string party() const;

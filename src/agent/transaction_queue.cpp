@@ -82,7 +82,7 @@ void SmtpSession::answer_for(const envelope::Recipient& recipient, const Reply& 
 }
 
 bool SmtpSession::wants_report(const Transaction& transaction) {
-  return !transaction.lost.empty() ||
+  return !transaction.lost.empty() || !transaction.lost_of_lists.empty() ||
          std::ranges::any_of(transaction.rcpts, [](const Rcpt& rcpt) { return rcpt.failed.has_value(); }) ||
          std::ranges::any_of(transaction.envelope.recipients, [](const envelope::Recipient& recipient) {
            return recipient.parameters.notify && recipient.parameters.notify->success;
@@ -104,7 +104,7 @@ io::Task<Result<std::vector<queue::Change>>> SmtpSession::enqueue(const Transact
   std::vector<queue::Change> changes;
   if (desk_.outbound == nullptr) co_return changes;
   // Most mail: for here alone, and nobody wants to be told.
-  const bool told = wants_report(transaction) && !desk_.policy.lmtp();
+  const bool told = wants_report(transaction);
   if (transaction.departures.empty() && !told) co_return changes;
   const ReportTerms& terms = desk_.outbound->reports;
   const WallTime now = transaction.arrived;
@@ -149,18 +149,40 @@ io::Task<Result<std::vector<queue::Change>>> SmtpSession::enqueue(const Transact
     changes = CO_TRY(transaction.departures.admit(desk_.services, entry, leaving, delivery.body, delivery.also));
   }
   if (!told) co_return changes;
-  auto report = co_await report_success(transaction, entry, delivery);
-  if (!report) {
+  auto reports = co_await report_all(transaction, entry, delivery);
+  if (!reports) {
     for (queue::Change& change : changes) change.refused();
-    co_return std::unexpected(std::move(report).error());
+    co_return std::unexpected(std::move(reports).error());
   }
-  if (*report) changes.push_back(**std::move(report));
+  for (queue::Change& report : *reports) changes.push_back(std::move(report));
   co_return changes;
 }
 
-io::Task<Result<std::optional<queue::Change>>> SmtpSession::report_success(const Transaction& transaction,
-                                                                           const queue::Entry& entry,
-                                                                           mailbox::Delivery& delivery) {
+/// To the sender, and to the owners of lists.
+io::Task<Result<std::vector<queue::Change>>> SmtpSession::report_all(const Transaction& transaction,
+                                                                     const queue::Entry& entry,
+                                                                     mailbox::Delivery& delivery) {
+  std::vector<queue::Change> made;
+  const auto add = [&made](Result<std::optional<queue::Change>> report) -> Result<> {
+    if (!report) {
+      for (queue::Change& change : made) change.refused();
+      return std::unexpected(std::move(report).error());
+    }
+    if (*report) made.push_back(**std::move(report));
+    return {};
+  };
+  CO_TRY(add(co_await report_to_sender(transaction, entry, delivery)));
+  for (const Told& told : transaction.lost_of_lists) {
+    auto owned = of_owner(entry, told.owner_address);
+    if (!owned) CO_TRY(add(std::unexpected(std::move(owned).error())));
+    CO_TRY(add(co_await report(*owned, to_be_told(*owned, {*told.owner}), delivery)));
+  }
+  co_return made;
+}
+
+io::Task<Result<std::optional<queue::Change>>> SmtpSession::report_to_sender(const Transaction& transaction,
+                                                                             const queue::Entry& entry,
+                                                                             mailbox::Delivery& delivery) {
   std::vector<Reported> here;
   for (std::size_t i = 0; i < transaction.rcpts.size(); ++i) {
     if (const auto& failed = transaction.rcpts[i].failed)
@@ -173,7 +195,12 @@ io::Task<Result<std::optional<queue::Change>>> SmtpSession::report_success(const
          .fate = {.kind = *fate, .trouble = {.status = "2.1.5", .diagnostic = {}, .remote = {}, .at = entry.arrived}}});
   }
   here.insert(here.end(), transaction.lost.begin(), transaction.lost.end());
-  here = to_be_told(entry, std::move(here));
+  co_return co_await report(entry, to_be_told(entry, std::move(here)), delivery);
+}
+
+io::Task<Result<std::optional<queue::Change>>> SmtpSession::report(const queue::Entry& entry,
+                                                                   std::vector<Reported> here,
+                                                                   mailbox::Delivery& delivery) {
   if (here.empty()) co_return std::optional<queue::Change>();
   const bool failed =
       std::ranges::any_of(here, [](const Reported& one) { return one.fate.kind == Fate::Kind::failed; });

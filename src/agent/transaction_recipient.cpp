@@ -75,10 +75,16 @@ io::Task<Result<Reply>> SmtpSession::rcpt_sorted(const envelope::Recipient& reci
   if (!sorted.onward.empty() && desk_.outbound == nullptr)
     co_return Reply(451, {4, 3, 5}, "<" + address + "> is sent on, and nothing leaves this host now");
   if (auto full = CO_TRY(co_await check_room(sorted.accounts, address))) co_return *std::move(full);
-  Rcpt taken{.address = address, .accounts = {}, .failed = {}, .fate = fate_of(sorted)};
+  Rcpt taken{.address = address, .accounts = {}};
+  Told told = told_of(recipient, sorted, io::Loop::current().clock().wall());
+  if (told.sender && told.sender->fate.kind == Fate::Kind::failed)
+    transaction_->lost.push_back(*std::move(told.sender));
+  else if (told.sender)
+    taken.fate = told.sender->fate.kind;
+  if (told.owner) transaction_->lost_of_lists.push_back(std::move(told));
   if (sorted.accounts.empty())
     taken.course = sorted.onward.empty() ? trace::Course::discarded : trace::Course::elsewhere;
-  send_on(recipient, sorted);
+  transaction_->departures.forward(recipient, sorted);
   take_accounts(recipient, sorted.accounts, std::move(taken));
   co_return Reply(250, {2, 1, 5}, "Recipient OK");
 }
@@ -88,18 +94,6 @@ bool SmtpSession::only_for_reports(const envelope::Mailbox& mailbox) const {
   const LocalTerms* const local = local_terms().get();
   if (local == nullptr || !local->srs || !envelope::is_srs(mailbox.local_part)) return false;
   return transaction_->envelope.sender.path.mailbox && !submission() && !desk_.policy.lmtp() && !of_relay_network();
-}
-
-/// What leaves the mailboxes of this host, and what nobody can reach.
-void SmtpSession::send_on(const envelope::Recipient& recipient, const Sorted& sorted) {
-  transaction_->departures.forward(recipient, sorted);
-  for (const alias::Problem& problem : sorted.problems)
-    transaction_->lost.push_back({.addressee = {.recipient = recipient, .trouble = {}},
-                                  .fate = {.kind = Fate::Kind::failed,
-                                           .trouble = {.status = problem.enhanced,
-                                                       .diagnostic = "a part of the alias cannot be reached",
-                                                       .remote = {},
-                                                       .at = io::Loop::current().clock().wall()}}});
 }
 
 /// RFC 5321 §4.2.5: with the final 250 every copy is owed, so that an address is taken for all its accounts or not.
@@ -145,7 +139,7 @@ Reply SmtpSession::refusal(Kind kind, const std::string& address) {
   switch (kind) {
     case Kind::not_local: return {550, {5, 7, 1}, "Relaying denied: <" + address + "> is not served here"};
     case Kind::disabled: return {550, {5, 2, 1}, "<" + address + "> is disabled"};
-    case Kind::too_deep: return {550, {5, 4, 6}, "<" + address + "> is an alias of too many others"};
+    case Kind::too_deep: return {550, {5, 4, 6}, "<" + address + "> leads back to itself, or too far"};
     case Kind::unknown:
     case Kind::accounts: break;
   }

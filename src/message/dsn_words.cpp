@@ -139,11 +139,14 @@ void append_recipient(std::string& out, const RecipientReport& recipient, Langua
     append_wrapped(out, "    ", std::string(words.addressed_to) + "<" + visible(original->text) + ">");
   const StatusCode status = reported_status(recipient);
   const bool bad = recipient.action == DsnAction::failed || recipient.action == DsnAction::delayed;
+  const bool worded = recipient.diagnostic && !trim(recipient.diagnostic->text).empty();
   if (bad) {
-    append_wrapped(out, "    ", status_meaning(status, language));
+    // Words of ours say why where the code does not: nothing is unknown then.
+    if (status.subject != 0 || !worded || recipient.remote_mta)
+      append_wrapped(out, "    ", status_meaning(status, language));
     append_wrapped(out, "    ", std::string(words.status) + status.text());
   }
-  if (recipient.diagnostic && !trim(recipient.diagnostic->text).empty()) {
+  if (worded) {
     append_wrapped(out, "    ",
                    recipient.remote_mta ? std::string(words.remote_said) + visible(recipient.remote_mta->text) + ":"
                                         : std::string(words.said));

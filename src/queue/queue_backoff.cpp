@@ -55,7 +55,7 @@ void Spool::reached(std::string_view name) {
   const std::lock_guard lock(mutex_);
   Destination* const one = known(name);
   // What stands in the store stays until nothing is due any more: other consignments may rely on its time alone.
-  if (one != nullptr && one->backoff) one->backoff->failures = 0;
+  if (one != nullptr && one->backoff) one->backoff->failures = one->backoff->forgiven = 0;
 }
 
 io::Task<Result<bool>> Spool::rest(std::string name) {

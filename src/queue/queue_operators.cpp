@@ -113,8 +113,8 @@ Change Spool::retry(std::string name, store::Batch& batch) {
     before.emplace();
     before->since = now();
   }
-  // Zero failures: it is tried as one of which nothing is known.
-  before->failures = 0;
+  // It is tried as one of which nothing is known; how long it is not reached stays known.
+  before->forgiven = before->failures;
   Backoff next = *before;
   next.next = now();
   Change inner = back_off(name, next, batch);

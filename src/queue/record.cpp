@@ -98,6 +98,12 @@ std::string encode(const Consignment& consignment) {
     put_number(out, addressee.trouble ? 1 : 0);
     if (addressee.trouble) put_trouble(out, *addressee.trouble);
   }
+  // Was not there at first: whose trouble is inner.
+  std::vector<std::size_t> inner;
+  for (std::size_t i = 0; i < consignment.addressees.size(); ++i)
+    if (const auto& trouble = consignment.addressees[i].trouble; trouble && trouble->inner) inner.push_back(i);
+  if (!inner.empty()) put_number(out, inner.size());
+  for (const std::size_t i : inner) put_number(out, i);
   return out;
 }
 
@@ -121,6 +127,13 @@ Result<Consignment> decode_consignment(std::string destination, const Place& pla
     addressee.recipient = *std::move(recipient);
     consignment.addressees.push_back(std::move(addressee));
   }
+  if (reader.ok() && !reader.at_end()) {
+    for (std::uint64_t left = reader.number_up_to(count); left > 0 && reader.ok(); --left) {
+      const std::uint64_t i = reader.number();
+      if (i >= count || !consignment.addressees[i].trouble) return std::unexpected(damaged("trouble"));
+      consignment.addressees[i].trouble->inner = true;
+    }
+  }
   if (!reader.ok()) return std::unexpected(damaged("consignment cut short"));
   return consignment;
 }
@@ -131,6 +144,9 @@ std::string encode(const Backoff& backoff) {
   put_signed(out, backoff.since.microseconds);
   put_signed(out, backoff.next.microseconds);
   put_trouble(out, backoff.trouble);
+  // Were not there at first.
+  if (backoff.forgiven > 0 || backoff.trouble.inner) put_number(out, backoff.forgiven);
+  if (backoff.trouble.inner) put_number(out, 1);
   return out;
 }
 
@@ -142,6 +158,9 @@ Result<Backoff> decode_backoff(std::string_view octets) {
   backoff.since.microseconds = reader.signed_number();
   backoff.next.microseconds = reader.signed_number();
   backoff.trouble = read_trouble(reader);
+  if (reader.ok() && !reader.at_end())
+    backoff.forgiven = static_cast<std::uint32_t>(reader.number_up_to(backoff.failures));
+  if (reader.ok() && !reader.at_end()) backoff.trouble.inner = reader.number_up_to(1) == 1;
   if (!reader.ok()) return std::unexpected(damaged("back-off cut short"));
   return backoff;
 }

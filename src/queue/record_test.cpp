@@ -68,6 +68,26 @@ TEST_CASE("records are read as they were written, and none that is cut short") {
   CHECK(decode_backoff(failing).value() == backoff);
   for (std::size_t i = 0; i < failing.size(); ++i)
     CHECK(decode_backoff(failing.substr(0, i)).error().is(kDamagedRecord));
+  // Behind what was written at first: that a trouble is this host's own.
+  for (const std::size_t i : {std::size_t{0}, std::size_t{1}}) {
+    Consignment own = consignment;
+    if (!own.addressees[i].trouble) own.addressees[i].trouble.emplace();
+    own.addressees[i].trouble->inner = true;
+    const std::string written = encode(own);
+    CHECK(decode_consignment("b.example", own.place, written).value() == own);
+    CHECK(decode_consignment("b.example", own.place, written.substr(0, written.size() - 1)).error().is(kDamagedRecord));
+  }
+  CHECK(decode_consignment("b.example", consignment.place, text + '\x01' + '\x09').error().is(kDamagedRecord));
+  Backoff own = backoff;
+  own.trouble.inner = true;
+  CHECK(decode_backoff(encode(own)).value() == own);
+  // More than have failed cannot be forgiven.
+  Backoff asked = backoff;
+  asked.forgiven = 7;
+  CHECK(encode(asked).starts_with(failing));
+  CHECK(decode_backoff(encode(asked)).value() == asked);
+  asked.forgiven = 8;
+  CHECK(decode_backoff(encode(asked)).error().is(kDamagedRecord));
 }
 
 TEST_CASE("a diagnostic is kept to its limit") {

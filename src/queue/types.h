@@ -69,6 +69,7 @@ struct Trouble {
   std::string diagnostic;  ///< words of the other side, or ours; at most kDiagnosticMax octets are kept
   std::string remote;      ///< host that said so; empty: nobody was reached
   WallTime at;
+  bool inner = false;  ///< the words tell of files, programs or settings of this host: strangers get the status alone
   friend bool operator==(const Trouble&, const Trouble&) = default;
 };
 
@@ -112,6 +113,7 @@ struct Consignment {
 /// What is known of a destination that cannot be reached; kept while it lasts.
 struct Backoff {
   std::uint32_t failures = 0;  ///< in a row
+  std::uint32_t forgiven = 0;  ///< as many of them no pause is reckoned from: somebody asked to try anew
   WallTime since;
   WallTime next;  ///< not tried before
   Trouble trouble;
