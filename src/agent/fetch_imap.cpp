@@ -336,8 +336,9 @@ io::Task<Result<Session::Left>> Session::ask(const std::vector<std::uint32_t>& u
   const auto says = [&](std::string_view code) {
     return asked.error().is(imap::kServerBusy) && asked.error().text().starts_with(code);
   };
-  // Dovecot says SERVERBUG of what it cannot read.
-  const bool refused = !asked && (asked.error().is(imap::kServerRefused) || says("[SERVERBUG]"));
+  // Dovecot says SERVERBUG of what it cannot read, others BAD.
+  const bool refused =
+      !asked && (asked.error().is(imap::kServerRefused) || asked.error().is(imap::kServerBad) || says("[SERVERBUG]"));
   // They were, when they were listed (RFC 9051 §7.1, EXPUNGEISSUED).
   const bool gone = !asked && says("[EXPUNGEISSUED]");
   if (!asked && !refused && !gone) co_return std::unexpected(asked.error());

@@ -113,7 +113,7 @@ class Played {
       if (rest.find("BODY") == std::string::npos) {
         said += "* 1 FETCH (UID " + std::to_string(uid) + ")\r\n";
       } else if (const auto no = refused.find(uid); no != refused.end()) {
-        end = "NO " + no->second + "\r\n";
+        end = (no->second.starts_with("BAD ") ? "" : "NO ") + no->second + "\r\n";
       } else {
         said += message(uid);
       }
@@ -130,7 +130,8 @@ class Played {
 }  // namespace
 
 TEST_CASE("IMAP: a message that is refused does not hold up the folder, and comes when it is given") {
-  for (const char* const words : {"it is damaged", "[SERVERBUG] it is damaged", "[CORRUPTION] it is damaged"}) {
+  for (const char* const words :
+       {"it is damaged", "[SERVERBUG] it is damaged", "[CORRUPTION] it is damaged", "BAD it is damaged"}) {
     World world;
     Played played(world.there);
     for (std::uint32_t uid = 1; uid <= 4; ++uid) played.messages[uid] = letter("m" + std::to_string(uid));

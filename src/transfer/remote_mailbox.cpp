@@ -26,6 +26,9 @@ constexpr Duration kCalm = std::chrono::seconds(3);
 
 bool refuses(const Error& error) { return error.is(imap::kServerRefused) || error.is(imap::kServerBusy); }
 
+/// Of a letter that is being brought, BAD says the same.
+bool refuses_letter(const Error& error) { return refuses(error) || error.is(imap::kServerBad); }
+
 /// A letter that waits.
 struct Waiting {
   MessageHeader header;
@@ -374,7 +377,7 @@ class RemoteMailbox final : public Box {
   Result<std::optional<imap::UidCode>> append(std::vector<imap::Letter> letters) {
     if (broken_) return std::unexpected(*broken_);
     auto code = io::block_on(loop_, client_.append(terms_.name, std::move(letters)));
-    if (!code && !refuses(code.error())) broken_ = code.error();
+    if (!code && !refuses_letter(code.error())) broken_ = code.error();
     return code;
   }
 
@@ -407,7 +410,7 @@ class RemoteMailbox final : public Box {
   }
 
   void fail_at(const MessageHeader& header, const Error& error) {
-    if (refuses(error))
+    if (refuses_letter(error))
       refuse(header, error.text());
     else
       ++settled_.unknown;

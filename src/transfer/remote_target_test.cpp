@@ -303,6 +303,37 @@ TEST_CASE("a server with other ways: prefix, delimiter, fixed keywords, limits, 
   }
 }
 
+TEST_CASE("RFC 9051 7.1.3: a message that the server answers BAD to is told, and the next one goes") {
+  Exporting house;
+  house.add("lists/c", letter(1));
+  house.add("lists/c", letter(2));
+  const std::string text = std::string(kOpening) +
+                           "C: A4 CREATE INBOX.lists.c\n"
+                           "S: A4 OK made\n"
+                           "C: A5 SUBSCRIBE INBOX.lists.c\n"
+                           "S: A5 OK\n"
+                           "C: A6 SELECT INBOX.lists.c\n"
+                           "S: * 0 EXISTS\n"
+                           "S: * OK [UIDVALIDITY 7] ok\n"
+                           "S: A6 OK [READ-WRITE] in\n"
+                           "C: A7 APPEND INBOX.lists.c () \"22-Nov-2007 13:02:41 +0000\" {17}\n"
+                           "S: + go\n"
+                           "C-raw: Subject: 1\\r\\n\\r\\nx\\r\\n\\r\\n\n"
+                           "S: A7 BAD its header is not for me\n"
+                           "C: A8 APPEND INBOX.lists.c () \"22-Nov-2007 13:02:41 +0000\" {17}\n"
+                           "S: + go\n"
+                           "C-raw: Subject: 2\\r\\n\\r\\nx\\r\\n\\r\\n\n"
+                           "S: A8 OK [APPENDUID 7 1] in\n";
+  std::string missed;
+  const ExportReport report = hear(house, text, {}, &missed);
+  CHECK(missed == "");
+  CHECK(!report.stopped);
+  CHECK(report.exported == 1);
+  REQUIRE(report.defects_found == 1);
+  CHECK(report.defects[0].place == "lists/c, UID 1");
+  CHECK(report.defects[0].words.find("its header is not for me") != std::string::npos);
+}
+
 TEST_CASE("names of ours become names of the server's") {
   CHECK(name_there("INBOX", '.', "INBOX.") == "INBOX");
   CHECK(name_there("lists/a.b", '.', "INBOX.") == "INBOX.lists.a_b");

@@ -31,7 +31,9 @@ namespace angarium::protocol::imap {
 inline constexpr ErrorKind kServerRefused{"imap.server-refused", Fault::user, Lasting::permanent};
 /// The server answered NO with a code that says to try later (UNAVAILABLE, INUSE, LIMIT, …).
 inline constexpr ErrorKind kServerBusy{"imap.server-busy", Fault::dependency, Lasting::temporary};
-/// The server answered BAD, or what it sent is no IMAP.
+/// The server answered BAD to a command; the text is its. What comes with the command mostly is the reason.
+inline constexpr ErrorKind kServerBad{"imap.server-bad", Fault::dependency, Lasting::permanent};
+/// What the server sent is no IMAP, or not what was asked for.
 inline constexpr ErrorKind kServerBroke{"imap.server-broke", Fault::dependency, Lasting::permanent};
 /// The server said BYE; the text is its.
 inline constexpr ErrorKind kServerBye{"imap.server-bye", Fault::dependency, Lasting::temporary};
@@ -112,9 +114,10 @@ struct SelectResult {
   std::string mailbox_id;
 };
 
-/// One connection to a server, one command at a time. On its loop. kServerRefused, kServerBusy and kNoMechanism leave
-/// it usable; after any other error (also one of a sink or source) it is of no more use. Names of mailboxes are UTF-8;
-/// those that list() told are found again however the server wrote them. Other strings go out as they are.
+/// One connection to a server, one command at a time. On its loop. kServerRefused, kServerBusy, kServerBad and
+/// kNoMechanism leave it usable; after any other error (also one of a sink or source) it is of no more use. Names of
+/// mailboxes are UTF-8; those that list() told are found again however the server wrote them. Other strings go out as
+/// they are.
 class Client {
  public:
   /// The connection outlives it.

@@ -21,6 +21,7 @@ Error refusal(const StatusResponse& response) {
   switch (response.kind) {
     case StatusResponse::Kind::no: return {says_later(response.code) ? kServerBusy : kServerRefused, std::move(words)};
     case StatusResponse::Kind::bye: return {kServerBye, std::move(words)};
+    case StatusResponse::Kind::bad: return {response.tag == "*" ? kServerBroke : kServerBad, std::move(words)};
     default: return {kServerBroke, std::move(words)};
   }
 }
