@@ -57,15 +57,10 @@ bool contains_ignore_case(std::string_view text, std::string_view part) {
 /// Of a consignment's recipients: some are asked for, or none but those.
 enum class Fits : std::uint8_t { some, all };
 
-/// Whether destination, state and recipient are as asked for.
-bool fits(const queue::Whole::Part& part, const Backoffs& backoffs, const Request& request, Fits recipients) {
-  const queue::Consignment& consignment = part.consignment;
+/// Whether destination and recipient are as asked for.
+bool is_for(const queue::Consignment& consignment, const Request& request, Fits recipients) {
   if (request.has("destination") && !equals_ignore_case(consignment.destination, request.get("destination")))
     return false;
-  const std::string_view state = request.get("state");
-  const std::string_view is = state_of(part, backoffs.of(consignment.destination));
-  if (state == "held" && is != "held" && is != "set aside") return false;
-  if (state == "deferred" && is != "deferred") return false;
   const std::string_view recipient = request.get("recipient");
   if (recipient.empty()) return true;
   const auto asked_for = [&](const queue::Addressee& one) {
@@ -73,6 +68,21 @@ bool fits(const queue::Whole::Part& part, const Backoffs& backoffs, const Reques
   };
   return recipients == Fits::all ? std::ranges::all_of(consignment.addressees, asked_for)
                                  : std::ranges::any_of(consignment.addressees, asked_for);
+}
+
+/// Whether destination, state and recipient are as asked for.
+bool fits(const queue::Whole::Part& part, const Backoffs& backoffs, const Request& request, Fits recipients) {
+  const std::string_view state = request.get("state");
+  const std::string_view is = state_of(part, backoffs.of(part.consignment.destination));
+  if (state == "held" && is != "held" && is != "set aside") return false;
+  if (state == "deferred" && is != "deferred") return false;
+  return is_for(part.consignment, request, recipients);
+}
+
+/// Whether it may fit when the attempt that is under way is over.
+bool may_fit_soon(const queue::Whole::Part& part, const Request& request) {
+  if (!part.in_hand || !is_for(part.consignment, request, Fits::all)) return false;
+  return request.get("state") != "held" || part.consignment.hold != queue::Hold::none;
 }
 
 /// Everything that was asked for holds for one and the same consignment.
@@ -192,6 +202,13 @@ class Claimed {
   std::vector<queue::Job> jobs_;
 };
 
+Result<> under_way(DeliveryId id) {
+  return fail(queue::kUnderWay, "the message " + id.text() +
+                                    " is being sent at this moment; ask again when the attempt is over: angarium queue "
+                                    "show " +
+                                    id.text());
+}
+
 /// All of the message that fits what was asked for, or nothing of it. kNotAlone, kNotQueued, kUnderWay.
 io::Task<Result<>> claim_fitting(Work& work, DeliveryId id, Claimed& claimed) {
   queue::Queue& queue = work.services.queue();
@@ -202,6 +219,9 @@ io::Task<Result<>> claim_fitting(Work& work, DeliveryId id, Claimed& claimed) {
   for (const queue::Whole::Part& part : whole.parts)
     if (fits(part, backoffs, work.request, Fits::all))
       fitting.emplace(part.consignment.destination, part.consignment.place.part);
+  if (fitting.empty() &&
+      std::ranges::any_of(whole.parts, [&](const auto& part) { return may_fit_soon(part, work.request); }))
+    co_return under_way(id);
   if (fitting.empty())
     co_return fail(kNotAlone,
                    "the message " + id.text() +
@@ -214,11 +234,7 @@ io::Task<Result<>> claim_fitting(Work& work, DeliveryId id, Claimed& claimed) {
   const queue::Whole left = CO_TRY(co_await find(work.services, id));
   const auto there =
       std::ranges::count_if(left.parts, [&](const queue::Whole::Part& part) { return is_fitting(part.consignment); });
-  if (claimed.jobs().empty() || static_cast<std::size_t>(there) > claimed.jobs().size())
-    co_return fail(queue::kUnderWay, "the message " + id.text() +
-                                         " is being sent at this moment; ask again when the attempt is over: angarium "
-                                         "queue show " +
-                                         id.text());
+  if (claimed.jobs().empty() || static_cast<std::size_t>(there) > claimed.jobs().size()) co_return under_way(id);
   co_return Result<>();
 }
 

@@ -196,6 +196,35 @@ TEST_CASE("what is being sent is neither held nor removed, and nothing of the me
   CHECK(!house.take("a.example"));
 }
 
+TEST_CASE("what does not fit only because it is being sent is to be asked for again, and is no mistake") {
+  House house;
+  const DeliveryId id = house.admit({"a.example", "b.example"});
+  house.defer("a.example");
+  house.told("queue.retry", {{"id", id.text()}});
+  const auto job = house.take("a.example");
+  REQUIRE(job);
+  for (const char* verb : {"queue.hold", "queue.release", "queue.remove"}) {
+    CAPTURE(verb);
+    const auto fails_with = [&](std::vector<std::pair<std::string, std::string>> more) {
+      more.insert(more.begin(), {{"id", id.text()}, {"listed", "1"}});
+      const auto answer = house.ask(verb, std::move(more));
+      return answer ? std::string() : std::string(answer.error().kind().name);
+    };
+    CHECK(fails_with({{"state", "deferred"}}) == queue::kUnderWay.name);
+    CHECK(fails_with({{"state", "deferred"}, {"destination", "a.example"}}) == queue::kUnderWay.name);
+    CHECK(fails_with({{"state", "deferred"}, {"recipient", "bob@a"}}) == queue::kUnderWay.name);
+    // These will not fit when the attempt is over either.
+    CHECK(fails_with({{"state", "held"}}) == "agent.not-alone");
+    CHECK(fails_with({{"state", "deferred"}, {"destination", "b.example"}}) == "agent.not-alone");
+    CHECK(fails_with({{"state", "deferred"}, {"recipient", "bob@b"}}) == "agent.not-alone");
+  }
+  // What fits does so whatever becomes of the rest.
+  house.defer("b.example");
+  house.told("queue.hold", {{"id", id.text()}, {"state", "deferred"}, {"listed", "1"}});
+  CHECK(house.state(id, 0) == "under way");
+  CHECK(house.state(id, 1) == "held");
+}
+
 TEST_CASE("what is changed by what it has in common is that part of a message alone") {
   House house;
   const DeliveryId id = house.admit({"dead.example", "good.example"});
