@@ -41,6 +41,11 @@ struct Folder {
   std::string here;
 };
 
+/// RFC 9051 §5.1: INBOX is the same in any case of its letters.
+bool is(std::string_view there, std::string_view name) {
+  return there == name || (equals_ignore_case(there, "INBOX") && equals_ignore_case(name, "INBOX"));
+}
+
 std::string here_of(const fetch::Box& box, std::string_view there, std::optional<char> delimiter) {
   if (equals_ignore_case(there, "INBOX")) return box.into.empty() ? "INBOX" : box.into;
   std::string name;
@@ -77,7 +82,7 @@ class Session {
 
  private:
   io::Task<Result<>> enter();
-  io::Task<Result<std::vector<Folder>>> folders();
+  io::Task<Result<std::vector<Folder>>> folders();  ///< INBOX first, if it is one of them
   io::Task<Result<>> fetch_all();
   io::Task<Result<>> watch();
   io::Task<Result<bool>> wait_for_news(const Folder& folder, Duration at_most);
@@ -150,16 +155,18 @@ io::Task<Result<std::vector<Folder>>> Session::folders() {
   // Where names are listed we learn the delimiter, and how the server writes what it named.
   const auto rows = CO_TRY(co_await client_.list("", "*"));
   for (const imap::ListResponse& row : rows) {
-    const bool wanted = all || std::ranges::find(box_.folders, row.name) != box_.folders.end();
+    const bool wanted = all || std::ranges::any_of(box_.folders, [&](const auto& name) { return is(row.name, name); });
     // What shows the messages of other folders once more.
     const bool copies = all && (row.attributes & (imap::kNameAll | imap::kNameFlagged)) != 0;
     if (!wanted || copies || (row.attributes & (imap::kNameNoSelect | imap::kNameNonExistent)) != 0) continue;
     found.push_back({row.name, here_of(box_, row.name, row.delimiter)});
   }
   for (const std::string& name : box_.folders) {
-    const bool there = all || std::ranges::any_of(found, [&](const Folder& one) { return one.there == name; });
+    const bool there = all || std::ranges::any_of(found, [&](const Folder& one) { return is(one.there, name); });
     if (!there) run_.remark = "the server has no folder '" + name + "'";
   }
+  const auto inbox = std::ranges::find_if(found, [](const Folder& one) { return is(one.there, "INBOX"); });
+  if (inbox != found.end()) std::rotate(found.begin(), inbox, std::next(inbox));
   co_return found;
 }
 
