@@ -10,6 +10,7 @@
 #include "base/text.h"
 #include "io/block_on.h"
 #include "transfer/remote_content.h"
+#include "transfer/remote_notes.h"
 #include "transfer/remote_session.h"
 #include "transfer/spool.h"
 
@@ -47,13 +48,16 @@ struct Stray {
 class RemoteMailbox final : public Box {
  public:
   RemoteMailbox(io::Loop& loop, Link& link, RemoteSession& session, RemoteMailboxTerms terms)
-      : loop_(loop), link_(link), client_(session.client()), terms_(std::move(terms)), path_(session.path_of("")) {}
+      : loop_(loop),
+        client_(session.client()),
+        terms_(std::move(terms)),
+        notes_(link, terms_.mailbox, session.path_of(""), terms_.name) {}
 
   Result<> look() {
     if (!terms_.exists) return {};
     const auto status = TRY(taken(client_.status(terms_.name, "UIDVALIDITY")));
     for (const auto& [item, value] : status.items)
-      if (item == "UIDVALIDITY") validity_ = static_cast<std::uint32_t>(value);
+      if (item == "UIDVALIDITY") notes_.set_validity(static_cast<std::uint32_t>(value));
     return {};
   }
 
@@ -71,7 +75,7 @@ class RemoteMailbox final : public Box {
       }
     };
     const auto selected = TRY(taken(client_.select(terms_.name, imap::Access::read_write, take)));
-    validity_ = selected.uids_not_sticky ? 0 : selected.uid_validity;
+    notes_.set_validity(selected.uids_not_sticky ? 0 : selected.uid_validity);
     exists_ = selected.exists;
     opened_ = true;
     return {};
@@ -83,7 +87,7 @@ class RemoteMailbox final : public Box {
     std::vector<mailbox::Uid> all;
     std::vector<Fingerprint> asked;
     const auto ask = [&]() -> Result<> {
-      const std::string known = TRY(ask_known(asked));
+      const std::string known = TRY(notes_.known(asked));
       for (std::size_t i = 0; i < known.size(); ++i)
         if (known[i] != 0) present.add(all[i]);
       all.clear();
@@ -93,22 +97,20 @@ class RemoteMailbox final : public Box {
     for (const mailbox::UidRange range : uids.ranges()) {
       for (std::uint64_t uid = range.first; uid <= range.last; ++uid) {
         all.push_back(static_cast<mailbox::Uid>(uid));
-        asked.push_back(name_of("went", uid));
+        asked.push_back(notes_.went(uid));
         if (asked.size() == kKnownMax) TRY(ask());
       }
     }
     TRY(ask());
     if (!opened_ || present.count() == uids.count()) return present;
-    if (TRY(broke_off(difference(uids, present)))) TRY(let_it_end());
+    if (TRY(notes_.broke_off(difference(uids, present)))) TRY(let_it_end());
     if (exists_ > 0) TRY(list_strays());
     return present;
   }
 
   [[nodiscard]] std::size_t at_once() const override { return kRemoteTogether; }
 
-  Result<> expect(const mailbox::UidSet& uids) override {
-    return note_names({name_of("asked", uids.ranges().front().first)});
-  }
+  Result<> expect(const mailbox::UidSet& uids) override { return notes_.expect(uids.ranges().front().first); }
 
   Result<> begin(const MessageHeader& header, std::string_view) override {
     header_ = header;
@@ -134,7 +136,7 @@ class RemoteMailbox final : public Box {
     }
     if (*stray) {
       ++settled_.there;
-      remember(header_.uid, **stray);
+      notes_.remember(header_.uid, **stray);
       return {};
     }
     if (spool_.size() > limit_)
@@ -158,8 +160,7 @@ class RemoteMailbox final : public Box {
 
   Result<Settled> settle() override {
     append_waiting();
-    // Two names of each of kRemoteTogether messages fit a question.
-    TRY(note_names(std::exchange(went_, {})));
+    TRY(notes_.settle(settled_.unknown == 0));
     settled_.stopped = broken_;
     return std::exchange(settled_, {});
   }
@@ -233,58 +234,6 @@ class RemoteMailbox final : public Box {
 
   // --- what is there -------------------------------------------------------------------------------------------------
 
-  [[nodiscard]] Fingerprint name_of(std::string_view what, std::uint64_t number) {
-    names_.add_text("export");
-    names_.add_text(path_);
-    names_.add_text(terms_.name);
-    names_.add_text(std::to_string(validity_));
-    names_.add_text(what);
-    // A message there is the same one whatever mailbox it came from.
-    if (what != "there") {
-      names_.add_text(std::to_string(terms_.mailbox.id));
-      names_.add_text(std::to_string(terms_.mailbox.uid_validity));
-    }
-    names_.add_text(std::to_string(number));
-    return names_.finish();
-  }
-
-  Result<std::string> ask_known(const std::vector<Fingerprint>& asked) {
-    if (asked.empty()) return std::string();
-    std::string payload;
-    for (const Fingerprint& one : asked) payload += octets(one);
-    TRY(link_.send(frame(Kind::known, payload)));
-    TRY(link_.flush());
-    Link::Frame answer = TRY(link_.receive());
-    if (answer.kind != Kind::are_known || answer.payload.size() != asked.size() ||
-        TRY(link_.receive()).kind != Kind::over)
-      return fail(kTalkEnded, "the server said what makes no sense");
-    return std::move(answer.payload);
-  }
-
-  Result<> note_names(const std::vector<Fingerprint>& names) {
-    if (names.empty()) return {};
-    std::string payload;
-    for (const Fingerprint& one : names) payload += octets(one);
-    TRY(link_.send(frame(Kind::remember, payload)));
-    TRY(link_.flush());
-    if (TRY(link_.receive()).kind != Kind::over) return fail(kTalkEnded, "the server said what makes no sense");
-    return {};
-  }
-
-  /// Whether an export began with one of these and told no end.
-  Result<bool> broke_off(const mailbox::UidSet& missing) {
-    std::vector<Fingerprint> asked;
-    for (const mailbox::UidRange range : missing.ranges()) {
-      for (std::uint64_t uid = range.first; uid <= range.last; ++uid) {
-        asked.push_back(name_of("asked", uid));
-        if (asked.size() < kKnownMax) continue;
-        if (TRY(ask_known(asked)).find('\1') != std::string::npos) return true;
-        asked.clear();
-      }
-    }
-    return TRY(ask_known(asked)).find('\1') != std::string::npos;
-  }
-
   /// The server may still be taking what the session before had sent: until nothing more comes.
   Result<> let_it_end() {
     for (std::uint32_t before = exists_ + 1; before != exists_;) {
@@ -311,7 +260,7 @@ class RemoteMailbox final : public Box {
       if (!endless) strays_.push_back({.date = one->internal_date->seconds(), .size = *one->size, .uid = *one->uid});
     })));
     if (endless) return fail(imap::kServerBroke, "the server lists messages without end");
-    if (validity_ != 0) TRY(leave_known_out());
+    if (notes_.validity() != 0) TRY(leave_known_out());
     std::ranges::sort(strays_, {}, [](const Stray& one) { return std::tuple(one.date, one.size, one.uid); });
     return {};
   }
@@ -320,12 +269,12 @@ class RemoteMailbox final : public Box {
     std::string known;
     std::vector<Fingerprint> asked;
     for (const Stray& one : strays_) {
-      asked.push_back(name_of("there", one.uid));
+      asked.push_back(notes_.there(one.uid));
       if (asked.size() < kKnownMax) continue;
-      known += TRY(ask_known(asked));
+      known += TRY(notes_.known(asked));
       asked.clear();
     }
-    known += TRY(ask_known(asked));
+    known += TRY(notes_.known(asked));
     std::size_t left = 0;
     for (std::size_t i = 0; i < strays_.size(); ++i)
       if (known[i] == 0) strays_[left++] = strays_[i];
@@ -354,12 +303,6 @@ class RemoteMailbox final : public Box {
   }
 
   // --- what goes there -----------------------------------------------------------------------------------------------
-
-  void remember(std::uint64_t uid, std::optional<std::uint32_t> there) {
-    went_.push_back(name_of("went", uid));
-    // A number that does not last names nothing later.
-    if (there && validity_ != 0) went_.push_back(name_of("there", *there));
-  }
 
   void refuse(const MessageHeader& header, std::string words) {
     settled_.refused.emplace_back(static_cast<mailbox::Uid>(header.uid), std::move(words));
@@ -432,18 +375,16 @@ class RemoteMailbox final : public Box {
   /// RFC 4315 §3: the UIDs stand in the order of the letters, which is theirs.
   void note(const std::optional<imap::UidCode>& code, const std::vector<const MessageHeader*>& headers) {
     std::vector<std::uint32_t> uids;
-    if (code && code->uid_validity == validity_ && code->first.count() == headers.size())
+    if (code && code->uid_validity == notes_.validity() && code->first.count() == headers.size())
       code->first.each([&](std::uint32_t uid) { uids.push_back(uid); });
     for (std::size_t i = 0; i < headers.size(); ++i)
-      remember(headers[i]->uid, uids.empty() ? std::nullopt : std::optional(uids[i]));
+      notes_.remember(headers[i]->uid, uids.empty() ? std::nullopt : std::optional(uids[i]));
   }
 
   io::Loop& loop_;
-  Link& link_;
   imap::Client& client_;
   RemoteMailboxTerms terms_;
-  std::string path_;
-  std::uint32_t validity_ = 0;
+  RemoteNotes notes_;
   std::uint32_t exists_ = 0;
   bool opened_ = false;
   bool several_ = false;
@@ -455,10 +396,8 @@ class RemoteMailbox final : public Box {
   bool nul_ = false;
   Spool spool_;
   Fingerprinter digest_;
-  Fingerprinter names_;
   std::vector<Waiting> waiting_;
   std::size_t waiting_octets_ = 0;
-  std::vector<Fingerprint> went_;  ///< to be remembered
   std::optional<Error> broken_;
   Settled settled_;
 };

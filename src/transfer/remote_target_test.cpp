@@ -334,6 +334,50 @@ TEST_CASE("RFC 9051 7.1.3: a message that the server answers BAD to is told, and
   CHECK(report.defects[0].words.find("its header is not for me") != std::string::npos);
 }
 
+TEST_CASE("an export waits for what the server may still be taking, and not where all that was sent is known") {
+  const std::string select =
+      " SELECT INBOX.lists.c\n"
+      "S: * 0 EXISTS\n"
+      "S: * OK [UIDVALIDITY 8] ok\n";
+  const std::string opening = std::string(kOpening) +
+                              "C: A4 CREATE INBOX.lists.c\n"
+                              "S: A4 OK made\n"
+                              "C: A5 SUBSCRIBE INBOX.lists.c\n"
+                              "S: A5 OK\n"
+                              "C: A6" +
+                              select + "S: A6 OK [READ-WRITE] in\n";
+  const std::string append =
+      " APPEND INBOX.lists.c () \"22-Nov-2007 13:02:41 +0000\" {17}\n"
+      "S: + go\n"
+      "C-raw: Subject: 1\\r\\n\\r\\nx\\r\\n\\r\\n\n";
+  const std::string refused = opening + "C: A7" + append + "S: A7 NO not this one\n";
+  const std::string looks_first =
+      opening + "C: A7" + select + "S: A7 OK [READ-WRITE] in\n" + "C: A8" + append + "S: A8 NO not this one\n";
+  for (const int times : {0, 1, 2, 3, 64, 65}) {
+    CAPTURE(times);
+    Exporting house;
+    house.add("lists/c", letter(1));
+    const auto hears = [&](const std::string& text) {
+      std::string missed;
+      const ExportReport report = hear(house, text, {}, &missed);
+      CHECK(missed == "");
+      CHECK(!report.stopped);
+      CHECK(report.defects_found == 1);
+    };
+    for (int run = 0; run < times; ++run) hears(refused);
+    // Whatever was settled before, what breaks off now is not.
+    std::size_t said = 0;
+    std::string_view rest = opening;
+    while (!rest.empty())
+      if (const auto line = take_until(rest, '\n'); line.starts_with("S: "))
+        said += test::dialogue_step(line).value().text.size();
+    CHECK(hear(house, refused, {.drop_after = said + 2}).stopped);
+    hears(looks_first);
+    hears(refused);
+    hears(refused);
+  }
+}
+
 TEST_CASE("names of ours become names of the server's") {
   CHECK(name_there("INBOX", '.', "INBOX.") == "INBOX");
   CHECK(name_there("lists/a.b", '.', "INBOX.") == "INBOX.lists.a_b");
