@@ -6,6 +6,7 @@
 #include "delivery/target.h"
 #include "mua/error.h"
 #include "mua/host.h"
+#include "mua/save.h"
 #include "mua/screen.h"
 
 namespace angarium::mua {
@@ -282,7 +283,9 @@ std::string dead_letter_path(const Surroundings& here, const Settings& settings)
 }
 
 void save_dead_letter(Surroundings& here, const Settings& settings, const Draft& draft) {
-  if (draft.body.empty()) return;
+  const std::string path = dead_letter_path(here, settings);
+  // Whoever names it wants none kept.
+  if (draft.body.empty() || path == "/dev/null") return;
   std::string text;
   const auto field = [&](std::string_view name, std::string_view value) {
     if (!value.empty()) text += std::string(name) + ": " + visible(value) + "\n";
@@ -291,13 +294,16 @@ void save_dead_letter(Surroundings& here, const Settings& settings, const Draft&
   field("Cc", joined(draft.cc));
   field("Bcc", joined(draft.bcc));
   field("Subject", draft.subject);
+  if (!std::ranges::all_of(draft.body, [](char c) { return static_cast<unsigned char>(c) < 0x80; }))
+    text += "MIME-Version: 1.0\nContent-Type: text/plain; charset=utf-8\nContent-Transfer-Encoding: 8bit\n";
   text += "\n" + draft.body;
-  const std::string path = dead_letter_path(here, settings);
-  if (auto saved = append_file(path, text + "\n"); !saved)
+  std::string message;
+  for (std::string_view rest = text; !rest.empty();) message += std::string(take_until(rest, '\n')) + "\r\n";
+  const auto saved = save_message(here, path, message, here.user, here.delivery.clock.wall(), message::kBoxSeen);
+  if (!saved)
     here.terminal.complain("the letter is lost: " + visible(saved.error().text()));
   else
-    here.terminal.complain(counted(visible(path), text).substr(0, std::string::npos) +
-                           "the letter was not sent, and is kept there");
+    here.terminal.complain(counted(visible(path), text) + "the letter was not sent, and is kept there");
 }
 
 }  // namespace angarium::mua

@@ -57,7 +57,7 @@ class Composer {
 
 /// $DEAD, the variable DEAD, or ~/dead.letter.
 std::string dead_letter_path(const Surroundings& here, const Settings& settings);
-/// Appends what can be saved of a letter; says so. Without `save`: nothing.
+/// Appends what can be saved of a letter to an mbox file, which mail -f reads; says so. DEAD=/dev/null: nothing.
 void save_dead_letter(Surroundings& here, const Settings& settings, const Draft& draft);
 
 /// Sends it: aliases, MIME, submission, the copy for `record`. What cannot be sent goes to dead.letter. The error is

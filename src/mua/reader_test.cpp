@@ -138,3 +138,28 @@ TEST_CASE("the copy for record is kept of what was sent, and a copy that cannot 
   CHECK(seen.contains("the message is sent"));
   CHECK(home.get("dead.letter").empty());
 }
+
+TEST_CASE("letters that were given up or refused are messages of an mbox, which can be read") {
+  Home home;
+  const auto mail = [&](const std::vector<std::string>& words, const std::string& typed, bool interactive) {
+    Typed terminal(typed, interactive);
+    Surroundings here = home.surroundings(terminal);
+    here.submit = [](const Letter&) -> Result<> { return fail(kHost, "the server says no"); };
+    (void)mua::mail(here, parse_options(words).value(), "");
+    return terminal.seen;
+  };
+  mail({"-n", "-s", "first", "b@example.test"}, "one\n\nFrom here on\n", false);
+  mail({"-n", "-s", "second", "c@example.test"}, "Grüße\n~b d@example.test\n~q\n", true);
+  const std::string dead = home.get("dead.letter");
+  CHECK(dead.starts_with("From "));
+  CHECK(dead.contains("\n>From here on\n"));
+  CHECK(dead.contains("\nBcc: d@example.test\n"));
+  const std::string headers = mail({"-n", "-H", "-f", home.path() + "/dead.letter"}, "", false);
+  CHECK(headers.contains("first"));
+  CHECK(headers.contains("second"));
+  const std::string read = mail({"-n", "-f", home.path() + "/dead.letter"}, "p 2\nx\n", true);
+  CHECK(read.contains("Grüße"));
+  const std::string none = mail({"-n", "-S", "DEAD=/dev/null", "-s", "x", "b@example.test"}, "four\n", false);
+  CHECK(!none.contains("lost"));
+  CHECK(home.get("dead.letter") == dead);
+}
