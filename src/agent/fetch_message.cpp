@@ -174,8 +174,9 @@ io::Task<Result<>> check_key(FetchRun& run) {
   pin = believed ? fetch::Pin{.known = shown, .refused = {}} : fetch::Pin{.known = pin.known, .refused = shown};
   CO_TRY(co_await io::run(pool, [&boxes = run.boxes, id = run.box->id, pin] { return boxes.put_pin(id, pin); }));
   if (believed) co_return Result<>();
-  co_return fail(kFetchRefused, "the server shows another key than before, sha256:" + shown +
-                                    "; somebody may sit between. If it is the server's: angarium fetch resume");
+  co_return fail(kFetchRefused, "the server shows another key than before, when it was sha256:" + pin.known +
+                                    "; somebody may sit between. If it is the server's: angarium fetch resume " +
+                                    run.box->address + " " + run.box->name + " --key sha256:" + shown);
 }
 
 io::Task<Result<>> make_mailbox_here(FetchRun& run, std::string name) {

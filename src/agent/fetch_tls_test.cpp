@@ -1,4 +1,6 @@
 // TLS of both kinds between us and the servers that boxes lie at.
+#include <boost/json.hpp>
+
 #include "agent/test_fetch.h"
 
 namespace angarium::agent {
@@ -140,17 +142,46 @@ TEST_CASE("--any-certificate: the first key is the server's; another is told not
     CHECK(holds(world.about(), "another key"));
     for (const char* const word : {"LOGIN", "AUTH", "USER", "PASS", "secret", "APOP"})
       CHECK(!holds(world.there.heard, word));
-    // It was the second that somebody looked at.
-    world.there.show(third);
+    // Looking again, by whoever does not know of the key, believes none.
+    for (const wire::tls::Identity* const other : {&second, &third}) {
+      world.there.show(*other);
+      world.about("resume");
+      world.loop.advance(1min);
+      CHECK(holds(world.about(), "\"state\":\"refused\""));
+    }
+    world.there.show(second);
     world.about("resume");
     world.loop.advance(1min);
+    CHECK(!holds(world.there.heard, "secret"));
+    const auto key_of = [&](const std::string& name) {
+      const auto shown = boost::json::parse(world.about()).as_object();
+      return std::string(shown.at(name).as_string());
+    };
+    const std::string known = key_of("key");
+    const std::string refused = key_of("key_refused");
+    CHECK(known != refused);
+    CHECK(holds(world.about(), "another key than before, when it was " + known));
+    CHECK(holds(world.about(), "angarium fetch resume alice@a.test box --key " + refused));
+    const auto resume = [&](const std::string& key) {
+      return world.ask("resume", {{"address", "alice@a.test"}, {"name", "box"}, {"key", key}});
+    };
+    // Only the one that was shown is taken, and by that name.
+    CHECK(holds(resume("sha256:" + std::string(64, 'a')), "error: "));
+    CHECK(holds(resume(known), "error: "));
+    CHECK(holds(resume(""), "error: "));
     CHECK(holds(world.about(), "\"state\":\"refused\""));
-    world.there.show(second);
-    world.loop.advance(1h);
+    // It was the second that somebody looked at.
     world.there.show(third);
+    CHECK(!holds(resume(refused), "error: "));
+    world.loop.advance(1min);
+    CHECK(holds(world.about(), "\"state\":\"refused\""));
+    CHECK(key_of("key") == refused);
+    world.there.show(second);
     world.about("resume");
     world.loop.advance(1min);
     CHECK(holds(world.about(), "\"state\":\"ok\""));
+    CHECK(holds(world.about(), "\"key_refused\":null"));
+    CHECK(holds(resume(refused), "error: "));
     CHECK(times(world.mail(), "two") == 1);
   }
 }

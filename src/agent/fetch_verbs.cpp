@@ -4,6 +4,7 @@
 
 #include "agent/queue_verbs.h"
 #include "base/text.h"
+#include "configuration/mail_accounts.h"
 #include "configuration/schema.h"
 #include "fetch/url.h"
 
@@ -62,7 +63,13 @@ json::value time_of(WallTime time) {
   return json::string(to_rfc3339(time));
 }
 
-json::object show(const fetch::Known& known) {
+/// As it is given to --key.
+json::value key_text(const std::string& key) {
+  if (key.empty()) return nullptr;
+  return json::string("sha256:" + key);
+}
+
+json::object show(const fetch::Known& known, const fetch::Pin& pin = {}) {
   const fetch::Box& box = *known.box;
   json::array folders;
   for (const std::string& folder : box.folders) folders.push_back(json::string(folder));
@@ -87,7 +94,9 @@ json::object show(const fetch::Known& known) {
           {"every_seconds", box.every.count()},
           {"idle", box.watching == fetch::Watching::idles},
           {"remove_after_days", std::move(remove_after)},
-          {"certificate_checked", box.certificate == fetch::Certificate::checked && box.tls != fetch::Tls::none}};
+          {"certificate_checked", box.certificate == fetch::Certificate::checked && box.tls != fetch::Tls::none},
+          {"key", key_text(pin.known)},
+          {"key_refused", key_text(pin.refused)}};
 }
 
 /// A row for people has what they look for first.
@@ -106,6 +115,18 @@ Result<account::Account> account_of(Services& services, const Request& request) 
   return *std::move(account);
 }
 
+/// Somebody has looked, and says by the key that it is the server's: no other one, whatever was shown since.
+Result<> believe(fetch::Boxes& boxes, fetch::BoxId id, std::string_view text) {
+  const auto key = configuration::parse_key(text);
+  if (!key) return fail(kUsageError, key.error().text());
+  const fetch::Pin pin = TRY(boxes.pin(id));
+  if (*key != pin.refused) {
+    const std::string refused = pin.refused.empty() ? "none" : "sha256:" + pin.refused;
+    return fail(kUsageError, "the key that was refused is " + refused + ", and not this one: angarium fetch show");
+  }
+  return boxes.put_pin(id, {.known = *key, .refused = {}});
+}
+
 Result<json::value> carry_out(Services& services, fetch::Boxes& boxes, const Request& request) {
   TRY(boxes.load());
   if (request.verb == "fetch.list") {
@@ -121,17 +142,18 @@ Result<json::value> carry_out(Services& services, fetch::Boxes& boxes, const Req
     return show(TRY(boxes.add(std::move(box))));
   }
   const std::string name(request.get("name"));
-  if (request.verb == "fetch.show") return show(TRY(boxes.get(account.id, name)));
+  if (request.verb == "fetch.show") {
+    const fetch::Known known = TRY(boxes.get(account.id, name));
+    return show(known, TRY(boxes.pin(known.box->id)));
+  }
   if (request.verb == "fetch.remove") return show(TRY(boxes.remove(account.id, name)));
   if (request.verb == "fetch.run") return show(TRY(boxes.hurry(account.id, name)));
   if (request.verb == "fetch.pause") return show(TRY(boxes.pause(account.id, name, fetch::Pause::by_user)));
   if (request.verb == "fetch.password")
     return show(TRY(boxes.set_password(account.id, name, std::string(request.get("password")))));
   if (request.verb == "fetch.resume") {
-    // Somebody has looked: the key that was refused is the server's, and no third one.
-    const fetch::BoxId id = TRY(boxes.get(account.id, name)).box->id;
-    const fetch::Pin pin = TRY(boxes.pin(id));
-    if (!pin.refused.empty()) TRY(boxes.put_pin(id, {.known = pin.refused, .refused = {}}));
+    const fetch::Known known = TRY(boxes.get(account.id, name));
+    if (request.has("key")) TRY(believe(boxes, known.box->id, request.get("key")));
     return show(TRY(boxes.pause(account.id, name, fetch::Pause::none)));
   }
   return fail(kUsageError, "the server does not know '" + escape_controls(request.verb) + "'");

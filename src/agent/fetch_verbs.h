@@ -16,7 +16,9 @@ namespace angarium::agent {
 ///         url: imaps://HOST[:PORT], imap:// (with STARTTLS), pop3s://, pop3://, imap+plain://, pop3+plain://;
 ///         every: "15m"; remove_after: days
 ///     fetch.list [address]
-///     fetch.show|remove|run|pause|resume address name
+///     fetch.show|remove|run|pause address name
+///     fetch.resume address name [key]
+///         key: sha256:…, the one that was refused, which is the server's from now on
 io::Task<Result<std::string>> fetch_verb(Services& services, fetch::Boxes& boxes, control::Request request);
 
 }  // namespace angarium::agent

@@ -295,16 +295,18 @@ class CommandLine {
     fetch_action(parent, "show", "Show all that is known of one");
     fetch_action(parent, "run", "Look now, and wait for the end; 75: it failed and is tried again, 1: it is not");
     fetch_action(parent, "pause", "Do not look until it is resumed");
-    fetch_action(parent, "resume", "Look again, now");
+    option(fetch_action(parent, "resume", "Look again, now"), "--key", "key",
+           "The key that was refused, as fetch show has it: it is the server's from now on");
     fetch_action(parent, "remove", "Forget it; what was fetched stays");
-    fetch_action(parent, "password", "Give another password for it")
+    fetch_action(parent, "password", "Give another password for it", " --password-stdin")
         ->add_flag("--password-stdin", read_password_, "Read the password from standard input, one line")
         ->required();
   }
 
-  CLI::App* fetch_action(CLI::App* parent, const std::string& name, const std::string& description) {
-    CLI::App* made =
-        verb(parent, name, "fetch." + name, description, "fetch " + name + " alice@example.test mail.example.org");
+  CLI::App* fetch_action(CLI::App* parent, const std::string& name, const std::string& description,
+                         const std::string& more = "") {
+    CLI::App* made = verb(parent, name, "fetch." + name, description,
+                          "fetch " + name + " alice@example.test mail.example.org" + more);
     positional(made, "address", "The account");
     positional(made, "name", "Its name, as angarium fetch list shows it");
     return made;
