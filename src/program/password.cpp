@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <optional>
 
 #include "configuration/configuration.h"
 #include "delivery/files.h"
@@ -23,6 +24,39 @@ std::string first_line(std::string text) {
   text.resize(std::min(text.size(), text.find('\n')));
   if (text.ends_with('\r')) text.pop_back();
   return text;
+}
+
+/// Up to the last blank, or the last character of UTF-8.
+void erase_word(std::string& line) {
+  while (line.ends_with(' ')) line.pop_back();
+  while (!line.empty() && !line.ends_with(' ')) line.pop_back();
+}
+void erase_character(std::string& line) {
+  while (!line.empty()) {
+    const bool continues = (static_cast<unsigned char>(line.back()) & 0xC0) == 0x80;
+    line.pop_back();
+    if (!continues) return;
+  }
+}
+
+/// What is typed at a terminal that gives each key; nothing after one that interrupts, quits or suspends.
+std::optional<std::string> typed_line(int terminal, const termios& keys) {
+  std::string line;
+  char c = 0;
+  const auto is = [&](int key) { return keys.c_cc[key] != _POSIX_VDISABLE && static_cast<cc_t>(c) == keys.c_cc[key]; };
+  while (line.size() < kPasswordMax && ::read(terminal, &c, 1) == 1 && c != '\n') {
+    if (is(VINTR) || is(VQUIT) || is(VSUSP)) return std::nullopt;
+    if (is(VEOF)) break;
+    if (is(VERASE))
+      erase_character(line);
+    else if (is(VWERASE))
+      erase_word(line);
+    else if (is(VKILL))
+      line.clear();
+    else
+      line += c;
+  }
+  return line;
 }
 
 std::unexpected<Error> unreadable(const std::string& path, const std::string& why) {
@@ -64,21 +98,22 @@ Result<std::string> password_from_terminal(const std::string& question) {
   termios before{};
   const bool known = ::tcgetattr(terminal.get(), &before) == 0;
   termios silent = before;
-  // An interrupt that ended the program here would leave a terminal that shows nothing: it is read as a character.
-  silent.c_lflag &= ~static_cast<tcflag_t>(ECHO | ISIG);
-  const char interrupt = static_cast<char>(before.c_cc[VINTR]);
-  silent.c_cc[VEOL] = before.c_cc[VINTR];
-  const std::string asked = question + ": ";
-  if (::write(terminal.get(), asked.data(), asked.size()) < 0)
-    return fail(configuration::kUnreadable, "the terminal does not take a question");
+  // What ended or stopped the program here would leave a terminal that shows nothing: these keys are read, and so all.
+  silent.c_lflag &= ~static_cast<tcflag_t>(ECHO | ISIG | ICANON);
+  silent.c_cc[VMIN] = 1;
+  silent.c_cc[VTIME] = 0;
+  // Silent before the question is seen: whoever answers at once is neither shown nor lost.
   if (known) ::tcsetattr(terminal.get(), TCSAFLUSH, &silent);
-  std::string line;
-  char c = 0;
-  while (line.size() < kPasswordMax && ::read(terminal.get(), &c, 1) == 1 && c != '\n' && c != interrupt) line += c;
+  const std::string asked = question + ": ";
+  if (::write(terminal.get(), asked.data(), asked.size()) < 0) {
+    if (known) ::tcsetattr(terminal.get(), TCSAFLUSH, &before);
+    return fail(configuration::kUnreadable, "the terminal does not take a question");
+  }
+  const auto line = typed_line(terminal.get(), before);
   if (known) ::tcsetattr(terminal.get(), TCSAFLUSH, &before);
   (void)!::write(terminal.get(), "\n", 1);
-  if (known && c == interrupt) return fail(configuration::kUnreadable, "no password was given");
-  return first_line(std::move(line));
+  if (!line) return fail(configuration::kUnreadable, "no password was given");
+  return first_line(*line);
 }
 
 }  // namespace angarium::program

@@ -158,12 +158,35 @@ def expect_editor(alice):
     expect(json.loads(alice.run("read", "last", "--json"))["text"] == "written\n", "what the editor wrote")
 
 
+def expect_typed(alice):
+    """A password is typed at the terminal, with the keys that erase, and not shown."""
+    child, terminal = pty.fork()
+    if child == 0:
+        os.chdir(alice.home)
+        os.execve(alice.server.binary, ["angarium", "mail", "send", alice.address, "-s", "typed", "--address", alice.address, "--smtp",
+                                        f"submissions://{alice.host('submissions')}", "--user", alice.address],
+                  {**alice.environment, "EDITOR": alice.path("editor")})
+    seen = b""
+    while b"Password of" not in seen:
+        seen += os.read(terminal, 4096)
+    secret = PASSWORD.encode()
+    os.write(terminal, b"wrong\x15" + secret[:-1] + "é".encode() + b"\x7f\x7f" + secret[-2:] + b" word\x17\x7f\n")
+    with contextlib.suppress(OSError):
+        while piece := os.read(terminal, 4096):
+            seen += piece
+    _, status = os.waitpid(child, 0)
+    os.close(terminal)
+    expect(os.waitstatus_to_exitcode(status) == 0 and secret[:3] not in seen.split(b"Password of")[1], f"a typed password: {status} {seen}")
+
+
 def expect_interrupt(alice):
     """Ctrl-C ends what hangs at a server, and what was written is not lost; at the question for the password nothing is tried with half of it."""
     with socket.create_server(("127.0.0.1", 0)) as silent:
         silent.settimeout(60)
         host = f"127.0.0.1:{silent.getsockname()[1]}"
-        for more, asks in ((("--no-smtp-login",), False), (("--user", "alice"), True)):
+        login = ("--user", "alice")
+        # Ctrl-C, Ctrl-\ and Ctrl-Z at the question: none of them is part of the password, or leaves a terminal that shows nothing.
+        for key, more, asks in ((b"\x03", ("--no-smtp-login",), False), (b"\x03", login, True), (b"\x1c", login, True), (b"\x1a", login, True)):
             child, terminal = pty.fork()
             if child == 0:
                 signal.signal(signal.SIGINT, signal.SIG_DFL)  # who tests in the background hands on that it is ignored
@@ -177,9 +200,13 @@ def expect_interrupt(alice):
                 os.write(terminal, b"half")
             else:
                 connection, _ = silent.accept()
-            os.write(terminal, b"\x03")
+            os.write(terminal, key)
             with contextlib.suppress(OSError):  # a terminal whose last user has gone
-                while piece := os.read(terminal, 4096):
+                while True:
+                    expect(select.select([terminal], [], [], 60)[0], f"{key} goes unheard: {seen}")
+                    piece = os.read(terminal, 4096)
+                    if not piece:
+                        break
                     seen += piece
             _, status = os.waitpid(child, 0)
             os.close(terminal)
@@ -203,6 +230,7 @@ def add(case):
             expect_letters(alice, bob)
             expect_pop3(bob)
             expect_editor(alice)
+            expect_typed(alice)
             expect_interrupt(alice)
             # Nobody of that name: the server refuses.
             alice.run("send", "nobody@example.test", "-s", "x", stdin=LETTER, code=1)
