@@ -3,7 +3,7 @@
 #include <boost/json.hpp>
 
 #include "base/text.h"
-#include "configuration/configuration.h"
+#include "configuration/mail_accounts.h"
 #include "fetch/url.h"
 #include "program/password.h"
 
@@ -12,19 +12,6 @@ namespace {
 
 namespace json = boost::json;
 using transfer::Defect;
-
-/// The hexadecimal digits of "sha256:AB:CD…".
-Result<std::string> key_of(const std::string& text) {
-  std::string_view rest = text;
-  if (starts_with_ignore_case(rest, "sha256:")) rest.remove_prefix(7);
-  std::string digits;
-  for (const char c : rest)
-    if (c != ':') digits += to_lower(c);
-  const auto octets = from_hex(digits);
-  if (!octets || octets->size() != 32)
-    return fail(configuration::kUnreadable, "--key wants sha256: and 64 hexadecimal digits");
-  return digits;
-}
 
 }  // namespace
 
@@ -63,7 +50,7 @@ Result<transfer::RemoteOptions> remote_options(const std::string& url, const Rem
   if (!login.user.empty()) remote.url.user = login.user;
   if (remote.url.user.empty())
     return fail(fetch::kInvalid, "whose mail there? write imaps://USER@HOST, or --user USER");
-  if (!login.key.empty()) remote.key = TRY(key_of(login.key));
+  if (!login.key.empty()) remote.key = TRY(configuration::parse_key(login.key));
   std::string password;
   if (login.password_stdin)
     password = password_from_stdin();
