@@ -7,6 +7,7 @@
 
 #include "base/text.h"
 #include "configuration/configuration.h"
+#include "configuration/mail_url.h"
 #include "configuration/schema.h"
 #include "configuration/toml.h"
 #include "message/address.h"
@@ -17,39 +18,40 @@ namespace {
 using Protocol = MailHost::Protocol;
 using Tls = MailHost::Tls;
 
-struct Scheme {
-  std::string_view name;
-  Protocol protocol;
-  Tls tls;
-};
-/// The first of each kind is the one that is written.
-constexpr std::array<Scheme, 12> kSchemes = {{
-    {"imaps", Protocol::imap, Tls::implicit},
-    {"imap", Protocol::imap, Tls::starttls},
-    {"imap+plain", Protocol::imap, Tls::none},
-    {"pop3s", Protocol::pop3, Tls::implicit},
-    {"pop3", Protocol::pop3, Tls::starttls},
-    {"pop3+plain", Protocol::pop3, Tls::none},
-    {"submissions", Protocol::smtp, Tls::implicit},
-    {"submission", Protocol::smtp, Tls::starttls},
-    {"submission+plain", Protocol::smtp, Tls::none},
-    {"smtps", Protocol::smtp, Tls::implicit},
-    {"smtp", Protocol::smtp, Tls::starttls},
-    {"smtp+plain", Protocol::smtp, Tls::none},
-}};
+bool is(const MailScheme& scheme, Protocol protocol) {
+  switch (scheme.protocol) {
+    case MailScheme::Protocol::imap: return protocol == Protocol::imap;
+    case MailScheme::Protocol::pop3: return protocol == Protocol::pop3;
+    case MailScheme::Protocol::smtp: return protocol == Protocol::smtp;
+    case MailScheme::Protocol::odmr: return false;
+  }
+  return false;
+}
 
-struct WellKnown {
-  std::uint16_t port;
-  Protocol protocol;
-  Tls tls;
-};
-constexpr std::array<WellKnown, 7> kPorts = {{{993, Protocol::imap, Tls::implicit},
-                                              {143, Protocol::imap, Tls::starttls},
-                                              {995, Protocol::pop3, Tls::implicit},
-                                              {110, Protocol::pop3, Tls::starttls},
-                                              {465, Protocol::smtp, Tls::implicit},
-                                              {587, Protocol::smtp, Tls::starttls},
-                                              {25, Protocol::smtp, Tls::starttls}}};
+Tls tls_of(const MailScheme& scheme) {
+  switch (scheme.tls) {
+    case MailScheme::Tls::implicit: return Tls::implicit;
+    case MailScheme::Tls::starttls: return Tls::starttls;
+    case MailScheme::Tls::none: return Tls::none;
+  }
+  return Tls::automatic;
+}
+
+/// The one that is written for this.
+const MailScheme* scheme_of(Protocol protocol, Tls tls) {
+  for (const MailScheme& scheme : mail_schemes())
+    if (is(scheme, protocol) && tls_of(scheme) == tls) return &scheme;
+  return nullptr;
+}
+
+/// How a well-known port is spoken to.
+Tls tls_at(Protocol protocol, std::uint16_t port) {
+  // Between servers (RFC 5321 §4.5.4.2), and at some hosts for users, too.
+  if (protocol == Protocol::smtp && port == 25) return Tls::starttls;
+  for (const MailScheme& scheme : mail_schemes())
+    if (is(scheme, protocol) && scheme.port == port) return tls_of(scheme);
+  return Tls::automatic;
+}
 
 std::string_view example_of(Protocol protocol) {
   switch (protocol) {
@@ -70,13 +72,8 @@ bool is_host(std::string_view host) {
 }  // namespace
 
 std::uint16_t standard_port(Protocol protocol, Tls tls) {
-  const bool implicit = tls == Tls::implicit || tls == Tls::automatic;
-  switch (protocol) {
-    case Protocol::imap: return implicit ? 993 : 143;
-    case Protocol::pop3: return implicit ? 995 : 110;
-    case Protocol::smtp: return implicit ? 465 : 587;
-  }
-  return 0;
+  const MailScheme* const scheme = scheme_of(protocol, tls == Tls::automatic ? Tls::implicit : tls);
+  return scheme == nullptr ? 0 : scheme->port;
 }
 
 Result<MailHost> parse_mail_host(Protocol protocol, std::string_view text) {
@@ -86,38 +83,25 @@ Result<MailHost> parse_mail_host(Protocol protocol, std::string_view text) {
   };
   MailHost host{.protocol = protocol, .tls = Tls::automatic, .host = {}, .port = 0};
   if (const auto colon = text.find("://"); colon != std::string_view::npos) {
-    const auto* const scheme = std::ranges::find_if(kSchemes, [&](const Scheme& one) {
-      return one.protocol == protocol && equals_ignore_case(one.name, text.substr(0, colon));
-    });
-    if (scheme == kSchemes.end()) return wrong("names no way to speak to this server");
-    host.tls = scheme->tls;
+    const MailScheme* const scheme = find_mail_scheme(text.substr(0, colon));
+    if (scheme == nullptr || !is(*scheme, protocol)) return wrong("names no way to speak to this server");
+    host.tls = tls_of(*scheme);
     text.remove_prefix(colon + 3);
   }
-  if (text.ends_with('/')) text.remove_suffix(1);
-  if (text.starts_with('[') && text.contains(']')) {
-    host.host = text.substr(1, text.find(']') - 1);
-    text.remove_prefix(text.find(']') + 1);
-  } else {
-    host.host = text.substr(0, text.find(':'));
-    text.remove_prefix(host.host.size());
-  }
-  if (!is_host(host.host)) return wrong("names no host");
-  if (text.empty()) return host;
-  const auto port = text.starts_with(':') ? parse_number<std::uint16_t>(text.substr(1)) : std::nullopt;
-  if (!port || *port == 0) return wrong("has a port that is none");
-  host.port = *port;
-  if (host.tls == Tls::automatic)
-    for (const WellKnown& known : kPorts)
-      if (known.port == host.port && known.protocol == protocol) host.tls = known.tls;
+  auto place = parse_host_and_port(text);
+  if (!place) return wrong("has a port that is none");
+  if (!is_host(place->host)) return wrong("names no host");
+  host.host = std::move(place->host);
+  host.port = place->port;
+  if (host.port == 0) return host;
+  if (host.tls == Tls::automatic) host.tls = tls_at(protocol, host.port);
   if (host.tls != Tls::automatic && host.port == standard_port(protocol, host.tls)) host.port = 0;
   return host;
 }
 
 std::string mail_host_text(const MailHost& host) {
   std::string text;
-  for (const Scheme& scheme : kSchemes)
-    if (text.empty() && scheme.protocol == host.protocol && scheme.tls == host.tls)
-      text = std::string(scheme.name) + "://";
+  if (const MailScheme* const scheme = scheme_of(host.protocol, host.tls)) text = std::string(scheme->name) + "://";
   text += host.host.contains(':') ? "[" + host.host + "]" : host.host;
   if (host.port != 0 && host.port != standard_port(host.protocol, host.tls)) text += ":" + std::to_string(host.port);
   return text;
