@@ -11,14 +11,14 @@
 #include "io/task.h"
 #include "sasl/secret.h"
 #include "wire/connection/connection.h"
+#include "wire/tls/dial.h"
 
 namespace angarium::mua {
 
 using configuration::MailAccount;
 using configuration::MailHost;
 
-/// The server is not the one that was meant, as far as its certificate tells.
-inline constexpr ErrorKind kStranger{"mua.stranger", Fault::user, Lasting::permanent};
+using wire::tls::kStranger;
 /// The server does not let the user in.
 inline constexpr ErrorKind kNotLetIn{"mua.not-let-in", Fault::user, Lasting::permanent};
 

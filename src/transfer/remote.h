@@ -12,11 +12,11 @@
 #include "sasl/secret.h"
 #include "transfer/source.h"
 #include "wire/connection/connection.h"
+#include "wire/tls/dial.h"
 
 namespace angarium::transfer {
 
-/// The server is not the one that was meant, as far as its certificate tells.
-inline constexpr ErrorKind kStranger{"transfer.stranger", Fault::user, Lasting::permanent};
+using wire::tls::kStranger;
 /// The server does not let us in.
 inline constexpr ErrorKind kNotLetIn{"transfer.not-let-in", Fault::user, Lasting::permanent};
 
@@ -33,6 +33,7 @@ struct RemoteOptions {
 /// Names are looked up as other programs of this host do. Without TLS only to this host. kPlace, io's errors,
 /// wire::kTlsHandshake. Runs the loop.
 Result<std::unique_ptr<wire::Connection>> connect_remote(io::Loop& loop, const fetch::Url& url);
+wire::tls::Way way_to(const fetch::Url& url);
 
 class RemoteSession;
 

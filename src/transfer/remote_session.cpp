@@ -96,17 +96,7 @@ RemoteSession::~RemoteSession() {
 Result<> RemoteSession::enter() { return io::block_on(loop_, log_in()); }
 
 Result<> RemoteSession::check_peer() const {
-  const wire::TlsInfo* const tls = connection_->tls();
-  if (options_.url.tls == fetch::Tls::none) return {};
-  if (tls == nullptr) return fail(kStranger, "the connection has no TLS");
-  const std::string shown = "it shows the key sha256:" + tls->peer_key;
-  if (!options_.key.empty()) {
-    if (tls->peer_key == options_.key) return {};
-    return fail(kStranger, options_.url.host + " is not the server that was meant: " + shown);
-  }
-  if (tls->peer_verified) return {};
-  return fail(kStranger, "nobody vouches for the certificate of " + options_.url.host + ", or it is another host's; " +
-                             shown + ". If you know that it is the right one, say it by --key");
+  return wire::tls::check_peer(*connection_, way_to(options_.url), options_.key, "by --key");
 }
 
 io::Task<Result<>> RemoteSession::log_in() {

@@ -7,6 +7,7 @@
 #include "support/test.h"
 #include "wire/tls/connection.h"
 #include "wire/tls/context_body.h"
+#include "wire/tls/dial.h"
 
 namespace angarium::wire::tls {
 namespace {
@@ -96,6 +97,39 @@ TEST_CASE("both ends know version, cipher, name and the peer after the handshake
   CHECK(read_now(loop, *ends.server) == "question");
   REQUIRE(ends.server->try_write("answer").value() == 6);
   CHECK(read_now(loop, *ends.client) == "answer");
+}
+
+TEST_CASE(
+    "a server is the one that is meant by its key where one is named, else by its certificate, never without TLS") {
+  io::SimulatedLoop loop;
+  const Way way{.host = "mail.example.test", .port = 993};
+  const auto check = [&](const Connection& connection, const std::string& key, Way::Tls tls = Way::Tls::implicit) {
+    Way by = way;
+    by.tls = tls;
+    return check_peer(connection, by, key, "by --key");
+  };
+  const auto right = shake(loop, server_options(), client_options(Verification::webpki));
+  const auto other =
+      shake(loop, server_options({identity({"mail.example.test"})}), client_options(Verification::opportunistic));
+  REQUIRE(right.established());
+  REQUIRE(other.established());
+  const std::string key = right.client->tls()->peer_key;
+  CHECK(check(*right.client, ""));
+  CHECK(check(*right.client, key));
+  for (const Way::Tls tls : {Way::Tls::implicit, Way::Tls::starttls}) {
+    // A named key is looked at also where an authority vouches for another one.
+    CHECK(check(*right.client, std::string(64, '0'), tls).error().is(kStranger));
+    const auto stranger = check(*other.client, "", tls);
+    REQUIRE(!stranger);
+    CHECK(stranger.error().is(kStranger));
+    CHECK(stranger.error().text().contains("mail.example.test:993"));
+    CHECK(stranger.error().text().contains("sha256:" + other.client->tls()->peer_key));
+    CHECK(check(*other.client, key, tls).error().is(kStranger));
+    CHECK(check(*other.client, other.client->tls()->peer_key, tls));
+    const auto plain = plain_connection(std::move(io::memory_pair().first));
+    CHECK(check(*plain, "", tls).error().is(kStranger));
+    CHECK(check(*plain, key, tls).error().is(kStranger));
+  }
 }
 
 TEST_CASE("what a client sent before TLS took effect is dropped and counted (RFC 3207 section 4.2)") {
