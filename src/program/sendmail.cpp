@@ -202,7 +202,7 @@ Usage: sendmail [OPTIONS] [RECIPIENT...]
   -V ID         an envelope id that reports name
   -bs           SMTP on standard input     -bv   say where the addresses lead, send nothing
   -bp           list the queue (mailq)     -q    try again now what waits
-  -bi           nothing: aliases are read as they are (newaliases)
+  -bi           check the files of aliases, which are read as they are (newaliases)
 
   echo 'Subject: done' | sendmail root
   sendmail -t -i < letter.eml
