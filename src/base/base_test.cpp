@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "base/random.h"
 #include "base/result.h"
+#include "base/size.h"
 #include "base/text.h"
 #include "base/time.h"
 #include "base/time_text.h"
@@ -26,6 +27,21 @@ Result<int> quarter(int n) {
   const int first = TRY(half(n));
   return TRY(half(first));
 }
+TEST_CASE("sizes for people are rounded to what they show, across units too") {
+  CHECK(size_of(0) == "0 B");
+  CHECK(size_of(1023) == "1023 B");
+  CHECK(size_of(1024) == "1.0 KiB");
+  CHECK(size_of(1536) == "1.5 KiB");
+  CHECK(size_of(10 * 1024 - 52) == "9.9 KiB");
+  CHECK(size_of(10 * 1024 - 51) == "10 KiB");
+  CHECK(size_of(1024 * 1024 - 513) == "1023 KiB");
+  CHECK(size_of(1024 * 1024 - 512) == "1.0 MiB");
+  CHECK(size_of(std::uint64_t{5} << 30) == "5.0 GiB");
+  CHECK(size_of((std::uint64_t{1} << 40) - 1) == "1.0 TiB");
+  CHECK(size_of(std::uint64_t{2000} << 40) == "2000 TiB");
+  CHECK(size_of(UINT64_MAX) == "16777216 TiB");
+}
+
 }  // namespace
 
 TEST_CASE("TRY gives the value or returns the error with its kind") {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/size.h"
 #include "base/text.h"
 #include "message/header.h"
 #include "mua/display.h"
@@ -18,12 +19,6 @@ constexpr std::size_t kIdColumnsMax = 24;
 
 std::string right(const std::string& text, std::size_t wide) {
   return text.size() < wide ? std::string(wide - text.size(), ' ') + text : text;
-}
-
-std::string size_text(std::uint64_t octets) {
-  if (octets < 1024) return std::to_string(octets) + " B";
-  if (octets < std::uint64_t{1024} * 1024) return std::to_string((octets + 512) / 1024) + " KiB";
-  return std::to_string((octets + 512 * 1024) / (1024 * 1024)) + " MiB";
 }
 
 /// N: not read yet, F: flagged, A: answered.
@@ -43,7 +38,7 @@ std::string text_of(const FarListing& listing, const Surroundings& here, Output 
     const std::string id = visible(one.id);
     std::string line = (columns(id) < wide ? std::string(wide - columns(id), ' ') : std::string()) + id + " ";
     line += std::string(1, letter_of(listing, one)) + " " + fit(author(one.header), kAuthorColumns) + " " +
-            short_date(one.header, here.zone_minutes) + " " + right(size_text(one.octets), 8) + "  " +
+            short_date(one.header, here.zone_minutes) + " " + right(size_of(one.octets), 8) + "  " +
             visible(field_text(one.header, "Subject"));
     if (output == Output::terminal) line = fit(line, std::max<std::size_t>(here.terminal.columns(), 60));
     line.erase(line.find_last_not_of(' ') + 1);
@@ -74,7 +69,7 @@ std::string text_of(const std::vector<Detached>& attachments, std::string_view i
   for (std::size_t i = 0; i < attachments.size(); ++i) {
     const Detached& one = attachments[i];
     text += "[attachment " + std::to_string(i + 1) + ": " + visible(one.name) + ", " + visible(one.type) + ", " +
-            size_text(one.octets.size()) + "]\n";
+            size_of(one.octets.size()) + "]\n";
   }
   return text + "To save one: angarium mail save " + visible(id) + " --part 1 FILE\n";
 }
@@ -181,7 +176,7 @@ io::Task<Result<>> FarClient::save(std::string mailbox, std::string word, SaveOp
   }
   if (output_ == Output::json) print(json_of(saved));
   if (output_ != Output::json)
-    for (const SavedFile& one : saved) print("saved " + visible(one.path) + ", " + size_text(one.octets) + "\n");
+    for (const SavedFile& one : saved) print("saved " + visible(one.path) + ", " + size_of(one.octets) + "\n");
   co_return Result<>();
 }
 

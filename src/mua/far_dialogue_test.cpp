@@ -111,7 +111,7 @@ TEST_CASE("the newest messages are listed by the server's own numbers, and nothi
         CHECK(outcome.missed == "");
         CHECK(outcome.seen ==
               "12 A                                      100 B\n"
-              "31 N Bob                                  2 KiB  A\xef\xbf\xbd[2J\xef\xbf\xbd\n");
+              "31 N Bob                                2.0 KiB  A\xef\xbf\xbd[2J\xef\xbf\xbd\n");
       },
       [](const Outcome& outcome) {
         // Half a list is none; the goodbye does not matter.

@@ -1,6 +1,7 @@
 // An account's mail by IMAP.
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <map>
 
 #include "base/text.h"
@@ -20,17 +21,11 @@ constexpr std::string_view kListItems =
 /// Names of folders for sent mail where the server tells none (RFC 6154 §2).
 constexpr std::array<std::string_view, 3> kSentNames = {"Sent", "Sent Items", "Sent Messages"};
 
-struct Use {
-  std::uint32_t bit;
-  std::string_view name;
-};
-constexpr std::array<Use, 7> kUses = {{{imap::kNameAll, "all"},
-                                       {imap::kNameArchive, "archive"},
-                                       {imap::kNameDrafts, "drafts"},
-                                       {imap::kNameFlagged, "flagged"},
-                                       {imap::kNameJunk, "junk"},
-                                       {imap::kNameSent, "sent"},
-                                       {imap::kNameTrash, "trash"}}};
+/// "sent", of RFC 6154 §2; the last where there are several.
+std::string use_of(std::uint32_t attributes) {
+  const std::uint32_t uses = attributes & imap::kNameSpecialUse;
+  return uses == 0 ? "" : to_lower(imap::kNameAttributes[std::bit_width(uses) - 1].substr(1));
+}
 
 void add_key(std::string& program, std::string_view key, const std::string& value) {
   if (value.empty()) return;
@@ -215,7 +210,7 @@ class ImapBox final : public FarBox {
     for (const bool wanted : {true, false}) {
       std::string names;
       for (const FlagPair& pair : kFlagPairs)
-        if (((wanted ? set : clear) & pair.here) != 0) names += (names.empty() ? "" : " ") + std::string(pair.name);
+        if (((wanted ? set : clear) & pair.here) != 0) names += (names.empty() ? "" : " ") + std::string(pair.name());
       if (names.empty()) continue;
       const std::string change = std::string(wanted ? "+" : "-") + "FLAGS.SILENT (" + names + ")";
       for (const std::string& uids : in_sets(uids_of(ids))) CO_TRY(co_await client_.uid_store(uids, change));
@@ -228,8 +223,7 @@ class ImapBox final : public FarBox {
     for (const imap::ListResponse& row : CO_TRY(co_await client_.list("", "*"))) {
       FarFolder folder{.name = row.name, .use = {}, .messages = {}, .unread = {}};
       folder.selectable = (row.attributes & (imap::kNameNoSelect | imap::kNameNonExistent)) == 0;
-      for (const Use& use : kUses)
-        if ((row.attributes & use.bit) != 0) folder.use = use.name;
+      folder.use = use_of(row.attributes);
       found.push_back(std::move(folder));
     }
     if (counting == Counting::no) co_return found;

@@ -17,7 +17,7 @@ namespace json = boost::json;
 json::array flags_json(const FarMessage& message) {
   json::array flags;
   for (const FlagPair& pair : kFlagPairs)
-    if ((message.flags & pair.here) != 0) flags.emplace_back(to_lower(pair.name.substr(1)));
+    if ((message.flags & pair.here) != 0) flags.emplace_back(to_lower(pair.name().substr(1)));
   for (const std::string& keyword : message.keywords) flags.emplace_back(visible(keyword));
   return flags;
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <bit>
 #include <functional>
 #include <optional>
 #include <string>
@@ -16,13 +17,12 @@ namespace angarium::mua {
 struct FlagPair {
   message::BoxFlags here;
   protocol::imap::Flags there;
-  std::string_view name;
+  [[nodiscard]] constexpr std::string_view name() const { return protocol::imap::kFlagNames[std::countr_zero(there)]; }
 };
-inline constexpr std::array<FlagPair, 4> kFlagPairs = {
-    {{message::kBoxSeen, protocol::imap::kSeen, "\\Seen"},
-     {message::kBoxAnswered, protocol::imap::kAnswered, "\\Answered"},
-     {message::kBoxFlagged, protocol::imap::kFlagged, "\\Flagged"},
-     {message::kBoxDraft, protocol::imap::kDraft, "\\Draft"}}};
+inline constexpr std::array<FlagPair, 4> kFlagPairs = {{{message::kBoxSeen, protocol::imap::kSeen},
+                                                        {message::kBoxAnswered, protocol::imap::kAnswered},
+                                                        {message::kBoxFlagged, protocol::imap::kFlagged},
+                                                        {message::kBoxDraft, protocol::imap::kDraft}}};
 
 message::BoxFlags flags_of(const protocol::imap::FetchResponse& fetched);
 /// Sets for one command each: its line stays below what RFC 7162 §4 lets clients send.

@@ -165,7 +165,7 @@ io::Task<Result<>> StoreBox::change_flags() {
   for (const FlagPair& pair : kFlagPairs)
     for (const bool wanted : {true, false})
       for (const std::string& set : sets_of(pair.here, wanted)) {
-        const std::string change = std::string(wanted ? "+" : "-") + "FLAGS.SILENT (" + std::string(pair.name) + ")";
+        const std::string change = std::string(wanted ? "+" : "-") + "FLAGS.SILENT (" + std::string(pair.name()) + ")";
         CO_TRY(co_await client_->uid_store(set, change));
       }
   co_return Result<>();

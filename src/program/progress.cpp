@@ -13,13 +13,6 @@ constexpr Duration kBarEvery = std::chrono::milliseconds(100);
 
 }  // namespace
 
-std::string size_of(std::uint64_t octets) {
-  if (octets < 1024) return fmt::format("{} B", octets);
-  if (octets < 1024 * 1024) return fmt::format("{:.1f} KiB", static_cast<double>(octets) / 1024);
-  if (octets < 1024 * 1024 * 1024) return fmt::format("{:.1f} MiB", static_cast<double>(octets) / 1024 / 1024);
-  return fmt::format("{:.1f} GiB", static_cast<double>(octets) / 1024 / 1024 / 1024);
-}
-
 ProgressShown::ProgressShown(std::string what, Unit unit)
     : what_(std::move(what)), unit_(unit), terminal_(isatty(STDERR_FILENO) != 0) {}
 

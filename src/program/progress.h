@@ -4,12 +4,10 @@
 #include <cstdint>
 #include <string>
 
+#include "base/size.h"
 #include "base/time.h"
 
 namespace angarium::program {
-
-/// "1.5 MiB"
-std::string size_of(std::uint64_t octets);
 
 enum class Unit : std::uint8_t { messages, octets };
 

@@ -1,6 +1,8 @@
 #include "transfer/remote_mailbox.h"
 
 #include <algorithm>
+#include <array>
+#include <bit>
 #include <memory>
 #include <optional>
 #include <span>
@@ -217,16 +219,16 @@ class RemoteMailbox final : public Box {
     struct Pair {
       mailbox::SystemFlags here;
       imap::Flags there;
-      std::string_view name;
     };
-    constexpr std::array<Pair, 5> kPairs = {{{mailbox::kSeen, imap::kSeen, "\\Seen"},
-                                             {mailbox::kAnswered, imap::kAnswered, "\\Answered"},
-                                             {mailbox::kFlagged, imap::kFlagged, "\\Flagged"},
-                                             {mailbox::kDraft, imap::kDraft, "\\Draft"},
-                                             {mailbox::kDeleted, imap::kDeleted, "\\Deleted"}}};
+    constexpr std::array<Pair, 5> kPairs = {{{mailbox::kSeen, imap::kSeen},
+                                             {mailbox::kAnswered, imap::kAnswered},
+                                             {mailbox::kFlagged, imap::kFlagged},
+                                             {mailbox::kDraft, imap::kDraft},
+                                             {mailbox::kDeleted, imap::kDeleted}}};
     imap::FlagList list;
     for (const Pair& pair : kPairs)
-      if ((flags.system & pair.here) != 0 && keeps(pair.name)) list.system |= pair.there;
+      if ((flags.system & pair.here) != 0 && keeps(imap::kFlagNames[std::countr_zero(pair.there)]))
+        list.system |= pair.there;
     for (const std::string& keyword : flags.keywords)
       if (keeps(keyword)) list.keywords.push_back(keyword);
     return list;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 
 #include "base/text.h"
 #include "io/block_on.h"
@@ -17,13 +18,13 @@ using mailbox::SpecialUse;
 struct Use {
   SpecialUse here;
   imap::NameBit bit;
-  std::string_view there;
+  [[nodiscard]] std::string_view there() const { return imap::kNameAttributes[std::countr_zero(std::uint32_t{bit})]; }
 };
-constexpr std::array<Use, 5> kUses = {{{SpecialUse::drafts, imap::kNameDrafts, "\\Drafts"},
-                                       {SpecialUse::sent, imap::kNameSent, "\\Sent"},
-                                       {SpecialUse::junk, imap::kNameJunk, "\\Junk"},
-                                       {SpecialUse::trash, imap::kNameTrash, "\\Trash"},
-                                       {SpecialUse::archive, imap::kNameArchive, "\\Archive"}}};
+constexpr std::array<Use, 5> kUses = {{{SpecialUse::drafts, imap::kNameDrafts},
+                                       {SpecialUse::sent, imap::kNameSent},
+                                       {SpecialUse::junk, imap::kNameJunk},
+                                       {SpecialUse::trash, imap::kNameTrash},
+                                       {SpecialUse::archive, imap::kNameArchive}}};
 
 const Use* use_of_listed(SpecialUse use) {
   const auto* const at = std::ranges::find(kUses, use, &Use::here);
@@ -103,7 +104,7 @@ Result<std::string> RemoteTarget::place_of(const ListedMailbox& mailbox) {
 Result<std::unique_ptr<Box>> RemoteTarget::box(const ListedMailbox& mailbox) {
   RemoteMailboxTerms terms{.mailbox = mailbox, .name = TRY(place_of(mailbox)), .use = {}};
   terms.exists = names_->find(terms.name) != nullptr;
-  if (const Use* const use = use_of_listed(mailbox.use)) terms.use = use->there;
+  if (const Use* const use = use_of_listed(mailbox.use)) terms.use = use->there();
   return look_at_remote_mailbox(loop_, link_, *session_, std::move(terms));
 }
 
