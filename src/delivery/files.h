@@ -9,30 +9,16 @@
 #include <utility>
 #include <vector>
 
+#include "base/descriptor.h"
 #include "base/time.h"
 
 namespace angarium::delivery {
 
+using angarium::Descriptor;
+
 /// A value or errno. Calls that a signal interrupted are made again by the body.
 template <class T = void>
 using Answer = std::expected<T, int>;
-
-/// A descriptor that is closed with its owner; closing gives up its locks.
-class Descriptor {
- public:
-  Descriptor() = default;
-  explicit Descriptor(int number) : number_(number) {}
-  Descriptor(Descriptor&& other) noexcept : number_(std::exchange(other.number_, -1)) {}
-  Descriptor& operator=(Descriptor&& other) noexcept {
-    std::swap(number_, other.number_);
-    return *this;
-  }
-  ~Descriptor();
-  [[nodiscard]] int get() const { return number_; }
-
- private:
-  int number_ = -1;
-};
 
 struct FileFacts {
   enum class Kind : std::uint8_t { regular, folder, link, other };

@@ -165,10 +165,6 @@ class LocalFiles final : public Files {
 
 }  // namespace
 
-Descriptor::~Descriptor() {
-  if (number_ >= 0) ::close(number_);
-}
-
 Files& local_files() {
   static LocalFiles files;
   return files;

@@ -11,6 +11,8 @@
 #include <cstring>
 #include <memory>
 
+#include "base/descriptor.h"
+
 namespace angarium::fetch {
 namespace {
 
@@ -47,20 +49,6 @@ bool finish(EVP_CIPHER_CTX& context) {
   int written = 0;
   return EVP_CipherFinal_ex(&context, rest.data(), &written) == 1 && written == 0;
 }
-
-class Descriptor {
- public:
-  explicit Descriptor(int descriptor) : descriptor_(descriptor) {}
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  ~Descriptor() {
-    if (descriptor_ >= 0) ::close(descriptor_);
-  }
-  [[nodiscard]] int get() const { return descriptor_; }
-
- private:
-  int descriptor_;
-};
 
 }  // namespace
 

@@ -13,10 +13,6 @@
 
 namespace angarium::io {
 
-Descriptor::~Descriptor() {
-  if (number_ >= 0) ::close(number_);
-}
-
 SocketAddress::SocketAddress(const Endpoint& endpoint) : unix_path{} {
   if (!endpoint.is_ip()) {
     unix_path.sun_family = AF_UNIX;

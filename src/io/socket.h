@@ -9,30 +9,14 @@
 #include <memory>
 #include <utility>
 
+#include "base/descriptor.h"
 #include "io/address.h"
 #include "io/stream.h"
 #include "io/waits.h"
 
 namespace angarium::io {
 
-/// Owns a descriptor.
-class Descriptor {
- public:
-  explicit Descriptor(int number = -1) : number_(number) {}
-  Descriptor(Descriptor&& other) noexcept : number_(std::exchange(other.number_, -1)) {}
-  Descriptor& operator=(Descriptor&& other) noexcept {
-    std::swap(number_, other.number_);
-    return *this;
-  }
-  ~Descriptor();
-
-  [[nodiscard]] int get() const { return number_; }
-  explicit operator bool() const { return number_ >= 0; }
-  int release() { return std::exchange(number_, -1); }
-
- private:
-  int number_;
-};
+using angarium::Descriptor;
 
 /// A sockaddr of any family that Endpoint knows.
 struct SocketAddress {

@@ -153,8 +153,8 @@ Result<> append_file(const std::string& path, std::string_view octets) {
   return {};
 }
 
-Result<> write_new_file(const std::string& path, std::string_view octets) {
-  const Descriptor file(open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
+Result<> write_new_file(const std::string& path, std::string_view octets, unsigned mode) {
+  const Descriptor file(open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode));
   if (file.get() < 0 && errno == EEXIST) return fail(kHost, path + " is there already, and stays as it is");
   if (file.get() < 0) return std::unexpected(cannot(path, errno));
   auto written = write_whole(file.get(), octets, path);

@@ -21,9 +21,9 @@ bool same_file(const std::string& a, const std::string& b);
 Result<std::string> read_file(const std::string& path, std::size_t max = kTextMax);
 /// At the end of the file, which is made with mode 0600; synced.
 Result<> append_file(const std::string& path, std::string_view octets);
-/// A file that was not there before, for its owner alone; synced. kHost, also when something of the name is there, a
-/// link too; then, and after any error, nothing is left behind.
-Result<> write_new_file(const std::string& path, std::string_view octets);
+/// A file that was not there before, for its owner alone unless `mode` says otherwise; synced. kHost, also when
+/// something of the name is there, a link too; then, and after any error, nothing is left behind.
+Result<> write_new_file(const std::string& path, std::string_view octets, unsigned mode = 0600);
 /// If it is there.
 void remove_file(const std::string& path);
 /// A new file, 0600, in the folder for temporary ones; removed with its object.

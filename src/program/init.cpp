@@ -6,6 +6,7 @@
 #include "configuration/configuration.h"
 #include "io/address.h"
 #include "message/domain.h"
+#include "mua/host.h"
 #include "program/commands.h"
 #include "program/system.h"
 #include "program/user.h"
@@ -24,8 +25,8 @@ Result<> make_certificate(const configuration::Configuration& configuration) {
                              " is there; remove it, or put the other beside it");
   const wire::tls::Identity made = TRY(wire::tls::make_self_signed(
       {.names = {configuration.server.hostname, "localhost", "127.0.0.1", "::1"}}, system_clock().wall()));
-  TRY(write_new_file(key_path, made.key_pem, 0600));
-  return write_new_file(certificate_path, made.chain_pem, 0644);
+  TRY(mua::write_new_file(key_path, made.key_pem, 0600));
+  return mua::write_new_file(certificate_path, made.chain_pem, 0644);
 }
 
 /// Adds the domain unless it is there; the running server is asked if there is one.
@@ -47,7 +48,7 @@ Result<> make_files(const Context& context, const InitOptions& options) {
   TRY(make_directory(context.directory + "/tls", 0755));
   const std::string file = context.directory + "/angarium.toml";
   if (!exists(file))
-    TRY(write_new_file(
+    TRY(mua::write_new_file(
         file, configuration::initial_file({hostname, options.address, options.port_offset, options.system_users}),
         0644));
   const configuration::Configuration configuration = TRY(configuration::load(context.directory));

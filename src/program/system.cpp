@@ -45,25 +45,6 @@ Result<> make_directory(const std::string& path, unsigned mode) {
   }
 }
 
-Result<> write_new_file(const std::string& path, std::string_view content, unsigned mode) {
-  const int descriptor = open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode);
-  if (descriptor < 0) return std::unexpected(failed("cannot make " + path, errno));
-  Result<> result;
-  while (!content.empty()) {
-    const ssize_t written = write(descriptor, content.data(), content.size());
-    if (written < 0 && errno == EINTR) continue;
-    if (written <= 0) {
-      result = std::unexpected(failed("cannot write " + path, errno));
-      break;
-    }
-    content.remove_prefix(static_cast<std::size_t>(written));
-  }
-  if (result && fsync(descriptor) != 0) result = std::unexpected(failed("cannot write " + path, errno));
-  close(descriptor);
-  if (!result) unlink(path.c_str());
-  return result;
-}
-
 Result<> become(const std::string& user) {
   const passwd* entry = getpwnam(user.c_str());
   if (entry == nullptr)

@@ -16,8 +16,6 @@ Result<> make_directory(const std::string& path, unsigned mode);
 bool exists(const std::string& path);
 /// Whether this process' user owns the path.
 bool owns(const std::string& path);
-/// Writes a new file with this mode, whole and synced; fails when it is there.
-Result<> write_new_file(const std::string& path, std::string_view content, unsigned mode);
 
 /// Becomes the user for good: groups, gid, uid, and no_new_privs, which each thread has of its own. Call as root,
 /// before threads start.

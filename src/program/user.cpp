@@ -13,10 +13,12 @@
 #include <utility>
 #include <vector>
 
+#include "base/descriptor.h"
 #include "base/random.h"
 #include "base/text.h"
 #include "drop/folder.h"
 #include "fetch/seal.h"
+#include "mua/host.h"
 #include "program/system.h"
 #include "store/format.h"
 
@@ -43,20 +45,6 @@ Result<Owner> find_owner(const std::string& user) {
     return fail(kSystem, "server.user: there is no user '" + escape_controls(user) + "' on this host");
   return Owner{user, entry->pw_uid, entry->pw_gid};
 }
-
-class Descriptor {
- public:
-  explicit Descriptor(int descriptor) : descriptor_(descriptor) {}
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  ~Descriptor() {
-    if (descriptor_ >= 0) close(descriptor_);
-  }
-  [[nodiscard]] int get() const { return descriptor_; }
-
- private:
-  int descriptor_;
-};
 
 /// Who may have put entries into the directory that is looked at.
 enum class Maker { root, user };
@@ -163,7 +151,7 @@ std::vector<std::string> own_keys(const configuration::Configuration& configurat
 /// Where there is none. Who may not is no server, and is told so by what needs it.
 void make_seal_key(const configuration::Configuration& configuration) {
   const std::string path = configuration.resolve(std::string(fetch::kKeyFile));
-  if (exists(path) || !write_new_file(path, system_random().octets(fetch::kKeyOctets), 0600)) return;
+  if (exists(path) || !mua::write_new_file(path, system_random().octets(fetch::kKeyOctets), 0600)) return;
   // What is sealed with it must not outlive its name.
   const Descriptor folder(open(configuration.directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (folder.get() >= 0) fsync(folder.get());

@@ -14,6 +14,7 @@
 #include <cstring>
 #include <system_error>
 
+#include "base/descriptor.h"
 #include "store/format.h"
 #include "store/volume.h"
 
@@ -31,27 +32,9 @@ std::unexpected<Error> system_error(std::string_view what, const std::string& pa
   return fail(kInputOutput, std::move(text));
 }
 
-class Descriptor {
- public:
-  explicit Descriptor(int descriptor) : descriptor_(descriptor) {}
-  Descriptor(Descriptor&& other) noexcept : descriptor_(std::exchange(other.descriptor_, -1)) {}
-  Descriptor& operator=(Descriptor&& other) noexcept {
-    std::swap(descriptor_, other.descriptor_);
-    return *this;
-  }
-  ~Descriptor() {
-    if (descriptor_ >= 0) ::close(descriptor_);
-  }
-  [[nodiscard]] int get() const { return descriptor_; }
-  [[nodiscard]] bool open() const { return descriptor_ >= 0; }
-
- private:
-  int descriptor_;
-};
-
 Result<> sync_directory(const std::string& path) {
   Descriptor directory(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!directory.open() || ::fsync(directory.get()) != 0) return system_error("sync", path);
+  if (!directory || ::fsync(directory.get()) != 0) return system_error("sync", path);
   return {};
 }
 
@@ -170,11 +153,11 @@ class LocalVolume final : public Volume {
   Result<std::unique_ptr<File>> open(const std::string& name, Opening opening) override {
     int flags = O_RDWR | O_CLOEXEC | (opening == Opening::create ? O_CREAT | O_TRUNC : 0);
     Descriptor descriptor(::open(path(name).c_str(), flags, 0600));
-    if (!descriptor.open() && opening == Opening::create && errno == ENOENT) {
+    if (!descriptor && opening == Opening::create && errno == ENOENT) {
       TRY(make_folder(name));
       descriptor = Descriptor(::open(path(name).c_str(), flags, 0600));
     }
-    if (!descriptor.open()) return system_error("open", path(name));
+    if (!descriptor) return system_error("open", path(name));
     if (opening == Opening::create) TRY(sync_directory(folder_of(name)));
     return std::make_unique<LocalFile>(std::move(descriptor), path(name));
   }
@@ -280,7 +263,7 @@ Result<std::unique_ptr<Volume>> open_local_volume(const std::string& directory) 
   if (::mkdir(directory.c_str(), 0700) != 0 && errno != EEXIST) return system_error("make", directory);
   std::string path = directory + "/" + std::string(kLockName);
   Descriptor lock(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
-  if (!lock.open()) return system_error("open", path);
+  if (!lock) return system_error("open", path);
   if (::flock(lock.get(), LOCK_EX | LOCK_NB) != 0) {
     if (errno == EWOULDBLOCK) return fail(kLocked, "the store in " + directory + " is open already");
     return system_error("lock", path);
