@@ -4,6 +4,7 @@
 #include <grp.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -73,6 +74,7 @@ struct Start {
   int input;
   int output;
   int report;
+  pid_t parent;
 };
 std::vector<char*> pointers(std::vector<std::string>& texts) {
   std::vector<char*> all;
@@ -122,6 +124,10 @@ void limit(__rlimit_resource resource, rlim_t value) {
   limit(RLIMIT_CPU, start.command.cpu_s);
   limit(RLIMIT_NOFILE, start.command.descriptors);
   if (start.command.identity) take_on(*start.command.identity);
+  // A process that is killed leaves an end of the letter behind that is none: the command must not believe it. The
+  // signal comes when the thread ends that started it, and that one waits for it; a change of user would forget it.
+  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+  if (::getppid() != start.parent) ::_exit(127);
   if (::chdir(start.command.folder.c_str()) != 0) give_up(Report::What::folder);
   sigset_t none;
   ::sigemptyset(&none);
@@ -298,7 +304,8 @@ CommandEnd run_command(const Command& command, Octets& input, const Clock& clock
                     .command = command,
                     .input = in->read.get(),
                     .output = out->write.get(),
-                    .report = report->write.get()};
+                    .report = report->write.get(),
+                    .parent = ::getpid()};
   const SignalsHeld held;  // no handler of ours may run in the child
   const pid_t process = ::fork();
   if (process < 0) return not_started(errno);

@@ -44,8 +44,8 @@ struct CommandEnd {
 };
 
 /// Runs it in a session and process group of its own, with no descriptor but 0, 1 and 2, no signal ignored or blocked,
-/// umask 077 and no core dumps. What it does not read is not missed. Blocks the thread until it has ended; descendants
-/// that hold its output open are not waited for. Any number of threads at once.
+/// umask 077 and no core dumps. It is killed when this process dies. What it does not read is not missed. Blocks the
+/// thread until it has ended; descendants that hold its output open are not waited for. Any number of threads at once.
 CommandEnd run_command(const Command& command, Octets& input, const Clock& clock);
 
 }  // namespace angarium::delivery

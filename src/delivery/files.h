@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <expected>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -74,8 +75,9 @@ class Files {
 
   /// Waits: for locks.
   virtual void pause(Duration duration) = 0;
-  /// Whether a process of this number runs on this host.
-  virtual bool process_runs(std::uint64_t process) = 0;
+  /// When the process of this number on this host began, in seconds since 1970 by the host's clock; 0 when it runs and
+  /// nobody may know since when. Nothing: no such process runs.
+  virtual std::optional<std::int64_t> process_began(std::uint64_t process) = 0;
 };
 
 /// Lives as long as the process.

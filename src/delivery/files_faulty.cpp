@@ -194,6 +194,10 @@ void FaultyFiles::pause(Duration duration) {
   if (on_pause) on_pause();
 }
 
-bool FaultyFiles::process_runs(std::uint64_t process) { return std::ranges::find(running, process) != running.end(); }
+std::optional<std::int64_t> FaultyFiles::process_began(std::uint64_t process) {
+  const auto found = running.find(process);
+  if (found == running.end()) return std::nullopt;
+  return found->second;
+}
 
 }  // namespace angarium::delivery

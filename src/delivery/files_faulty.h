@@ -43,8 +43,8 @@ class FaultyFiles : public Files {
   void power_cut();
   /// Whether it went in a call. From then on every call fails, until the power is back by power_cut().
   [[nodiscard]] bool dark() const { return dark_; }
-  /// The only processes that run.
-  std::vector<std::uint64_t> running;
+  /// The only processes that run, and since when.
+  std::map<std::uint64_t, std::int64_t> running;
   /// Called by pause(), if there is one.
   std::function<void()> on_pause;
   /// The same of lock(), before it locks.
@@ -70,7 +70,7 @@ class FaultyFiles : public Files {
   Answer<> remove(const Descriptor& folder, const std::string& name) override;
   Answer<std::vector<std::string>> list(const Descriptor& folder, std::size_t max) override;
   void pause(Duration duration) override;
-  bool process_runs(std::uint64_t process) override;
+  std::optional<std::int64_t> process_began(std::uint64_t process) override;
 
  private:
   using Identity = std::pair<std::uint64_t, std::uint64_t>;  // device and inode

@@ -9,6 +9,10 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <ctime>
+#include <fstream>
+#include <sstream>
+#include <string>
 
 #include "delivery/files.h"
 
@@ -23,6 +27,25 @@ auto uninterrupted(Call call) {
   auto result = call();
   while (result < 0 && errno == EINTR) result = call();
   return result;
+}
+
+/// The 22nd field of proc_pid_stat(5) is the time after boot, in ticks; 0 when it can't be read.
+std::int64_t began(std::uint64_t process) {
+  constexpr int kFieldsBefore = 19;  // behind the name, which stands in parentheses and may hold anything
+  std::ifstream file("/proc/" + std::to_string(process) + "/stat");
+  std::string text;
+  std::getline(file, text, '\0');
+  const std::size_t name_end = text.rfind(')');
+  if (name_end == std::string::npos) return 0;
+  std::istringstream fields(text.substr(name_end + 1));
+  std::string field;
+  for (int i = 0; i < kFieldsBefore; ++i) fields >> field;
+  std::int64_t ticks = 0;
+  if (!(fields >> ticks)) return 0;
+  timespec now{};
+  timespec since_boot{};
+  if (::clock_gettime(CLOCK_REALTIME, &now) != 0 || ::clock_gettime(CLOCK_BOOTTIME, &since_boot) != 0) return 0;
+  return now.tv_sec - since_boot.tv_sec + ticks / ::sysconf(_SC_CLK_TCK);
 }
 
 Answer<> done(int result) {
@@ -158,8 +181,9 @@ class LocalFiles final : public Files {
   void pause(Duration duration) override {
     ::poll(nullptr, 0, static_cast<int>(std::max<std::int64_t>(1, duration.count() / 1000)));
   }
-  bool process_runs(std::uint64_t process) override {
-    return ::kill(static_cast<pid_t>(process), 0) == 0 || errno != ESRCH;
+  std::optional<std::int64_t> process_began(std::uint64_t process) override {
+    if (::kill(static_cast<pid_t>(process), 0) != 0 && errno == ESRCH) return std::nullopt;
+    return began(process);
   }
 };
 

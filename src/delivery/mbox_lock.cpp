@@ -119,7 +119,11 @@ bool DotFile::is_stale(const FileFacts& facts, std::optional<std::int64_t> now_s
     const std::optional<Holder> holder = text ? parse_holder(*text) : std::nullopt;
     if (holder && (holder->host.empty() || holder->host == surroundings_->host)) {
       // We hold the fcntl lock, that our own deliveries take first: our number here was left behind.
-      return holder->process == surroundings_->process || !files.process_runs(holder->process);
+      if (holder->process == surroundings_->process) return true;
+      const std::optional<std::int64_t> began = files.process_began(holder->process);
+      if (!began) return true;
+      // A process that is younger than the file has only the number of who made it, as after a restart of the host.
+      if (*began <= facts.changed_s) return false;
     }
   }
   if (!now_s) now_s = surroundings_->clock.wall().seconds();

@@ -10,7 +10,8 @@ namespace angarium::delivery {
 
 /// How long locks are waited for: mail programs hold them while they write a whole box anew.
 inline constexpr Duration kLockWait = std::chrono::seconds{30};
-/// A lock file of which nobody can tell who holds it is old after this; c-client and liblockfile say 5 minutes.
+/// A lock file of which nobody can tell who holds it is old after this; c-client and liblockfile say 5 minutes. So is
+/// one whose process' number is a younger process' now.
 inline constexpr std::int64_t kDotFileStale_s = 300;
 /// Octets of a lock file that are read: a number, ':' and a host name.
 inline constexpr std::size_t kDotFileMax = 300;

@@ -127,7 +127,7 @@ TEST_CASE("a process lock of another program is waited for, so long, and no dot 
 
 TEST_CASE("a dot file of another program is waited for, and the fcntl lock given up meanwhile") {
   Bench bench;
-  bench.files.running = {12};
+  bench.files.running = {{12, 0}};
   bench.put_lock("12");
   bench.files.on_pause = [&] { CHECK(OtherProcess(bench.box).held); };
   bench.expect_busy();
@@ -138,7 +138,7 @@ TEST_CASE("a dot file of another program is waited for, and the fcntl lock given
 
 TEST_CASE("a dot file is left over when its process is dead on this host, or our own; else when it is old") {
   Bench bench;
-  bench.files.running = {12, kProcess};
+  bench.files.running = {{12, 0}, {kProcess, 0}};
   for (const char* text : {"13", "13\n", "13:host", "13:host\n", "4711:host", "4711"}) {
     CAPTURE(text);
     bench.put_lock(text);
@@ -158,6 +158,48 @@ TEST_CASE("a dot file is left over when its process is dead on this host, or our
   }
 }
 
+TEST_CASE("a dot file whose process' number a younger process has got is left over once it is old") {
+  Bench bench;
+  const std::int64_t now_s = ::time(nullptr);  // tidy: of the file system
+  const std::int64_t age_s = kDotFileStale_s + 60;
+  for (const char* text : {"12:host", "12"}) {
+    CAPTURE(text);
+    bench.files.running = {{12, now_s - age_s + 1}};
+    bench.put_lock(text, age_s);
+    bench.expect_delivered();
+    // As old as the file at least: it may well have made it.
+    for (const std::int64_t began : {now_s - age_s, now_s - age_s - 1, std::int64_t{0}}) {
+      bench.files.running = {{12, began - 1}};
+      bench.put_lock(text, age_s);
+      bench.expect_busy();
+    }
+    // The file system's clock may be another than this host's.
+    bench.files.running = {{12, now_s}};
+    bench.put_lock(text, kDotFileStale_s - 60);
+    bench.expect_busy();
+  }
+}
+
+TEST_CASE("when a process began is told by the host, for one that runs") {
+  Files& files = local_files();
+  const std::int64_t before_s = ::time(nullptr);  // tidy: of the host
+  const pid_t child = ::fork();
+  if (child == 0) {
+    ::pause();
+    ::_exit(0);
+  }
+  REQUIRE(child > 0);
+  const auto number = static_cast<std::uint64_t>(child);
+  const auto began = files.process_began(number);
+  REQUIRE(began);
+  CHECK(*began >= before_s - 2);         // two clocks, each told in whole seconds
+  CHECK(*began <= ::time(nullptr) + 2);  // tidy: of the host
+  ::kill(child, SIGKILL);
+  ::waitpid(child, nullptr, 0);
+  CHECK_FALSE(files.process_began(number));
+  CHECK(files.process_began(1).value_or(INT64_MAX) <= *began);
+}
+
 TEST_CASE("what is no file is nobody's lock file to break") {
   Bench bench;
   std::filesystem::create_symlink(bench.folder.path("nothing"), bench.lock);
@@ -169,7 +211,7 @@ TEST_CASE("what is no file is nobody's lock file to break") {
 
 TEST_CASE("in a folder that may not be written the fcntl lock has to do, but a lock file that is there counts") {
   Bench bench;
-  bench.files.running = {12};
+  bench.files.running = {{12, 0}};
   for (const int code : {EACCES, EPERM, EROFS}) {
     put_file(bench.box, "");
     bench.files.arm({.create_code = code});

@@ -26,7 +26,7 @@ constexpr std::uint64_t kProcess = 4711;
 
 /// An mbox on a disk that can fail, and deliveries to it.
 struct Bench {
-  explicit Bench(std::uint64_t seed = 1) : random(seed), files(seed, clock) { files.running = {kProcess}; }
+  explicit Bench(std::uint64_t seed = 1) : random(seed), files(seed, clock) { files.running = {{kProcess, 0}}; }
   Outcome deliver(Octets& message) {
     return delivery::deliver(MboxTarget{.path = box}, letter_of(message),
                              {.files = files, .clock = clock, .random = random, .host = "host", .process = kProcess});

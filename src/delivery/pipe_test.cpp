@@ -5,9 +5,13 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/eventfd.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
+#include <filesystem>
+#include <fstream>
 #include <thread>
 
 #include "base/text.h"
@@ -358,4 +362,28 @@ TEST_CASE("many commands at once, each with its own letter") {
   threads.clear();
   CHECK(names_in(folder.path()).size() == 20);
   for (const std::string& name : names_in(folder.path())) CHECK(octets_of(folder.path(name)) == name + "\n");
+}
+
+TEST_CASE("a command dies with who feeds it, and does not take the part of a letter that it got for all of it") {
+  const TemporaryFolder folder;
+  const std::string told = folder.path("told");
+  REQUIRE(::mkfifo(told.c_str(), 0666) == 0);
+  REQUIRE(::chmod(told.c_str(), 0666) == 0);
+  const pid_t feeder = ::fork();
+  if (feeder == 0) {
+    PiecewiseOctets octets({std::string(kMessage)});
+    octets.before_end = [] { ::pause(); };
+    // It would need a moment behind the end of the letter.
+    (void)deliver(
+        shell("echo $$ >" + told + "; cat >" + folder.path("got") + "; sleep 2; echo >" + folder.path("done")),
+        letter_of(octets));
+    ::_exit(0);
+  }
+  REQUIRE(feeder > 0);
+  std::string command;
+  std::ifstream(told) >> command;
+  REQUIRE(::kill(feeder, SIGKILL) == 0);
+  REQUIRE(::waitpid(feeder, nullptr, 0) == feeder);
+  CHECK(ends(command));
+  CHECK_FALSE(std::filesystem::exists(folder.path("done")));
 }
