@@ -8,13 +8,13 @@ TRACE = re.compile(rb"(?:(?:Return-Path|Delivered-To|Received):[^\r\n]*\r\n(?:[ 
 
 
 def make(seed, number, size):
-    """The letter `number`: about `size` octets, CRLF everywhere, with lines that begin with dots and one of 998 octets."""
+    """The letter `number`: about `size` octets, CRLF everywhere, with lines that begin with dots and "From ", and one of 998 octets."""
     body = base64.encodebytes(random.Random(f"{seed}.{number}").randbytes(max(60, size - 1600) * 3 // 4)).replace(b"\n", b"\r\n")
     tail = (b".\r\n", b"\r\n.\r\n..\r\n", b"the end\r\n")[number % 3]
     return (f"Message-ID: <{number}.{size}.{seed}@crash.test>\r\n"
             f"From: sender{number % 7}@example.test\r\nTo: somebody@example.test\r\n"
             f"Date: Sat, 21 Nov 2026 10:00:{number % 60:02} +0000\r\nSubject: letter {number}\r\n\r\n"
-            f"..\r\n.\r\n. {number}\r\n").encode() + b"x" * 998 + b"\r\n\r\n" + body + tail
+            f"..\r\n.\r\n. {number}\r\n\r\nFrom {number} on\r\n>From here\r\n").encode() + b"x" * 998 + b"\r\n\r\n" + body + tail
 
 
 def identify(header):
