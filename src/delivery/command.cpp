@@ -124,8 +124,9 @@ void limit(__rlimit_resource resource, rlim_t value) {
   limit(RLIMIT_CPU, start.command.cpu_s);
   limit(RLIMIT_NOFILE, start.command.descriptors);
   if (start.command.identity) take_on(*start.command.identity);
-  // A process that is killed leaves an end of the letter behind that is none: the command must not believe it. The
-  // signal comes when the thread ends that started it, and that one waits for it; a change of user would forget it.
+  // A process that is killed leaves an end of the letter behind that is none: the command should not live to believe
+  // it. The signal comes when the thread ends that started it, and that one waits for it, though the kernel may close
+  // the pipe some moments before; a change of user would forget it.
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (::getppid() != start.parent) ::_exit(127);
   if (::chdir(start.command.folder.c_str()) != 0) give_up(Report::What::folder);

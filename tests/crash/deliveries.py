@@ -331,6 +331,11 @@ class Run(Course):
             unanswered += sum(lost.values())
             # The steward's child takes a torn letter back when the server is gone: it has to be killed itself.
             tears = self.kills if place.user is None else self.killed.get("everything", 0) + self.killed.get("delivery", 0)
+            # One stood in the file from the beginning.
+            tears += isinstance(place, Mbox)
+            # The signal that ends a command with its server comes a moment after the end of its input.
+            if isinstance(place, Command):
+                tears = 1 + self.kills // 30
             if torn[name] > tears:
                 wrong.append(f"{name}: {torn[name]} torn letters, and {tears} kills that may tear one")
             if len(place.leftovers()) > self.kills * UNDER_WAY_MAX:
