@@ -6,6 +6,7 @@
 #include <set>
 #include <utility>
 
+#include "agent/fetch_folders.h"
 #include "agent/fetch_incoming.h"
 #include "agent/fetch_run.h"
 #include "base/log.h"
@@ -35,27 +36,6 @@ constexpr std::size_t kTogetherMax = 100;
 constexpr Duration kOthersPause = std::chrono::minutes(2);
 constexpr std::size_t kOthersMax = 50;
 
-/// A folder there, and its name here.
-struct Folder {
-  std::string there;
-  std::string here;
-};
-
-/// RFC 9051 §5.1: INBOX is the same in any case of its letters.
-bool is(std::string_view there, std::string_view name) {
-  return there == name || (equals_ignore_case(there, "INBOX") && equals_ignore_case(name, "INBOX"));
-}
-
-std::string here_of(const fetch::Box& box, std::string_view there, std::optional<char> delimiter) {
-  if (equals_ignore_case(there, "INBOX")) return box.into.empty() ? "INBOX" : box.into;
-  std::string name;
-  for (const char c : there) name += delimiter && c == *delimiter ? '/' : c == '/' ? '_' : c;
-  if (!box.into.empty()) name = box.into + "/" + name;
-  const auto canonical = mailbox::canonical_name(name);
-  if (canonical) return *canonical;
-  return box.into.empty() ? "INBOX" : box.into;
-}
-
 /// "1-Feb-1994", that many days before now (RFC 9051 §9, date).
 std::string day_before(WallTime now, std::uint32_t days) {
   const std::time_t seconds = now.seconds() - std::int64_t{days} * 86'400;
@@ -82,33 +62,33 @@ class Session {
 
  private:
   io::Task<Result<>> enter();
-  io::Task<Result<std::vector<Folder>>> folders();  ///< INBOX first, if it is one of them
   io::Task<Result<>> fetch_all();
   io::Task<Result<>> watch();
-  io::Task<Result<bool>> wait_for_news(const Folder& folder, Duration at_most);
-  io::Task<Result<bool>> fetch_others(const std::vector<Folder>& all);
-  io::Task<Result<>> fetch_folder(const Folder& folder);
+  io::Task<Result<bool>> wait_for_news(const FetchFolder& folder, Duration at_most);
+  io::Task<Result<bool>> fetch_others(const std::vector<FetchFolder>& all);
+  io::Task<Result<>> fetch_folder(const FetchFolder& folder);
   io::Task<Result<std::vector<std::uint32_t>>> new_uids(std::uint32_t last);
-  io::Task<Result<>> take(std::vector<std::uint32_t> uids, const Folder& folder, fetch::FolderState& state);
+  io::Task<Result<>> take(std::vector<std::uint32_t> uids, const FetchFolder& folder, fetch::FolderState& state);
   /// What is left of them, and why; empty: all are here or gone.
   struct Left {
     std::vector<std::uint32_t> uids;
     std::optional<Error> why;
   };
-  io::Task<Result<Left>> ask(const std::vector<std::uint32_t>& uids, const Folder& folder, fetch::FolderState& state);
+  io::Task<Result<Left>> ask(const std::vector<std::uint32_t>& uids, const FetchFolder& folder,
+                             fetch::FolderState& state);
   /// A message, and which of those that were asked for with it are not here yet.
   struct Arrival {
     FetchArrived message;
     const std::set<std::uint32_t>& open;
   };
-  io::Task<Result<>> keep(Arrival arrival, const Folder& folder, fetch::FolderState& state);
-  io::Task<Result<>> pass_over(FetchArrived message, const Folder& folder, fetch::FolderState& after);
+  io::Task<Result<>> keep(Arrival arrival, const FetchFolder& folder, fetch::FolderState& state);
+  io::Task<Result<>> pass_over(FetchArrived message, const FetchFolder& folder, fetch::FolderState& after);
   io::Task<Result<>> remove_old(const fetch::FolderState& state);
   io::Task<Result<bool>> marked_by_us(const imap::NumberSet& old);
-  io::Task<Result<>> take_owed(const Folder& folder, fetch::FolderState& state);
-  io::Task<Result<>> owe(std::uint32_t uid, const Error& why, const Folder& folder, fetch::FolderState& state);
-  io::Task<Result<>> put(const Folder& folder, const fetch::FolderState& state);
-  io::Task<Result<fetch::FolderState>> state_of(const Folder& folder, const imap::SelectResult& selected);
+  io::Task<Result<>> take_owed(const FetchFolder& folder, fetch::FolderState& state);
+  io::Task<Result<>> owe(std::uint32_t uid, const Error& why, const FetchFolder& folder, fetch::FolderState& state);
+  io::Task<Result<>> put(const FetchFolder& folder, const fetch::FolderState& state);
+  io::Task<Result<fetch::FolderState>> state_of(const FetchFolder& folder, const imap::SelectResult& selected);
 
   FetchRun& run_;
   const fetch::Box& box_;
@@ -147,31 +127,8 @@ io::Task<Result<>> Session::enter() {
   co_return Result<>();
 }
 
-io::Task<Result<std::vector<Folder>>> Session::folders() {
-  std::vector<Folder> found;
-  if (box_.folders.empty()) found.push_back({"INBOX", here_of(box_, "INBOX", std::nullopt)});
-  const bool all = box_.folders.size() == 1 && box_.folders.front() == "*";
-  if (box_.folders.empty()) co_return found;
-  // Where names are listed we learn the delimiter, and how the server writes what it named.
-  const auto rows = CO_TRY(co_await client_.list("", "*"));
-  for (const imap::ListResponse& row : rows) {
-    const bool wanted = all || std::ranges::any_of(box_.folders, [&](const auto& name) { return is(row.name, name); });
-    // What shows the messages of other folders once more.
-    const bool copies = all && (row.attributes & (imap::kNameAll | imap::kNameFlagged)) != 0;
-    if (!wanted || copies || (row.attributes & (imap::kNameNoSelect | imap::kNameNonExistent)) != 0) continue;
-    found.push_back({row.name, here_of(box_, row.name, row.delimiter)});
-  }
-  for (const std::string& name : box_.folders) {
-    const bool there = all || std::ranges::any_of(found, [&](const Folder& one) { return is(one.there, name); });
-    if (!there) run_.remark = "the server has no folder '" + name + "'";
-  }
-  const auto inbox = std::ranges::find_if(found, [](const Folder& one) { return is(one.there, "INBOX"); });
-  if (inbox != found.end()) std::rotate(found.begin(), inbox, std::next(inbox));
-  co_return found;
-}
-
 io::Task<Result<>> Session::fetch_all() {
-  for (const Folder& folder : CO_TRY(co_await folders())) {
+  for (const FetchFolder& folder : CO_TRY(co_await list_folders(client_, box_, run_.remark))) {
     if (!run_.wanted()) co_return fail(kCancelled, "stopped");
     const auto fetched = co_await fetch_folder(folder);
     if (fetched) continue;
@@ -188,7 +145,7 @@ io::Task<Result<>> Session::watch() {
   if (!has_idle_) co_return Result<>();
   io::Loop& loop = io::Loop::current();
   if (run_.caught_up) co_await run_.caught_up();
-  const auto all = CO_TRY(co_await folders());
+  const auto all = CO_TRY(co_await list_folders(client_, box_, run_.remark));
   if (all.empty()) co_return Result<>();
   Moment next_look = loop.now() + box_.every;
   const Duration turn = all.size() > 1 ? std::min<Duration>(imap::kIdleRenewal, kOthersPause) : imap::kIdleRenewal;
@@ -207,7 +164,7 @@ io::Task<Result<>> Session::watch() {
 }
 
 /// At once when there are some.
-io::Task<Result<bool>> Session::wait_for_news(const Folder& folder, Duration at_most) {
+io::Task<Result<bool>> Session::wait_for_news(const FetchFolder& folder, Duration at_most) {
   const auto selected = CO_TRY(co_await client_.select(folder.there, imap::Access::read_only));
   const auto state = CO_TRY(co_await state_of(folder, selected));
   // What came between the look and now is no news to IDLE; what the look did not find is gone.
@@ -229,12 +186,12 @@ io::Task<Result<bool>> Session::wait_for_news(const Folder& folder, Duration at_
 }
 
 /// Of the folders that IDLE does not watch, those that have other UIDs than at the last look; whether there are any.
-io::Task<Result<bool>> Session::fetch_others(const std::vector<Folder>& all) {
+io::Task<Result<bool>> Session::fetch_others(const std::vector<FetchFolder>& all) {
   bool any = false;
   const std::size_t others = all.size() - 1;
   for (std::size_t i = 0; i < std::min(others, kOthersMax); ++i) {
     if (!run_.wanted()) co_return fail(kCancelled, "stopped");
-    const Folder& folder = all[1 + next_other_++ % others];
+    const FetchFolder& folder = all[1 + next_other_++ % others];
     const auto told = co_await client_.status(folder.there, "UIDNEXT");
     // It is gone, or refused: the next look tells.
     if (!told && told.error().is(imap::kServerRefused)) continue;
@@ -249,7 +206,7 @@ io::Task<Result<bool>> Session::fetch_others(const std::vector<Folder>& all) {
   co_return any;
 }
 
-io::Task<Result<fetch::FolderState>> Session::state_of(const Folder& folder, const imap::SelectResult& selected) {
+io::Task<Result<fetch::FolderState>> Session::state_of(const FetchFolder& folder, const imap::SelectResult& selected) {
   auto state = CO_TRY(co_await io::run(run_.services.pool(), [&boxes = run_.boxes, id = box_.id, name = folder.there] {
     return boxes.folder(id, name);
   }));
@@ -274,7 +231,7 @@ io::Task<Result<std::vector<std::uint32_t>>> Session::new_uids(std::uint32_t las
   co_return uids;
 }
 
-io::Task<Result<>> Session::fetch_folder(const Folder& folder) {
+io::Task<Result<>> Session::fetch_folder(const FetchFolder& folder) {
   const bool removes = box_.remove_after.has_value();
   const auto selected =
       CO_TRY(co_await client_.select(folder.there, removes ? imap::Access::read_write : imap::Access::read_only));
@@ -297,7 +254,8 @@ io::Task<Result<>> Session::fetch_folder(const Folder& folder) {
 }
 
 /// The folder goes on without what the server refuses.
-io::Task<Result<>> Session::take(std::vector<std::uint32_t> uids, const Folder& folder, fetch::FolderState& state) {
+io::Task<Result<>> Session::take(std::vector<std::uint32_t> uids, const FetchFolder& folder,
+                                 fetch::FolderState& state) {
   std::ranges::reverse(uids);
   while (!uids.empty()) {
     if (!run_.wanted()) co_return fail(kCancelled, "stopped");
@@ -328,7 +286,7 @@ io::Task<Result<>> Session::take(std::vector<std::uint32_t> uids, const Folder& 
   co_return Result<>();
 }
 
-io::Task<Result<Session::Left>> Session::ask(const std::vector<std::uint32_t>& uids, const Folder& folder,
+io::Task<Result<Session::Left>> Session::ask(const std::vector<std::uint32_t>& uids, const FetchFolder& folder,
                                              fetch::FolderState& state) {
   imap::NumberSet set;
   for (const std::uint32_t uid : uids) set.add(uid);
@@ -374,7 +332,7 @@ io::Task<Result<Session::Left>> Session::ask(const std::vector<std::uint32_t>& u
   co_return left;
 }
 
-io::Task<Result<>> Session::keep(Arrival arrival, const Folder& folder, fetch::FolderState& state) {
+io::Task<Result<>> Session::keep(Arrival arrival, const FetchFolder& folder, fetch::FolderState& state) {
   if (!run_.wanted()) co_return fail(kCancelled, "stopped");
   FetchArrived& message = arrival.message;
   const imap::FetchResponse& told = message.told;
@@ -403,7 +361,7 @@ io::Task<Result<>> Session::keep(Arrival arrival, const Folder& folder, fetch::F
   co_return Result<>();
 }
 
-io::Task<Result<>> Session::pass_over(FetchArrived message, const Folder& folder, fetch::FolderState& after) {
+io::Task<Result<>> Session::pass_over(FetchArrived message, const FetchFolder& folder, fetch::FolderState& after) {
   const std::uint32_t uid = *message.told.uid;
   const std::string name = "message " + std::to_string(uid) + " of " + folder.there;
   const bool too_large = message.octets->too_large();
@@ -417,14 +375,15 @@ io::Task<Result<>> Session::pass_over(FetchArrived message, const Folder& folder
   co_return co_await put(folder, after);
 }
 
-io::Task<Result<>> Session::put(const Folder& folder, const fetch::FolderState& state) {
+io::Task<Result<>> Session::put(const FetchFolder& folder, const fetch::FolderState& state) {
   co_return co_await io::run(run_.services.pool(), [&boxes = run_.boxes, id = box_.id, name = folder.there, state] {
     return boxes.put_folder(id, name, state);
   });
 }
 
 /// The folder goes on behind it; it is asked for again after a while, and less and less often.
-io::Task<Result<>> Session::owe(std::uint32_t uid, const Error& why, const Folder& folder, fetch::FolderState& state) {
+io::Task<Result<>> Session::owe(std::uint32_t uid, const Error& why, const FetchFolder& folder,
+                                fetch::FolderState& state) {
   run_.remark = folder.there + ": the server refuses message " + std::to_string(uid) +
                 ", which is asked for again later: " + why.text();
   auto at = std::ranges::lower_bound(state.owed, uid, {}, &fetch::Owed::uid);
@@ -441,7 +400,7 @@ io::Task<Result<>> Session::owe(std::uint32_t uid, const Error& why, const Folde
 }
 
 /// Those whose time has come.
-io::Task<Result<>> Session::take_owed(const Folder& folder, fetch::FolderState& state) {
+io::Task<Result<>> Session::take_owed(const FetchFolder& folder, fetch::FolderState& state) {
   const WallTime now = io::Loop::current().clock().wall();
   std::vector<std::uint32_t> due;
   for (const fetch::Owed& one : state.owed)
