@@ -244,7 +244,8 @@ TEST_CASE("letters are delivered as the user, into files, folders and commands")
   CHECK(deliver(*house.steward, to("mbox:" + folder.path("box"))).delivered());
   CHECK(deliver(*house.steward, to("maildir:" + folder.path("dir") + "/")).delivered());
   ::mkdir(folder.path("home").c_str(), 0755);
-  const auto ran = deliver(*house.steward, to("pipe:cat >" + folder.path("out") + "; id -u; echo $USER $HOME"));
+  const auto ran =
+      deliver(*house.steward, to("pipe:cat /dev/stdin >" + folder.path("out") + "; id -u; echo $USER $HOME"));
   CHECK(ran.delivered());
   CHECK(ran.words == "delivered to command: " + std::to_string(served_user().uid));
   CHECK(content(folder.path("out")) == "Subject: s\n\nhello\n");

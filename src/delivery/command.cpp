@@ -4,7 +4,6 @@
 #include <grp.h>
 #include <poll.h>
 #include <signal.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -15,9 +14,8 @@
 #include <array>
 #include <cerrno>
 #include <climits>
-#include <ctime>
 
-#include "delivery/files.h"
+#include "delivery/file_writer.h"
 
 namespace angarium::delivery {
 namespace {
@@ -74,7 +72,6 @@ struct Start {
   int input;
   int output;
   int report;
-  pid_t parent;
 };
 std::vector<char*> pointers(std::vector<std::string>& texts) {
   std::vector<char*> all;
@@ -124,11 +121,6 @@ void limit(__rlimit_resource resource, rlim_t value) {
   limit(RLIMIT_CPU, start.command.cpu_s);
   limit(RLIMIT_NOFILE, start.command.descriptors);
   if (start.command.identity) take_on(*start.command.identity);
-  // A process that is killed leaves an end of the letter behind that is none: the command should not live to believe
-  // it. The signal comes when the thread ends that started it, and that one waits for it, though the kernel may close
-  // the pipe some moments before; a change of user would forget it.
-  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-  if (::getppid() != start.parent) ::_exit(127);
   if (::chdir(start.command.folder.c_str()) != 0) give_up(Report::What::folder);
   sigset_t none;
   ::sigemptyset(&none);
@@ -137,85 +129,49 @@ void limit(__rlimit_resource resource, rlim_t value) {
   give_up(Report::What::program);
 }
 
-/// While it lives, this thread gets no signal; a SIGPIPE that writing caused is taken away at its end.
+/// While it lives, this thread gets no signal.
 class SignalsHeld {
  public:
   SignalsHeld() {
     sigset_t all;
     ::sigfillset(&all);
     ::pthread_sigmask(SIG_SETMASK, &all, &before_);
-    sigset_t pending;
-    ::sigpending(&pending);
-    pipe_was_pending_ = ::sigismember(&pending, SIGPIPE) == 1;
   }
   SignalsHeld(const SignalsHeld&) = delete;
   SignalsHeld& operator=(const SignalsHeld&) = delete;
-  ~SignalsHeld() {
-    sigset_t broken_pipe;
-    ::sigemptyset(&broken_pipe);
-    ::sigaddset(&broken_pipe, SIGPIPE);
-    const timespec now{};
-    if (!pipe_was_pending_) ::sigtimedwait(&broken_pipe, nullptr, &now);
-    ::pthread_sigmask(SIG_SETMASK, &before_, nullptr);
-  }
+  ~SignalsHeld() { ::pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
 
  private:
   sigset_t before_{};
-  bool pipe_was_pending_ = false;
 };
 
 /// A child that runs, and what is between it and us.
 class Child {
  public:
-  Child(pid_t process, Descriptor ended, Descriptor input, Descriptor output, Descriptor report)
-      : process_(process),
-        ended_(std::move(ended)),
-        input_(std::move(input)),
-        output_(std::move(output)),
-        report_(std::move(report)) {}
+  Child(pid_t process, Descriptor ended, Descriptor output, Descriptor report)
+      : process_(process), ended_(std::move(ended)), output_(std::move(output)), report_(std::move(report)) {}
 
-  CommandEnd watch(Octets& letter, Moment deadline, CallOff call_off, const Clock& clock) {
-    set_nonblocking(input_);
+  CommandEnd watch(Moment deadline, CallOff call_off, const Clock& clock) {
     set_nonblocking(output_);
     set_nonblocking(report_);
     while (true) {
-      // Who is called off hears no more of the letter, and no end of it.
-      std::array<pollfd, 4> waits{pollfd{.fd = ended_.get(), .events = POLLIN},
+      std::array<pollfd, 3> waits{pollfd{.fd = ended_.get(), .events = POLLIN},
                                   pollfd{.fd = output_.get(), .events = POLLIN},
-                                  pollfd{.fd = called_off_ ? -1 : input_.get(), .events = POLLOUT},
                                   pollfd{.fd = called_off_ ? -1 : call_off.descriptor, .events = call_off.events}};
       const std::int64_t left_ms = (deadline - clock.now()).count() / 1000;
-      if (left_ms <= 0) return killed(called_off_ ? CommandEnd::How::called_off : CommandEnd::How::timed_out, {});
+      if (left_ms <= 0) return killed(called_off_ ? CommandEnd::How::called_off : CommandEnd::How::timed_out);
       const int ready = ::poll(waits.data(), waits.size(), static_cast<int>(std::min<std::int64_t>(left_ms, INT_MAX)));
       if (ready < 0) continue;  // interrupted, or no memory for a moment
       if (waits[1].revents != 0) take_output(PIPE_BUF);
       if (waits[0].revents != 0) return finish();
-      if (waits[3].revents != 0) {
-        deadline = std::min(deadline, clock.now() + kEndGrace);
-        called_off_ = true;
-        signal_all(SIGTERM);
-        continue;
-      }
       if (waits[2].revents == 0) continue;
-      if (Result<> fed = feed(letter); !fed) return killed(CommandEnd::How::input_failed, fed.error().text());
+      deadline = std::min(deadline, clock.now() + kEndGrace);
+      called_off_ = true;
+      signal_all(SIGTERM);
     }
   }
 
  private:
-  Result<> feed(Octets& letter) {
-    if (piece_.empty()) piece_ = TRY(letter.next());
-    if (piece_.empty()) {
-      input_ = Descriptor();
-      return {};
-    }
-    const ssize_t size = ::write(input_.get(), piece_.data(), piece_.size());
-    if (size >= 0)
-      piece_.remove_prefix(static_cast<std::size_t>(size));
-    else if (errno != EAGAIN && errno != EINTR)
-      input_ = Descriptor();  // EPIPE: it reads no more, and its exit status says what it thinks
-    return {};
-  }
-
   void take_output(std::size_t max) {
     std::array<char, PIPE_BUF> octets{};
     for (std::size_t taken = 0; taken < max;) {
@@ -247,8 +203,8 @@ class Child {
     if (called_off_) signal_all(SIGKILL);
     const std::optional<int> status = reap();
     if (!status) return end;
-    // Only this tells that it has done its work, if it has had the letter.
-    if (called_off_ && (*status != 0 || input_.get() >= 0)) {
+    // Only this tells that it has done its work.
+    if (called_off_ && *status != 0) {
       end.how = CommandEnd::How::called_off;
       return end;
     }
@@ -263,11 +219,11 @@ class Child {
     ::kill(process_, signal);  // it may not have made its group yet
   }
 
-  CommandEnd killed(CommandEnd::How how, std::string trouble) {
+  CommandEnd killed(CommandEnd::How how) {
     signal_all(SIGKILL);
     take_output(kDrainMax);
     reap();
-    return {.how = how, .output = std::move(kept_), .trouble = std::move(trouble)};
+    return {.how = how, .output = std::move(kept_)};
   }
 
   std::optional<int> reap() {
@@ -279,38 +235,68 @@ class Child {
 
   pid_t process_;
   Descriptor ended_;  // readable when it has
-  Descriptor input_;
   Descriptor output_;
   Descriptor report_;
-  std::string_view piece_;
   std::string kept_;
   bool called_off_ = false;
 };
 
-CommandEnd not_started(int code) { return {.how = CommandEnd::How::not_started, .code = code, .trouble = "start"}; }
+CommandEnd not_started(int code, std::string trouble = "start") {
+  return {.how = CommandEnd::How::not_started, .code = code, .trouble = std::move(trouble)};
+}
+
+/// The whole letter, to be read from its beginning and not to be written.
+std::expected<Descriptor, CommandEnd> keep(Octets& letter, Files& files) {
+  const auto failed = [](int code) { return std::unexpected(not_started(code, "keep the letter for")); };
+  const Answer<Descriptor> file = files.create_unnamed();
+  if (!file) return failed(file.error());
+  FileWriter out(files, *file, 0);
+  while (true) {
+    const Result<std::string_view> piece = letter.next();
+    if (!piece)
+      return std::unexpected(CommandEnd{.how = CommandEnd::How::input_failed, .trouble = piece.error().text()});
+    const Answer<> written = piece->empty() ? out.flush() : out.write(*piece);
+    if (!written) return failed(written.error());
+    if (piece->empty()) break;
+  }
+  Answer<Descriptor> read = files.open_for_reading(*file);
+  if (read) read = moved_up(*std::move(read));
+  if (!read) return failed(read.error());
+  return *std::move(read);
+}
+
+bool is_called_off(CallOff call_off) {
+  pollfd now{.fd = call_off.descriptor, .events = call_off.events, .revents = 0};
+  return ::poll(&now, 1, 0) == 1;
+}
+
+pid_t begin(const Start& start) {
+  const SignalsHeld held;  // no handler of ours may run in the child
+  const pid_t process = ::fork();
+  if (process == 0) become(start);
+  return process;
+}
 
 }  // namespace
 
-CommandEnd run_command(const Command& command, Octets& input, const Clock& clock) {
+CommandEnd run_command(const Command& command, Octets& input, Files& files, const Clock& clock) {
   const Moment deadline = clock.now() + command.deadline;
-  Answer<Pipe> in = open_pipe();
+  auto letter = keep(input, files);
+  if (!letter) return std::move(letter).error();
+  if (is_called_off(command.call_off)) return {.how = CommandEnd::How::called_off};
   Answer<Pipe> out = open_pipe();
   Answer<Pipe> report = open_pipe();
-  for (const Answer<Pipe>* pipe : {&in, &out, &report})
+  for (const Answer<Pipe>* pipe : {&out, &report})
     if (!*pipe) return not_started(pipe->error());
   std::vector<std::string> words = command.words;
   std::vector<std::string> environment = command.environment;
-  const Start start{.words = pointers(words),
-                    .environment = pointers(environment),
-                    .command = command,
-                    .input = in->read.get(),
-                    .output = out->write.get(),
-                    .report = report->write.get(),
-                    .parent = ::getpid()};
-  const SignalsHeld held;  // no handler of ours may run in the child
-  const pid_t process = ::fork();
+  const pid_t process = begin({.words = pointers(words),
+                               .environment = pointers(environment),
+                               .command = command,
+                               .input = letter->get(),
+                               .output = out->write.get(),
+                               .report = report->write.get()});
   if (process < 0) return not_started(errno);
-  if (process == 0) become(start);
   // glibc 2.36 declares pidfd_open() for C only.
   Descriptor ended(static_cast<int>(::syscall(SYS_pidfd_open, process, 0)));
   if (ended.get() < 0) {
@@ -319,11 +305,10 @@ CommandEnd run_command(const Command& command, Octets& input, const Clock& clock
     ::waitpid(process, nullptr, 0);
     return not_started(code);
   }
-  in->read = Descriptor();
   out->write = Descriptor();
   report->write = Descriptor();
-  Child child(process, std::move(ended), std::move(in->write), std::move(out->read), std::move(report->read));
-  return child.watch(input, deadline, command.call_off, clock);
+  Child child(process, std::move(ended), std::move(out->read), std::move(report->read));
+  return child.watch(deadline, command.call_off, clock);
 }
 
 }  // namespace angarium::delivery

@@ -1,10 +1,11 @@
-// A child process that is fed, watched and ended in time. Linux: pidfd_open, close_range.
+// A child process that gets a letter, is watched and ended in time. Linux: pidfd_open, close_range.
 #pragma once
 
 #include <string>
 #include <vector>
 
 #include "delivery/call_off.h"
+#include "delivery/files.h"
 #include "delivery/letter.h"
 #include "delivery/target.h"
 
@@ -32,9 +33,9 @@ struct CommandEnd {
     exited,
     killed_by_signal,
     timed_out,     ///< its process group was killed
-    called_off,    ///< its process group was ended; what exits with 0 all the same has exited
+    called_off,    ///< not started, or its process group was ended; what exits with 0 all the same has exited
     not_started,   ///< `code` is errno
-    input_failed,  ///< the letter could not be read: its process group was killed before it saw an end
+    input_failed,  ///< the letter could not be read to its end: not started
     lost,          ///< nobody knows: another part of this process took its exit status
   };
   How how = How::lost;
@@ -43,9 +44,11 @@ struct CommandEnd {
   std::string trouble;  ///< not_started: what could not be done; input_failed: why
 };
 
-/// Runs it in a session and process group of its own, with no descriptor but 0, 1 and 2, no signal ignored or blocked,
-/// umask 077 and no core dumps. It is killed when this process dies. What it does not read is not missed. Blocks the
-/// thread until it has ended; descendants that hold its output open are not waited for. Any number of threads at once.
-CommandEnd run_command(const Command& command, Octets& input, const Clock& clock);
+/// Writes the letter into a file without a name, then runs the command, whose standard input this file is: whatever
+/// becomes of this process, nothing that has an end is less than the whole letter. The command has a session and
+/// process group of its own, no descriptor but 0, 1 and 2, no signal ignored or blocked, umask 077 and no core dumps.
+/// What it does not read is not missed. Blocks the thread until it has ended; descendants that hold its output open are
+/// not waited for. Any number of threads at once.
+CommandEnd run_command(const Command& command, Octets& input, Files& files, const Clock& clock);
 
 }  // namespace angarium::delivery

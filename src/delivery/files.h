@@ -49,6 +49,11 @@ class Files {
   virtual Answer<Descriptor> open(const Descriptor& folder, const std::string& name) = 0;
   /// A new file; EEXIST when there is anything of that name.
   virtual Answer<Descriptor> create(const Descriptor& folder, const std::string& name, unsigned mode) = 0;
+  /// A new file that never has a name, in $TMPDIR or /var/tmp, or in memory where that folder takes none; it ends with
+  /// its last descriptor. 0444: whoever is given one may open it again, for reading alone.
+  virtual Answer<Descriptor> create_unnamed() = 0;
+  /// The same file once more, from its beginning, not for writing.
+  virtual Answer<Descriptor> open_for_reading(const Descriptor& file) = 0;
   virtual Answer<FileFacts> facts(const Descriptor& file) = 0;
   virtual Answer<FileFacts> facts(const Descriptor& folder, const std::string& name) = 0;
   /// At most `count` octets from `offset`; fewer at the end of the file only.

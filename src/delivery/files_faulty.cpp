@@ -111,6 +111,17 @@ Answer<Descriptor> FaultyFiles::create(const Descriptor& folder, const std::stri
   return file;
 }
 
+Answer<Descriptor> FaultyFiles::create_unnamed() {
+  if (const Answer<> entered = enter(); !entered) return std::unexpected(entered.error());
+  if (faults_.create_code != 0) return std::unexpected(faults_.create_code);
+  return local_files().create_unnamed();
+}
+
+Answer<Descriptor> FaultyFiles::open_for_reading(const Descriptor& file) {
+  if (const Answer<> entered = enter(); !entered) return std::unexpected(entered.error());
+  return local_files().open_for_reading(file);
+}
+
 Answer<FileFacts> FaultyFiles::facts(const Descriptor& file) {
   if (const Answer<> entered = enter(); !entered) return std::unexpected(entered.error());
   return local_files().facts(file);

@@ -55,6 +55,8 @@ class FaultyFiles : public Files {
   Answer<> make_folder(const Descriptor& folder, const std::string& name) override;
   Answer<Descriptor> open(const Descriptor& folder, const std::string& name) override;
   Answer<Descriptor> create(const Descriptor& folder, const std::string& name, unsigned mode) override;
+  Answer<Descriptor> create_unnamed() override;
+  Answer<Descriptor> open_for_reading(const Descriptor& file) override;
   Answer<FileFacts> facts(const Descriptor& file) override;
   Answer<FileFacts> facts(const Descriptor& folder, const std::string& name) override;
   Answer<std::string> read(const Descriptor& file, std::uint64_t offset, std::size_t count) override;

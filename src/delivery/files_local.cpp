@@ -1,14 +1,16 @@
-// Linux: descriptions' own locks (F_OFD_SETLK), renameat2.
+// Linux: descriptions' own locks (F_OFD_SETLK), renameat2, files without a name (O_TMPFILE, memfd_create).
 #include <dirent.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdlib>
 #include <ctime>
 #include <fstream>
 #include <sstream>
@@ -92,6 +94,22 @@ class LocalFiles final : public Files {
   }
   Answer<Descriptor> create(const Descriptor& folder, const std::string& name, unsigned mode) override {
     return opened(uninterrupted([&] { return ::openat(folder.get(), name.c_str(), kFile | O_CREAT | O_EXCL, mode); }));
+  }
+  Answer<Descriptor> create_unnamed() override {
+    const char* const named = std::getenv("TMPDIR");  // NOLINT(concurrency-mt-unsafe): nobody sets it here
+    const char* const folder = named == nullptr || *named == '\0' ? "/var/tmp" : named;
+    // O_EXCL: nobody gives it a name later.
+    Answer<Descriptor> file =
+        opened(uninterrupted([&] { return ::open(folder, O_TMPFILE | O_EXCL | O_RDWR | O_CLOEXEC, 0400); }));
+    const bool full = !file && (file.error() == ENOSPC || file.error() == EDQUOT);
+    // No such folder, none that may be written, or a file system that has no such files.
+    if (!file && !full) file = opened(::memfd_create("letter", MFD_CLOEXEC));
+    if (file && ::fchmod(file->get(), 0444) != 0) return failed();
+    return file;
+  }
+  Answer<Descriptor> open_for_reading(const Descriptor& file) override {
+    const std::string path = "/proc/self/fd/" + std::to_string(file.get());
+    return opened(uninterrupted([&] { return ::open(path.c_str(), O_RDONLY | O_CLOEXEC); }));
   }
   Answer<FileFacts> facts(const Descriptor& file) override {
     struct stat status{};

@@ -173,7 +173,7 @@ Step<std::string> deliver_pipe(const PipeTarget& target, Letter& letter, const S
     command.words = std::get<std::vector<std::string>>(target.command);
   LetterOctets octets(letter);
   UnixOctets input(octets);
-  const CommandEnd end = run_command(command, input, surroundings.clock);
+  const CommandEnd end = run_command(command, input, surroundings.files, surroundings.clock);
   TRY(outcome_of(end));
   const std::string_view said = first_line(end.output);
   return said.empty() ? "delivered to command" : "delivered to command: " + escape_controls(said);

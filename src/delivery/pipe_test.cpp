@@ -16,6 +16,7 @@
 
 #include "base/text.h"
 #include "delivery/command.h"
+#include "delivery/files_faulty.h"
 #include "delivery/testing.h"
 #include "support/test.h"
 
@@ -27,6 +28,10 @@ using namespace std::string_literals;
 namespace {
 
 constexpr uid_t kNobody = 65534;
+/// What a command gets of kMessage.
+constexpr std::string_view kGiven =
+    "Return-Path: <a@example.org>\nDelivered-To: anna@example.org\n"
+    "From: a@example.org\nSubject: x\n\nFrom the first line\n\n>From x\n.\n";
 
 /// Somebody else than root: this process, or nobody.
 std::optional<Identity> ordinary() {
@@ -59,9 +64,7 @@ TEST_CASE("a command reads the letter with its new fields, lines ending with LF"
   const Outcome outcome = run(shell("cat >" + folder.path("got")));
   CHECK(outcome.status.text() == "2.0.0");
   CHECK(outcome.words == "delivered to command");
-  CHECK(octets_of(folder.path("got")) ==
-        "Return-Path: <a@example.org>\nDelivered-To: anna@example.org\n"
-        "From: a@example.org\nSubject: x\n\nFrom the first line\n\n>From x\n.\n");
+  CHECK(octets_of(folder.path("got")) == kGiven);
   CHECK(mode_of(folder.path("got")) == 0600);
   CHECK(run(shell("echo; echo ' two  words '; echo more")).words == "delivered to command: two  words");
 }
@@ -161,10 +164,6 @@ TEST_CASE("what a command does not read is not missed: its status counts") {
   CHECK(run(shell("exec <&-; exit 75"), message).status.text() == "4.3.0");
   CHECK(run(shell("head -c 10 >/dev/null; exit 67"), message).status.text() == "5.1.1");
   CHECK(run(shell("exec <&- >&- 2>&-; exit 0"), message).delivered());
-  // The signal of the broken pipe is not left for this thread.
-  sigset_t pending;
-  ::sigpending(&pending);
-  CHECK(::sigismember(&pending, SIGPIPE) == 0);
 }
 
 TEST_CASE("at the deadline the command is killed with all that it started") {
@@ -219,24 +218,24 @@ TEST_CASE("a command that is called off and ends well all the same has done its 
   CHECK(octets_of(folder.path("end")) == "done\n");
 }
 
-TEST_CASE("a command that is called off sees no end of a letter it has not had, and one that stays is killed") {
+TEST_CASE("a command that is called off still has the whole letter to read, and one that stays is killed") {
   const TemporaryFolder folder;
-  std::vector<std::string> pieces(64, std::string(65536, 'x'));
-  pieces.emplace_back("\r\n");
-  PiecewiseOctets octets(pieces);
-  const int event = ::eventfd(1, EFD_CLOEXEC);
-  const Outcome outcome = deliver(shell(fmt::format("cat >/dev/null && echo 1 >{}; sleep 600", folder.path("whole"))),
-                                  letter_of(octets), {.call_off = {.descriptor = event, .events = POLLIN}});
-  ::close(event);
-  CHECK(outcome.temporary());
-  CHECK(octets_of(folder.path("whole")).empty());
-  const int again = ::eventfd(1, EFD_CLOEXEC);
-  PiecewiseOctets anew(pieces);
-  CHECK(deliver(shell("trap 'exit 0' TERM; sleep 600 & wait"), letter_of(anew),
-                {.call_off = {.descriptor = again, .events = POLLIN}})
-            .temporary());
-  ::close(again);
+  CHECK(called_off(folder, "trap 'cat >got; exit 0' TERM; echo 1 >runs; sleep 600 & wait").delivered());
+  CHECK(octets_of(folder.path("got")) == kGiven);
+  folder.clear();
   CHECK(called_off(folder, "trap '' TERM; echo 1 >runs; while :; do sleep 1; done").temporary());
+}
+
+TEST_CASE("a command that is called off while its letter is read is not started") {
+  const TemporaryFolder folder;
+  const int event = ::eventfd(0, EFD_CLOEXEC);
+  PiecewiseOctets octets({std::string(kMessage)});
+  octets.before_end = [&] { ::eventfd_write(event, 1); };
+  const Outcome outcome = deliver(shell("trap '' TERM; echo >" + folder.path("ran")), letter_of(octets),
+                                  {.call_off = {.descriptor = event, .events = POLLIN}});
+  ::close(event);
+  CHECK(outcome.status.text() == "4.3.0");
+  CHECK(names_in(folder.path()).empty());
 }
 
 TEST_CASE("a descendant that keeps the output open is not waited for") {
@@ -286,7 +285,7 @@ TEST_CASE("of the output kCommandOutputMax octets are kept") {
                           .deadline = std::chrono::seconds{60},
                           .cpu_s = 60,
                           .descriptors = 20};
-    const CommandEnd end = run_command(command, input, system_clock());
+    const CommandEnd end = run_command(command, input, local_files(), system_clock());
     CHECK(end.how == CommandEnd::How::exited);
     CHECK(end.code == 0);
     CHECK(end.output.size() == kCommandOutputMax);
@@ -330,15 +329,104 @@ TEST_CASE("what cannot be started is tried again, and the words say what was wro
   CHECK(run(target).words == "cannot enter the home of the command: No such file or directory");
 }
 
-TEST_CASE("when the letter cannot be read to its end the command never sees an end") {
+TEST_CASE("without a whole letter no command is started: none that cannot be read, none that cannot be kept") {
   const TemporaryFolder folder;
-  PiecewiseOctets octets({std::string(kMessage)});
-  octets.fails = true;
-  const Outcome outcome =
-      deliver(shell("cat >" + folder.path("got") + "; echo >" + folder.path("ended")), letter_of(octets));
-  CHECK(outcome.status.text() == "4.3.0");
-  CHECK(outcome.words.contains("the store is away"));
-  CHECK_FALSE(std::filesystem::exists(folder.path("ended")));
+  const PipeTarget target = shell("echo >" + folder.path("ran"));
+  PiecewiseOctets broken({std::string(kMessage)});
+  broken.fails = true;
+  const Outcome unread = deliver(target, letter_of(broken));
+  CHECK(unread.status.text() == "4.3.0");
+  CHECK(unread.words.contains("the store is away"));
+  ManualClock clock;
+  FaultyFiles files(1, clock);
+  std::string message(kMessage);
+  message.resize(500'000, 'x');
+  for (const std::uint64_t room : {std::uint64_t{0}, std::uint64_t{1}, std::uint64_t{400'000}}) {
+    OctetsInMemory octets(message);
+    files.arm({.room = room});
+    const Outcome full = deliver(target, letter_of(octets), {.files = files});
+    CHECK(full.status.text() == "4.3.1");
+    CHECK(full.words == "cannot keep the letter for the command: No space left on device");
+  }
+  // Whatever call fails.
+  for (std::uint64_t call = 1;; ++call) {
+    CHECK(names_in(folder.path()).empty());
+    OctetsInMemory octets(message);
+    files.arm({.fail_at = call, .write_octets_max = 100'000});
+    const Outcome outcome = deliver(target, letter_of(octets), {.files = files});
+    if (files.calls() < call) {
+      CHECK(outcome.delivered());
+      break;
+    }
+    CHECK(outcome.status.text() == "4.3.0");
+  }
+}
+
+namespace {
+
+/// TMPDIR, for as long as it lives.
+class TemporaryFilesIn {
+ public:
+  explicit TemporaryFilesIn(const std::string& folder) {
+    if (const char* before = ::getenv("TMPDIR")) before_ = before;
+    ::setenv("TMPDIR", folder.c_str(), 1);
+  }
+  TemporaryFilesIn(const TemporaryFilesIn&) = delete;
+  TemporaryFilesIn& operator=(const TemporaryFilesIn&) = delete;
+  ~TemporaryFilesIn() {
+    if (before_)
+      ::setenv("TMPDIR", before_->c_str(), 1);
+    else
+      ::unsetenv("TMPDIR");
+  }
+
+ private:
+  std::optional<std::string> before_;
+};
+
+/// Of files that this process has open, those whose path begins so.
+std::size_t open_files(const std::string& beginning) {
+  std::size_t count = 0;
+  std::error_code gone;
+  for (const auto& each : std::filesystem::directory_iterator("/proc/self/fd"))
+    count += std::filesystem::read_symlink(each, gone).string().starts_with(beginning) ? 1 : 0;
+  return count;
+}
+
+}  // namespace
+
+TEST_CASE("a command's input is the whole letter in a file without a name; it may be opened again, and not written") {
+  const TemporaryFolder folder;
+  const TemporaryFolder temporary;
+  const std::string in_memory = "/memfd:letter";
+  for (const auto& [where, path] : {std::pair{temporary.path(), temporary.path()}, {"/nonexistent", in_memory}}) {
+    CAPTURE(where);
+    const TemporaryFilesIn here(where);
+    PiecewiseOctets octets({std::string(kMessage)});
+    octets.before_end = [&] {
+      CHECK(open_files(path) == 1);
+      // No child, not even a dead one: nobody reads yet.
+      siginfo_t info{};
+      const bool none = ::waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) != 0 && errno == ECHILD;
+      CHECK(none);
+    };
+    const ::mode_t mask = ::umask(077);
+    const Outcome outcome = deliver(
+        shell("cd " + folder.path() +
+              "; cp /proc/self/fdinfo/0 facts; stat -L -c '%h %a' /dev/stdin >names; cat /dev/stdin >again; cat >got"
+              "; cat /proc/self/fd/0 >third; for how in '>&0' '>/dev/stdin' '>>/dev/stdin' '1<>/dev/stdin'"
+              R"(; do sh -c "echo x $how" && echo "$how" >>wrote; done; ln -L /proc/self/fd/0 name; exit 0)"),
+        letter_of(octets));
+    ::umask(mask);
+    CHECK(outcome.delivered());
+    CHECK(octets_of(folder.path("facts")).starts_with("pos:\t0\n"));
+    CHECK(octets_of(folder.path("names")) == "0 444\n");
+    for (const char* name : {"again", "got", "third"}) CHECK(octets_of(folder.path(name)) == kGiven);
+    CHECK(names_in(folder.path()) == std::vector<std::string>{"again", "facts", "got", "names", "third"});
+    CHECK(open_files(path) == 0);
+    CHECK(names_in(temporary.path()).empty());
+    folder.clear();
+  }
 }
 
 TEST_CASE("words of exec: are the program's, no shell sees them") {
@@ -364,26 +452,32 @@ TEST_CASE("many commands at once, each with its own letter") {
   for (const std::string& name : names_in(folder.path())) CHECK(octets_of(folder.path(name)) == name + "\n");
 }
 
-TEST_CASE("a command dies with who feeds it, and does not take the part of a letter that it got for all of it") {
+TEST_CASE("a command whose server is killed goes on, and has the whole letter") {
   const TemporaryFolder folder;
   const std::string told = folder.path("told");
-  REQUIRE(::mkfifo(told.c_str(), 0666) == 0);
-  REQUIRE(::chmod(told.c_str(), 0666) == 0);
-  const pid_t feeder = ::fork();
-  if (feeder == 0) {
-    PiecewiseOctets octets({std::string(kMessage)});
-    octets.before_end = [] { ::pause(); };
-    // It would need a moment behind the end of the letter.
-    (void)deliver(
-        shell("echo $$ >" + told + "; cat >" + folder.path("got") + "; sleep 2; echo >" + folder.path("done")),
-        letter_of(octets));
+  const std::string go = folder.path("go");
+  for (const std::string& fifo : {told, go}) {
+    REQUIRE(::mkfifo(fifo.c_str(), 0666) == 0);
+    REQUIRE(::chmod(fifo.c_str(), 0666) == 0);
+  }
+  std::string message = "A: b\r\n\r\n";
+  message.resize(2'000'000, 'x');
+  const pid_t server = ::fork();
+  if (server == 0) {
+    OctetsInMemory octets(message);
+    (void)deliver(shell(fmt::format("cd {}; head -c 100 >first; echo $$ >told; read word <go; cat >rest; echo >done",
+                                    folder.path())),
+                  letter_of(octets));
     ::_exit(0);
   }
-  REQUIRE(feeder > 0);
+  REQUIRE(server > 0);
   std::string command;
   std::ifstream(told) >> command;
-  REQUIRE(::kill(feeder, SIGKILL) == 0);
-  REQUIRE(::waitpid(feeder, nullptr, 0) == feeder);
+  REQUIRE(::kill(server, SIGKILL) == 0);
+  REQUIRE(::waitpid(server, nullptr, 0) == server);
+  std::ofstream(go) << "on\n";
   CHECK(ends(command));
-  CHECK_FALSE(std::filesystem::exists(folder.path("done")));
+  CHECK(octets_of(folder.path("first")) + octets_of(folder.path("rest")) ==
+        "Return-Path: <a@example.org>\nDelivered-To: anna@example.org\nA: b\n\n" + message.substr(8));
+  CHECK(std::filesystem::exists(folder.path("done")));
 }

@@ -333,9 +333,6 @@ class Run(Course):
             tears = self.kills if place.user is None else self.killed.get("everything", 0) + self.killed.get("delivery", 0)
             # One stood in the file from the beginning.
             tears += isinstance(place, Mbox)
-            # The signal that ends a command with its server comes a moment after the end of its input.
-            if isinstance(place, Command):
-                tears = 1 + self.kills // 30
             if torn[name] > tears:
                 wrong.append(f"{name}: {torn[name]} torn letters, and {tears} kills that may tear one")
             if len(place.leftovers()) > self.kills * UNDER_WAY_MAX:

@@ -111,26 +111,15 @@ class Mbox(Place):
 class Files(Place):
     """A folder in which each letter is a file of its own, whole from the moment it has its name."""
 
-    def read(self, folder, torn_allowed=False):
-        found, torn = {}, 0
+    def read(self, folder):
+        found = {}
         for name in os.listdir(folder):
             with open(os.path.join(folder, name), "rb") as f:
                 text = f.read()
-            if torn_allowed and self.is_torn(text):
-                torn += 1
-                continue
             self.count(found, text.replace(b"\n", b"\r\n"), name)
             if (match := SIZE.search(name)) and (int(match.group(1)), int(match.group(2))) != (len(text), len(text) + text.count(b"\n")):
                 raise Failure(f"{self.name}: {name} has {len(text)} octets")
-        return found, torn
-
-    def is_torn(self, text):
-        """Whether it is the beginning of a letter, and not all of it; one may end before it says which letter it is."""
-        at = text.find(b"Message-ID: <")
-        if (who := letters.identify(text)) is None:
-            return all(line.startswith((b"\t", b" ", *TRACE_NAMES)) for line in text.split(b"\n")[:-1])
-        whole = self.letters.make(*who[:2]).replace(b"\r\n", b"\n")
-        return len(text) - at < len(whole) and whole.startswith(text[at:])
+        return found, 0
 
 
 class Maildir(Files):
@@ -155,7 +144,7 @@ class Maildir(Files):
 
 
 class Command(Files):
-    """A command that gives a letter its name once it has read all of it."""
+    """A command that gives a letter its name once it has read what it takes for all of it."""
 
     def __init__(self, name, folder, *more):
         super().__init__(name, *more)
@@ -164,11 +153,11 @@ class Command(Files):
             os.mkdir(os.path.join(folder, part))
 
     def target(self):
-        # It takes a moment between the end of the letter and the name: who is killed in it has done nothing.
-        return f"pipe:cd {self.folder} && cat > tmp/$$ && sleep 0.05 && exec mv tmp/$$ new/$(date +%s%N).$$"
+        # It opens its input anew: whoever it runs as may do so.
+        return f"pipe:cd {self.folder} && cat /dev/stdin > tmp/$$ && exec mv tmp/$$ new/$(date +%s%N).$$"
 
     def found(self):
-        return self.read(os.path.join(self.folder, "new"), torn_allowed=True)
+        return self.read(os.path.join(self.folder, "new"))
 
     def leftovers(self):
         return os.listdir(os.path.join(self.folder, "tmp"))
