@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -231,11 +232,19 @@ TEST_CASE("a command that is called off while its letter is read is not started"
   const int event = ::eventfd(0, EFD_CLOEXEC);
   PiecewiseOctets octets({std::string(kMessage)});
   octets.before_end = [&] { ::eventfd_write(event, 1); };
+  // Of children that have been reaped: one that was ended at once leaves no other trace.
+  const auto faults = [] {
+    struct rusage all{};
+    ::getrusage(RUSAGE_CHILDREN, &all);
+    return all.ru_minflt;
+  };
+  const auto before = faults();
   const Outcome outcome = deliver(shell("trap '' TERM; echo >" + folder.path("ran")), letter_of(octets),
                                   {.call_off = {.descriptor = event, .events = POLLIN}});
   ::close(event);
   CHECK(outcome.status.text() == "4.3.0");
   CHECK(names_in(folder.path()).empty());
+  CHECK(faults() == before);
 }
 
 TEST_CASE("a descendant that keeps the output open is not waited for") {

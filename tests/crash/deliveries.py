@@ -9,6 +9,7 @@ each of its places, in the own store once; more often elsewhere only in proporti
 import os
 import pwd
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -184,6 +185,8 @@ class Run(Course):
                 killer.join()
             # -bs: the reply behind the dot is the second 2xx or later behind the 354.
             done = b"\r\n250 " in said.partition(b"\r\n354 ")[2] if spoken else process.returncode == 0
+            if spoken:
+                self.leave_out_refused(number, to, said)
             if done:
                 self.acknowledge(number)
                 self.handed_in["handed in"] += 1
@@ -192,6 +195,16 @@ class Run(Course):
                 self.handed_in["killed"] += 1
             elif not spoken:
                 self.wrong.append(f"sendmail ended with {process.returncode}: {complaint.decode()}")
+
+    def leave_out_refused(self, number, to, said):
+        """Who hears at RCPT that an address cannot be looked up now, as when the steward is killed meanwhile, sends to the others."""
+        replies = re.findall(rb"(?m)^(\d)\d\d [^\r]*", said)[3:]  # behind those to the connection, EHLO and MAIL
+        temporary = [address for address, reply in zip(to, replies) if reply == b"4"]
+        refused = {name for name in self.expected[number] if self.places[name].address(number) in temporary}
+        if any(reply == b"5" for reply in replies[:len(to)]):
+            self.wrong.append(f"sendmail -bs: {said.decode()}")
+        with self.lock:
+            self.expected[number] -= refused
 
     @staticmethod
     def spoken(letter, to):
