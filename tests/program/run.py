@@ -523,7 +523,7 @@ def expect_hold(server, id):
 
 def failures(server, id):
     back_off = shown(server, id)["destinations"][0]["back_off"]
-    return back_off["since"] if back_off else None
+    return back_off["failures"] if back_off else None
 
 
 def inbox_text(server):
