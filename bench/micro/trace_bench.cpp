@@ -140,7 +140,7 @@ int main(int count, char** arguments) {
   });
   const WallTime end{kStart + static_cast<std::int64_t>(messages) * 1000 + 60'000'000};
   timed("index, a message", static_cast<double>(messages), [&] {
-    if (!ledger.tend(end)) std::abort();
+    if (!ledger.tend(end, Moment{})) std::abort();
   });
   std::string names[3];
   const trace::Beginning old = story(messages / 10, names[0], names[1], names[2]);
