@@ -2,12 +2,16 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/random.h"
+#include "base/time.h"
+#include "sasl/layer.h"
+#include "sasl/otp.h"
 #include "sasl/secret.h"
 #include "sasl/types.h"
 
@@ -21,6 +25,7 @@ inline constexpr std::uint32_t kClientIterationsMax = 2'000'000;
 /// Who we are and what we know of the connection.
 struct ClientContext {
   Identity identity{};  ///< authorization_id empty: act as oneself
+  /// What the mechanism needs (mechanism.h, Needs): the password, the pass phrase of one-time passwords, or the token.
   Secret password{};
   /// Bindings of this connection, the preferred first; empty without TLS.
   std::vector<ChannelBinding> bindings{};
@@ -28,6 +33,22 @@ struct ClientContext {
   PlusOffered plus_offered = PlusOffered::no;
   std::uint32_t iterations_min = kClientIterationsMin;
   std::uint32_t iterations_max = kClientIterationsMax;
+  /// Whom we mean to talk to, for DIGEST-MD5 ("imap", "mail.example.test") and OAUTHBEARER (host, and port unless 0).
+  std::string service{};
+  std::string host{};
+  std::uint16_t port = 0;
+  /// What a security layer has to do at least, and may do at most.
+  Protection protection_min = Protection::none;
+  Protection protection_max = Protection::none;
+  /// ANONYMOUS: what we say of ourselves; empty: nothing.
+  std::string trace{};
+  /// NTLM: the domain of the account, and what this host is called; both may be empty.
+  std::string domain{};
+  std::string workstation{};
+  /// OTP: begin a new sequence along with this login. Give one when the user has agreed to it.
+  std::optional<OtpRenewal> otp_renewal{};
+  /// For NTLM, when the server does not tell the time.
+  WallTime now{};
   /// For nonces. Outlives the exchange.
   Random* random = &system_random();
 };
@@ -46,6 +67,8 @@ class ClientExchange {
   virtual Result<std::string> respond(std::string_view challenge) = 0;
   /// The server reported success, perhaps with data: was it the right server? Call before trusting the connection.
   virtual Result<> finish(std::string_view data) = 0;
+  /// After finish(): what holds for all octets of either side from the server's outcome on; null: nothing. Call once.
+  virtual std::unique_ptr<SecurityLayer> take_layer() { return nullptr; }
 
  protected:
   explicit ClientExchange(ClientContext context) : context_(std::move(context)) {}

@@ -56,6 +56,8 @@ constinit const Mechanism kExternal = {"EXTERNAL",
                                        OnTheWire::nothing,
                                        Needs::external_identity,
                                        Binding::none,
+                                       Grade::sound,
+                                       ByDefault::on,
                                        [](ServerContext context) -> std::unique_ptr<ServerExchange> {
                                          return std::make_unique<ExternalServer>(std::move(context));
                                        },

@@ -70,6 +70,8 @@ constinit const Mechanism kLogin = {"LOGIN",
                                     OnTheWire::plaintext,
                                     Needs::password,
                                     Binding::none,
+                                    Grade::sound,
+                                    ByDefault::on,
                                     [](ServerContext context) -> std::unique_ptr<ServerExchange> {
                                       return std::make_unique<LoginServer>(std::move(context));
                                     },

@@ -9,12 +9,29 @@ namespace angarium::sasl {
 
 namespace {
 
-/// Strongest first: bound to the channel, then proofs, then what hands over the password.
-constexpr std::array<const Mechanism*, 7> kMechanisms = {&kScramSha256Plus, &kScramSha1Plus, &kScramSha256, &kScramSha1,
-                                                         &kExternal,        &kPlain,         &kLogin};
+/// Strongest first: bound to the channel, then proofs, sound ones before weak ones, then what hands over the secret.
+constexpr std::array<const Mechanism*, 17> kMechanisms = {&kScramSha512Plus, &kScramSha256Plus,
+                                                          &kScramSha1Plus,   &kScramSha512,
+                                                          &kScramSha256,     &kScramSha1,
+                                                          &kExternal,        &kOtp,
+                                                          &kDigestMd5,       &kNtlm,
+                                                          &kCramMd5,         &kSkey,
+                                                          &kOauthBearer,     &kXoauth2,
+                                                          &kPlain,           &kLogin,
+                                                          &kAnonymous};
 
 bool contains(std::span<const std::string_view> names, std::string_view name) {
   return std::ranges::any_of(names, [&](std::string_view one) { return equals_ignore_case(one, name); });
+}
+
+const Mechanism* choose(const Choice& choice, Grade grade) {
+  for (const Mechanism* one : kMechanisms) {
+    if (one->grade != grade || one->needs != choice.has || !contains(choice.names, one->name)) continue;
+    if (one->on_the_wire == OnTheWire::plaintext && choice.plaintext == Plaintext::refused) continue;
+    if (one->binding == Binding::required && !choice.has_bindings) continue;
+    return one;
+  }
+  return nullptr;
 }
 
 }  // namespace
@@ -25,6 +42,13 @@ const Mechanism* find_mechanism(std::string_view name) {
   const auto found =
       std::ranges::find_if(kMechanisms, [&](const Mechanism* one) { return equals_ignore_case(one->name, name); });
   return found == kMechanisms.end() ? nullptr : *found;
+}
+
+std::vector<std::string_view> default_mechanisms() {
+  std::vector<std::string_view> result;
+  for (const Mechanism* one : kMechanisms)
+    if (one->by_default == ByDefault::on) result.push_back(one->name);
+  return result;
 }
 
 bool is_offered(const Mechanism& mechanism, const Offer& offer) {
@@ -48,13 +72,8 @@ PlusOffered plus_among(std::span<const std::string_view> names) {
 }
 
 const Mechanism* choose(const Choice& choice) {
-  for (const Mechanism* one : kMechanisms) {
-    if (one->needs != choice.has || !contains(choice.names, one->name)) continue;
-    if (one->on_the_wire == OnTheWire::plaintext && choice.plaintext == Plaintext::refused) continue;
-    if (one->binding == Binding::required && !choice.has_bindings) continue;
-    return one;
-  }
-  return nullptr;
+  const Mechanism* sound = choose(choice, Grade::sound);
+  return sound == nullptr && choice.weak == Choice::Weak::allowed ? choose(choice, Grade::weak) : sound;
 }
 
 }  // namespace angarium::sasl

@@ -15,8 +15,19 @@ namespace angarium::sasl {
 /// What the client sends of its password.
 enum class OnTheWire { plaintext, proof, nothing };
 /// What the client needs to have.
-enum class Needs { password, external_identity };
+enum class Needs {
+  password,
+  external_identity,
+  pass_phrase,  ///< of one-time passwords
+  token,        ///< of OAuth 2.0
+  nothing,      ///< to come as a guest
+};
 enum class Binding { none, required };
+/// A weak one lets who listens guess the password, or needs the server to keep what is as good as the password, or
+/// proves nothing. The server's list is not to be trusted with the choice: clients take them only with leave.
+enum class Grade { sound, weak };
+/// Whether a site that says nothing has it. Off: weak, or of no use before something else is set up.
+enum class ByDefault { on, off };
 
 /// One mechanism, declared once in the file that implements it. To add one: its file, its name
 /// below and its place in the table of mechanism.cpp.
@@ -25,22 +36,37 @@ struct Mechanism {
   OnTheWire on_the_wire;
   Needs needs;
   Binding binding;
+  Grade grade;
+  ByDefault by_default;
   std::unique_ptr<ServerExchange> (*serve)(ServerContext context);
   std::unique_ptr<ClientExchange> (*use)(ClientContext context);
 };
 
+extern const Mechanism kScramSha512Plus;
 extern const Mechanism kScramSha256Plus;
 extern const Mechanism kScramSha1Plus;
+extern const Mechanism kScramSha512;
 extern const Mechanism kScramSha256;
 extern const Mechanism kScramSha1;
 extern const Mechanism kExternal;
+extern const Mechanism kOauthBearer;
+extern const Mechanism kXoauth2;
+extern const Mechanism kOtp;
+extern const Mechanism kDigestMd5;
+extern const Mechanism kNtlm;
+extern const Mechanism kCramMd5;
+extern const Mechanism kSkey;
 extern const Mechanism kPlain;
 extern const Mechanism kLogin;
+extern const Mechanism kAnonymous;
 
 /// All that are built in, strongest first.
 std::span<const Mechanism* const> mechanisms();
 /// By name, without regard to case; null if there is none.
 const Mechanism* find_mechanism(std::string_view name);
+
+/// The names of those that are on by default.
+std::vector<std::string_view> default_mechanisms();
 
 /// A password may cross this connection as it is: TLS, or the site's policy for plain ones.
 enum class Plaintext { refused, allowed };
@@ -66,6 +92,8 @@ struct Choice {
   Needs has = Needs::password;
   Plaintext plaintext = Plaintext::refused;
   bool has_bindings = false;
+  /// Whether weak mechanisms may be used where there is no sound one; a password in plain text over TLS is sound.
+  enum class Weak { refused, allowed } weak = Weak::refused;
 };
 /// The strongest both sides have; null if there is none.
 const Mechanism* choose(const Choice& choice);

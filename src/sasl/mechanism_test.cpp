@@ -2,6 +2,7 @@
 
 #include "base/text.h"
 #include "sasl/apop.h"
+#include "sasl/keys.h"
 #include "sasl/line.h"
 #include "sasl/prepare.h"
 #include "support/test.h"
@@ -12,37 +13,76 @@ using namespace angarium::sasl;
 namespace {
 
 constexpr std::string_view kPassword = "correct horse, battery=\xC3\xA9";
+constexpr std::string_view kToken = "vF9dft4qmTc2Nvb3RlckBhbHRhdmlzdGEuY29tCg==";
 
-/// Answers what a server exchange asks for: one user, "ann@example.test", who may act as "bob" as well.
-ServerStep answer(ServerExchange& server, ServerStep step) {
-  auto allowed = [](const Identity& identity) {
-    return identity.authorization_id.empty() || identity.authorization_id == "bob";
-  };
+/// The one user there is, "ann@example.test", who may act as "bob" as well; with all that her password can be kept as.
+struct Account {
+  OtpState otp;
+
+  static Authority authority(const Identity& identity) {
+    const bool allowed = identity.authorization_id.empty() || identity.authorization_id == "bob" ||
+                         identity.authorization_id == "ann@example.test";
+    return allowed ? Authority::granted : Authority::refused;
+  }
+  static Result<> verdict(const Identity& identity) {
+    return authority(identity) == Authority::granted ? Result<>() : fail(kNotAuthorized, "no");
+  }
+  static bool known(const Identity& identity) { return identity.authentication_id == "ann@example.test"; }
+  static Secret key(const KeyWanted& wanted) {
+    switch (wanted.kind) {
+      case KeyKind::hmac_md5_contexts: return cram_md5_key(kPassword).value();
+      case KeyKind::digest_md5: return digest_md5_key("ann@example.test", wanted.realm, kPassword).value();
+      case KeyKind::nt_hash: return nt_hash(kPassword).value();
+    }
+    return {};
+  }
+};
+
+/// Answers what a server exchange asks for.
+ServerStep answer(ServerExchange& server, ServerStep step, Account& account) {
   if (auto* wanted = std::get_if<PasswordWanted>(&step)) {
     const auto stored = prepare(kPassword, kPasswordMax).value();
-    if (wanted->identity.authentication_id != "ann@example.test" || wanted->password.view() != stored)
+    if (!Account::known(wanted->identity) || wanted->password.view() != stored)
       return server.answer_verdict(fail(kBadCredentials, "no"));
-    if (!allowed(wanted->identity)) return server.answer_verdict(fail(kNotAuthorized, "no"));
-    return server.answer_verdict({});
+    return server.answer_verdict(Account::verdict(wanted->identity));
   }
   if (auto* wanted = std::get_if<AuthorityWanted>(&step))
-    return server.answer_verdict(allowed(wanted->identity) ? Result<>() : fail(kNotAuthorized, "no"));
+    return server.answer_verdict(Account::verdict(wanted->identity));
   if (auto* wanted = std::get_if<ScramKeysWanted>(&step)) {
-    if (wanted->identity.authentication_id != "ann@example.test")
-      return server.answer_scram(std::optional<ScramCredentials>());
+    if (!Account::known(wanted->identity)) return server.answer_scram(std::optional<ScramCredentials>());
     return server.answer_scram(ScramCredentials{scram_keys(kPassword, "0123456789abcdef", 4096, wanted->hash).value(),
-                                                allowed(wanted->identity) ? Authority::granted : Authority::refused});
+                                                Account::authority(wanted->identity)});
   }
+  if (auto* wanted = std::get_if<KeyWanted>(&step)) {
+    if (!Account::known(wanted->identity)) return server.answer_key(std::optional<KeyCredentials>());
+    return server.answer_key(KeyCredentials{Account::key(*wanted), Account::authority(wanted->identity)});
+  }
+  if (auto* wanted = std::get_if<OtpWanted>(&step)) {
+    if (!Account::known(wanted->identity)) return server.answer_otp(std::optional<OtpCredentials>());
+    return server.answer_otp(OtpCredentials{account.otp, Account::authority(wanted->identity)});
+  }
+  if (auto* change = std::get_if<OtpChange>(&step)) {
+    if (account.otp != change->from) return server.answer_verdict(fail(kBadCredentials, "no"));
+    account.otp = change->to;
+    return server.answer_verdict({});
+  }
+  if (auto* wanted = std::get_if<TokenWanted>(&step)) {
+    if (wanted->token.view() != kToken) return server.answer_token(fail(kBadCredentials, "no"));
+    if (Account::authority(wanted->identity) == Authority::refused)
+      return server.answer_token(fail(kNotAuthorized, "no"));
+    return server.answer_token("ann@example.test");
+  }
+  if (std::holds_alternative<GuestWanted>(step)) return server.answer_verdict({});
   return step;
 }
 
 /// Runs both halves against each other to the end. The identity, or the kind of the first error on either side.
-std::variant<Identity, std::string_view> talk(ServerExchange& server, ClientExchange& client) {
+std::variant<Identity, std::string_view> talk(ServerExchange& server, ClientExchange& client, Account& account) {
   auto initial = client.initial_response();
   if (!initial) return initial.error().kind().name;
   std::optional<std::string_view> given;
   if (*initial) given = **initial;
-  ServerStep step = answer(server, server.start(given));
+  ServerStep step = answer(server, server.start(given), account);
   for (int round = 0; round < 6; ++round) {
     if (auto* failure = std::get_if<Failure>(&step)) return failure->error.kind().name;
     if (auto* success = std::get_if<Success>(&step)) {
@@ -51,7 +91,7 @@ std::variant<Identity, std::string_view> talk(ServerExchange& server, ClientExch
     }
     auto response = client.respond(std::get<Challenge>(step).octets);
     if (!response) return response.error().kind().name;
-    step = answer(server, server.step(*response));
+    step = answer(server, server.step(*response), account);
   }
   return "endless"sv;
 }
@@ -69,12 +109,29 @@ std::variant<Identity, std::string_view> talk(const Mechanism& mechanism, const 
                                  .plus_offered = PlusOffered::yes,
                                  .external_identity = "ann@example.test",
                                  .success_data = with.success_data,
-                                 .fake_salt_key = "0123456789abcdef"});
+                                 .fake_salt_key = "0123456789abcdef",
+                                 .service = "imap",
+                                 .host = "mail.example.test"});
+  // Who knows the password has the token; a token is of printable ASCII.
+  std::string_view secret = with.password;
+  if (mechanism.needs == Needs::token)
+    secret = with.password == kPassword && with.user == Case{}.user ? kToken : "another-token";
   auto client = mechanism.use({.identity = {std::string(with.user), std::string(with.authzid)},
-                               .password = Secret::copy(with.password),
+                               .password = Secret::copy(secret),
                                .bindings = bindings,
-                               .plus_offered = PlusOffered::yes});
-  return talk(*server, *client);
+                               .plus_offered = PlusOffered::yes,
+                               .service = "imap",
+                               .host = "mail.example.test",
+                               .port = 143});
+  const OtpAlgorithm algorithm = mechanism.name == "SKEY" ? OtpAlgorithm::md4 : OtpAlgorithm::sha1;
+  Account account{otp_state(kPassword, {.algorithm = algorithm, .sequence = 99, .seed = "ke1234"}).value()};
+  return talk(*server, *client, account);
+}
+
+bool takes_authorization_identity(const Mechanism& mechanism) {
+  for (const std::string_view name : {"LOGIN", "CRAM-MD5", "NTLM", "SKEY", "ANONYMOUS"})
+    if (mechanism.name == name) return false;
+  return true;
 }
 
 ServerStep first_step(std::string_view mechanism, std::optional<std::string_view> initial, ServerContext context = {}) {
@@ -89,21 +146,54 @@ std::string_view kind(const ServerStep& step) {
 }  // namespace
 
 TEST_CASE("every mechanism: client half against server half") {
-  CHECK(mechanisms().size() == 7);
+  CHECK(mechanisms().size() == 17);
   for (const Mechanism* mechanism : mechanisms()) {
     CAPTURE(mechanism->name);
+    const Identity expected = mechanism->needs == Needs::nothing ? Identity{"anonymous", "", Standing::guest}
+                                                                 : Identity{"ann@example.test", ""};
     for (const SuccessData data : {SuccessData::as_challenge, SuccessData::with_outcome}) {
       const auto outcome = talk(*mechanism, {.success_data = data});
+      if (const auto* error = std::get_if<std::string_view>(&outcome)) CAPTURE(*error);
       REQUIRE(std::holds_alternative<Identity>(outcome));
-      CHECK(std::get<Identity>(outcome) == Identity{"ann@example.test", ""});
+      CHECK(std::get<Identity>(outcome) == expected);
     }
-    if (mechanism->needs == Needs::password) {
-      CHECK(std::get<std::string_view>(talk(*mechanism, {.password = "wrong"})) == kBadCredentials.name);
+    if (mechanism->needs != Needs::external_identity && mechanism->needs != Needs::nothing) {
+      CHECK(std::get<std::string_view>(talk(*mechanism, {.password = "wrong-horse"})) == kBadCredentials.name);
       CHECK(std::get<std::string_view>(talk(*mechanism, {.user = "nobody"})) == kBadCredentials.name);
     }
-    if (mechanism->name != "LOGIN") {
+    if (takes_authorization_identity(*mechanism)) {
       CHECK(std::get<Identity>(talk(*mechanism, {.authzid = "bob"})) == Identity{"ann@example.test", "bob"});
       CHECK(std::get<std::string_view>(talk(*mechanism, {.authzid = "root"})) == kNotAuthorized.name);
+    } else if (mechanism->needs != Needs::nothing) {
+      // Nowhere to say it: rather no login than one as somebody else.
+      CHECK(std::get<std::string_view>(talk(*mechanism, {.authzid = "bob"})) == kNotAuthorized.name);
+    }
+  }
+}
+
+TEST_CASE("no message of a client, cut anywhere, opens an account") {
+  for (const Mechanism* mechanism : mechanisms()) {
+    // A password or a token that is cut short is another one; an identity and a guest need none.
+    if (mechanism->on_the_wire != OnTheWire::proof || mechanism->name.starts_with("SCRAM")) continue;
+    CAPTURE(mechanism->name);
+    for (std::size_t cut = 0; cut < 512; ++cut) {
+      SeededRandom random(1);
+      auto server = mechanism->serve({.fake_salt_key = "0123456789abcdef", .host = "h", .random = &random});
+      auto client = mechanism->use({.identity = {"ann@example.test", ""},
+                                    .password = Secret::copy(kPassword),
+                                    .service = "imap",
+                                    .host = "h",
+                                    .random = &random});
+      const OtpAlgorithm algorithm = mechanism->name == "SKEY" ? OtpAlgorithm::md4 : OtpAlgorithm::sha1;
+      Account account{otp_state(kPassword, {.algorithm = algorithm, .sequence = 9, .seed = "ke1234"}).value()};
+      std::string response = client->initial_response()->value_or("");
+      ServerStep step = answer(*server, server->start(std::nullopt), account);
+      // Client-first mechanisms ask for their first message by an empty challenge.
+      if (std::get<Challenge>(step).octets.empty()) step = answer(*server, server->step(response), account);
+      response = client->respond(std::get<Challenge>(step).octets).value();
+      if (cut >= response.size()) break;
+      step = answer(*server, server->step(response.substr(0, cut)), account);
+      CHECK(std::holds_alternative<Failure>(step));
     }
   }
 }
@@ -122,7 +212,14 @@ TEST_CASE("RFC 4422 section 3: a client-first mechanism without initial response
   for (const Mechanism* mechanism : mechanisms()) {
     const auto step = first_step(mechanism->name, std::nullopt);
     REQUIRE(std::holds_alternative<Challenge>(step));
-    CHECK(std::get<Challenge>(step).octets == (mechanism->name == "LOGIN" ? "Username:" : ""));
+    const std::string_view octets = std::get<Challenge>(step).octets;
+    if (mechanism->name == "LOGIN") {
+      CHECK(octets == "Username:");
+    } else if (mechanism->name == "CRAM-MD5" || mechanism->name == "DIGEST-MD5") {
+      CHECK(!octets.empty());
+    } else {
+      CHECK(octets.empty());
+    }
   }
 }
 
@@ -137,6 +234,12 @@ TEST_CASE("calls out of turn end an exchange") {
     server = mechanism->serve({});
     server->start(std::nullopt);
     CHECK(kind(server->answer_scram(std::optional<ScramCredentials>())) == kBroken.name);
+    server = mechanism->serve({});
+    CHECK(kind(server->answer_key(std::optional<KeyCredentials>())) == kBroken.name);
+    server = mechanism->serve({});
+    CHECK(kind(server->answer_otp(std::optional<OtpCredentials>())) == kBroken.name);
+    server = mechanism->serve({});
+    CHECK(kind(server->answer_token("ann")) == kBroken.name);
   }
 }
 
@@ -194,15 +297,28 @@ TEST_CASE("what is offered depends on the site, TLS, bindings and certificate") 
     for (const Mechanism* one : list) result += std::string(one->name) + ' ';
     return result;
   };
-  CHECK(names(offered({.enabled = all})) == "SCRAM-SHA-256 SCRAM-SHA-1 ");
-  CHECK(names(offered({.enabled = all, .plaintext = Plaintext::allowed})) == "SCRAM-SHA-256 SCRAM-SHA-1 PLAIN LOGIN ");
+  const std::string plus = "SCRAM-SHA-512-PLUS SCRAM-SHA-256-PLUS SCRAM-SHA-1-PLUS ";
+  const std::string proofs = "SCRAM-SHA-512 SCRAM-SHA-256 SCRAM-SHA-1 ";
+  const std::string weak = "OTP DIGEST-MD5 NTLM CRAM-MD5 SKEY ";
+  const std::string plain = "OAUTHBEARER XOAUTH2 PLAIN LOGIN ";
+  CHECK(names(offered({.enabled = all})) == proofs + weak + "ANONYMOUS ");
+  CHECK(names(offered({.enabled = all, .plaintext = Plaintext::allowed})) == proofs + weak + plain + "ANONYMOUS ");
   CHECK(names(offered(
             {.enabled = all, .plaintext = Plaintext::allowed, .has_bindings = true, .has_external_identity = true})) ==
-        "SCRAM-SHA-256-PLUS SCRAM-SHA-1-PLUS SCRAM-SHA-256 SCRAM-SHA-1 EXTERNAL PLAIN LOGIN ");
+        plus + proofs + "EXTERNAL " + weak + plain + "ANONYMOUS ");
   const std::vector<std::string_view> few = {"plain", "SCRAM-SHA-1"};
   CHECK(names(offered({.enabled = few, .plaintext = Plaintext::allowed, .has_bindings = true})) ==
         "SCRAM-SHA-1 PLAIN ");
   CHECK(names(offered({.enabled = {}})).empty());
+  // What a site has that says nothing: neither weak ones, nor those that need to be set up.
+  const std::vector<std::string_view> unasked = default_mechanisms();
+  CHECK(names(offered({.enabled = unasked,
+                       .plaintext = Plaintext::allowed,
+                       .has_bindings = true,
+                       .has_external_identity = true})) ==
+        "SCRAM-SHA-256-PLUS SCRAM-SHA-1-PLUS SCRAM-SHA-256 SCRAM-SHA-1 EXTERNAL PLAIN LOGIN ");
+  for (const Mechanism* one : mechanisms())
+    if (one->grade == Grade::weak) CHECK(one->by_default == ByDefault::off);
   CHECK(plus_among(all) == PlusOffered::yes);
   CHECK(plus_among(few) == PlusOffered::no);
 }
@@ -217,7 +333,15 @@ TEST_CASE("the client chooses the strongest that both have, and no plain passwor
   CHECK(choose({.names = weak}) == nullptr);
   CHECK(choose({.names = weak, .plaintext = Plaintext::allowed})->name == "PLAIN");
   CHECK(choose({.names = {}}) == nullptr);
-  CHECK(find_mechanism("CRAM-MD5") == nullptr);
+  CHECK(find_mechanism("GSSAPI") == nullptr);
+  // A weak one only with leave, and only where there is no sound one.
+  const std::vector<std::string_view> old = {"CRAM-MD5", "DIGEST-MD5", "PLAIN", "ANONYMOUS"};
+  CHECK(choose({.names = old}) == nullptr);
+  CHECK(choose({.names = old, .weak = Choice::Weak::allowed})->name == "DIGEST-MD5");
+  CHECK(choose({.names = old, .plaintext = Plaintext::allowed, .weak = Choice::Weak::allowed})->name == "PLAIN");
+  CHECK(choose({.names = old, .has = Needs::nothing, .weak = Choice::Weak::allowed})->name == "ANONYMOUS");
+  CHECK(choose({.names = names, .has = Needs::token}) == nullptr);
+  CHECK(choose({.names = names, .has = Needs::token, .plaintext = Plaintext::allowed})->name == "XOAUTH2");
 }
 
 TEST_CASE("base64 lines: cancelled, empty, malformed, too long") {

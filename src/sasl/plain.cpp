@@ -77,6 +77,8 @@ constinit const Mechanism kPlain = {"PLAIN",
                                     OnTheWire::plaintext,
                                     Needs::password,
                                     Binding::none,
+                                    Grade::sound,
+                                    ByDefault::on,
                                     [](ServerContext context) -> std::unique_ptr<ServerExchange> {
                                       return std::make_unique<PlainServer>(std::move(context));
                                     },

@@ -12,7 +12,7 @@
 
 namespace angarium::sasl {
 
-/// One of the four mechanisms.
+/// One of the six mechanisms.
 struct ScramVariant {
   Hash hash;
   enum class Plus { no, yes } plus;

@@ -36,8 +36,11 @@ Result<ScramKeys> fake_scram_keys(std::string_view key, std::string_view prepare
                                   Hash hash) {
   const std::string name = to_lower(prepared_name);
   // Each value from its own label, so that what is shown (the salt) says nothing about the keys.
+  const std::string_view suffix = hash == Hash::sha1 ? "1" : hash == Hash::sha256 ? "256" : "512";
+  // Cut from what is long enough; the salts that users of the shorter hashes were shown stay as they were.
+  const Hash by = hash == Hash::sha512 ? Hash::sha512 : Hash::sha256;
   auto made = [&](std::string_view label) {
-    return hmac(Hash::sha256, key, std::string(label) + (hash == Hash::sha1 ? "1" : "256") + '\0' + name);
+    return hmac(by, key, std::string(label) + std::string(suffix) + '\0' + name);
   };
   ScramKeys keys{.hash = hash, .iterations = iterations, .salt = {}, .stored_key = {}, .server_key = {}};
   keys.salt = TRY(made("salt")).substr(0, kSaltOctets);

@@ -53,28 +53,6 @@ class Attributes {
   bool done_ = false;
 };
 
-Result<std::string> saslname(std::string_view text) {
-  std::string result;
-  result.reserve(text.size());
-  while (!text.empty()) {
-    if (text.front() != '=') {
-      result += text.front();
-      text.remove_prefix(1);
-      continue;
-    }
-    if (text.starts_with("=2C")) {
-      result += ',';
-    } else if (text.starts_with("=3D")) {
-      result += '=';
-    } else {
-      return malformed("\"=\" in a name stands for neither \",\" nor \"=\"");
-    }
-    text.remove_prefix(3);
-  }
-  if (result.size() > kNameMax) return fail(kTooLong, "SCRAM: a name is too long");
-  return result;
-}
-
 Result<std::string> printable(std::string_view nonce) {
   if (nonce.size() > kNonceMax) return fail(kTooLong, "SCRAM: the nonce is too long");
   if (!std::ranges::all_of(nonce, [](char c) { return c >= 0x21 && c <= 0x7E && c != ','; }))
@@ -113,6 +91,28 @@ Result<> gs2_cbind_flag(std::string_view& message, ClientFirst& first) {
 
 }  // namespace
 
+Result<std::string> parse_saslname(std::string_view text) {
+  std::string result;
+  result.reserve(text.size());
+  while (!text.empty()) {
+    if (text.front() != '=') {
+      result += text.front();
+      text.remove_prefix(1);
+      continue;
+    }
+    if (text.starts_with("=2C")) {
+      result += ',';
+    } else if (text.starts_with("=3D")) {
+      result += '=';
+    } else {
+      return malformed("\"=\" in a name stands for neither \",\" nor \"=\"");
+    }
+    text.remove_prefix(3);
+  }
+  if (result.size() > kNameMax) return fail(kTooLong, "SCRAM: a name is too long");
+  return result;
+}
+
 Result<ClientFirst> parse_client_first(std::string_view message) {
   TRY(well_formed(message));
   ClientFirst first;
@@ -122,13 +122,13 @@ Result<ClientFirst> parse_client_first(std::string_view message) {
   const std::string_view authzid = take_until(rest, ',');
   if (!authzid.empty()) {
     if (!authzid.starts_with("a=") || authzid.size() == 2) return malformed("the authorization identity is malformed");
-    first.authorization_id = TRY(saslname(authzid.substr(2)));
+    first.authorization_id = TRY(parse_saslname(authzid.substr(2)));
   }
   first.gs2_header = message.substr(0, message.size() - rest.size());
   first.bare = rest;
   Attributes attributes(rest);
   const std::string_view user = TRY(attributes.require('n'));
-  first.user = TRY(saslname(user));
+  first.user = TRY(parse_saslname(user));
   first.nonce = TRY(nonce(attributes));
   TRY(attributes.extensions());
   return first;

@@ -55,6 +55,7 @@ Result<ClientFinal> parse_client_final(std::string_view message);
 Result<ServerFinal> parse_server_final(std::string_view message);
 
 /// saslname: "," and "=" as =2C and =3D.
+Result<std::string> parse_saslname(std::string_view text);
 std::string write_saslname(std::string_view name);
 std::string write_gs2_header(BindingFlag flag, std::string_view binding_type, std::string_view authorization_id);
 

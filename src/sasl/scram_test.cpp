@@ -18,8 +18,9 @@ struct Vector {
   std::string_view client_first, server_first, client_final, server_final;
 };
 
-// RFC 5802 §5 and RFC 7677 §3: user "user", password "pencil", 4096 iterations.
-constexpr std::array<Vector, 2> kVectors = {{
+// RFC 5802 §5 and RFC 7677 §3; the third is the second with SHA-512, computed by Python's hashlib. User "user",
+// password "pencil", 4096 iterations.
+constexpr std::array<Vector, 3> kVectors = {{
     {Hash::sha1, "fyko+d2lbbFgONRv9qkxdawL", "3rfcNHYJY1ZVvWVs7j", "QSXCR+Q6sek8bf92",
      "n,,n=user,r=fyko+d2lbbFgONRv9qkxdawL", "r=fyko+d2lbbFgONRv9qkxdawL3rfcNHYJY1ZVvWVs7j,s=QSXCR+Q6sek8bf92,i=4096",
      "c=biws,r=fyko+d2lbbFgONRv9qkxdawL3rfcNHYJY1ZVvWVs7j,p=v0X8v3Bz2T0CJGbJQyF0X+HI4Ts=",
@@ -29,6 +30,12 @@ constexpr std::array<Vector, 2> kVectors = {{
      "r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4096",
      "c=biws,r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,p=dHzbZapWIk4jUhN+Ute9ytag9zjfMHgsqmmiz7AndVQ=",
      "v=6rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G4="},
+    {Hash::sha512, "rOprNGfwEbeRWgbNEkqO", "%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0",
+     "W22ZaJ0SNY7soEsUEjb6gQ==", "n,,n=user,r=rOprNGfwEbeRWgbNEkqO",
+     "r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4096",
+     "c=biws,r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,p="
+     "gMGXRcevScNtxZ6/8lQYpGtnsNAc3mGcmNomv+xnoOMw+3R2xNJdMNnzMlTN8PPC6wdp6dybEmDYXYTxwnYPJQ==",
+     "v=ZQnYEgWQMFmmsM8aQMF0nDDCy/AgCzkwk8CmMZYcMg0vSVlKDanekLtifDSeVGT4+5ZxXnJq199RVG2rR7N7Zw=="},
 }};
 
 constexpr ScramVariant variant(const Vector& vector) { return {vector.hash, ScramVariant::Plus::no}; }
@@ -425,6 +432,8 @@ TEST_CASE("keys are made of the prepared password, within the bounds of iteratio
         scram_keys("\xE2\x85\xA8", salt, 4096, Hash::sha256)->stored_key);
   CHECK(scram_keys("a", salt, 4096, Hash::sha256)->stored_key != scram_keys("b", salt, 4096, Hash::sha256)->stored_key);
   CHECK(scram_keys("a", salt, 4096, Hash::sha1)->server_key.size() == 20);
+  CHECK(scram_keys("a", salt, 4096, Hash::sha512)->stored_key.size() == 64);
+  CHECK(fake_scram_keys("k", "u", 4096, Hash::sha512)->stored_key.size() == 64);
   CHECK(scram_keys("a", salt, kStoredIterationsMin - 1, Hash::sha1).error().is(kIterations));
   CHECK(scram_keys("a", salt, kStoredIterationsMax + 1, Hash::sha1).error().is(kIterations));
   CHECK(scram_keys("", salt, 4096, Hash::sha1).error().is(kMalformed));

@@ -10,26 +10,43 @@ ServerStep ServerExchange::scram_credentials(std::optional<ScramCredentials>) {
   return failure(kBroken, "this mechanism asked for no keys");
 }
 
+ServerStep ServerExchange::key_given(std::optional<KeyCredentials>) {
+  return failure(kBroken, "this mechanism asked for no key");
+}
+
+ServerStep ServerExchange::otp_given(std::optional<OtpCredentials>) {
+  return failure(kBroken, "this mechanism asked for no state of one-time passwords");
+}
+
+ServerStep ServerExchange::token_judged(Result<std::string>) {
+  return failure(kBroken, "this mechanism asked for no token");
+}
+
 ServerStep ServerExchange::out_of_turn() {
   waiting_ = Waiting::nothing;
   return failure(kBroken, "a call out of turn in an authentication exchange");
 }
 
+ServerExchange::Waiting ServerExchange::waiting_after(const ServerStep& step) {
+  if (std::holds_alternative<Challenge>(step)) return Waiting::response;
+  if (std::holds_alternative<PasswordWanted>(step) || std::holds_alternative<AuthorityWanted>(step) ||
+      std::holds_alternative<OtpChange>(step) || std::holds_alternative<GuestWanted>(step))
+    return Waiting::verdict;
+  if (std::holds_alternative<ScramKeysWanted>(step)) return Waiting::scram_keys;
+  if (std::holds_alternative<KeyWanted>(step)) return Waiting::key;
+  if (std::holds_alternative<OtpWanted>(step)) return Waiting::otp;
+  if (std::holds_alternative<TokenWanted>(step)) return Waiting::token;
+  return Waiting::nothing;
+}
+
 ServerStep ServerExchange::settle(ServerStep step) {
-  if (std::holds_alternative<Challenge>(step)) {
-    waiting_ = Waiting::response;
-  } else if (std::holds_alternative<PasswordWanted>(step) || std::holds_alternative<AuthorityWanted>(step)) {
-    waiting_ = Waiting::verdict;
-  } else if (std::holds_alternative<ScramKeysWanted>(step)) {
-    waiting_ = Waiting::scram_keys;
-  } else {
-    waiting_ = Waiting::nothing;
-  }
+  waiting_ = waiting_after(step);
   auto* success = std::get_if<Success>(&step);
   if (success != nullptr && !success->data.empty() && context_.success_data == SuccessData::as_challenge) {
-    proven_ = std::move(success->identity);
+    std::string data = std::exchange(success->data, {});
+    proven_ = std::move(*success);
     waiting_ = Waiting::acknowledgement;
-    return Challenge{std::move(success->data)};
+    return Challenge{std::move(data)};
   }
   return step;
 }
@@ -50,7 +67,7 @@ ServerStep ServerExchange::step(std::string_view response) {
   if (waiting_ != Waiting::acknowledgement) return out_of_turn();
   waiting_ = Waiting::nothing;
   if (!response.empty()) return failure(kMalformed, "the response to the server's last message must be empty");
-  return Success{*std::exchange(proven_, std::nullopt), {}};
+  return *std::exchange(proven_, std::nullopt);
 }
 
 ServerStep ServerExchange::answer_verdict(Result<> verdict) {
@@ -62,6 +79,23 @@ ServerStep ServerExchange::answer_scram(Result<std::optional<ScramCredentials>> 
   if (waiting_ != Waiting::scram_keys) return out_of_turn();
   if (!credentials) return settle(Failure{std::move(credentials).error()});
   return settle(scram_credentials(*std::move(credentials)));
+}
+
+ServerStep ServerExchange::answer_key(Result<std::optional<KeyCredentials>> credentials) {
+  if (waiting_ != Waiting::key) return out_of_turn();
+  if (!credentials) return settle(Failure{std::move(credentials).error()});
+  return settle(key_given(*std::move(credentials)));
+}
+
+ServerStep ServerExchange::answer_otp(Result<std::optional<OtpCredentials>> credentials) {
+  if (waiting_ != Waiting::otp) return out_of_turn();
+  if (!credentials) return settle(Failure{std::move(credentials).error()});
+  return settle(otp_given(*std::move(credentials)));
+}
+
+ServerStep ServerExchange::answer_token(Result<std::string> owner) {
+  if (waiting_ != Waiting::token) return out_of_turn();
+  return settle(token_judged(std::move(owner)));
 }
 
 }  // namespace angarium::sasl

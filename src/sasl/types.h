@@ -36,12 +36,20 @@ inline constexpr ErrorKind kUnavailable{"sasl.unavailable", Fault::dependency, L
 inline constexpr ErrorKind kServerNotAuthentic{"sasl.server-not-authentic", Fault::dependency, Lasting::permanent};
 /// Client side: the server asks for fewer or more iterations than we accept.
 inline constexpr ErrorKind kIterations{"sasl.iterations", Fault::dependency, Lasting::permanent};
+/// Client side: the sequence of one-time passwords is used up; the user has to begin a new one.
+inline constexpr ErrorKind kExhausted{"sasl.exhausted", Fault::user, Lasting::permanent};
+/// A buffer of a security layer that is too long, forged, repeated or out of order: the connection is to be closed.
+inline constexpr ErrorKind kLayer{"sasl.layer", Fault::syntax, Lasting::permanent};
+
+/// What somebody is who got in: a guest (ANONYMOUS) has no account, whatever the name says.
+enum class Standing { user, guest };
 
 /// Who proved to be, and as whom they wish to act. Both are SASLprep'ed. Whether the first may act as the second is
 /// judged by whoever knows the credentials.
 struct Identity {
   std::string authentication_id;
   std::string authorization_id;  ///< empty: none was asked for
+  Standing standing = Standing::user;
   friend bool operator==(const Identity&, const Identity&) = default;
 };
 
@@ -56,6 +64,9 @@ struct ChannelBinding {
 enum class PlusOffered { no, yes };
 
 /// The hash of a SCRAM mechanism.
-enum class Hash { sha1, sha256 };
+enum class Hash { sha1, sha256, sha512 };
+
+/// What a security layer does for the octets that follow the exchange.
+enum class Protection { none, integrity, confidentiality };
 
 }  // namespace angarium::sasl
