@@ -62,11 +62,11 @@ TEST_CASE("RFC 2195 section 2: CRAM-MD5's challenge has the form of a Message-ID
 
 TEST_CASE("CRAM-MD5: what the server makes of responses") {
   Fixed random;
-  auto client = find_mechanism("CRAM-MD5")->use({.identity = {"tim q", ""}, .password = Secret::copy("secret")});
-  auto judged = [&](auto change, Authority authority = Authority::granted, bool known = true) {
+  auto judged = [&](auto change, Authority authority = Authority::granted, bool known = true,
+                    std::string_view password = "secret") {
     auto exchange = server("CRAM-MD5", {.fake_salt_key = "k", .random = &random});
     const std::string challenge = std::get<Challenge>(exchange->start(std::nullopt)).octets;
-    client = find_mechanism("CRAM-MD5")->use({.identity = {"tim q", ""}, .password = Secret::copy("secret")});
+    auto client = find_mechanism("CRAM-MD5")->use({.identity = {"tim q", ""}, .password = Secret::copy(password)});
     ServerStep step = exchange->step(change(client->respond(challenge).value()));
     if (const auto* wanted = std::get_if<KeyWanted>(&step)) {
       CHECK(wanted->identity == Identity{"tim q", ""});
@@ -80,6 +80,8 @@ TEST_CASE("CRAM-MD5: what the server makes of responses") {
   CHECK(judged(same) == "no failure");
   CHECK(judged(same, Authority::refused) == kNotAuthorized.name);
   CHECK(judged(same, Authority::granted, false) == kBadCredentials.name);
+  // What the work for an unknown user is done with opens nothing.
+  CHECK(judged(same, Authority::granted, false, "k") == kBadCredentials.name);
   CHECK(judged([](std::string text) { return text.substr(0, text.size() - 1); }) == kMalformed.name);
   CHECK(judged([](std::string text) { return text + "0"; }) == kMalformed.name);
   CHECK(judged([](std::string) { return std::string("tim"); }) == kMalformed.name);
