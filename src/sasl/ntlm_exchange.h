@@ -32,6 +32,7 @@ class NtlmServer final : public ServerExchange {
   std::string challenge_message_{};
   std::string authenticate_message_{};
   NtlmAuthenticate authenticate_{};
+  bool unicode_ = true;
   bool has_mic_ = false;
   Identity identity_{};
 };

@@ -13,6 +13,7 @@ namespace angarium::sasl {
 
 /// [MS-NLMP] §2.2.2.5, those that mean something here.
 inline constexpr std::uint32_t kNtlmUnicode = 0x0000'0001;
+inline constexpr std::uint32_t kNtlmOem = 0x0000'0002;
 inline constexpr std::uint32_t kNtlmRequestTarget = 0x0000'0004;
 inline constexpr std::uint32_t kNtlmNtlm = 0x0000'0200;
 inline constexpr std::uint32_t kNtlmAlwaysSign = 0x0000'8000;
@@ -57,14 +58,14 @@ struct NtlmNegotiate {
 struct NtlmChallenge {
   std::uint32_t flags = 0;
   std::string challenge;    ///< kNtlmChallengeOctets
-  std::string target;       ///< UTF-16
+  std::string target;       ///< UTF-16, or OEM
   std::string target_info;  ///< AV pairs
 };
 struct NtlmAuthenticate {
   std::uint32_t flags = 0;
   std::string lm_response;
   std::string nt_response;
-  std::string domain;  ///< UTF-16, as are the next two
+  std::string domain;  ///< UTF-16 or OEM, as are the next two
   std::string user;
   std::string workstation;
   std::string session_key;  ///< encrypted; may be empty

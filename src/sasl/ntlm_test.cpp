@@ -161,10 +161,16 @@ TEST_CASE("[MS-NLMP] 3.1.5.1.2: whoever was told the time seals all three messag
   server.start(write_ntlm_negotiate({kNtlmUnicode}));
   REQUIRE(std::holds_alternative<KeyWanted>(server.step(first.message)));
   CHECK(kind(server.answer_key(KeyCredentials{nt_hash("Password").value()})) == kBadCredentials.name);
-  // Without the code, and without the flag that says so.
+  // A client that has no such code says so in what it proves (curl); the flag can't be taken out on the way.
   Run bare({});
   Run asked(timed);
-  CHECK(kind(asked.finish(bare.message)) == kBadCredentials.name);
+  CHECK(name_of(asked.finish(bare.message)) == "ann@example.test");
+  Run stripped(timed);
+  message = stripped.message;
+  const std::string flag = little_endian(6, 2) + little_endian(4, 2) + little_endian(kAvFlagMic, 4);
+  REQUIRE(message.find(flag) != std::string::npos);
+  message[message.find(flag) + 4] = 0;
+  CHECK(kind(stripped.finish(message)) == kBadCredentials.name);
 }
 
 TEST_CASE("an exported key that was exchanged seals as well") {
@@ -210,8 +216,8 @@ TEST_CASE("messages cut anywhere or with any octet changed never succeed where t
 }
 
 TEST_CASE("the grammar: fields inside the message, attributes that end, limits") {
-  NtlmServer oem({}, kServerChallenge);
-  CHECK(kind(oem.start(write_ntlm_negotiate({kNtlmNtlm}))) == kMalformed.name);
+  NtlmServer none({}, kServerChallenge);
+  CHECK(kind(none.start(write_ntlm_negotiate({kNtlmNtlm}))) == kMalformed.name);
   CHECK(parse_ntlm_negotiate(write_ntlm_negotiate({7}).substr(0, 16))->flags == 7);
   CHECK(parse_ntlm_negotiate(write_ntlm_negotiate({7}).substr(0, 15)).error().is(kMalformed));
   CHECK(parse_ntlm_challenge(write_ntlm_negotiate({7}) + std::string(48, '\0')).error().is(kMalformed));
@@ -233,6 +239,30 @@ TEST_CASE("the grammar: fields inside the message, attributes that end, limits")
   CHECK(parse_av_pairs(write_av_pairs(more)).error().is(kMalformed));
   const std::string pairs = write_av_pairs(most);
   for (std::size_t cut = 0; cut < pairs.size(); ++cut) CHECK(!parse_av_pairs(pairs.substr(0, cut)));
+}
+
+TEST_CASE("[MS-NLMP] 2.2.2.5: a client without Unicode is asked in its charset, and names itself in ASCII") {
+  auto judged = [](std::string_view user) {
+    NtlmServer server({.fake_salt_key = "k", .host = "mail.example.test"}, kServerChallenge);
+    const auto asked =
+        parse_ntlm_challenge(std::get<Challenge>(server.start(write_ntlm_negotiate({kNtlmOem | kNtlmNtlm}))).octets)
+            .value();
+    CHECK((asked.flags & (kNtlmUnicode | kNtlmOem)) == kNtlmOem);
+    CHECK(asked.target == "MAIL");
+    NtlmAuthenticate message;
+    message.flags = asked.flags;
+    message.user = user;
+    const Secret hash = nt_hash("Password").value();
+    const Secret key = ntlm_response_key(hash.view(), *to_utf16("ann"), "").value();
+    const std::string blob = ntlm_blob(0, kClientChallenge, asked.target_info);
+    message.nt_response = ntlm_proof(key.view(), kServerChallenge, blob).value() + blob;
+    ServerStep step = server.step(write_ntlm_authenticate(message));
+    if (std::holds_alternative<KeyWanted>(step)) step = server.answer_key(KeyCredentials{nt_hash("Password").value()});
+    return step;
+  };
+  CHECK(name_of(judged("ann")) == "ann");
+  CHECK(kind(judged("bob")) == kBadCredentials.name);
+  CHECK(kind(judged("\xFC")) == kMalformed.name);
 }
 
 TEST_CASE("UTF-16: both ways, upper case as Windows has it, and what is none") {

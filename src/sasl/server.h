@@ -50,7 +50,7 @@ struct ServerContext {
   /// empty.
   std::string token_scope{};
   std::string token_configuration{};
-  /// For NTLM, which then asks the client to seal the whole exchange.
+  /// For NTLM: clients that are told the time seal the whole exchange, if they are of this century.
   std::optional<WallTime> now{};
   /// For nonces. Outlives the exchange.
   Random* random = &system_random();
