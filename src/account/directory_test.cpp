@@ -379,6 +379,8 @@ TEST_CASE("changes survive their encoding") {
                                       .stored_key = "k",
                                       .server_key = "v"}},
                            .version = 9};
+    for (const sasl::Hash hash : {sasl::Hash::sha1, sasl::Hash::sha512})
+      account.credentials.scram.push_back({.hash = hash, .iterations = 4096, .salt = "s"});
   });
   REQUIRE(changed);
   auto read = house.directory.account("a@example.test");
@@ -386,7 +388,10 @@ TEST_CASE("changes survive their encoding") {
   CHECK((*read)->name == "\xC3\x84nne");
   CHECK((*read)->quota == Quota{.octets = 1ULL << 40, .messages = 7});
   CHECK((*read)->credentials.version == 9);
-  REQUIRE((*read)->credentials.scram.size() == 1);
+  REQUIRE((*read)->credentials.scram.size() == 3);
+  CHECK((*read)->credentials.scram[0].hash == sasl::Hash::sha256);
+  CHECK((*read)->credentials.scram[1].hash == sasl::Hash::sha1);
+  CHECK((*read)->credentials.scram[2].hash == sasl::Hash::sha512);
   CHECK((*read)->credentials.scram[0].salt == std::string_view("\0s", 2));
   CHECK(house.directory.change_account("x@example.test", [](Account&) {}).error().is(kUnknown));
   CHECK(house.directory.change_account("a@example.test", [](Account& account) { account.name = std::string(257, 'x'); })

@@ -69,6 +69,11 @@ class Reader {
   bool ok_ = false;
 };
 
+std::uint64_t number_of(sasl::Hash hash) { return hash == sasl::Hash::sha1 ? 0 : hash == sasl::Hash::sha256 ? 1 : 2; }
+sasl::Hash hash_of(std::uint64_t number) {
+  return number == 0 ? sasl::Hash::sha1 : number == 1 ? sasl::Hash::sha256 : sasl::Hash::sha512;
+}
+
 Account read_account(Reader& reader) {
   Account account;
   account.id = reader.number();
@@ -84,7 +89,7 @@ Account read_account(Reader& reader) {
   account.credentials.argon2id = reader.text();
   for (std::uint64_t left = reader.count(); left > 0 && reader.ok(); --left) {
     sasl::ScramKeys keys;
-    keys.hash = reader.number() == 0 ? sasl::Hash::sha1 : sasl::Hash::sha256;
+    keys.hash = hash_of(reader.number());
     keys.iterations = static_cast<std::uint32_t>(reader.number());
     keys.salt = reader.text();
     keys.stored_key = reader.text();
@@ -115,7 +120,7 @@ std::string encode(const Account& account) {
   writer.number(account.credentials.version).text(account.credentials.argon2id);
   writer.number(account.credentials.scram.size());
   for (const sasl::ScramKeys& keys : account.credentials.scram) {
-    writer.number(keys.hash == sasl::Hash::sha1 ? 0 : 1).number(keys.iterations);
+    writer.number(number_of(keys.hash)).number(keys.iterations);
     writer.text(keys.salt).text(keys.stored_key).text(keys.server_key);
   }
   return writer.take();
