@@ -248,7 +248,23 @@ io::Task<Result<imap::TextBatch>> ImapMailbox::read_texts(std::span<const imap::
       co_return std::unexpected(imap_error(error));
     }
   }
+  CO_TRY(co_await read_references(collector, messages));
   co_return collector.finish();
+}
+
+/// Of emails whose references are not stored with them.
+io::Task<Result<>> ImapMailbox::read_references(TextCollector& collector, std::span<const imap::Entry> messages) {
+  for (const std::size_t index : collector.unreferred()) {
+    auto email = co_await mail_->email(messages[index].email);
+    if (!email && (damaged(email.error()) || email.error().is(mailbox::kExpunged))) continue;
+    if (!email) co_return std::unexpected(imap_error(std::move(email).error()));
+    const std::uint64_t header = std::min<std::uint64_t>(header_octets((*email)->view()), kReadOctets);
+    auto octets = co_await mail_->read(*email, 0, static_cast<std::size_t>(header));
+    if (!octets && !damaged(octets.error())) co_return std::unexpected(imap_error(std::move(octets).error()));
+    // What can't be read refers to nothing.
+    if (octets) collector.refer(index, *octets);
+  }
+  co_return Result<>();
 }
 
 io::Task<Result<>> ImapMailbox::hold(std::uint64_t id, Form form) {

@@ -271,3 +271,26 @@ TEST_CASE("what the store says of itself is told in fixed words") {
   CHECK(imap::reply_to(imap_error(damage)).code == "CORRUPTION");
   CHECK(imap::reply_to(imap_error(damage)).text.find("/var") == std::string::npos);
 }
+
+TEST_CASE("RFC 5256 3: references come from the record, and from the header where the record has none") {
+  House house;
+  const std::string header = "Message-ID: <3@x>\r\nReferences: <1@x> <2@x>\r\n";
+  house.deliver(kAlice, header + "\r\nbody\r\n");
+  // Too many recipients to keep the texts ready.
+  std::string many = "To: a@b";
+  while (many.size() <= mailbox::kReadyTextMax) many += ",\r\n a@b";
+  house.deliver(kAlice, many + "\r\n" + header + "\r\nbody\r\n");
+  house.deliver(kAlice, "Subject: none\r\n\r\nReferences: <1@x>\r\n");
+  const auto selected = house.select("INBOX");
+  std::vector<imap::Entry> entries(3);
+  REQUIRE(selected->view()->read(0, entries) == 3);
+  CHECK(house.must(house.mail->email(entries[0].email))->view().references == "1@x\n2@x\n");
+  CHECK(!house.must(house.mail->email(entries[1].email))->view().references);
+  const auto ask = [&]() -> io::Task<Result<imap::TextBatch>> {
+    co_return co_await selected->texts(entries, imap::kFetchReferences, message::ImapForm::utf8);
+  };
+  const auto texts = house.must(ask());
+  CHECK(texts.messages[0].references == "1@x\n2@x\n");
+  CHECK(texts.messages[1].references == "1@x\n2@x\n");
+  CHECK(texts.messages[2].references.empty());
+}

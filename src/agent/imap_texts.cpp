@@ -1,6 +1,7 @@
 #include "agent/imap_texts.h"
 
 #include "base/text.h"
+#include "message/threading.h"
 
 namespace angarium::agent {
 namespace {
@@ -51,7 +52,15 @@ void TextCollector::add(std::size_t index, const mailbox::EmailView& email) {
   if ((wanted_ & imap::kFetchEmailId) != 0) row.email_id = keep(mailbox::email_id_text(email.id));
   if ((wanted_ & imap::kFetchThreadId) != 0 && email.thread != 0)
     row.thread_id = keep(mailbox::thread_id_text(email.thread));
+  if ((wanted_ & imap::kFetchReferences) != 0) {
+    row.references = keep(email.references.value_or(""));
+    if (!email.references) unreferred_.push_back(index);
+  }
   if ((wanted_ & kStored) != 0 && !email.ready) unready_.push_back(index);
+}
+
+void TextCollector::refer(std::size_t index, std::string_view header) {
+  rows_[index].references = keep(message::thread_references(header));
 }
 
 void TextCollector::lose(std::size_t index) {
@@ -83,8 +92,8 @@ imap::TextBatch TextCollector::finish() {
   batch.messages.reserve(rows_.size());
   for (std::size_t i = 0; i < rows_.size(); ++i) {
     const Row& row = rows_[i];
-    batch.messages.push_back(
-        {text(row.envelope), text(row.body), text(row.body_structure), text(row.email_id), text(row.thread_id)});
+    batch.messages.push_back({text(row.envelope), text(row.body), text(row.body_structure), text(row.email_id),
+                              text(row.thread_id), text(row.references)});
     if (row.present) continue;
     batch.missing.resize(rows_.size());
     batch.missing[i] = 1;

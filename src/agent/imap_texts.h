@@ -27,6 +27,10 @@ class TextCollector {
   void add(std::size_t index, const mailbox::EmailView& email);
   /// Those added whose texts were too large to be stored.
   [[nodiscard]] const std::vector<std::size_t>& unready() const { return unready_; }
+  /// Those added whose references were not stored.
+  [[nodiscard]] const std::vector<std::size_t>& unreferred() const { return unreferred_; }
+  /// Makes the references from the email's header.
+  void refer(std::size_t index, std::string_view header);
   /// Makes the texts from the email's octets; false when its stored structure is damaged.
   bool make(std::size_t index, const mailbox::EmailView& email, std::string_view octets);
   /// The email can't be read: its texts stay empty and are told as damaged.
@@ -47,6 +51,7 @@ class TextCollector {
     Place body_structure;
     Place email_id;
     Place thread_id;
+    Place references;
     bool present = false;
   };
   Place keep(std::string_view text);
@@ -55,6 +60,7 @@ class TextCollector {
   message::ImapForm form_;
   std::vector<Row> rows_;
   std::vector<std::size_t> unready_;
+  std::vector<std::size_t> unreferred_;
   std::vector<char> damaged_;  ///< empty: none is
   std::string buffer_;
 };

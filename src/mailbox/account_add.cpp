@@ -82,6 +82,7 @@ std::pair<NewEntry, ThreadId> Account::put_email(const NewEmail& email, std::opt
     view.ready = true;
     view.ascii = facts.ascii;
     view.utf8 = facts.utf8;
+    view.references = facts.references;
   }
   view.structure = facts.structure;
   view.presentation = presentation;

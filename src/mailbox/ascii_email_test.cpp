@@ -146,6 +146,19 @@ TEST_CASE("a form of another size than another version counted at acceptance is 
   }
 }
 
+TEST_CASE("a record tells whether its references are known") {
+  House house;
+  const EmailPtr email = house.deliver(kEightBit, kTrace);
+  EmailView view = email->view();
+  CHECK(view.references == "");
+  view.references.reset();
+  CHECK(!decode_email(1, encode_email(view)).value().references);
+  for (const char* references : {"", "1@x\n"}) {
+    view.references = references;
+    CHECK(decode_email(1, encode_email(view)).value().references == references);
+  }
+}
+
 TEST_CASE("an ordinary message's record and entry have no octet for it") {
   EmailView view;
   view.thread = 1;
@@ -159,6 +172,8 @@ TEST_CASE("an ordinary message's record and entry have no octet for it") {
   CHECK(ordinary == 1 + store::BodyRef::kSize + 1 + 5 + 2 + (1 + kTrace.size()) + 3 + 1 + 3 * 4);
   view.ascii_size = 5200;
   CHECK(encode_email(view).size() == ordinary + 2);
+  view.references = "1@x\n";
+  CHECK(encode_email(view).size() == ordinary + 2 + 5);
 
   NewEntry added;
   added.entry.uid = 1;

@@ -33,10 +33,12 @@ struct EmailView {
   /// The same for readers without UTF-8, where their form differs (message/ascii_form.h).
   std::optional<std::uint32_t> ascii_size;
   store::BodyRef body;
-  std::string_view prepended;     ///< trace fields in front of the body, with CRLF
-  bool ready = false;             ///< the texts are there; false: too large to keep, make them from the structure
-  ReadyTexts ascii;               ///< message::ImapForm::ascii
-  ReadyTexts utf8;                ///< message::ImapForm::utf8; the same octets where there is no difference
+  std::string_view prepended;  ///< trace fields in front of the body, with CRLF
+  bool ready = false;          ///< the texts are there; false: too large to keep, make them from the structure
+  ReadyTexts ascii;            ///< message::ImapForm::ascii
+  ReadyTexts utf8;             ///< message::ImapForm::utf8; the same octets where there is no difference
+  /// message::thread_references(); nothing: not stored, read the header.
+  std::optional<std::string_view> references;
   std::string_view structure;     ///< message::deserialize(): offsets in the presented body, without `prepended`
   std::string_view presentation;  ///< Presentation::decode()
   std::string_view thread_keys;   ///< the message-id keys this email put into the account's table

@@ -10,6 +10,7 @@
 #include "mailbox/thread.h"
 #include "message/ascii_form.h"
 #include "message/imap_text.h"
+#include "message/threading.h"
 
 namespace angarium::mailbox {
 
@@ -61,10 +62,12 @@ void make_texts(const message::Structure& structure, std::string_view message, F
   ThreadFacts threads = thread_facts(structure.root().header().of(message));
   facts.threads = std::move(threads.keys);
   facts.message_id = std::move(threads.message_id);
+  facts.references = message::thread_references(structure.root().header().of(message));
   facts.ascii = texts_of(structure, message, message::ImapForm::ascii);
   if (forms_differ(structure, message)) facts.utf8 = texts_of(structure, message, message::ImapForm::utf8);
-  facts.ready = size_of(facts.ascii) + size_of(facts.utf8) <= kReadyTextMax;
+  facts.ready = size_of(facts.ascii) + size_of(facts.utf8) + facts.references.size() <= kReadyTextMax;
   if (!facts.ready) facts.ascii = {};
+  if (!facts.ready) facts.references.clear();
   if (!facts.ready || facts.utf8 == facts.ascii) facts.utf8 = {};
 }
 

@@ -6,6 +6,7 @@
 #include "mailbox/limits.h"
 #include "message/encoded_word.h"
 #include "message/header.h"
+#include "message/threading.h"
 
 namespace angarium::mailbox {
 
@@ -45,71 +46,9 @@ std::vector<std::string> message_ids(std::string_view value) {
   }
 }
 
-std::string collapse_blanks(std::string_view text) {
-  std::string result;
-  for (const char c : text) {
-    const char shown = c == '\t' || c == '\r' || c == '\n' ? ' ' : c;
-    if (shown != ' ' || (!result.empty() && result.back() != ' ')) result.push_back(shown);
-  }
-  if (result.ends_with(' ')) result.pop_back();
-  return result;
-}
-
-/// subj-blob = "[" *BLOBCHAR "]" *WSP; the octets it takes, 0 if there is none.
-std::size_t blob(std::string_view text) {
-  if (!text.starts_with('[')) return 0;
-  const std::size_t end = text.find_first_of("[]", 1);
-  if (end == std::string_view::npos || text[end] != ']') return 0;
-  const std::size_t next = text.find_first_not_of(' ', end + 1);
-  return next == std::string_view::npos ? text.size() : next;
-}
-
-/// subj-refwd = ("re" / ("fw" ["d"])) *WSP [subj-blob] ":"; the octets it takes.
-std::size_t reply_mark(std::string_view text) {
-  std::size_t at = 0;
-  if (starts_with_ignore_case(text, "fwd"))
-    at = 3;
-  else if (starts_with_ignore_case(text, "re") || starts_with_ignore_case(text, "fw"))
-    at = 2;
-  else
-    return 0;
-  while (at < text.size() && text[at] == ' ') ++at;
-  at += blob(text.substr(at));
-  return at < text.size() && text[at] == ':' ? at + 1 : 0;
-}
-
 }  // namespace
 
-std::string base_subject(std::string_view subject) {
-  std::string owned = collapse_blanks(subject);
-  std::string_view text = owned;
-  while (true) {
-    // (2) subj-trailer = "(fwd)" / WSP
-    while (true) {
-      text = trim(text);
-      if (text.size() < 5 || !equals_ignore_case(text.substr(text.size() - 5), "(fwd)")) break;
-      text.remove_suffix(5);
-    }
-    // (3)-(5) subj-leader, and a blob as long as something is left behind it
-    while (true) {
-      text = trim(text);
-      std::string_view rest = text;
-      // subj-leader = (*subj-blob subj-refwd) / WSP: blobs go only when a mark follows
-      while (const std::size_t size = blob(rest)) rest.remove_prefix(size);
-      if (const std::size_t mark = reply_mark(rest)) {
-        text = rest.substr(mark);
-        continue;
-      }
-      const std::size_t size = blob(text);
-      if (size == 0 || size >= text.size()) break;
-      text.remove_prefix(size);
-    }
-    // (6) subj-fwd-hdr = "[fwd:" … subj-fwd-trl = "]"
-    if (!starts_with_ignore_case(text, "[fwd:") || !text.ends_with(']')) break;
-    text = text.substr(5, text.size() - 6);
-  }
-  return to_lower(text);
-}
+std::string base_subject(std::string_view subject) { return to_lower(message::base_subject(subject).text); }
 
 ThreadFacts thread_facts(std::string_view header) {
   std::vector<std::string> ids;

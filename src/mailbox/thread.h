@@ -9,8 +9,7 @@
 
 namespace angarium::mailbox {
 
-/// The base subject of RFC 5256 §2.1 of a decoded subject: without "Re:", "Fwd:", "[list]", "(fwd)", blanks run
-/// together.
+/// message::base_subject() of a decoded subject in lower case: part of what is hashed, so it never changes.
 std::string base_subject(std::string_view subject);
 
 /// The message-ids in the header of a message ("<" to ">", without blanks), each hashed together with its base subject:

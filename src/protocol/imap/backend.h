@@ -105,6 +105,7 @@ struct MessageTexts {
   std::string_view body_structure;  ///< BODYSTRUCTURE
   std::string_view email_id;        ///< RFC 8474 §5.1
   std::string_view thread_id;       ///< RFC 8474 §5.2; empty: NIL
+  std::string_view references;      ///< message::thread_references()
 };
 struct TextBatch {
   std::vector<MessageTexts> messages;  ///< as they were asked for; only the wanted texts are set
@@ -159,8 +160,8 @@ class Mailbox {
   /// UIDs of `known` expunged after `modseq`; when that is no longer known, all of `known` that are not there now.
   virtual io::Task<Result<NumberSet>> vanished(std::uint64_t modseq, NumberSet known) = 0;
 
-  /// `wanted`: FetchBits envelope, body, body structure, email id, thread id. At most kTextBatch entries. `form`: what
-  /// the client may get in strings (RFC 6855 §3).
+  /// `wanted`: FetchBits envelope, body, body structure, email id, thread id, references. At most kTextBatch entries.
+  /// `form`: what the client may get in strings (RFC 6855 §3).
   virtual io::ValueOrTask<Result<TextBatch>> texts(std::span<const Entry> messages, std::uint32_t wanted,
                                                    message::ImapForm form) = 0;
   /// Of the message as presented in that form, whose size is entry.octets(form), of an ASCII form that of structure():

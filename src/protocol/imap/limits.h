@@ -30,6 +30,12 @@ inline constexpr int kSearchDepthMax = 50;
 inline constexpr std::size_t kSearchKeysMax = 1000;
 /// Keys of one SEARCH that must read messages.
 inline constexpr std::size_t kSearchTextKeysMax = 100;
+/// Keys and texts that one SORT or THREAD may hold: those of some million messages.
+inline constexpr std::size_t kSortOctetsMax = std::size_t{256} * 1024 * 1024;
+/// Octets of a text that SORT compares: nobody reads further, and the keys stay small.
+inline constexpr std::size_t kSortTextMax = 1000;
+/// Looks up a chain of ancestors in one THREAD: real mail needs a few for each message, forged chains take seconds.
+inline constexpr std::size_t kThreadStepsMax = 500'000'000;
 /// BODY[…] and BINARY[…] items of one FETCH.
 inline constexpr std::size_t kFetchSectionsMax = 100;
 /// Field names in one HEADER.FIELDS list.

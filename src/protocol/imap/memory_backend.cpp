@@ -8,6 +8,7 @@
 #include "message/binary_parts.h"
 #include "message/downgrade.h"
 #include "message/imap_text.h"
+#include "message/threading.h"
 #include "protocol/imap/mailbox_name.h"
 #include "protocol/imap/memory_mailbox.h"
 
@@ -93,6 +94,7 @@ std::shared_ptr<const MemoryEmail> MemoryAccountState::keep(std::string octets_o
   email->utf8 = texts_of(*email, message::ImapForm::utf8);
   email->email_id = "E" + std::to_string(email->id);
   email->thread_id = "T" + std::to_string(email->id);
+  email->references = message::thread_references(email->octets);
   emails[email->id] = email;
   return email;
 }

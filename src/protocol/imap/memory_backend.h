@@ -38,6 +38,7 @@ struct MemoryEmail {
   Texts utf8;
   std::string email_id;
   std::string thread_id;
+  std::string references;
 };
 
 /// One mailbox, shared by the sessions that selected it.

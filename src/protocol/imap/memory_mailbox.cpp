@@ -178,7 +178,8 @@ io::ValueOrTask<Result<TextBatch>> MemoryMailbox::texts(std::span<const Entry> m
       continue;
     }
     const auto& texts = form == message::ImapForm::utf8 ? found->utf8 : found->ascii;
-    batch.messages.push_back({texts.envelope, texts.body, texts.body_structure, found->email_id, found->thread_id});
+    batch.messages.push_back(
+        {texts.envelope, texts.body, texts.body_structure, found->email_id, found->thread_id, found->references});
     keep.push_back(std::move(found));
   }
   batch.owner = std::make_shared<const std::vector<std::shared_ptr<const MemoryEmail>>>(std::move(keep));

@@ -200,9 +200,18 @@ Result<void> Parser::search_returns(SearchProgram& into) {
   return require(')');
 }
 
+Result<void> Parser::search_keys(SearchProgram& into) {
+  into.root.key = Key::both;
+  SearchBudget budget;
+  do {
+    add_child(into.root, TRY(search_key(budget, 1)));
+  } while (present(' '));
+  into.uses_modseq = budget.modseq;
+  return {};
+}
+
 Result<SearchProgram> Parser::search_program() {
   SearchProgram program;
-  program.root.key = Key::both;
   if (present("RETURN ")) {
     TRY(search_returns(program));
     TRY(space());
@@ -211,11 +220,17 @@ Result<SearchProgram> Parser::search_program() {
     program.charset = to_upper(TRY(astring()));
     TRY(space());
   }
-  SearchBudget budget;
-  do {
-    add_child(program.root, TRY(search_key(budget, 1)));
-  } while (present(' '));
-  program.uses_modseq = budget.modseq;
+  TRY(search_keys(program));
+  return program;
+}
+
+Result<SearchProgram> Parser::search_criteria() {
+  // search-criteria = charset 1*(SP search-key) (RFC 5256 §5)
+  SearchProgram program;
+  program.charset_required = true;
+  program.charset = to_upper(TRY(astring()));
+  TRY(space());
+  TRY(search_keys(program));
   return program;
 }
 

@@ -4,6 +4,7 @@
 #include <bit>
 
 #include "base/text.h"
+#include "message/charset.h"
 
 namespace angarium::protocol::imap {
 namespace {
@@ -13,6 +14,17 @@ using Key = SearchNode::Key;
 template <class Visit>
 void each_bit(std::uint64_t mask, Visit&& visit) {
   for (; mask != 0; mask &= mask - 1) visit(static_cast<std::size_t>(std::countr_zero(mask)));
+}
+
+/// The strings of the program from the command's charset to UTF-8.
+Result<void> recode(SearchNode& node, std::string_view charset) {
+  if (node.reads_messages) {
+    const bool utf8 = charset.empty() || charset == "UTF-8" || charset == "US-ASCII";
+    if (!utf8) node.value = message::to_utf8(node.value, charset);
+    if (!valid_utf8(node.value)) return fail(kSyntax, "A search string is not UTF-8");
+  }
+  for (auto& child : node.children) TRY(recode(child, charset));
+  return {};
 }
 
 /// The day as it is told, in the zone it is told in.
@@ -169,6 +181,19 @@ io::Task<Result<SearchResult>> Searcher::run() {
     });
   }
   co_return result;
+}
+
+io::Task<Result<SearchResult>> find_messages(Session& session, SearchProgram& program) {
+  if (!program.charset.empty()) {
+    // RFC 6855 §3: strings are UTF-8 then, and a charset may not be named.
+    if (session.has(kUtf8Accept) && program.charset != "UTF-8" && !program.charset_required)
+      co_return fail(kSyntax, "CHARSET is UTF-8 after ENABLE UTF8=ACCEPT");
+    const bool known = message::known_charset(program.charset);
+    if (!known) co_return fail(kBadCharset, "Unknown charset");
+  }
+  CO_TRY(recode(program.root, program.charset));
+  if (program.uses_modseq) session.enable_condstore();
+  co_return co_await Searcher(session, program).run();
 }
 
 }  // namespace angarium::protocol::imap

@@ -52,4 +52,7 @@ class Searcher {
   std::size_t index_ = 0;  ///< of batch_[0] in the view
 };
 
+/// What the program finds in the selected mailbox, its strings taken from its charset to UTF-8 first. kBadCharset.
+io::Task<Result<SearchResult>> find_messages(Session& session, SearchProgram& program);
+
 }  // namespace angarium::protocol::imap

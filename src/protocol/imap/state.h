@@ -74,10 +74,12 @@ io::Task<Result<Reply>> noop(Session&, Command&);
 io::Task<Result<Reply>> rename(Session&, Command&);
 io::Task<Result<Reply>> search(Session&, Command&);
 io::Task<Result<Reply>> select(Session&, Command&);
+io::Task<Result<Reply>> sort(Session&, Command&);
 io::Task<Result<Reply>> starttls(Session&, Command&);
 io::Task<Result<Reply>> status(Session&, Command&);
 io::Task<Result<Reply>> store(Session&, Command&);
 io::Task<Result<Reply>> subscribe(Session&, Command&);
+io::Task<Result<Reply>> thread(Session&, Command&);
 io::Task<Result<Reply>> unselect(Session&, Command&);
 io::Task<Result<Reply>> unsubscribe(Session&, Command&);
 }  // namespace command
@@ -118,11 +120,13 @@ inline constexpr auto kCommands = std::to_array<CommandRow>({
     {"RENAME", kLoggedIn, detail::kSome, detail::kNoUid, detail::kTold, command::rename},
     {"SEARCH", kSelected, detail::kSome, detail::kUidAlso, detail::kWithheld, command::search},
     {"SELECT", kLoggedIn, detail::kSome, detail::kNoUid, detail::kTold, command::select},
+    {"SORT", kSelected, detail::kSome, detail::kUidAlso, detail::kWithheld, command::sort},
     {"STARTTLS", kNotAuthenticated, detail::kNone, detail::kNoUid, detail::kTold, command::starttls,
      CommandRow::Tls::not_yet},
     {"STATUS", kLoggedIn, detail::kSome, detail::kNoUid, detail::kTold, command::status},
     {"STORE", kSelected, detail::kSome, detail::kUidAlso, detail::kWithheld, command::store},
     {"SUBSCRIBE", kLoggedIn, detail::kSome, detail::kNoUid, detail::kTold, command::subscribe},
+    {"THREAD", kSelected, detail::kSome, detail::kUidAlso, detail::kWithheld, command::thread},
     {"UNSELECT", kSelected, detail::kNone, detail::kNoUid, detail::kTold, command::unselect},
     {"UNSUBSCRIBE", kLoggedIn, detail::kSome, detail::kNoUid, detail::kTold, command::unsubscribe},
 });

@@ -81,6 +81,7 @@ enum FetchBit : std::uint32_t {
   kFetchModseq = 128,
   kFetchEmailId = 256,
   kFetchThreadId = 512,
+  kFetchReferences = 1024,  ///< no item of FETCH: what THREAD asks of the backend
 };
 
 struct FetchProgram {
@@ -146,9 +147,23 @@ struct SearchProgram {
   bool extended = false;     ///< RETURN was written
   std::uint8_t returns = 0;  ///< of SearchReturn; ALL when RETURN () was written
   std::string charset;       ///< upper case; empty: none written
+  /// The command always names a charset, as SORT and THREAD do.
+  bool charset_required = false;
   SearchNode root;           ///< key `both`
   bool uses_modseq = false;  ///< a MODSEQ key anywhere (RFC 7162 §3.1.5)
 };
+
+/// A sort-key (RFC 5256 §5, RFC 5957 §5).
+enum class SortBy : std::uint8_t { arrival, cc, date, display_from, display_to, from, size, subject, to };
+struct SortCriterion {
+  enum class Order : std::uint8_t { ascending, descending };
+  SortBy by = SortBy::arrival;
+  Order order = Order::ascending;
+  friend bool operator==(SortCriterion, SortCriterion) = default;
+};
+
+/// Algorithms of THREAD (RFC 5256 §3); `refs` is REFERENCES without subjects, ordered by what came last.
+enum class ThreadBy : std::uint8_t { ordered_subject, references, refs };
 
 /// Items of STATUS as bits.
 enum StatusBit : std::uint32_t {

@@ -1,22 +1,8 @@
 // SEARCH and UID SEARCH (RFC 9051 §6.4.4, RFC 4731, RFC 5182, RFC 7162 §3.1.5).
 #include "protocol/imap/searcher.h"
 
-#include "base/text.h"
-#include "message/charset.h"
-
 namespace angarium::protocol::imap::command {
 namespace {
-
-/// The strings of the program from the command's charset to UTF-8.
-Result<void> recode(SearchNode& node, std::string_view charset) {
-  if (node.reads_messages) {
-    const bool utf8 = charset.empty() || charset == "UTF-8" || charset == "US-ASCII";
-    if (!utf8) node.value = message::to_utf8(node.value, charset);
-    if (!valid_utf8(node.value)) return fail(kSyntax, "A search string is not UTF-8");
-  }
-  for (auto& child : node.children) TRY(recode(child, charset));
-  return {};
-}
 
 void append_plain(std::string& out, const NumberSet& numbers, std::uint64_t modseq) {
   out += "* SEARCH";
@@ -79,26 +65,13 @@ NumberSet to_save(const SearchResult& found, std::uint8_t returns) {
   return saved;
 }
 
-io::Task<Result<SearchResult>> find(Session& session, SearchProgram& program) {
-  if (!program.charset.empty()) {
-    // RFC 6855 §3: strings are UTF-8 then, and a charset may not be named.
-    if (session.has(kUtf8Accept) && program.charset != "UTF-8")
-      co_return fail(kSyntax, "CHARSET is UTF-8 after ENABLE UTF8=ACCEPT");
-    const bool known = message::known_charset(program.charset);
-    if (!known) co_return fail(kBadCharset, "Unknown charset");
-  }
-  CO_TRY(recode(program.root, program.charset));
-  if (program.uses_modseq) session.enable_condstore();
-  co_return co_await Searcher(session, program).run();
-}
-
 }  // namespace
 
 io::Task<Result<Reply>> search(Session& session, Command& command) {
   auto program = CO_TRY(command.parser.search_program());
   CO_TRY(command.parser.end());
   const bool saves = (program.returns & kReturnSave) != 0;
-  auto result = co_await find(session, program);
+  auto result = co_await find_messages(session, program);
   if (!result) {
     // RFC 5182 §2.1: NO leaves nothing saved, BAD changes nothing.
     if (saves && result.error().fault() != Fault::syntax) session.selected->saved.clear();

@@ -1,0 +1,56 @@
+// sort-criteria and thread-alg (RFC 5256 §5, RFC 5957 §5).
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "base/text.h"
+#include "protocol/imap/parser.h"
+
+namespace angarium::protocol::imap {
+namespace {
+
+constexpr auto kSortKeys = std::to_array<std::pair<std::string_view, SortBy>>({
+    {"ARRIVAL", SortBy::arrival},
+    {"CC", SortBy::cc},
+    {"DATE", SortBy::date},
+    {"DISPLAYFROM", SortBy::display_from},
+    {"DISPLAYTO", SortBy::display_to},
+    {"FROM", SortBy::from},
+    {"SIZE", SortBy::size},
+    {"SUBJECT", SortBy::subject},
+    {"TO", SortBy::to},
+});
+
+}  // namespace
+
+Result<std::vector<SortCriterion>> Parser::sort_criteria() {
+  // sort-criteria = "(" sort-criterion *(SP sort-criterion) ")"
+  std::vector<SortCriterion> criteria;
+  TRY(require('('));
+  do {
+    SortCriterion criterion;
+    auto name = TRY(word());
+    if (name == "REVERSE") {
+      criterion.order = SortCriterion::Order::descending;
+      TRY(space());
+      name = TRY(word());
+    }
+    const auto* const key = std::ranges::find(kSortKeys, name, &std::pair<std::string_view, SortBy>::first);
+    if (key == kSortKeys.end()) return expected("sort key before this");
+    criterion.by = key->second;
+    // What is equal by a key is equal by it again.
+    if (std::ranges::find(criteria, criterion.by, &SortCriterion::by) == criteria.end()) criteria.push_back(criterion);
+  } while (present(' '));
+  TRY(require(')'));
+  return criteria;
+}
+
+Result<ThreadBy> Parser::thread_algorithm() {
+  const auto name = TRY(word());
+  if (name == "ORDEREDSUBJECT") return ThreadBy::ordered_subject;
+  if (name == "REFERENCES") return ThreadBy::references;
+  if (name == "REFS") return ThreadBy::refs;
+  return expected("ORDEREDSUBJECT, REFERENCES or REFS before this");
+}
+
+}  // namespace angarium::protocol::imap
