@@ -145,6 +145,9 @@ Result<void> Parser::fetch_modifiers(FetchProgram& into) {
       into.changed_since = TRY(mod_sequence_value());
     } else if (name == "VANISHED" && !into.vanished) {
       into.vanished = true;
+    } else if (name == "PARTIAL" && !into.partial) {
+      TRY(space());
+      into.partial = TRY(partial_range());
     } else {
       return expected("FETCH modifier");
     }

@@ -95,6 +95,21 @@ NumberSet NumberSet::difference(const NumberSet& other) const {
   return rest;
 }
 
+NumberSet NumberSet::slice(std::uint64_t begin, std::uint64_t end) const {
+  NumberSet some;
+  std::uint64_t place = 0;
+  for (const auto& range : ranges_) {
+    const auto after = place + (std::uint64_t{range.last} - range.first + 1);
+    const auto from = std::max(begin, place);
+    const auto to = std::min(end, after);
+    if (from < to)
+      some.ranges_.push_back({static_cast<std::uint32_t>(range.first + (from - place)),
+                              static_cast<std::uint32_t>(range.first + (to - place) - 1)});
+    place = after;
+  }
+  return some;
+}
+
 std::string NumberSet::text() const {
   std::string out;
   append_to(out);

@@ -33,6 +33,8 @@ class NumberSet {
   void clear() { ranges_.clear(); }
   [[nodiscard]] NumberSet intersection(const NumberSet& other) const;
   [[nodiscard]] NumberSet difference(const NumberSet& other) const;
+  /// The numbers in places [begin, end), counted from 0.
+  [[nodiscard]] NumberSet slice(std::uint64_t begin, std::uint64_t end) const;
   /// Calls visit(number) in ascending order.
   template <class Visit>
   void each(Visit&& visit) const {

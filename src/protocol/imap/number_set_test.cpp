@@ -59,3 +59,14 @@ TEST_CASE("\"*\" stands for nothing in an empty mailbox, and counts as a number 
   CHECK(SequenceSet{.ranges = {{2, 0}}}.largest(5) == 5);
   CHECK(SequenceSet{.ranges = {{2, 9}}}.largest(5) == 9);
 }
+
+TEST_CASE("a slice of a set has the numbers in its places") {
+  NumberSet set;
+  for (const auto range : {Range{3, 5}, Range{8, 8}, Range{10, 12}}) set.add(range);
+  CHECK(set.slice(0, 7) == set);
+  CHECK(set.slice(0, 0).empty());
+  CHECK(set.slice(1, 5).text() == "4:5,8,10");
+  CHECK(set.slice(3, 4).text() == "8");
+  CHECK(set.slice(6, 99).text() == "12");
+  CHECK(set.slice(7, 99).empty());
+}

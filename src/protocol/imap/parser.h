@@ -82,13 +82,14 @@ class Parser {
   Result<InternalDate> date_time();
 
   // Lists of items: one file each.
-  Result<FetchProgram> fetch_attributes();             // fetch_grammar.cpp
-  Result<SearchProgram> search_program();              // search_grammar.cpp
-  Result<std::vector<SortCriterion>> sort_criteria();  // sort_grammar.cpp; each key once, as only its first counts
-  Result<ThreadBy> thread_algorithm();                 // sort_grammar.cpp
-  Result<SearchProgram> search_criteria();             // search_grammar.cpp: a charset and keys
-  Result<ListProgram> list_arguments();                // list_grammar.cpp
-  Result<std::uint32_t> status_attributes();           // list_grammar.cpp
+  Result<FetchProgram> fetch_attributes();            // fetch_grammar.cpp
+  Result<SearchProgram> search_program();             // search_grammar.cpp
+  Result<SortProgram> sort_program();                 // sort_grammar.cpp
+  Result<ThreadBy> thread_algorithm();                // sort_grammar.cpp
+  Result<void> search_criteria(SearchProgram& into);  // search_grammar.cpp: a charset and keys
+  Result<ResultRange> partial_range();                // search_grammar.cpp
+  Result<ListProgram> list_arguments();               // list_grammar.cpp
+  Result<std::uint32_t> status_attributes();          // list_grammar.cpp
   /// section = "[" [section-spec] "]" (RFC 9051 §9); `form` decides what may stand in it.
   Result<Section> section(SectionItem::Form form);
 
@@ -113,6 +114,8 @@ class Parser {
   Result<SearchNode> search_header(SearchBudget& budget);
   Result<void> search_returns(SearchProgram& into);
   Result<void> search_keys(SearchProgram& into);
+  /// Each key once, as only its first counts.
+  Result<std::vector<SortCriterion>> sort_criteria();
 
   Result<void> list_select(ListProgram& into);
   Result<void> list_returns(ListProgram& into);

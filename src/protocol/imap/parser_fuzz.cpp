@@ -63,6 +63,16 @@ extern "C" int LLVMFuzzerTestOneInput(const char* data, std::size_t size) {
       break;
     case 8: names(text); break;
     case 9: (void)parser.date(); break;
+    case 10:
+      if (const auto program = parser.sort_program()) require(program->criteria.size() <= 9);
+      break;
+    case 11: (void)parser.thread_algorithm(); break;
+    case 12:
+      if (const auto range = parser.partial_range()) {
+        const auto places = range->of(7);
+        require(places.begin <= places.end && places.end <= 7);
+      }
+      break;
     default: (void)parser.list_mailbox();
   }
   return 0;

@@ -10,7 +10,7 @@ namespace {
 
 using Key = SearchNode::Key;
 
-enum class Argument { none, text, day, size };
+enum class Argument { none, text, day, size, interval };
 
 struct Row {
   std::string_view name;
@@ -34,6 +34,7 @@ constexpr Row kRows[] = {
     {"LARGER", Key::larger, Argument::size},
     {"NEW", Key::fresh},
     {"OLD", Key::recent, Argument::none, 0, Row::Sense::negated},
+    {"OLDER", Key::older, Argument::interval},
     {"ON", Key::on, Argument::day},
     {"RECENT", Key::recent},
     {"SEEN", Key::flag, Argument::none, kSeen},
@@ -50,6 +51,7 @@ constexpr Row kRows[] = {
     {"UNDRAFT", Key::flag, Argument::none, kDraft, Row::Sense::negated},
     {"UNFLAGGED", Key::flag, Argument::none, kFlagged, Row::Sense::negated},
     {"UNSEEN", Key::flag, Argument::none, kSeen, Row::Sense::negated},
+    {"YOUNGER", Key::younger, Argument::interval},
 };
 
 void add_child(SearchNode& node, SearchNode child) {
@@ -64,6 +66,12 @@ SearchNode negation(SearchNode of) {
 }
 
 }  // namespace
+
+ResultRange::Places ResultRange::of(std::uint64_t count) const {
+  const auto near = std::min<std::uint64_t>(least - 1, count);
+  const auto far = std::min<std::uint64_t>(most, count);
+  return from == From::first ? Places{near, far} : Places{count - far, count - near};
+}
 
 struct Parser::SearchBudget {
   std::size_t keys = kSearchKeysMax;
@@ -114,6 +122,7 @@ Result<SearchNode> Parser::search_named(std::string_view name, SearchBudget& bud
     }
     if (row->argument == Argument::day) node.day = TRY(date());
     if (row->argument == Argument::size) node.number = TRY(number64());
+    if (row->argument == Argument::interval) node.number = TRY(nz_number());
     const bool sent = row->key == Key::sent_before || row->key == Key::sent_on || row->key == Key::sent_since;
     node.reads_messages = sent || row->argument == Argument::text;
     if (sent) TRY(budget.take_text());
@@ -193,11 +202,33 @@ Result<void> Parser::search_returns(SearchProgram& into) {
       into.returns |= kReturnCount;
     } else if (name == "SAVE") {
       into.returns |= kReturnSave;
+    } else if (name == "PARTIAL" && (into.returns & kReturnPartial) == 0) {
+      into.returns |= kReturnPartial;
+      TRY(space());
+      into.partial = TRY(partial_range());
     } else {
-      return expected("MIN, MAX, ALL, COUNT or SAVE");
+      return expected("MIN, MAX, ALL, COUNT, SAVE or one PARTIAL");
     }
   } while (present(' '));
+  // RFC 9394 §3.1: one PARTIAL or ALL.
+  if ((into.returns & kReturnPartial) != 0 && (into.returns & kReturnAll) != 0)
+    return expected("no ALL beside PARTIAL");
   return require(')');
+}
+
+Result<ResultRange> Parser::partial_range() {
+  // partial-range-first = nz-number ":" nz-number; partial-range-last = MINUS nz-number ":" MINUS nz-number
+  ResultRange range;
+  const auto begin = position();
+  const bool last = present('-');
+  if (last) range.from = ResultRange::From::last;
+  range.least = TRY(nz_number());
+  TRY(require(':'));
+  if (last) TRY(require('-'));
+  range.most = TRY(nz_number());
+  range.written = text_.substr(begin, position() - begin);
+  if (range.least > range.most) std::swap(range.least, range.most);
+  return range;
 }
 
 Result<void> Parser::search_keys(SearchProgram& into) {
@@ -224,14 +255,12 @@ Result<SearchProgram> Parser::search_program() {
   return program;
 }
 
-Result<SearchProgram> Parser::search_criteria() {
+Result<void> Parser::search_criteria(SearchProgram& into) {
   // search-criteria = charset 1*(SP search-key) (RFC 5256 §5)
-  SearchProgram program;
-  program.charset_required = true;
-  program.charset = to_upper(TRY(astring()));
+  into.charset_required = true;
+  into.charset = to_upper(TRY(astring()));
   TRY(space());
-  TRY(search_keys(program));
-  return program;
+  return search_keys(into);
 }
 
 }  // namespace angarium::protocol::imap

@@ -71,6 +71,9 @@ bool Searcher::holds(const Ready& ready, std::size_t place) const {
     case Key::before: return day_of(entry.date) < node.day.days;
     case Key::on: return day_of(entry.date) == node.day.days;
     case Key::since: return day_of(entry.date) >= node.day.days;
+    // RFC 5032 §2: by the moment itself.
+    case Key::older: return entry.date.seconds <= now_ - static_cast<std::int64_t>(node.number);
+    case Key::younger: return entry.date.seconds >= now_ - static_cast<std::int64_t>(node.number);
     case Key::larger: return entry.octets(session_.strings()) > node.number;
     case Key::smaller: return entry.octets(session_.strings()) < node.number;
     case Key::sequence:
@@ -176,8 +179,6 @@ io::Task<Result<SearchResult>> Searcher::run() {
       result.uids.add(entry.uid);
       result.numbers.add(selected.sequence_of(index_ + place));
       result.modseq_max = std::max(result.modseq_max, entry.modseq);
-      if (result.modseq_first == 0) result.modseq_first = entry.modseq;
-      result.modseq_last = entry.modseq;
     });
   }
   co_return result;

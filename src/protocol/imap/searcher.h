@@ -15,8 +15,6 @@ struct SearchResult {
   NumberSet uids;
   NumberSet numbers;             ///< the same messages by sequence number
   std::uint64_t modseq_max = 0;  ///< of all found
-  std::uint64_t modseq_first = 0;
-  std::uint64_t modseq_last = 0;
 };
 
 /// One SEARCH at work. The program's strings are UTF-8 by now. Ghosts are not found.
@@ -50,6 +48,7 @@ class Searcher {
   std::array<Entry, kBatch> batch_{};
   std::size_t count_ = 0;
   std::size_t index_ = 0;  ///< of batch_[0] in the view
+  std::int64_t now_ = io::Loop::current().clock().wall().seconds();
 };
 
 /// What the program finds in the selected mailbox, its strings taken from its charset to UTF-8 first. kBadCharset.

@@ -45,6 +45,19 @@ Result<std::vector<SortCriterion>> Parser::sort_criteria() {
   return criteria;
 }
 
+Result<SortProgram> Parser::sort_program() {
+  // extended-sort = ["UID" SP] "SORT" search-return-opts SP sort-criteria SP search-criteria (RFC 5267 §5)
+  SortProgram program;
+  if (present("RETURN ")) {
+    TRY(search_returns(program.search));
+    TRY(space());
+  }
+  program.criteria = TRY(sort_criteria());
+  TRY(space());
+  TRY(search_criteria(program.search));
+  return program;
+}
+
 Result<ThreadBy> Parser::thread_algorithm() {
   const auto name = TRY(word());
   if (name == "ORDEREDSUBJECT") return ThreadBy::ordered_subject;

@@ -84,11 +84,27 @@ enum FetchBit : std::uint32_t {
   kFetchReferences = 1024,  ///< no item of FETCH: what THREAD asks of the backend
 };
 
+/// partial-range (RFC 9394 §4): results by their places, counted from the first or from the last.
+struct ResultRange {
+  enum class From : std::uint8_t { first, last };
+  From from = From::first;
+  std::uint32_t least = 1;  ///< the nearest place, counted from 1
+  std::uint32_t most = 1;   ///< the farthest; ≥ least
+  std::string written;      ///< as it is told again
+  /// The places [begin, end) of `count` results; empty where none of them is there.
+  struct Places {
+    std::uint64_t begin = 0;
+    std::uint64_t end = 0;
+  };
+  [[nodiscard]] Places of(std::uint64_t count) const;
+};
+
 struct FetchProgram {
   std::uint32_t items = 0;  ///< of FetchBit
   std::vector<SectionItem> sections;
   std::optional<std::uint64_t> changed_since;  ///< RFC 7162 §3.1.4.1
   bool vanished = false;                       ///< RFC 7162 §3.2.6
+  std::optional<ResultRange> partial;          ///< RFC 9394 §3.3
 };
 
 /// A calendar day as SEARCH names it: days since 1970-01-01.
@@ -110,6 +126,8 @@ struct SearchNode {
     before,
     on,
     since,
+    older,
+    younger,  // than `number` seconds (RFC 5032)
     sent_before,
     sent_on,
     sent_since,
@@ -140,12 +158,20 @@ struct SearchNode {
   bool reads_messages = false;  ///< this key or one below it needs more than the view
 };
 
-/// RETURN options of SEARCH (RFC 4731, RFC 5182).
-enum SearchReturn : std::uint8_t { kReturnMin = 1, kReturnMax = 2, kReturnAll = 4, kReturnCount = 8, kReturnSave = 16 };
+/// RETURN options of SEARCH and SORT (RFC 4731, RFC 5182, RFC 9394).
+enum SearchReturn : std::uint8_t {
+  kReturnMin = 1,
+  kReturnMax = 2,
+  kReturnAll = 4,
+  kReturnCount = 8,
+  kReturnSave = 16,
+  kReturnPartial = 32,
+};
 
 struct SearchProgram {
   bool extended = false;     ///< RETURN was written
   std::uint8_t returns = 0;  ///< of SearchReturn; ALL when RETURN () was written
+  ResultRange partial;       ///< with kReturnPartial
   std::string charset;       ///< upper case; empty: none written
   /// The command always names a charset, as SORT and THREAD do.
   bool charset_required = false;
@@ -160,6 +186,11 @@ struct SortCriterion {
   SortBy by = SortBy::arrival;
   Order order = Order::ascending;
   friend bool operator==(SortCriterion, SortCriterion) = default;
+};
+
+struct SortProgram {
+  std::vector<SortCriterion> criteria;
+  SearchProgram search;
 };
 
 /// Algorithms of THREAD (RFC 5256 §3); `refs` is REFERENCES without subjects, ordered by what came last.

@@ -1,7 +1,24 @@
-// FETCH and UID FETCH (RFC 9051 §6.4.5) with CHANGEDSINCE and VANISHED (RFC 7162 §3.1.4, §3.2.6).
+// FETCH and UID FETCH (RFC 9051 §6.4.5) with CHANGEDSINCE and VANISHED (RFC 7162 §3.1.4, §3.2.6) and PARTIAL (RFC 9394
+// §3.3).
 #include "protocol/imap/fetcher.h"
 
 namespace angarium::protocol::imap::command {
+namespace {
+
+/// The messages of the set in the range asked for (RFC 9394 §3.3); among those that CHANGEDSINCE leaves (§3.4).
+Selected::Resolved part_of(const Selected& selected, const Selected::Resolved& all, const FetchProgram& program) {
+  NumberSet uids;
+  Cursor cursor(selected, all);
+  for (auto batch = cursor.next(); !batch.empty(); batch = cursor.next()) {
+    for (const auto& target : batch) {
+      if (!target.ghost && target.entry.modseq > program.changed_since.value_or(0)) uids.add(target.entry.uid);
+    }
+  }
+  const auto places = program.partial->of(uids.count());
+  return {.numbers = uids.slice(places.begin, places.end), .addressing = Addressing::uid};
+}
+
+}  // namespace
 
 io::Task<Result<Reply>> fetch(Session& session, Command& command) {
   auto& parser = command.parser;
@@ -13,6 +30,7 @@ io::Task<Result<Reply>> fetch(Session& session, Command& command) {
     co_return fail(kSyntax, "VANISHED belongs to UID FETCH after ENABLE QRESYNC");
   auto& selected = *session.selected;
   auto resolved = CO_TRY(selected.resolve(set, command.addressing));
+  if (program.partial && command.addressing != Addressing::uid) co_return fail(kSyntax, "PARTIAL belongs to UID FETCH");
   if ((program.items & kFetchModseq) != 0) session.enable_condstore();
   if (program.vanished) {
     // What is gone may lie above the largest UID that is there: "*" reaches all that were ever given.
@@ -20,6 +38,7 @@ io::Task<Result<Reply>> fetch(Session& session, Command& command) {
     const auto gone = CO_TRY(co_await selected.mailbox().vanished(*program.changed_since, asked));
     if (!gone.empty()) session.text() += "* VANISHED (EARLIER) " + gone.text() + "\r\n";
   }
+  if (program.partial) resolved = part_of(selected, resolved, program);
   Fetcher fetcher(session, std::move(program), command.addressing);
   CO_TRY(co_await fetcher.run(std::move(resolved)));
   co_return done("FETCH completed", fetcher.code());

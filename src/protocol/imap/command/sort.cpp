@@ -1,26 +1,55 @@
-// SORT and UID SORT (RFC 5256 §3, RFC 5957, RFC 7162 §3.1.5).
-#include "protocol/imap/searcher.h"
-#include "protocol/imap/sorter.h"
+// SORT and UID SORT (RFC 5256 §3, RFC 5957, RFC 7162 §3.1.9), with RETURN (RFC
+// 5267 §3).
+#include "protocol/imap/esearch.h"
 
 namespace angarium::protocol::imap::command {
+namespace {
 
-io::Task<Result<Reply>> sort(Session& session, Command& command) {
-  auto& parser = command.parser;
-  const auto criteria = CO_TRY(parser.sort_criteria());
-  CO_TRY(parser.space());
-  auto program = CO_TRY(parser.search_criteria());
-  CO_TRY(parser.end());
-  const auto found = CO_TRY(co_await find_messages(session, program));
-  const auto order = CO_TRY(co_await sort_found(session, found.uids, criteria));
+struct Ordered {
+  SearchResult found;
+  std::vector<Sorted> order;
+};
+
+io::Task<Result<Ordered>> order(Session& session, SortProgram& program) {
+  Ordered ordered;
+  ordered.found = CO_TRY(co_await find_messages(session, program.search));
+  ordered.order = CO_TRY(co_await sort_found(session, ordered.found.uids, program.criteria));
+  co_return ordered;
+}
+
+io::Task<Result<void>> tell_plain(Session& session, const Command& command, const Ordered& ordered,
+                                  std::uint64_t modseq) {
   session.text() += "* SORT";
-  for (const auto& message : order) {
+  for (const auto& message : ordered.order) {
     session.text() += ' ';
     append_number(session.text(), command.addressing == Addressing::uid ? message.uid : message.sequence);
     CO_TRY(co_await session.room());
   }
-  if (program.uses_modseq && found.modseq_max != 0)
-    session.text() += " (MODSEQ " + std::to_string(found.modseq_max) + ")";
+  if (modseq != 0) session.text() += " (MODSEQ " + std::to_string(modseq) + ")";
   session.text() += "\r\n";
+  co_return Result<void>{};
+}
+
+}  // namespace
+
+io::Task<Result<Reply>> sort(Session& session, Command& command) {
+  auto program = CO_TRY(command.parser.sort_program());
+  CO_TRY(command.parser.end());
+  const auto& search = program.search;
+  const bool saves = (search.returns & kReturnSave) != 0;
+  const auto ordered = co_await order(session, program);
+  if (!ordered) {
+    // RFC 5182 §2.1, as with SEARCH.
+    if (saves && ordered.error().fault() != Fault::syntax) session.selected->saved.clear();
+    co_return std::unexpected(ordered.error());
+  }
+  if (search.extended) {
+    const auto answer = answer_of(ordered->order, command.addressing, search.returns, search.partial);
+    if (saves) session.selected->saved = to_save(ordered->found, answer, search.returns);
+    tell_answer(session, command, search, search.returns, ordered->found, answer);
+  } else {
+    CO_TRY(co_await tell_plain(session, command, *ordered, search.uses_modseq ? ordered->found.modseq_max : 0));
+  }
   CO_TRY(co_await session.room());
   co_return done("SORT completed");
 }

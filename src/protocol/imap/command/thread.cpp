@@ -8,7 +8,8 @@ io::Task<Result<Reply>> thread(Session& session, Command& command) {
   auto& parser = command.parser;
   const auto algorithm = CO_TRY(parser.thread_algorithm());
   CO_TRY(parser.space());
-  auto program = CO_TRY(parser.search_criteria());
+  SearchProgram program;
+  CO_TRY(parser.search_criteria(program));
   CO_TRY(parser.end());
   const auto found = CO_TRY(co_await find_messages(session, program));
   const auto threader = CO_TRY(co_await thread_found(session, found.uids, algorithm, command.addressing));

@@ -1,0 +1,36 @@
+// ESEARCH: what SEARCH and SORT with RETURN tell and save (RFC 4731, RFC 5182,
+// RFC 5267 §3, RFC 9394).
+#pragma once
+
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "protocol/imap/searcher.h"
+#include "protocol/imap/sorter.h"
+
+namespace angarium::protocol::imap {
+
+/// What was found, as the RETURN options want it: told by numbers or UIDs in
+/// the requested order.
+struct Answer {
+  std::uint64_t count = 0;
+  std::uint32_t first = 0;  ///< MIN; 0: nothing was found
+  std::uint32_t last = 0;   ///< MAX
+  std::string all;          ///< sequence-set, when it is asked for
+  std::string partial;      ///< sequence-set; empty: no result is in the range
+  NumberSet uids;           ///< of what MIN, MAX and PARTIAL tell
+};
+/// In mailbox order.
+Answer answer_of(const SearchResult& found, Addressing addressing, std::uint8_t returns, const ResultRange& partial);
+/// In the order of SORT.
+Answer answer_of(std::span<const Sorted> order, Addressing addressing, std::uint8_t returns,
+                 const ResultRange& partial);
+
+/// "* ESEARCH …"; nothing where SAVE is all that was asked for.
+void tell_answer(Session& session, const Command& command, const SearchProgram& program, std::uint8_t returns,
+                 const SearchResult& found, const Answer& answer);
+/// What "$" stands for then (RFC 5182 §2.4, RFC 9394 §3.2).
+NumberSet to_save(const SearchResult& found, const Answer& answer, std::uint8_t returns);
+
+}  // namespace angarium::protocol::imap
