@@ -3,6 +3,7 @@
 #include <string>
 
 #include "io/memory.h"
+#include "support/run.h"
 #include "support/test.h"
 
 namespace angarium::agent {
@@ -22,8 +23,7 @@ struct World {
   }
   template <class Do>
   void on_loop(Do what) {
-    loop.post([&what] { what(); });
-    loop.settle();
+    test::on_loop(loop, what);
   }
 };
 

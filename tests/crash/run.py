@@ -19,6 +19,7 @@ import time
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 from crash import compare  # noqa: E402
+from crash.course import Course  # noqa: E402
 from crash.ledger import Ledger  # noqa: E402
 from crash.load import PASSWORD, Load  # noqa: E402
 from harness.server import Failure, Server, free_offset  # noqa: E402
@@ -74,7 +75,7 @@ class Run:
             self.server.process.terminate()
             time.sleep(self.chance.uniform(0, 0.15))
         self.kill()
-        self.join(threads)
+        Course.join(threads)
 
     def load_for(self, number, seconds):
         """Clients that have worked for so long and still do: from here on the server may be ended."""
@@ -85,13 +86,6 @@ class Run:
         time.sleep(seconds)
         self.ledger.ending = True
         return threads
-
-    @staticmethod
-    def join(threads):
-        for thread in threads:
-            thread.join(60)
-            if thread.is_alive():
-                raise Failure("a client did not notice that the server is gone")
 
     def kill(self):
         """kill -9; fails if the server ended by itself before, unless it was asked to."""
@@ -105,7 +99,7 @@ class Run:
         threads = self.load_for(0, self.options.load)
         if status := self.server.end():
             raise Failure(f"SIGTERM under load: the server ended with {status}; its log:\n{self.server.log_tail()}")
-        self.join(threads)
+        Course.join(threads)
         self.restart()
         self.compare(everything=True)
 

@@ -44,4 +44,11 @@ T settled(io::SimulatedLoop& loop, io::Task<T> task) {
   return *std::move(result);
 }
 
+/// Does `what` as the loop's own, with all that comes of it now.
+template <class Do>
+void on_loop(io::SimulatedLoop& loop, Do what) {
+  loop.post([&what] { what(); });
+  loop.settle();
+}
+
 }  // namespace angarium::test
