@@ -60,6 +60,9 @@ class Reader {
     if (value > rest_.size()) ok_ = false;
     return ok_ ? value : 0;
   }
+  /// Where older versions end.
+  [[nodiscard]] bool at_end() const { return !ok_ || rest_.empty(); }
+  void refuse() { ok_ = false; }
   [[nodiscard]] char tag() const { return tag_; }
   [[nodiscard]] bool ok() const { return ok_; }
 
@@ -72,6 +75,56 @@ class Reader {
 std::uint64_t number_of(sasl::Hash hash) { return hash == sasl::Hash::sha1 ? 0 : hash == sasl::Hash::sha256 ? 1 : 2; }
 sasl::Hash hash_of(std::uint64_t number) {
   return number == 0 ? sasl::Hash::sha1 : number == 1 ? sasl::Hash::sha256 : sasl::Hash::sha512;
+}
+
+constexpr std::uint64_t kOtpAlgorithms = 3;  // md4, md5, sha1, in this order
+
+void write_scram(Writer& writer, const sasl::ScramKeys& keys) {
+  writer.number(number_of(keys.hash)).number(keys.iterations);
+  writer.text(keys.salt).text(keys.stored_key).text(keys.server_key);
+}
+
+sasl::ScramKeys read_scram(Reader& reader) {
+  sasl::ScramKeys keys;
+  keys.hash = hash_of(reader.number());
+  keys.iterations = static_cast<std::uint32_t>(reader.number());
+  keys.salt = reader.text();
+  keys.stored_key = reader.text();
+  keys.server_key = reader.text();
+  return keys;
+}
+
+/// Appended in a later version: who asked for nothing has a record as before.
+void write_on_demand(Writer& writer, const OnDemand& keys) {
+  if (keys.wanted == 0) return;
+  writer.number(keys.wanted).number(keys.scram_sha_512 ? 1 : 0);
+  if (keys.scram_sha_512) write_scram(writer, *keys.scram_sha_512);
+  writer.text(keys.cram_md5).text(keys.digest_md5).text(keys.digest_realm).text(keys.nt_hash).text(keys.plain);
+  writer.number(keys.otp ? 1 : 0);
+  if (!keys.otp) return;
+  writer.number(static_cast<std::uint64_t>(keys.otp->algorithm)).number(keys.otp->sequence);
+  writer.text(keys.otp->seed).text(keys.otp->last);
+}
+
+OnDemand read_on_demand(Reader& reader) {
+  OnDemand keys;
+  if (reader.at_end()) return keys;
+  keys.wanted = static_cast<std::uint32_t>(reader.number());
+  if (reader.number() != 0) keys.scram_sha_512 = read_scram(reader);
+  keys.cram_md5 = reader.text();
+  keys.digest_md5 = reader.text();
+  keys.digest_realm = reader.text();
+  keys.nt_hash = reader.text();
+  keys.plain = reader.text();
+  if (reader.number() == 0) return keys;
+  keys.otp.emplace();
+  const std::uint64_t algorithm = reader.number();
+  if (algorithm >= kOtpAlgorithms) reader.refuse();
+  keys.otp->algorithm = static_cast<sasl::OtpAlgorithm>(algorithm % kOtpAlgorithms);
+  keys.otp->sequence = static_cast<std::uint32_t>(reader.number());
+  keys.otp->seed = reader.text();
+  keys.otp->last = reader.text();
+  return keys;
 }
 
 Account read_account(Reader& reader) {
@@ -87,15 +140,9 @@ Account read_account(Reader& reader) {
   account.created.microseconds = static_cast<std::int64_t>(reader.number());
   account.credentials.version = reader.number();
   account.credentials.argon2id = reader.text();
-  for (std::uint64_t left = reader.count(); left > 0 && reader.ok(); --left) {
-    sasl::ScramKeys keys;
-    keys.hash = hash_of(reader.number());
-    keys.iterations = static_cast<std::uint32_t>(reader.number());
-    keys.salt = reader.text();
-    keys.stored_key = reader.text();
-    keys.server_key = reader.text();
-    account.credentials.scram.push_back(std::move(keys));
-  }
+  for (std::uint64_t left = reader.count(); left > 0 && reader.ok(); --left)
+    account.credentials.scram.push_back(read_scram(reader));
+  account.credentials.on_demand = read_on_demand(reader);
   return account;
 }
 
@@ -119,10 +166,8 @@ std::string encode(const Account& account) {
   writer.number(static_cast<std::uint64_t>(account.created.microseconds));
   writer.number(account.credentials.version).text(account.credentials.argon2id);
   writer.number(account.credentials.scram.size());
-  for (const sasl::ScramKeys& keys : account.credentials.scram) {
-    writer.number(number_of(keys.hash)).number(keys.iterations);
-    writer.text(keys.salt).text(keys.stored_key).text(keys.server_key);
-  }
+  for (const sasl::ScramKeys& keys : account.credentials.scram) write_scram(writer, keys);
+  write_on_demand(writer, account.credentials.on_demand);
   return writer.take();
 }
 

@@ -2,9 +2,11 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "account/on_demand.h"
 #include "base/result.h"
 #include "base/time.h"
 #include "sasl/scram.h"
@@ -51,6 +53,7 @@ struct Credentials {
   std::string argon2id;                ///< in the encoded form "$argon2id$v=19$…"; empty: no password login
   std::vector<sasl::ScramKeys> scram;  ///< one for each hash
   std::uint64_t version = 0;           ///< grows with each change, so that what was verified before is forgotten
+  OnDemand on_demand{};                ///< what is kept beside these for who asked for it
 };
 
 enum class Status : std::uint8_t { enabled, disabled };

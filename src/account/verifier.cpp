@@ -3,12 +3,19 @@
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 
+#include "base/log.h"
 #include "base/text.h"
 
 namespace angarium::account {
 namespace {
 
 Error refused() { return {sasl::kBadCredentials, "the user name or the password is wrong"}; }
+
+/// What logins of one name share, however it is written.
+std::string same_name(std::string_view name) {
+  auto canonical = canonical_address(name);
+  return canonical ? *std::move(canonical) : to_lower(name);
+}
 
 }  // namespace
 
@@ -48,6 +55,11 @@ std::string Verifier::users_fingerprint(std::string_view name, std::string_view 
   message += name;
   message += password;
   return keyed(std::move(message));
+}
+
+/// Nor do others begin like this.
+std::string Verifier::proof_fingerprint(std::string_view name, std::string_view peer) const {
+  return keyed("proof:" + same_name(name) + "|" + attempt_key(peer));
 }
 
 std::string Verifier::keyed(std::string message) const {
@@ -118,10 +130,13 @@ io::Task<Result<Account>> Verifier::check_password(std::string name, std::string
     }
   }
   std::string print;
+  sasl::Secret kept;  // for keys that can only be made now
   if (usable) {
+    if (account->credentials.on_demand.lacks(options_.realm)) kept = sasl::Secret::copy(prepared_password);
     print = fingerprint(*account, prepared_password);
     if (remembered(print)) {
       wipe(prepared_password);
+      if (!kept.empty()) co_await make_missing(*account, std::move(kept));
       co_return *std::move(account);
     }
   }
@@ -142,12 +157,89 @@ io::Task<Result<Account>> Verifier::check_password(std::string name, std::string
     co_return std::unexpected(refused());
   }
   remember(std::move(print));
+  if (!kept.empty()) co_await make_missing(*account, std::move(kept));
   co_return *std::move(account);
+}
+
+/// The password is here and right: what was asked for since it was set can be made. A login does not fail by it.
+io::Task<> Verifier::make_missing(Account account, sasl::Secret password) {
+  const std::string address = account.address;
+  auto made = co_await io::run(hash_pool_,
+                               [keys = account.credentials.on_demand, address, realm = options_.realm,
+                                secret = std::move(password)]() mutable -> Result<OnDemand> {
+                                 TRY(make_on_demand(keys, secret.view(), address, realm));
+                                 return std::move(keys);
+                               });
+  if (!made || *made == account.credentials.on_demand) co_return;  // the password is no pass phrase, or too much waits
+  auto stored = co_await io::run(
+      read_pool_, [this, address, keys = *std::move(made), version = account.credentials.version]() -> Result<> {
+        TRY(directory_.change_account(address, [&](Account& now) {
+          // Another password, or another wish, has its own keys.
+          if (now.credentials.version == version && now.credentials.on_demand.wanted == keys.wanted)
+            now.credentials.on_demand = keys;
+        }));
+        return {};
+      });
+  if (stored)
+    log::info("account", "keys made", {{"user", address}});
+  else
+    log::warning("account", "keys could not be kept", {{"user", address}, {"error", stored.error().text()}});
+}
+
+io::Task<Result<std::optional<Account>>> Verifier::known(std::string name) {
+  auto account = CO_TRY(co_await find(std::move(name)));
+  if (!account || account->status != Status::enabled) co_return std::nullopt;
+  co_return std::move(account);
+}
+
+std::optional<std::uint64_t> Verifier::begin_otp(const std::string& name) {
+  const std::lock_guard lock(mutex_);
+  const Moment now = clock_.now();
+  OtpTurn& turn = otp_turns_[same_name(name)];
+  if (turn.ticket != 0 && now - turn.began < kOtpPatience) return std::nullopt;
+  turn = {.ticket = next_ticket_++, .began = now};
+  return turn.ticket;
+}
+
+void Verifier::end_otp(const std::string& name, std::uint64_t ticket) {
+  const std::lock_guard lock(mutex_);
+  const auto turn = otp_turns_.find(same_name(name));
+  if (turn != otp_turns_.end() && turn->second.ticket == ticket) otp_turns_.erase(turn);
+}
+
+io::Task<Result<>> Verifier::replace_otp(std::string name, std::uint64_t ticket, sasl::OtpState from,
+                                         sasl::OtpState to) {
+  {
+    const std::lock_guard lock(mutex_);
+    const auto turn = otp_turns_.find(same_name(name));
+    if (turn == otp_turns_.end() || turn->second.ticket != ticket) co_return std::unexpected(refused());
+  }
+  co_return co_await io::run(read_pool_,
+                             [this, name = std::move(name), from = std::move(from), to = std::move(to)]() -> Result<> {
+                               bool changed = false;
+                               TRY(directory_.change_account(name, [&](Account& account) {
+                                 std::optional<sasl::OtpState>& state = account.credentials.on_demand.otp;
+                                 changed = account.status == Status::enabled && state == from;
+                                 if (changed) state = to;
+                               }));
+                               if (!changed) return std::unexpected(refused());
+                               return {};
+                             });
+}
+
+void Verifier::remember_proof(std::string_view name, std::string_view peer) {
+  std::string print = proof_fingerprint(name, peer);
+  if (!remembered(print)) remember(std::move(print));
+}
+
+bool Verifier::has_proved(std::string_view name, std::string_view peer) {
+  return remembered(proof_fingerprint(name, peer));
 }
 
 io::Task<Result<std::optional<sasl::ScramKeys>>> Verifier::scram_keys(std::string name, sasl::Hash hash) {
   auto account = CO_TRY(co_await find(std::move(name)));
   if (!account || account->status != Status::enabled) co_return std::nullopt;
+  if (hash == sasl::Hash::sha512) co_return std::move(account->credentials.on_demand.scram_sha_512);
   for (sasl::ScramKeys& keys : account->credentials.scram)
     if (keys.hash == hash) co_return std::move(keys);
   co_return std::nullopt;

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -14,10 +15,13 @@
 #include "account/attempts.h"
 #include "account/directory.h"
 #include "account/password.h"
+#include "account/tokens.h"
 #include "account/users.h"
 #include "io/pool.h"
 #include "io/task.h"
+#include "sasl/otp.h"
 #include "sasl/scram.h"
+#include "sasl/secret.h"
 #include "sasl/types.h"
 
 namespace angarium::account {
@@ -30,6 +34,7 @@ struct VerifierOptions {
   /// How long the right password of one of Users is remembered, though it may have changed since. Zero: not at all.
   Duration users_cache = std::chrono::minutes(1);
   AttemptLimits attempts;
+  std::string realm;  ///< of DIGEST-MD5: the name clients know this host by
 };
 
 /// Shared by all loops; every method may be called from any of them, at the same time. Ends before the loops that wait
@@ -45,11 +50,27 @@ class Verifier {
   /// Users answer. A failure is counted against `peer`.
   io::Task<Result<Account>> check_password(std::string name, std::string prepared_password, std::string peer);
 
+  /// The account of this name, if it may log in: for its keys. Nothing is proved by it.
+  io::Task<Result<std::optional<Account>>> known(std::string name);
+  [[nodiscard]] const std::string& realm() const { return options_.realm; }
+
   /// What the directory holds for SCRAM; nothing for an unknown user or one without keys of this hash.
   io::Task<Result<std::optional<sasl::ScramKeys>>> scram_keys(std::string name, sasl::Hash hash);
 
   /// The account of a user who has proved to be it by other means (SCRAM): sasl::kBadCredentials when there is none.
   io::Task<Result<Account>> proven(std::string name);
+
+  /// From here to end_otp() no other exchange by one-time passwords is under way for this name, whether it is anybody's
+  /// or not (RFC 2289 §9): a ticket, or nothing when one is. One that takes longer than kOtpPatience loses its turn.
+  std::optional<std::uint64_t> begin_otp(const std::string& name);
+  void end_otp(const std::string& name, std::uint64_t ticket);
+  /// Puts `to` in the place of `from`, durably. sasl::kBadCredentials when it is something else by now, or the turn is
+  /// over.
+  io::Task<Result<>> replace_otp(std::string name, std::uint64_t ticket, sasl::OtpState from, sasl::OtpState to);
+
+  /// Somebody at this address has shown to be who they say: they may be told more of their own account than strangers.
+  void remember_proof(std::string_view name, std::string_view peer);
+  bool has_proved(std::string_view name, std::string_view peer);
 
   /// For exchanges that fail outside check_password().
   void failed(std::string_view peer) { attempts_.failed(peer); }
@@ -59,6 +80,10 @@ class Verifier {
   /// before the first.
   void set_users(Users& users) { users_ = &users; }
 
+  /// Who judges bearer tokens, if anybody; as set_users().
+  void set_tokens(TokenVerifier& tokens) { tokens_ = &tokens; }
+  [[nodiscard]] TokenVerifier* tokens() const { return tokens_; }
+
   /// How many failures are too many, from now on.
   void set_attempt_limits(AttemptLimits limits) { attempts_.set_limits(limits); }
 
@@ -67,8 +92,12 @@ class Verifier {
   /// Hashes computed so far: for tests that a cached login needs none.
   [[nodiscard]] std::uint64_t hashes() const { return hashes_.load(); }
 
+  static constexpr Duration kOtpPatience = std::chrono::minutes(1);
+
  private:
   io::Task<Result<std::optional<Account>>> find(std::string name);
+  io::Task<> make_missing(Account account, sasl::Secret password);
+  [[nodiscard]] std::string proof_fingerprint(std::string_view name, std::string_view peer) const;
   io::Task<Result<Users::Check>> ask_users(std::string name, std::string_view password, std::string peer);
   std::string fingerprint(const Account& account, std::string_view password) const;
   std::string users_fingerprint(std::string_view name, std::string_view password) const;
@@ -85,9 +114,16 @@ class Verifier {
   std::string cache_key_;
   std::atomic<std::uint64_t> hashes_{0};
   Users* users_ = nullptr;
+  TokenVerifier* tokens_ = nullptr;
   const Clock& clock_;
-  std::mutex mutex_;                                            // of all that follows but the pool
-  std::unordered_map<std::string, Moment> users_cache_;         // until when
+  std::mutex mutex_;                                     // of all that follows but the pool
+  std::unordered_map<std::string, Moment> users_cache_;  // until when
+  struct OtpTurn {
+    std::uint64_t ticket = 0;
+    Moment began;
+  };
+  std::unordered_map<std::string, OtpTurn> otp_turns_;  // by canonical name; one a session at most
+  std::uint64_t next_ticket_ = 1;
   std::array<std::unordered_map<std::string, bool>, 2> cache_;  // young and old generation
   io::Pool hash_pool_;                                          // last: its threads end first
 };

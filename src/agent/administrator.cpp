@@ -8,6 +8,7 @@
 #include "account/password.h"
 #include "agent/alias_verbs.h"
 #include "agent/fetch_verbs.h"
+#include "agent/key_verbs.h"
 #include "agent/queue_verbs.h"
 #include "agent/settings.h"
 #include "agent/trace_verbs.h"
@@ -185,21 +186,18 @@ io::Task<Answer> account_set(Work work) {
 io::Task<Answer> account_password(Work work) {
   Password password = password_of(work.request);
   const Account changed =
-      CO_TRY(co_await on_pool(work,
-                              [&services = work.services, address = std::string(work.request.get("address")),
-                               text = password.text]() mutable -> Result<Account> {
-                                const account::Credentials fresh =
-                                    TRY(account::make_credentials(text, services.password_cost()));
-                                wipe(text);
-                                return services.directory().change_account(address, [&](Account& account) {
-                                  const std::uint64_t version = account.credentials.version;
-                                  account.credentials = fresh;
-                                  account.credentials.version = version + 1;
-                                });
-                              }));
+      CO_TRY(co_await on_pool(work, [&services = work.services, address = std::string(work.request.get("address")),
+                                     text = password.text] { return set_password(services, address, text); }));
   json::object shown = show(changed);
   if (password.generated) shown["password"] = password.text;
   co_return shown;
+}
+
+// account.auth address [add…] [remove…]
+io::Task<Answer> account_auth(Work work) {
+  const std::string text = CO_TRY(co_await on_pool(
+      work, [&services = work.services, request = work.request] { return account_keys(services, request); }));
+  co_return json::parse(text);
 }
 
 // account.remove address
@@ -416,12 +414,13 @@ struct Verb {
   std::string_view name;
   io::Task<Answer> (*run)(Work);
 };
-constexpr std::array<Verb, 21> kVerbs = {{{"account.add", account_add},
+constexpr std::array<Verb, 22> kVerbs = {{{"account.add", account_add},
                                           {"account.list", account_list},
                                           {"account.show", account_show},
                                           {"account.set", account_set},
                                           {"account.password", account_password},
                                           {"account.remove", account_remove},
+                                          {"account.auth", account_auth},
                                           {"domain.add", domain_add},
                                           {"domain.list", domain_list},
                                           {"domain.show", domain_show},

@@ -2,7 +2,10 @@
 
 #include <utility>
 
+#include "account/tokens.h"
 #include "base/counters.h"
+#include "base/log.h"
+#include "base/text.h"
 
 namespace angarium::agent {
 namespace {
@@ -17,14 +20,61 @@ bool may_act(const sasl::Identity& identity) {
   return wanted && proven && *wanted == *proven;
 }
 
+sasl::Authority authority(const sasl::Identity& identity) {
+  return may_act(identity) ? sasl::Authority::granted : sasl::Authority::refused;
+}
+
 Error not_authorized() { return {sasl::kNotAuthorized, "you may not act as somebody else"}; }
+
+account::Demand demand_of(sasl::KeyKind kind) {
+  switch (kind) {
+    case sasl::KeyKind::hmac_md5_contexts: return account::Demand::cram_md5;
+    case sasl::KeyKind::digest_md5: return account::Demand::digest_md5;
+    case sasl::KeyKind::nt_hash: break;
+  }
+  return account::Demand::ntlm;
+}
+
+/// Of what asks for one key.
+const std::string& key_of(const account::OnDemand& keys, account::Demand demand) {
+  switch (demand) {
+    case account::Demand::cram_md5: return keys.cram_md5;
+    case account::Demand::digest_md5: return keys.digest_md5;
+    case account::Demand::ntlm: return keys.nt_hash;
+    default: return keys.plain;
+  }
+}
 
 }  // namespace
 
-CredentialDesk::CredentialDesk(Services& services, const io::Endpoint& peer)
-    : services_(services), peer_(peer.is_local_host() ? std::string() : peer.address().text()) {}
+LoginTerms login_terms(const configuration::Configuration& c) {
+  return {.host = c.server.hostname, .guest = c.auth.anonymous_account, .guest_mailboxes = c.auth.anonymous_mailboxes};
+}
 
-sasl::ServerContext CredentialDesk::context() const { return {.fake_salt_key = services_.verifier().decoy_key()}; }
+CredentialDesk::CredentialDesk(Services& services, const io::Endpoint& peer, const LoginTerms& terms,
+                               const wire::Connection* connection)
+    : services_(services),
+      terms_(terms),
+      connection_(connection),
+      peer_(peer.is_local_host() ? std::string() : peer.address().text()) {}
+
+sasl::ServerContext CredentialDesk::context() {
+  sasl::ServerContext context;
+  context.fake_salt_key = services_.verifier().decoy_key();
+  context.host = terms_.host;
+  context.now = services_.clock().wall();
+  const wire::TlsInfo* tls = connection_ != nullptr ? connection_->tls() : nullptr;
+  if (tls != nullptr && tls->peer_verified && !tls->peer_mailbox.empty()) context.external_identity = tls->peer_mailbox;
+  return context;
+}
+
+/// Of each attempt.
+Result<> CredentialDesk::begin() {
+  counted_ = false;
+  if (services_.verifier().locked_out(peer_))
+    return fail(account::kLockedOut, "too many failed logins from this address; wait some minutes");
+  return {};
+}
 
 io::Task<Result<>> CredentialDesk::verify_password(const sasl::Identity& identity, const sasl::Secret& password) {
   auto account =
@@ -35,6 +85,7 @@ io::Task<Result<>> CredentialDesk::verify_password(const sasl::Identity& identit
     failures.add();
     co_return std::unexpected(std::move(account).error());
   }
+  services_.verifier().remember_proof(identity.authentication_id, peer_);
   if (!may_act(identity)) co_return std::unexpected(not_authorized());
   verified_ = *std::move(account);
   verified_name_ = identity.authentication_id;
@@ -48,29 +99,111 @@ io::Task<Result<>> CredentialDesk::verify_authority(const sasl::Identity& identi
   co_return Result<>();
 }
 
+/// kTransition where this account's owner, who has proved before to be at this address, only has to give the password
+/// once. To all others it looks like a name that nobody has.
+Result<> CredentialDesk::has_keys(const account::Account& account, account::Demand demand,
+                                  const sasl::Identity& identity) {
+  if (account.credentials.on_demand.wants(demand) && services_.verifier().has_proved(identity.authentication_id, peer_))
+    return fail(wire::saslsec::kTransition, "log in once with the password itself: that makes the keys for this");
+  return {};
+}
+
 io::Task<Result<std::optional<sasl::ScramCredentials>>> CredentialDesk::scram_keys(const sasl::Identity& identity,
                                                                                    sasl::Hash hash) {
-  if (services_.verifier().locked_out(peer_))
-    co_return fail(account::kLockedOut, "too many failed logins from this address; wait some minutes");
-  counted_ = false;
+  CO_TRY(begin());
   auto keys = CO_TRY(co_await services_.verifier().scram_keys(identity.authentication_id, hash));
-  if (!keys) co_return std::nullopt;
-  co_return sasl::ScramCredentials{
-      .keys = *std::move(keys), .authority = may_act(identity) ? sasl::Authority::granted : sasl::Authority::refused};
+  if (keys) co_return sasl::ScramCredentials{.keys = *std::move(keys), .authority = authority(identity)};
+  if (hash != sasl::Hash::sha512) co_return std::nullopt;
+  if (const auto account = CO_TRY(co_await services_.verifier().known(identity.authentication_id)))
+    CO_TRY(has_keys(*account, account::Demand::scram_sha_512, identity));
+  co_return std::nullopt;
+}
+
+io::Task<Result<std::optional<sasl::KeyCredentials>>> CredentialDesk::on_demand(sasl::Identity identity,
+                                                                                account::Demand demand,
+                                                                                std::string realm) {
+  CO_TRY(begin());
+  auto account = CO_TRY(co_await services_.verifier().known(identity.authentication_id));
+  if (!account) co_return std::nullopt;
+  const account::OnDemand& keys = account->credentials.on_demand;
+  if (keys.has(demand, realm))
+    co_return sasl::KeyCredentials{sasl::Secret::copy(key_of(keys, demand)), authority(identity)};
+  CO_TRY(has_keys(*account, demand, identity));
+  co_return std::nullopt;
+}
+
+io::Task<Result<std::optional<sasl::KeyCredentials>>> CredentialDesk::key(const sasl::KeyWanted& wanted) {
+  return on_demand(wanted.identity, demand_of(wanted.kind), wanted.realm);
+}
+
+io::Task<Result<std::optional<sasl::KeyCredentials>>> CredentialDesk::plain_key(const sasl::Identity& identity) {
+  return on_demand(identity, account::Demand::apop, {});
+}
+
+io::Task<Result<std::optional<sasl::OtpCredentials>>> CredentialDesk::otp(const sasl::Identity& identity) {
+  CO_TRY(begin());
+  account::Verifier& verifier = services_.verifier();
+  const auto ticket = verifier.begin_otp(identity.authentication_id);
+  if (!ticket) co_return fail(account::kBusy, "another login by one-time password is under way for this name");
+  otp_turn_ = Turn{.name = identity.authentication_id, .ticket = *ticket};
+  auto account = CO_TRY(co_await verifier.known(identity.authentication_id));
+  if (!account) co_return std::nullopt;
+  const account::OnDemand& keys = account->credentials.on_demand;
+  if (keys.has(account::Demand::otp, {}) || keys.has(account::Demand::skey, {}))
+    co_return sasl::OtpCredentials{*keys.otp, authority(identity)};
+  CO_TRY(has_keys(*account, keys.wants(account::Demand::otp) ? account::Demand::otp : account::Demand::skey, identity));
+  co_return std::nullopt;
+}
+
+io::Task<Result<>> CredentialDesk::replace_otp(const sasl::OtpChange& change) {
+  if (!otp_turn_) co_return fail(sasl::kBadCredentials, "the turn of this exchange is over");
+  co_return co_await services_.verifier().replace_otp(otp_turn_->name, otp_turn_->ticket, change.from, change.to);
+}
+
+io::Task<Result<std::string>> CredentialDesk::verify_token(const sasl::Identity& identity, const sasl::Secret& token) {
+  CO_TRY(begin());
+  account::TokenVerifier* tokens = services_.verifier().tokens();
+  if (tokens == nullptr) co_return fail(sasl::kUnavailable, "nobody verifies tokens here");
+  sasl::Identity owner{.authentication_id = CO_TRY(co_await tokens->owner(sasl::Secret::copy(token.view()))),
+                       .authorization_id = identity.authorization_id};
+  CO_TRY(co_await services_.verifier().proven(owner.authentication_id));
+  if (!may_act(owner)) co_return std::unexpected(not_authorized());
+  co_return std::move(owner.authentication_id);
+}
+
+io::Task<Result<>> CredentialDesk::admit_guest(std::string_view trace) {
+  CO_TRY(begin());
+  CO_TRY(co_await guest_account());
+  log::info("auth", "guest", {{"peer", peer_}, {"trace", escape_controls(trace)}});
+  co_return Result<>();
+}
+
+void CredentialDesk::proved(const sasl::Identity& identity) {
+  if (identity.standing == sasl::Standing::user) services_.verifier().remember_proof(identity.authentication_id, peer_);
+}
+
+void CredentialDesk::over() {
+  if (otp_turn_) services_.verifier().end_otp(otp_turn_->name, otp_turn_->ticket);
+  otp_turn_.reset();
 }
 
 void CredentialDesk::refused() {
-  if (!std::exchange(counted_, false)) failed();
-}
-
-void CredentialDesk::failed() {
+  if (std::exchange(counted_, false)) return;
   failures.add();
   services_.verifier().failed(peer_);
 }
 
 io::Task<Result<account::Account>> CredentialDesk::account(const sasl::Identity& identity) {
+  if (identity.standing != sasl::Standing::user) co_return fail(sasl::kNotAuthorized, "guests have no account");
   if (verified_ && verified_name_ == identity.authentication_id) co_return *std::exchange(verified_, std::nullopt);
   co_return co_await services_.verifier().proven(identity.authentication_id);
+}
+
+io::Task<Result<account::Account>> CredentialDesk::guest_account() {
+  if (terms_.guest.empty()) co_return fail(sasl::kBadCredentials, "there are no guests here");
+  auto account = CO_TRY(co_await services_.verifier().known(terms_.guest));
+  if (!account) co_return fail(sasl::kUnavailable, "the account that guests read is not there");
+  co_return *std::move(account);
 }
 
 bool CredentialDesk::plaintext_allowed(const configuration::Configuration& configuration, const io::Endpoint& peer,

@@ -1,46 +1,86 @@
 // Who is at the other end of a connection: the site's answers to SASL exchanges, the same for every protocol.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "account/types.h"
 #include "agent/services.h"
 #include "io/address.h"
-#include "sasl/scram.h"
-#include "sasl/server.h"
+#include "wire/connection/connection.h"
+#include "wire/saslsec/desk.h"
 
 namespace angarium::agent {
 
-/// One connection's counterpart for authentication. Failed attempts are counted against the peer's address, but not
-/// against this host itself, whose front ends speak for many. One call at a time.
-class CredentialDesk {
- public:
-  CredentialDesk(Services& services, const io::Endpoint& peer);
+/// What logins are judged by, of one reading of the configuration.
+struct LoginTerms {
+  std::string host;                          ///< the name clients know this host by
+  std::string guest;                         ///< address of the account that guests read; empty: there are none
+  std::vector<std::string> guest_mailboxes;  ///< which of its mailboxes
+};
+LoginTerms login_terms(const configuration::Configuration& configuration);
 
-  /// The site's part of an exchange's context.
-  [[nodiscard]] sasl::ServerContext context() const;
-  /// As sasl::ServerExchange asks (server.h).
-  io::Task<Result<>> verify_password(const sasl::Identity& identity, const sasl::Secret& password);
-  io::Task<Result<>> verify_authority(const sasl::Identity& identity);
-  io::Task<Result<std::optional<sasl::ScramCredentials>>> scram_keys(const sasl::Identity& identity, sasl::Hash hash);
-  /// The session refused a login: counts as a failed attempt unless verify_password() has just counted it.
+/// One connection's counterpart for authentication. Failed attempts are counted against the peer's address, but not
+/// against this host itself, whose front ends speak for many.
+class CredentialDesk final : public wire::saslsec::Desk {
+ public:
+  /// All outlive it. `connection`, where there is one, is asked for the certificate of the client.
+  CredentialDesk(Services& services, const io::Endpoint& peer, const LoginTerms& terms,
+                 const wire::Connection* connection = nullptr);
+  CredentialDesk(const CredentialDesk&) = delete;
+  CredentialDesk& operator=(const CredentialDesk&) = delete;
+  ~CredentialDesk() override { over(); }
+
+  void attach(const wire::Connection& connection) { connection_ = &connection; }
+
+  sasl::ServerContext context() override;
+  io::Task<Result<>> verify_password(const sasl::Identity& identity, const sasl::Secret& password) override;
+  io::Task<Result<>> verify_authority(const sasl::Identity& identity) override;
+  io::Task<Result<std::optional<sasl::ScramCredentials>>> scram_keys(const sasl::Identity& identity,
+                                                                     sasl::Hash hash) override;
+  io::Task<Result<std::optional<sasl::KeyCredentials>>> key(const sasl::KeyWanted& wanted) override;
+  io::Task<Result<std::optional<sasl::OtpCredentials>>> otp(const sasl::Identity& identity) override;
+  io::Task<Result<>> replace_otp(const sasl::OtpChange& change) override;
+  io::Task<Result<std::string>> verify_token(const sasl::Identity& identity, const sasl::Secret& token) override;
+  io::Task<Result<>> admit_guest(std::string_view trace) override;
+  io::Task<Result<std::optional<sasl::KeyCredentials>>> plain_key(const sasl::Identity& identity) override;
+  void proved(const sasl::Identity& identity) override;
+  void over() override;
+
+  /// The session refused a login by sasl::kBadCredentials or the like: counts as a failed attempt unless
+  /// verify_password() has just counted it.
   void refused();
-  /// A failed attempt that no call here has refused (a wrong SCRAM proof).
-  void failed();
-  /// The account of who has proved to be `identity`; without a look-up when verify_password() has just found it.
+  /// The account of a user who has proved to be `identity`; without a look-up when verify_password() has just found it.
+  /// Never a guest's.
   io::Task<Result<account::Account>> account(const sasl::Identity& identity);
+  /// The account that guests read.
+  io::Task<Result<account::Account>> guest_account();
 
   /// Whether a password may cross the connection as it is.
   [[nodiscard]] static bool plaintext_allowed(const configuration::Configuration& configuration,
                                               const io::Endpoint& peer, bool encrypted);
 
  private:
+  Result<> begin();
+  io::Task<Result<std::optional<sasl::KeyCredentials>>> on_demand(sasl::Identity identity, account::Demand demand,
+                                                                  std::string realm);
+  [[nodiscard]] Result<> has_keys(const account::Account& account, account::Demand demand,
+                                  const sasl::Identity& identity);
+
   Services& services_;
+  const LoginTerms& terms_;
+  const wire::Connection* connection_;
   std::string peer_;
   std::optional<account::Account> verified_;
   std::string verified_name_;  ///< as its owner wrote it: users of the host need no domain
   bool counted_ = false;       ///< the verifier has counted the attempt that is being refused
+  struct Turn {
+    std::string name;
+    std::uint64_t ticket = 0;
+  };
+  std::optional<Turn> otp_turn_;
 };
 
 }  // namespace angarium::agent

@@ -112,11 +112,17 @@ Result<std::vector<wire::tls::Identity>> read_identities(const configuration::Co
   return identities;
 }
 
+Result<std::string> read_client_authorities(const configuration::Configuration& configuration) {
+  if (configuration.tls.client_authorities.empty()) return std::string();
+  return read_file(configuration.resolve(configuration.tls.client_authorities));
+}
+
 Result<Doors> Doors::open(const configuration::Configuration& configuration, const std::vector<int>& passed_sockets) {
   Doors doors;
   if (!configuration.tls.certificate.empty()) {
     auto identities = TRY(read_identities(configuration));
-    doors.tls = TRY(wire::tls::ServerContext::make(std::move(identities)));
+    const std::string clients = TRY(read_client_authorities(configuration));
+    doors.tls = TRY(wire::tls::ServerContext::make(std::move(identities), system_clock(), system_random(), clients));
   }
   doors.loops = TRY(io::Loops::make(static_cast<std::size_t>(configuration.server.loops)));
   auto passed = TRY(look_at(passed_sockets));

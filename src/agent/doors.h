@@ -34,6 +34,8 @@ std::string too_many(const Service& service, const std::string& hostname);
 
 /// The certificates of the configuration, the host's own first.
 Result<std::vector<wire::tls::Identity>> read_identities(const configuration::Configuration& configuration);
+/// Who vouches for users' certificates, as PEM; empty: nobody is asked for one.
+Result<std::string> read_client_authorities(const configuration::Configuration& configuration);
 
 struct Doors {
   struct Bound {

@@ -7,13 +7,6 @@ namespace angarium::agent {
 namespace smtp = protocol::smtp;
 using smtp::Reply;
 
-namespace {
-
-/// Nobody can log in: the policy does not know AUTH.
-Error no_login() { return {sasl::kUnavailable, "no server runs"}; }
-
-}  // namespace
-
 smtp::Policy drop_policy(std::string hostname, std::uint64_t message_octets) {
   smtp::Policy policy;
   policy.role = smtp::Role::submission;
@@ -28,20 +21,6 @@ smtp::Policy drop_policy(std::string hostname, std::uint64_t message_octets) {
 
 io::Task<Result<Reply>> DropSession::connected([[maybe_unused]] const smtp::Peer& peer) {
   co_return Reply(220, {}, "(no server runs: mail is kept for it)");
-}
-
-io::Task<Result<>> DropSession::verify_password([[maybe_unused]] const sasl::Identity& identity,
-                                                [[maybe_unused]] const sasl::Secret& password) {
-  co_return std::unexpected(no_login());
-}
-
-io::Task<Result<>> DropSession::check_authority([[maybe_unused]] const sasl::Identity& identity) {
-  co_return std::unexpected(no_login());
-}
-
-io::Task<Result<std::optional<sasl::ScramCredentials>>> DropSession::scram_keys(
-    [[maybe_unused]] const sasl::Identity& identity, [[maybe_unused]] sasl::Hash hash) {
-  co_return std::unexpected(no_login());
 }
 
 io::ValueOrTask<Result<Reply>> DropSession::mail(const envelope::Sender& sender,

@@ -11,6 +11,7 @@
 #include "drop/options.h"
 #include "protocol/smtp/backend.h"
 #include "protocol/smtp/policy.h"
+#include "wire/saslsec/closed_desk.h"
 
 namespace angarium::agent {
 
@@ -25,11 +26,8 @@ class DropSession final : public protocol::smtp::Session {
       : folder_(std::move(folder)), random_(random), clock_(clock) {}
 
   io::Task<Result<protocol::smtp::Reply>> connected(const protocol::smtp::Peer& peer) override;
-  sasl::ServerContext sasl_context() override { return {}; }
-  io::Task<Result<>> verify_password(const sasl::Identity& identity, const sasl::Secret& password) override;
-  io::Task<Result<>> check_authority(const sasl::Identity& identity) override;
-  io::Task<Result<std::optional<sasl::ScramCredentials>>> scram_keys(const sasl::Identity& identity,
-                                                                     sasl::Hash hash) override;
+  /// Nobody can log in: the policy does not know AUTH.
+  wire::saslsec::Desk& credentials() override { return desk_; }
   io::ValueOrTask<Result<protocol::smtp::Reply>> mail(const envelope::Sender& sender, envelope::DeliveryId id) override;
   io::ValueOrTask<Result<protocol::smtp::Reply>> rcpt(const envelope::Recipient& recipient) override;
   io::ValueOrTask<Result<protocol::smtp::Reply>> begin_body() override;
@@ -46,6 +44,7 @@ class DropSession final : public protocol::smtp::Session {
   Result<> write_head();
   Result<> finish();
 
+  wire::saslsec::ClosedDesk desk_;
   std::string folder_;
   Random& random_;
   const Clock& clock_;

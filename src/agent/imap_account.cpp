@@ -135,12 +135,22 @@ io::Task<Result<void>> ImapAccount::load() {
   co_return Result<void>();
 }
 
+bool ImapAccount::visible(std::string_view name) const {
+  return !guest_ || std::ranges::find(guest_->mailboxes, name) != guest_->mailboxes.end();
+}
+
+Result<void> ImapAccount::may_change() const {
+  if (guest_) return fail(imap::kNoPermission, "Guests change nothing");
+  return {};
+}
+
 io::Task<Result<std::vector<imap::NameRow>>> ImapAccount::list() {
   CO_TRY(co_await renew());
   const mailbox::ListingPtr listing = mail_->listing();
   std::vector<imap::NameRow> rows;
   rows.reserve(listing->mailboxes.size());
   for (const mailbox::MailboxInfo& info : listing->mailboxes) {
+    if (!visible(info.name)) continue;
     std::uint32_t attributes = 0;
     if (!info.selectable) attributes |= imap::kNameNoSelect;
     if (listing->subscribed(info.name)) attributes |= imap::kNameSubscribed;
@@ -150,13 +160,15 @@ io::Task<Result<std::vector<imap::NameRow>>> ImapAccount::list() {
   }
   // What is subscribed to but does not exist any more is still listed among the subscriptions (RFC 9051 §6.3.9.2).
   for (const std::string& name : listing->subscriptions)
-    if (listing->find(name) == nullptr) rows.push_back({name, imap::kNameNonExistent | imap::kNameSubscribed});
+    if (visible(name) && listing->find(name) == nullptr)
+      rows.push_back({name, imap::kNameNonExistent | imap::kNameSubscribed});
   co_return rows;
 }
 
 imap::Namespaces ImapAccount::namespaces() const { return {.personal = {{""}}, .others = {}, .shared = {}}; }
 
 io::Task<Result<std::string>> ImapAccount::create(std::string name, std::uint32_t special_use) {
+  CO_TRY(may_change());
   // RFC 6154 §3: what can't be made as asked for is not made.
   if (std::popcount(special_use) > 1) co_return fail(imap::kUseAttr, "A mailbox has one special use at most");
   CO_TRY(co_await renew());
@@ -169,16 +181,19 @@ io::Task<Result<std::string>> ImapAccount::create(std::string name, std::uint32_
 }
 
 io::Task<Result<void>> ImapAccount::remove(std::string name) {
+  CO_TRY(may_change());
   CO_TRY(co_await renew());
   co_return told(co_await mail_->remove(std::move(name)));
 }
 
 io::Task<Result<void>> ImapAccount::rename(std::string from, std::string to) {
+  CO_TRY(may_change());
   CO_TRY(co_await renew());
   co_return told(co_await mail_->rename(std::move(from), std::move(to)));
 }
 
 io::Task<Result<void>> ImapAccount::subscribe(std::string name, imap::Subscription subscription) {
+  CO_TRY(may_change());
   CO_TRY(co_await renew());
   const auto wanted = subscription == imap::Subscription::subscribe ? mailbox::AccountMail::Subscription::on
                                                                     : mailbox::AccountMail::Subscription::off;
@@ -189,7 +204,8 @@ io::Task<Result<imap::StatusValues>> ImapAccount::status(std::string name) {
   CO_TRY(co_await renew());
   const mailbox::ListingPtr listing = mail_->listing();
   const mailbox::MailboxInfo* info = listing->find(name);
-  if (info == nullptr || !info->selectable) co_return fail(imap::kNonExistent, "There is no such mailbox");
+  if (info == nullptr || !info->selectable || !visible(name))
+    co_return fail(imap::kNonExistent, "There is no such mailbox");
   auto status = mail_->status(info->id);
   if (!status) co_return std::unexpected(imap_error(std::move(status).error()));
   imap::StatusValues values;
@@ -210,17 +226,20 @@ io::Task<Result<std::shared_ptr<imap::Mailbox>>> ImapAccount::select(std::string
   CO_TRY(co_await renew());
   const mailbox::ListingPtr listing = mail_->listing();
   const mailbox::MailboxInfo* info = listing->find(name);
-  if (info == nullptr) co_return fail(imap::kNonExistent, "There is no such mailbox");
+  if (info == nullptr || !visible(name)) co_return fail(imap::kNonExistent, "There is no such mailbox");
+  if (guest_) access = imap::Access::read_only;
   auto view = mail_->view_now(info->id);
   if (!view) {
     auto loaded = co_await mail_->view(info->id);
     if (!loaded) co_return std::unexpected(imap_error(std::move(loaded).error()));
     view = *std::move(loaded);
   }
-  co_return std::make_shared<ImapMailbox>(services_.pool(), services_.mail(), mail_, *info, std::move(view), access);
+  co_return std::make_shared<ImapMailbox>(services_.pool(), services_.mail(), mail_, *info, std::move(view), access,
+                                          guest_ ? ImapMailbox::Copies::refused : ImapMailbox::Copies::allowed);
 }
 
 io::Task<Result<std::unique_ptr<imap::Append>>> ImapAccount::append(std::string name) {
+  CO_TRY(may_change());
   CO_TRY(co_await renew());
   const mailbox::ListingPtr listing = mail_->listing();
   const mailbox::MailboxInfo* info = listing->find(name);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -16,16 +17,22 @@ namespace angarium::agent {
 /// An error of the mailbox room or the store as the protocol's kind, so that the right response code follows.
 Error imap_error(Error error);
 
+/// What of an account guests (RFC 4505) may look at, and change nothing of.
+struct GuestRules {
+  std::vector<std::string> mailboxes;
+};
+
 class ImapAccount final : public protocol::imap::Account {
  public:
   /// `append_limit`: octets of a message, as STATUS tells it (RFC 7889).
   ImapAccount(Services& services, Budget& budget, std::uint64_t append_limit, std::string address,
-              mailbox::AccountMailPtr mail)
+              mailbox::AccountMailPtr mail, std::optional<GuestRules> guest = std::nullopt)
       : services_(services),
         budget_(budget),
         append_limit_(append_limit),
         address_(std::move(address)),
-        mail_(std::move(mail)) {}
+        mail_(std::move(mail)),
+        guest_(std::move(guest)) {}
 
   io::Task<Result<std::vector<protocol::imap::NameRow>>> list() override;
   [[nodiscard]] protocol::imap::Namespaces namespaces() const override;
@@ -39,6 +46,8 @@ class ImapAccount final : public protocol::imap::Account {
   io::Task<Result<std::unique_ptr<protocol::imap::Append>>> append(std::string name) override;
 
  private:
+  [[nodiscard]] bool visible(std::string_view name) const;
+  [[nodiscard]] Result<void> may_change() const;
   io::ValueOrTask<Result<void>> renew();
   io::Task<Result<void>> load();
 
@@ -47,6 +56,7 @@ class ImapAccount final : public protocol::imap::Account {
   std::uint64_t append_limit_;
   std::string address_;
   mailbox::AccountMailPtr mail_;
+  std::optional<GuestRules> guest_;
 };
 
 }  // namespace angarium::agent

@@ -97,12 +97,13 @@ class ImapMailbox::Watching final : public imap::Watcher {
 };
 
 ImapMailbox::ImapMailbox(io::Pool& pool, mailbox::MailboxStore& store, mailbox::AccountMailPtr mail,
-                         mailbox::MailboxInfo info, mailbox::ViewPtr view, imap::Access access)
+                         mailbox::MailboxInfo info, mailbox::ViewPtr view, imap::Access access, Copies copies)
     : pool_(pool),
       store_(store),
       mail_(std::move(mail)),
       info_(std::move(info)),
-      view_(std::make_shared<ImapView>(std::move(view))) {
+      view_(std::make_shared<ImapView>(std::move(view))),
+      copies_(copies) {
   facts_.uid_validity = info_.uid_validity;
   facts_.id = mailbox::mailbox_id_text(info_.id);
   facts_.access = access;
@@ -196,6 +197,7 @@ io::Task<Result<imap::NumberSet>> ImapMailbox::expunge(std::optional<imap::Numbe
 }
 
 io::Task<Result<imap::CopyOutcome>> ImapMailbox::copy(imap::NumberSet uids, std::string target, imap::CopyMode mode) {
+  if (copies_ == Copies::refused) co_return fail(imap::kNoPermission, "Guests change nothing");
   const mailbox::ListingPtr listing = mail_->listing();
   const mailbox::MailboxInfo* to = listing->find(target);
   if (to == nullptr || !to->selectable) co_return fail(imap::kTryCreate, "There is no such mailbox");

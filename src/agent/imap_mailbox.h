@@ -38,8 +38,10 @@ class ImapView final : public protocol::imap::View {
 /// Of one session; on its loop.
 class ImapMailbox final : public protocol::imap::Mailbox {
  public:
+  /// Guests make none, not even of what they may read.
+  enum class Copies : std::uint8_t { allowed, refused };
   ImapMailbox(io::Pool& pool, mailbox::MailboxStore& store, mailbox::AccountMailPtr mail, mailbox::MailboxInfo info,
-              mailbox::ViewPtr view, protocol::imap::Access access);
+              mailbox::ViewPtr view, protocol::imap::Access access, Copies copies = Copies::allowed);
 
   [[nodiscard]] const protocol::imap::MailboxFacts& facts() const override { return facts_; }
   io::ValueOrTask<Result<void>> renew() override;
@@ -100,6 +102,7 @@ class ImapMailbox final : public protocol::imap::Mailbox {
   protocol::imap::MailboxFacts facts_;
   mutable std::shared_ptr<const ImapView> view_;
   std::weak_ptr<Watched> watched_;  ///< owned by the Watcher the session holds
+  Copies copies_;
   bool gone_ = false;
   std::size_t matched_ = 0;      ///< octets since others of the loop had their turn
   mailbox::EmailPtr last_;       ///< the email read last: FETCH asks for pieces of one after another

@@ -63,15 +63,19 @@ class Source final : public pop3::MessageSource {
   std::string_view line_end_;  ///< not yet given
 };
 
+/// What a guest may not.
+constexpr ErrorKind kGuest{"agent.guest", Fault::user, Lasting::permanent};
+
 class Inbox final : public pop3::Maildrop {
  public:
   Inbox(MaildropLocks::Lock lock, mailbox::AccountMailPtr mail, mailbox::MailboxInfo info, mailbox::ViewPtr view,
-        pop3::Presentation presentation)
+        const pop3::Login& login)
       : lock_(std::move(lock)),
         mail_(std::move(mail)),
         info_(std::move(info)),
         view_(std::move(view)),
-        presentation_(presentation) {}
+        presentation_(login.presentation),
+        standing_(login.identity.standing) {}
 
   [[nodiscard]] std::size_t count() const override { return view_->size(); }
   [[nodiscard]] std::uint64_t octets(std::size_t index) const override {
@@ -93,6 +97,7 @@ class Inbox final : public pop3::Maildrop {
   }
 
   io::Task<Result<>> remove(std::span<const std::size_t> indexes) override {
+    if (standing_ == sasl::Standing::guest) co_return fail(kGuest, "guests remove nothing");
     mailbox::UidSet uids;
     for (const std::size_t index : indexes) uids.add(entry(index).uid);
     CO_TRY(co_await mail_->expunge(info_.id, std::move(uids), mailbox::ExpungeOnly::any));
@@ -125,6 +130,7 @@ class Inbox final : public pop3::Maildrop {
   mailbox::MailboxInfo info_;
   mailbox::ViewPtr view_;
   pop3::Presentation presentation_;
+  sasl::Standing standing_;
 };
 
 }  // namespace
@@ -139,22 +145,28 @@ void MaildropLocks::release(account::AccountId account) {
   taken_.erase(account);
 }
 
-io::Task<Result<>> Pop3Authenticator::connected([[maybe_unused]] const wire::Connection& connection) {
+io::Task<Result<>> Pop3Authenticator::connected(const wire::Connection& connection) {
+  credentials_.attach(connection);
   co_return Result<>();
 }
 
-io::Task<Result<>> Pop3Authenticator::verify_apop([[maybe_unused]] const sasl::Identity& identity,
-                                                  [[maybe_unused]] std::string_view timestamp,
-                                                  [[maybe_unused]] std::string_view digest) {
-  // APOP needs the password itself in the directory, which keeps none: no account has it.
-  co_return fail(sasl::kBadCredentials, "the user name or the password is wrong");
-}
-
 io::Task<Result<std::unique_ptr<pop3::Maildrop>>> Pop3Authenticator::open(const pop3::Login& login) {
+  if (login.identity.standing == sasl::Standing::guest) {
+    // Guests change nothing, so that any number of them may read at a time.
+    if (std::ranges::find(desk_.logins.guest_mailboxes, mailbox::kInbox) == desk_.logins.guest_mailboxes.end())
+      co_return fail(sasl::kNotAuthorized, "guests do not read this");
+    co_return co_await open_inbox(CO_TRY(co_await credentials_.guest_account()), {}, login);
+  }
   const account::Account account = CO_TRY(co_await credentials_.account(login.identity));
-  mailbox::AccountMailPtr mail = CO_TRY(co_await desk_.services.mail().account(account.id));
   MaildropLocks::Lock lock = desk_.locks.take(account.id);
   if (!lock) co_return fail(pop3::kInUse, "another session has this maildrop open");
+  co_return co_await open_inbox(account, std::move(lock), login);
+}
+
+io::Task<Result<std::unique_ptr<pop3::Maildrop>>> Pop3Authenticator::open_inbox(const account::Account& account,
+                                                                                MaildropLocks::Lock lock,
+                                                                                const pop3::Login& login) {
+  mailbox::AccountMailPtr mail = CO_TRY(co_await desk_.services.mail().account(account.id));
   // Held over the wait: a CREATE by another session replaces the listing that the record lies in.
   const mailbox::ListingPtr listing = mail->listing();
   const mailbox::MailboxInfo* inbox = listing->find(mailbox::kInbox);
@@ -163,7 +175,7 @@ io::Task<Result<std::unique_ptr<pop3::Maildrop>>> Pop3Authenticator::open(const 
   if (!view) co_return std::unexpected(std::move(view).error());
   log::info("pop3", "login",
             {{"user", account.address}, {"mechanism", login.mechanism}, {"messages", std::uint64_t{(*view)->size()}}});
-  co_return std::make_unique<Inbox>(std::move(lock), std::move(mail), *inbox, *std::move(view), login.presentation);
+  co_return std::make_unique<Inbox>(std::move(lock), std::move(mail), *inbox, *std::move(view), login);
 }
 
 void Pop3Authenticator::offence(pop3::Offence kind) {

@@ -48,30 +48,24 @@ struct Pop3Desk {
   Services& services;
   MaildropLocks& locks;
   protocol::pop3::ServerOptions options;
+  LoginTerms logins = {};
 };
 
 class Pop3Authenticator final : public protocol::pop3::Authenticator {
  public:
-  Pop3Authenticator(Pop3Desk& desk, const io::Endpoint& peer) : desk_(desk), credentials_(desk.services, peer) {}
+  Pop3Authenticator(Pop3Desk& desk, const io::Endpoint& peer)
+      : desk_(desk), credentials_(desk.services, peer, desk.logins) {}
 
   io::Task<Result<>> connected(const wire::Connection& connection) override;
-  sasl::ServerContext sasl_context() override { return credentials_.context(); }
-  io::Task<Result<>> verify_password(const sasl::Identity& identity, const sasl::Secret& password) override {
-    return credentials_.verify_password(identity, password);
-  }
-  io::Task<Result<>> verify_authority(const sasl::Identity& identity) override {
-    return credentials_.verify_authority(identity);
-  }
-  io::Task<Result<std::optional<sasl::ScramCredentials>>> scram_keys(const sasl::Identity& identity,
-                                                                     sasl::Hash hash) override {
-    return credentials_.scram_keys(identity, hash);
-  }
-  io::Task<Result<>> verify_apop(const sasl::Identity& identity, std::string_view timestamp,
-                                 std::string_view digest) override;
+  wire::saslsec::Desk& credentials() override { return credentials_; }
   io::Task<Result<std::unique_ptr<protocol::pop3::Maildrop>>> open(const protocol::pop3::Login& login) override;
   void offence(protocol::pop3::Offence kind) override;
 
  private:
+  io::Task<Result<std::unique_ptr<protocol::pop3::Maildrop>>> open_inbox(const account::Account& account,
+                                                                         MaildropLocks::Lock lock,
+                                                                         const protocol::pop3::Login& login);
+
   Pop3Desk& desk_;
   CredentialDesk credentials_;
 };

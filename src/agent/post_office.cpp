@@ -213,7 +213,8 @@ Result<configuration::Reload> PostOffice::reload() {
   configuration::Reload reload = configuration::plan_reload(used->configuration, wanted);
   if (body_->tls != nullptr) {
     auto identities = TRY(read_identities(reload.applied));
-    TRY(body_->tls->reload(std::move(identities)));
+    const std::string clients = TRY(read_client_authorities(reload.applied));
+    TRY(body_->tls->reload(std::move(identities), clients));
   }
   body_->use(reload.applied, TRY(courier_terms(reload.applied)));
   return reload;

@@ -83,6 +83,7 @@ io::Task<> PostOffice::Body::speak(Desk& desk, wire::Connection& connection, con
 io::Task<> PostOffice::Body::speak_smtp(Desk& desk, wire::Connection& connection, const SmtpDesk& smtp_desk) {
   SmtpSession session(smtp_desk, connection.peer());
   session.turn_to(desk.courier.get());
+  session.attach(connection);
   io::Event stop;
   const Registered registered(desk, [&stop] { stop.set(); });
   co_await smtp::serve(connection, session, smtp_desk.policy, &stop);
@@ -103,7 +104,7 @@ io::Task<> PostOffice::Body::speak_imap(Desk& desk, wire::Connection& connection
                                         std::optional<account::Account> known) {
   ImapAuthenticator authenticator(*services, budget, terms.configuration, connection);
   Result<std::shared_ptr<imap::Account>> opened;
-  if (known) opened = co_await authenticator.open(*std::move(known), "PREAUTH");
+  if (known) opened = co_await authenticator.open_account(*std::move(known), "PREAUTH");
   imap::Server server(connection, authenticator, terms.imap);
   const Registered registered(desk, [&server] { server.stop(); });
   if (!opened) log::warning("imap", "a mailbox cannot be opened", {{"error", opened.error().text()}});

@@ -59,7 +59,8 @@ Result<RelayLogins> read_relay_logins(const configuration::Configuration& config
   for (const configuration::RelayLogin& login : configuration.relay_logins) {
     auto password = read_password_file(configuration.resolve(login.password_file));
     if (!password) return fail(kBadPasswordFile, "relay_login '" + login.name + "': " + password.error().text());
-    logins.insert_or_assign(login.name, RelayLogin{.user = login.user, .password = *std::move(password)});
+    logins.insert_or_assign(
+        login.name, RelayLogin{.user = login.user, .password = *std::move(password), .weak = login.weak_mechanisms});
   }
   return logins;
 }

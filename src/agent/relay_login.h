@@ -24,6 +24,8 @@ inline constexpr std::size_t kPasswordMax = 1024;
 struct RelayLogin {
   std::string user;
   sasl::Secret password;
+  /// Mechanisms by which who listens can guess the password will do.
+  bool weak = false;
 };
 
 /// By the name that transports use.

@@ -219,10 +219,12 @@ io::Task<Result<>> Remote::log_in(const RemotePlan& plan, RemoteSession& session
   sasl::ClientContext credentials;
   credentials.identity.authentication_id = login->second.user;
   credentials.password = sasl::Secret::copy(login->second.password.view());
+  credentials.host = session.name;
   // Who it is that asks is known only by the certificate: without it the password itself is not told, only proved.
   const bool verified = plan.tls == Tls::verified || plan.tls == Tls::implicit;
   const Result<> done = co_await session.client->authenticate(
-      std::move(credentials), verified ? sasl::Plaintext::allowed : sasl::Plaintext::refused);
+      std::move(credentials), verified ? sasl::Plaintext::allowed : sasl::Plaintext::refused,
+      login->second.weak ? sasl::Choice::Weak::allowed : sasl::Choice::Weak::refused);
   if (done) {
     plan.terms->refused_logins->taken(plan.login, plan.way);
     co_return done;

@@ -76,6 +76,8 @@ Services::Services(const configuration::Configuration& configuration, std::uniqu
   options.threads = threads(ground, cores());
   options.attempts = attempt_limits(configuration);
   options.users_cache = configuration.local.password_cache;
+  options.realm = configuration.server.hostname;
+  options.cache_max *= 2;  // beside each password, who has proved what where
   verifier_ = std::make_unique<account::Verifier>(directory_, *pool_, options, *ground.clock, *ground.random);
 }
 

@@ -4,6 +4,7 @@
 
 #include "io/interfaces.h"
 #include "message/domain.h"
+#include "sasl/mechanism.h"
 
 namespace angarium::agent {
 
@@ -28,6 +29,8 @@ smtp::Policy smtp_policy(const configuration::Configuration& c, smtp::Role role,
   policy.auth = login ? smtp::AuthUse::required : smtp::AuthUse::none;
   policy.plaintext = static_cast<smtp::PlaintextAuth>(c.auth.plaintext_without_tls);
   policy.mechanisms = c.auth.mechanisms;
+  // Guests read, and send nothing.
+  std::erase(policy.mechanisms, sasl::kAnonymous.name);
   policy.line_ends =
       c.smtp.bare_line_ends == configuration::BareLineEnds::refuse ? smtp::LineEnds::refuse : smtp::LineEnds::normalise;
   // LMTP's recipients are accepted one by one; who hands over by it keeps a queue, and reports itself.
@@ -65,6 +68,7 @@ protocol::pop3::ServerOptions pop3_options(const configuration::Configuration& c
   protocol::pop3::ServerOptions options;
   options.hostname = c.server.hostname;
   options.mechanisms.assign(c.auth.mechanisms.begin(), c.auth.mechanisms.end());
+  options.apop = c.auth.apop ? protocol::pop3::Apop::on : protocol::pop3::Apop::off;
   options.idle_timeout = c.pop3.idle_timeout;
   options.login_timeout = c.limits.login_timeout;
   options.send_timeout = c.limits.send_timeout;

@@ -20,7 +20,8 @@ SmtpDesk desk(const configuration::Configuration& configuration, const std::shar
           .odmr = OdmrCustomers(configuration.odmr),
           .etrn_networks = read_networks(configuration.smtp.etrn_networks).value_or(std::vector<io::Prefix>()),
           .checkpoint_octets = static_cast<std::uint64_t>(configuration.smtp.checkpoint_size),
-          .vrfy = configuration.smtp.vrfy};
+          .vrfy = configuration.smtp.vrfy,
+          .logins = login_terms(configuration)};
 }
 
 }  // namespace
@@ -33,7 +34,7 @@ Terms::Terms(configuration::Configuration applied, std::shared_ptr<const Courier
       submission(desk(configuration, courier, shared, smtp::Role::submission)),
       odmr(desk(configuration, courier, shared, smtp::Role::odmr)),
       lmtp(desk(configuration, courier, shared, smtp::Role::lmtp)),
-      pop3{shared.services, shared.maildrop_locks, pop3_options(configuration)},
+      pop3{shared.services, shared.maildrop_locks, pop3_options(configuration), login_terms(configuration)},
       imap(imap_options(configuration)) {
   relays.policy.priorities = submission.policy.priorities;
   relays.policy.priorities.highest = relays.policy.priorities.authenticated;

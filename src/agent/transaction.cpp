@@ -49,10 +49,13 @@ io::Task<Result<bool>> owns(Services& services, std::shared_ptr<const LocalTerms
 }  // namespace
 
 SmtpSession::SmtpSession(const SmtpDesk& desk, const io::Endpoint& peer)
-    : desk_(desk), credentials_(desk.services, peer), notes_(desk.services.ledger()) {}
+    : desk_(desk), credentials_(desk.services, peer, desk.logins), notes_(desk.services.ledger()) {}
 
 SmtpSession::SmtpSession(const SmtpDesk& desk, const io::Endpoint& peer, LocalUser user)
-    : desk_(desk), local_(std::move(user)), credentials_(desk.services, peer), notes_(desk.services.ledger()) {}
+    : desk_(desk),
+      local_(std::move(user)),
+      credentials_(desk.services, peer, desk.logins),
+      notes_(desk.services.ledger()) {}
 
 void SmtpSession::abort() {
   if (transaction_) note_end(*transaction_);

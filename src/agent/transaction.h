@@ -48,6 +48,7 @@ struct SmtpDesk {
   std::uint64_t checkpoint_octets = 0;
   /// Who may ask by VRFY and EXPN.
   configuration::Vrfy vrfy = configuration::Vrfy::users;
+  LoginTerms logins = {};
 };
 
 /// A user of this host who hands mail in through the drop folder or the control socket, which stands for a login: the
@@ -70,17 +71,7 @@ class SmtpSession final : public protocol::smtp::Session {
   ~SmtpSession() override { let_go(); }
 
   io::Task<Result<protocol::smtp::Reply>> connected(const protocol::smtp::Peer& peer) override;
-  sasl::ServerContext sasl_context() override { return credentials_.context(); }
-  io::Task<Result<>> verify_password(const sasl::Identity& identity, const sasl::Secret& password) override {
-    return credentials_.verify_password(identity, password);
-  }
-  io::Task<Result<>> check_authority(const sasl::Identity& identity) override {
-    return credentials_.verify_authority(identity);
-  }
-  io::Task<Result<std::optional<sasl::ScramCredentials>>> scram_keys(const sasl::Identity& identity,
-                                                                     sasl::Hash hash) override {
-    return credentials_.scram_keys(identity, hash);
-  }
+  wire::saslsec::Desk& credentials() override { return credentials_; }
   io::ValueOrTask<Result<protocol::smtp::Reply>> mail(const envelope::Sender& sender, envelope::DeliveryId id) override;
   io::ValueOrTask<Result<protocol::smtp::Reply>> rcpt(const envelope::Recipient& recipient) override;
   io::ValueOrTask<Result<protocol::smtp::Reply>> begin_body() override;
@@ -102,6 +93,8 @@ class SmtpSession final : public protocol::smtp::Session {
 
   /// Who sends over a connection that turned round; it runs on the loop of the session, and outlives it.
   void turn_to(Courier* courier) { courier_ = courier; }
+  /// Whose certificate a client may log in by.
+  void attach(const wire::Connection& connection) { credentials_.attach(connection); }
   /// Messages so far.
   [[nodiscard]] std::uint64_t accepted() const { return accepted_; }
 

@@ -29,9 +29,10 @@ struct Certificate {
 
 /// Name and password for relays. The password lies in a file of its own, which the configuration only names.
 struct RelayLogin {
-  std::string name;           ///< what login=… of a transport says
-  std::string user;           ///< as the relay knows us
-  std::string password_file;  ///< relative to the configuration file
+  std::string name;              ///< what login=… of a transport says
+  std::string user;              ///< as the relay knows us
+  std::string password_file;     ///< relative to the configuration file
+  bool weak_mechanisms = false;  ///< CRAM-MD5 and the like will do, where the relay has nothing sound
 };
 
 /// A customer that is not always there: it logs in by this account, and fetches the mail for these domains (RFC 2645).
@@ -73,6 +74,7 @@ struct Configuration {
   struct Tls {
     std::string certificate;
     std::string key;
+    std::string client_authorities;
   } tls;
   std::vector<Certificate> certificates;  ///< further ones, chosen by server name
 
@@ -80,6 +82,9 @@ struct Configuration {
     PlaintextWithoutTls plaintext_without_tls = PlaintextWithoutTls::loopback;
     std::vector<std::string> mechanisms = {"SCRAM-SHA-256-PLUS", "SCRAM-SHA-256", "SCRAM-SHA-1-PLUS",
                                            "SCRAM-SHA-1",        "PLAIN",         "LOGIN"};
+    bool apop = false;
+    std::string anonymous_account;
+    std::vector<std::string> anonymous_mailboxes = {"INBOX"};
     std::int64_t argon2_memory_kib = 19456;
     std::int64_t argon2_passes = 2;
     std::int64_t failures_max = 5;

@@ -413,6 +413,37 @@ TEST_CASE("[transport] and [dns] are explained, and changed by a reload") {
   CHECK(reload.applied.transports[0].transport == "discard");
 }
 
+TEST_CASE("mechanisms are switched on by name, and those that lack what they need are refused in words") {
+  CHECK(parse("[auth]\nmechanisms = [\"CRAM-MD5\", \"DIGEST-MD5\", \"NTLM\", \"OTP\", \"SKEY\", \"SCRAM-SHA-512\"]\n",
+              "/d"));
+  CHECK(error_of("[auth]\nmechanisms = [\"OAUTHBEARER\"]\n") ==
+        "angarium.toml:2: OAUTHBEARER needs somebody who verifies tokens, and nobody is configured");
+  CHECK(error_of("[auth]\nmechanisms = [\"XOAUTH2\"]\n") ==
+        "angarium.toml:2: XOAUTH2 needs somebody who verifies tokens, and nobody is configured");
+  CHECK(error_of("[auth]\nmechanisms = [\"ANONYMOUS\"]\n") ==
+        "angarium.toml:2: ANONYMOUS needs auth.anonymous_account: the account whose mail guests may read");
+  CHECK(parse("[auth]\nmechanisms = [\"ANONYMOUS\"]\nanonymous_account = \"public@example.org\"\n", "/d"));
+  CHECK(error_of("[auth]\nanonymous_account = \"public\"\n") ==
+        "angarium.toml:2: auth.anonymous_account is an address like \"public@example.org\"");
+  CHECK(
+      error_of("[auth]\nmechanisms = [\"EXTERNAL\"]\n") ==
+      "angarium.toml:2: EXTERNAL needs tls.client_authorities: the file of who vouches for the certificates of users");
+  CHECK(parse("[auth]\nmechanisms = [\"EXTERNAL\"]\n[tls]\nclient_authorities = \"users.pem\"\n", "/d"));
+  // Weak ones are off where nobody says anything.
+  const auto given = parse("", "/d");
+  REQUIRE(given);
+  for (const std::string& name : given->auth.mechanisms)
+    CHECK((name.starts_with("SCRAM-") || name == "PLAIN" || name == "LOGIN"));
+  CHECK(!given->auth.apop);
+}
+
+TEST_CASE("a login at a relay takes weak mechanisms only with leave") {
+  const std::string login = "[[relay_login]]\nname = \"p\"\nuser = \"u\"\npassword_file = \"f\"\n";
+  CHECK(!parse(login, "/d")->relay_logins.front().weak_mechanisms);
+  CHECK(parse(login + "weak_mechanisms = true\n", "/d")->relay_logins.front().weak_mechanisms);
+  CHECK(error_of(login + "weak_mechanisms = 1\n") == "angarium.toml:5: relay_login.weak_mechanisms is true or false");
+}
+
 TEST_CASE("every key says when a change of it takes effect") {
   for (const KeyDescription& key : describe({})) CHECK_MESSAGE(!key.effect.empty(), key.name);
   CHECK(effect_of("smtp.command_timeout") == "on SIGHUP, for sessions that begin then");

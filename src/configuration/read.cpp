@@ -7,6 +7,7 @@
 
 #include "base/text.h"
 #include "configuration/configuration.h"
+#include "configuration/mechanisms.h"
 #include "configuration/schema.h"
 #include "configuration/toml.h"
 #include "io/address.h"
@@ -249,6 +250,12 @@ class Reader {
     only_known("relay_login", table);
     RelayLogin login{required("relay_login", table, "name"), required("relay_login", table, "user"),
                      required("relay_login", table, "password_file")};
+    if (const toml::node* weak = table.get("weak_mechanisms")) {
+      if (const auto allowed = weak->value_exact<bool>())
+        login.weak_mechanisms = *allowed;
+      else
+        found(*weak, "relay_login.weak_mechanisms is true or false");
+    }
     if (!login.name.empty()) {
       const auto [at, fresh] = login_lines_.try_emplace(login.name, table.source().begin.line);
       if (!fresh)
@@ -428,11 +435,9 @@ class Reader {
   }
 
   void mechanisms() {
-    const std::vector<std::string> known = Configuration{}.auth.mechanisms;  // all there are
-    const std::vector<std::string_view> names(known.begin(), known.end());
-    for (const std::string& mechanism : configuration_.auth.mechanisms)
-      if (std::ranges::find(known, mechanism) == known.end())
-        found_at(line_of("auth.mechanisms"), "unknown mechanism '" + mechanism + "'" + suggestion(mechanism, names));
+    for (const MechanismFinding& finding : mechanism_findings(configuration_))
+      found_at(line_of(std::string(finding.key)),
+               finding.text + (finding.unknown.empty() ? "" : suggestion(finding.unknown, mechanism_names())));
   }
 
   [[nodiscard]] std::size_t line_of(const std::string& name) const {

@@ -49,13 +49,29 @@ const auto kKeys = std::to_array<Key>({
      "PEM file with the certificate chain for this host. Empty: no TLS."},
     {"tls", "key", TextField([](C& c) -> std::string& { return c.tls.key; }),
      "PEM file with the private key of tls.certificate."},
+    {"tls", "client_authorities", TextField([](C& c) -> std::string& { return c.tls.client_authorities; }),
+     "PEM file with the authorities that vouch for the certificates by which users log in (the mechanism EXTERNAL): a "
+     "certificate's mail address says whose it is. Empty: clients are not asked for any."},
     {"auth", "plaintext_without_tls",
      ChoiceField{kPlaintext,
                  [](C& c, std::size_t i) { c.auth.plaintext_without_tls = static_cast<PlaintextWithoutTls>(i); },
                  [](const C& c) { return static_cast<std::size_t>(c.auth.plaintext_without_tls); }},
      "Whether a password may cross an unencrypted connection: never, only on this host, or always."},
     {"auth", "mechanisms", ListField([](C& c) -> std::vector<std::string>& { return c.auth.mechanisms; }),
-     "The SASL mechanisms offered, best first."},
+     "The SASL mechanisms that are switched on. Beside those of the default: SCRAM-SHA-512, SCRAM-SHA-512-PLUS, "
+     "EXTERNAL "
+     "(needs tls.client_authorities), ANONYMOUS (needs auth.anonymous_account), OAUTHBEARER and XOAUTH2 (need somebody "
+     "who verifies tokens), and the weak OTP, SKEY, DIGEST-MD5, NTLM, CRAM-MD5. Those with keys of their own work for "
+     "accounts that have them: angarium account auth."},
+    {"auth", "apop", SwitchField([](C& c) -> bool& { return c.auth.apop; }),
+     "Whether POP3 offers APOP (weak), for accounts that have its key: angarium account auth ADDRESS --add apop."},
+    {"auth", "anonymous_account", TextField([](C& c) -> std::string& { return c.auth.anonymous_account; }),
+     "Address of the account whose mail guests (the mechanism ANONYMOUS) may read by IMAP and POP3. They change "
+     "nothing, "
+     "and submit nothing. Empty: there are no guests."},
+    {"auth", "anonymous_mailboxes",
+     ListField([](C& c) -> std::vector<std::string>& { return c.auth.anonymous_mailboxes; }),
+     "The mailboxes of auth.anonymous_account that guests see; POP3 shows INBOX."},
     {"auth", "argon2_memory_kib",
      NumberField{[](C& c) -> std::int64_t& { return c.auth.argon2_memory_kib; }, 8192, 1 << 20},
      "Memory of one password hash, in KiB, for passwords set from now on."},
@@ -219,7 +235,7 @@ const auto kKeys = std::to_array<Key>({
      "-1: only when `angarium sweep` is called."},
 });
 
-constexpr std::array<RepeatedKey, 9> kRepeated = {{
+constexpr std::array<RepeatedKey, 10> kRepeated = {{
     {"listener", "protocol",
      "What is spoken there: lmtp, smtp, submission, submissions, odmr, pop3, pop3s, imap, imaps, metrics."},
     {"listener", "address", "Where it listens: \"127.0.0.1:25\", \"[::1]:25\", \"unix:run/lmtp.sock\"."},
@@ -230,6 +246,10 @@ constexpr std::array<RepeatedKey, 9> kRepeated = {{
     {"relay_login", "password_file",
      "File with the password as its only line, relative to this file; nobody but its owner may read it (chmod 600). "
      "Read at the start and on SIGHUP."},
+    {"relay_login", "weak_mechanisms",
+     "Whether DIGEST-MD5, NTLM or CRAM-MD5 will do where the relay has nothing better; without it they are never used. "
+     "Who listens to them can guess the password.",
+     "true or false"},
     {"odmr", "account",
      "Address of the account by which a customer logs in at the odmr listener (port 366) to fetch mail by ATRN (RFC "
      "2645): somebody who takes mail for domains of their own, and is not always there."},

@@ -26,7 +26,7 @@ io::Task<> serve(std::shared_ptr<imap::MemoryStore> store, int descriptor, bool 
   imap::MemoryAuthenticator authenticator{*store, *connection, imap::MemoryAuthenticator::Plaintext::always};
   const imap::ServerOptions options;
   imap::Server server(*connection, authenticator, options);
-  auto account = co_await authenticator.login("fred", "secret");
+  auto account = co_await authenticator.open({.authentication_id = "fred", .authorization_id = {}}, "LOGIN");
   co_await server.run(known ? *account : nullptr);
 }
 

@@ -155,6 +155,12 @@ class CommandLine {
     to->add_option_function<std::string>(
         flag, [this, name](const std::string& value) { request_.add(name, value); }, description);
   }
+  CLI::Option* several(CLI::App* to, const std::string& flag, const std::string& name, const std::string& description) {
+    const auto add = [this, name](const std::vector<std::string>& values) {
+      for (const std::string& value : values) request_.add(name, value);
+    };
+    return to->add_option_function<std::vector<std::string>>(flag, add, description);
+  }
   void quota_options(CLI::App* to) {
     to->add_option_function<std::string>(
         "--quota", [this](const std::string& value) { request_.add("quota_octets", octets_of(value)); },
@@ -202,6 +208,13 @@ class CommandLine {
     made = verb(parent, "password", "account.password", "Set a new password", "account password alice@example.test");
     positional(made, "address", "The address");
     password_option(made);
+    made = verb(parent, "auth", "account.auth", "Show or change for which further mechanisms keys are kept",
+                "account auth alice@example.test --add cram-md5 --remove apop");
+    positional(made, "address", "The address");
+    several(made, "--add", "add",
+            "scram-sha-512, cram-md5, digest-md5, ntlm, otp, skey, apop: made when the password is set or given next")
+        ->expected(1);
+    several(made, "--remove", "remove", "The same; its keys are forgotten at once")->expected(1);
     made = verb(parent, "remove", "account.remove", "Remove an account and all its mail",
                 "account remove alice@example.test");
     positional(made, "address", "The address");
@@ -227,13 +240,7 @@ class CommandLine {
     CLI::App* made = verb(parent, "add", "alias.add", "Add one",
                           kind + " add sales@example.test alice@example.test bob@example.test");
     positional(made, "address", "The address");
-    made->add_option_function<std::vector<std::string>>(
-            "target",
-            [this](const std::vector<std::string>& targets) {
-              for (const std::string& target : targets) request_.add("target", target);
-            },
-            "Who gets the mail")
-        ->required();
+    several(made, "target", "target", "Who gets the mail")->required();
     made->parse_complete_callback([this, kind] { request_.add("kind", kind); });
     made = verb(parent, "list", "alias.list", "List them", kind + " list");
     option(made, "--domain", "domain", "Only those of this domain");
@@ -275,13 +282,7 @@ class CommandLine {
     option(made, "--user", "user", "The name to log in by");
     option(made, "--name", "name", "What to call it here; the host if not given");
     made->add_flag("--password-stdin", read_password_, "Read the password from standard input, one line")->required();
-    made->add_option_function<std::vector<std::string>>(
-            "--folder",
-            [this](const std::vector<std::string>& folders) {
-              for (const std::string& folder : folders) request_.add("folder", folder);
-            },
-            "A folder there; may be given several times; '*' is all. INBOX alone if not given")
-        ->expected(1);
+    several(made, "--folder", "folder", "A folder there, '*' is all; may be repeated. INBOX if not given")->expected(1);
     option(made, "--into", "into", "The mailbox here that gets what is in the INBOX there; other folders go below it");
     option(made, "--every", "every", "How often to look: 5m, 2h; 15m if not given");
     option(made, "--remove-after", "remove_after", "Remove it there after so many days; 0: as soon as it is safe here");

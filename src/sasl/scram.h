@@ -28,6 +28,7 @@ struct ScramKeys {
   std::string salt;
   std::string stored_key;
   std::string server_key;
+  friend bool operator==(const ScramKeys&, const ScramKeys&) = default;
 };
 
 /// From a password as the user typed it (it is prepared here). Errors: kMalformed and kTooLong for the password,

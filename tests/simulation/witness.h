@@ -33,17 +33,7 @@ class Witness final : public protocol::smtp::Session {
   io::Task<Result<protocol::smtp::Reply>> connected(const protocol::smtp::Peer& peer) override {
     return inner_->connected(peer);
   }
-  sasl::ServerContext sasl_context() override { return inner_->sasl_context(); }
-  io::Task<Result<>> verify_password(const sasl::Identity& identity, const sasl::Secret& password) override {
-    return inner_->verify_password(identity, password);
-  }
-  io::Task<Result<>> check_authority(const sasl::Identity& identity) override {
-    return inner_->check_authority(identity);
-  }
-  io::Task<Result<std::optional<sasl::ScramCredentials>>> scram_keys(const sasl::Identity& identity,
-                                                                     sasl::Hash hash) override {
-    return inner_->scram_keys(identity, hash);
-  }
+  wire::saslsec::Desk& credentials() override { return inner_->credentials(); }
   io::ValueOrTask<Result<protocol::smtp::Reply>> mail(const envelope::Sender& sender,
                                                       envelope::DeliveryId id) override {
     id_ = id;

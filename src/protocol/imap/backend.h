@@ -21,6 +21,8 @@
 #include "protocol/imap/error.h"
 #include "protocol/imap/number_set.h"
 #include "protocol/imap/types.h"
+#include "sasl/types.h"
+#include "wire/saslsec/desk.h"
 
 namespace angarium::protocol::imap {
 
@@ -254,30 +256,21 @@ class Account {
 
 // ---- Not authenticated ----------------------------------------------------------------------------------------------
 
-/// One exchange of AUTHENTICATE.
-class Authentication {
- public:
-  /// What comes next: a challenge, or the account after success.
-  struct Step {
-    std::string challenge;
-    std::shared_ptr<Account> account;
-  };
-  virtual ~Authentication() = default;
-  /// The client's octets, decoded; nullopt: it sent none yet.
-  virtual io::Task<Result<Step>> respond(std::optional<std::string> response) = 0;
-};
-
 /// Of one connection; it knows whether that is encrypted, whence it comes, and counts its failures.
 class Authenticator {
  public:
   virtual ~Authenticator() = default;
-  /// Mechanisms that may be used on the connection as it is now.
-  [[nodiscard]] virtual std::vector<std::string> mechanisms() const = 0;
+  /// The names of the SASL mechanisms that the site has switched on; which of them a connection may use follows from
+  /// it.
+  [[nodiscard]] virtual std::vector<std::string_view> enabled() const = 0;
   /// Whether a password may be sent now; otherwise LOGINDISABLED is announced.
   [[nodiscard]] virtual bool login_permitted() const = 0;
-  virtual io::Task<Result<std::shared_ptr<Account>>> login(std::string user, std::string password) = 0;
-  /// kCannot for mechanisms that are not offered.
-  virtual io::Task<Result<std::unique_ptr<Authentication>>> authenticate(std::string mechanism) = 0;
+  /// Who answers what LOGIN and exchanges ask; lives as long as this.
+  virtual wire::saslsec::Desk& credentials() = 0;
+  /// The mail of who has proved to be `identity`; `mechanism` is "LOGIN" or the name of one.
+  virtual io::Task<Result<std::shared_ptr<Account>>> open(sasl::Identity identity, std::string_view mechanism) = 0;
+  /// A login has failed: what the client is told, after the delay that it costs.
+  virtual io::Task<Error> refused(Error error) = 0;
 };
 
 }  // namespace angarium::protocol::imap

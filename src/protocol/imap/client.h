@@ -132,7 +132,9 @@ class Client {
   /// By the strongest mechanism both sides have, else by LOGIN; `credentials.bindings` and `plus_offered` are filled in
   /// here. `plaintext`: a password may cross this connection as it is; over TLS it always may. kServerRefused: the
   /// server does not let us in.
-  io::Task<Result<void>> log_in(sasl::ClientContext credentials, sasl::Plaintext plaintext);
+  /// `weak`: where it has nothing sound, what lets who listens guess the password will do.
+  io::Task<Result<void>> log_in(sasl::ClientContext credentials, sasl::Plaintext plaintext,
+                                sasl::Choice::Weak weak = sasl::Choice::Weak::refused);
   /// LOGIN, which the caller knows to be safe here; never where the server forbids it.
   io::Task<Result<void>> login(std::string user, std::string password);
   /// The exchange is one of sasl/'s; the mechanism its name. With SASL-IR where the server has it.

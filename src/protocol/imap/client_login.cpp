@@ -9,6 +9,7 @@
 #include "sasl/line.h"
 #include "sasl/prepare.h"
 #include "sasl/secret.h"
+#include "wire/saslsec/exchange.h"
 
 namespace angarium::protocol::imap {
 namespace {
@@ -27,13 +28,6 @@ std::vector<std::string_view> mechanisms_of(const CapabilityResponse& told) {
   for (const std::string_view name : told.names)
     if (name.starts_with("AUTH=")) names.push_back(name.substr(5));
   return names;
-}
-
-void bind_to(const wire::Connection& connection, sasl::ClientContext& credentials) {
-  if (connection.tls() == nullptr) return;
-  for (const std::string_view type : {"tls-exporter"sv, "tls-unique"sv})
-    if (auto data = connection.channel_binding(type))
-      credentials.bindings.push_back({std::string(type), *std::move(data)});
 }
 
 }  // namespace
@@ -69,17 +63,20 @@ io::Task<Result<void>> Client::start_tls() {
   co_return fail(kInjected, "Octets stood between the server's agreement to TLS and the handshake");
 }
 
-io::Task<Result<void>> Client::log_in(sasl::ClientContext credentials, sasl::Plaintext plaintext) {
+io::Task<Result<void>> Client::log_in(sasl::ClientContext credentials, sasl::Plaintext plaintext,
+                                      sasl::Choice::Weak weak) {
   const auto* told = CO_TRY(co_await capabilities());
   if (connection_.tls() != nullptr) plaintext = sasl::Plaintext::allowed;
   const auto names = mechanisms_of(*told);
-  credentials.bindings.clear();
-  bind_to(connection_, credentials);
+  credentials.bindings = wire::saslsec::channel_bindings(connection_);
   credentials.plus_offered = sasl::plus_among(names);
   const auto* mechanism = sasl::choose({.names = names,
                                         .has = sasl::Needs::password,
                                         .plaintext = plaintext,
-                                        .has_bindings = !credentials.bindings.empty()});
+                                        .has_bindings = !credentials.bindings.empty(),
+                                        .weak = weak});
+  credentials.service = "imap";
+  credentials.now = io::Loop::current().clock().wall();
   if (mechanism != nullptr)
     co_return co_await authenticate(std::string(mechanism->name), mechanism->use(std::move(credentials)));
   const bool simple = plaintext == sasl::Plaintext::allowed && credentials.identity.authorization_id.empty();

@@ -101,7 +101,7 @@ std::shared_ptr<const MemoryEmail> MemoryAccountState::keep(std::string octets_o
 
 MemoryAccountState& MemoryStore::add_account(std::string_view user, std::string_view password) {
   auto account = std::make_shared<MemoryAccountState>();
-  account->password = password;
+  logins.users[std::string(user)] = password;
   account->make("INBOX", 0);
   account->make("Archive", kNameArchive);
   account->make("Drafts", kNameDrafts);
@@ -323,27 +323,6 @@ class MemoryAccount : public Account {
   std::shared_ptr<MemoryAccountState> state_;
 };
 
-// ---- Authentication -------------------------------------------------------------------------------------------------
-
-/// PLAIN (RFC 4616).
-class PlainAuthentication : public Authentication {
- public:
-  explicit PlainAuthentication(MemoryAuthenticator& authenticator) : authenticator_(authenticator) {}
-
-  io::Task<Result<Step>> respond(std::optional<std::string> response) override {
-    if (!response) co_return Step{};
-    std::string_view left = *response;
-    const auto acts_as = take_until(left, '\0');
-    const auto user = take_until(left, '\0');
-    if (!acts_as.empty() && acts_as != user) co_return fail(kAuthorizationFailed, "Nobody may act as another");
-    co_return Step{.challenge = {},
-                   .account = CO_TRY(co_await authenticator_.login(std::string(user), std::string(left)))};
-  }
-
- private:
-  MemoryAuthenticator& authenticator_;
-};
-
 }  // namespace
 
 std::uint32_t MemoryStore::deliver(MemoryAccountState& account, std::string_view mailbox, std::string octets,
@@ -355,25 +334,18 @@ std::uint32_t MemoryStore::deliver(MemoryAccountState& account, std::string_view
   return outcome ? outcome->uids.max() : 0;
 }
 
-std::vector<std::string> MemoryAuthenticator::mechanisms() const {
-  return login_permitted() ? std::vector<std::string>{"PLAIN"} : std::vector<std::string>{};
-}
-
 bool MemoryAuthenticator::login_permitted() const {
   return plaintext_ == Plaintext::always || connection_.tls() != nullptr;
 }
 
-io::Task<Result<std::shared_ptr<Account>>> MemoryAuthenticator::login(std::string user, std::string password) {
-  auto account = store_.find(user);
-  if (account == nullptr || !equal_constant_time(account->password, password))
-    co_return fail(kAuthenticationFailed, "User or password is wrong");
+io::Task<Result<std::shared_ptr<Account>>> MemoryAuthenticator::open(sasl::Identity identity,
+                                                                     std::string_view /*mechanism*/) {
+  // Guests read what is everybody's.
+  auto account = store_.find(identity.standing == sasl::Standing::guest ? "guest" : identity.authentication_id);
+  if (account == nullptr) co_return fail(sasl::kBadCredentials, "nobody's account");
   co_return std::make_shared<MemoryAccount>(std::move(account));
 }
 
-io::Task<Result<std::unique_ptr<Authentication>>> MemoryAuthenticator::authenticate(std::string mechanism) {
-  if (mechanism != "PLAIN") co_return fail(kCannot, "No such mechanism");
-  if (!login_permitted()) co_return fail(kPrivacyRequired, "Start TLS first");
-  co_return std::make_unique<PlainAuthentication>(*this);
-}
+io::Task<Error> MemoryAuthenticator::refused(Error error) { co_return error; }
 
 }  // namespace angarium::protocol::imap

@@ -15,6 +15,7 @@
 
 #include "protocol/imap/backend.h"
 #include "wire/connection/connection.h"
+#include "wire/saslsec/memory_desk.h"
 
 namespace angarium::protocol::imap {
 
@@ -62,7 +63,6 @@ struct MemoryMailboxState {
 /// One account's mailboxes. Made by MemoryStore.
 class MemoryAccountState {
  public:
-  std::string password;
   std::map<std::string, std::shared_ptr<MemoryMailboxState>, std::less<>> mailboxes;
   std::set<std::string, std::less<>> subscriptions;
   std::map<std::uint64_t, std::shared_ptr<const MemoryEmail>> emails;
@@ -90,25 +90,32 @@ class MemoryStore {
   static std::uint32_t deliver(MemoryAccountState& account, std::string_view mailbox, std::string octets,
                                FlagList flags = {});
 
+  wire::saslsec::MemoryLogins logins;  ///< add_account() tells it passwords
+  std::vector<std::string> mechanisms = {"PLAIN"};
+
  private:
   std::map<std::string, std::shared_ptr<MemoryAccountState>, std::less<>> accounts_;
 };
 
-/// Logs in to a MemoryStore by LOGIN or AUTHENTICATE PLAIN.
+/// Logs in to a MemoryStore by LOGIN or AUTHENTICATE.
 class MemoryAuthenticator : public Authenticator {
  public:
   enum class Plaintext { with_tls, always };
   MemoryAuthenticator(MemoryStore& store, const wire::Connection& connection, Plaintext plaintext)
       : store_(store), connection_(connection), plaintext_(plaintext) {}
-  [[nodiscard]] std::vector<std::string> mechanisms() const override;
+  [[nodiscard]] std::vector<std::string_view> enabled() const override {
+    return {store_.mechanisms.begin(), store_.mechanisms.end()};
+  }
   [[nodiscard]] bool login_permitted() const override;
-  io::Task<Result<std::shared_ptr<Account>>> login(std::string user, std::string password) override;
-  io::Task<Result<std::unique_ptr<Authentication>>> authenticate(std::string mechanism) override;
+  wire::saslsec::Desk& credentials() override { return desk_; }
+  io::Task<Result<std::shared_ptr<Account>>> open(sasl::Identity identity, std::string_view mechanism) override;
+  io::Task<Error> refused(Error error) override;
 
  private:
   MemoryStore& store_;
   const wire::Connection& connection_;
   Plaintext plaintext_;
+  wire::saslsec::MemoryDesk desk_{store_.logins};
 };
 
 /// Whether a message matches a key of SEARCH, by decoding what it must.

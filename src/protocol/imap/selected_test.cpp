@@ -34,7 +34,7 @@ struct Box {
   Box() {
     const auto ends = wire::memory_connections();
     MemoryAuthenticator authenticator(*store, *ends.server, MemoryAuthenticator::Plaintext::always);
-    account = wait(loop, authenticator.login("fred", "secret"));
+    account = wait(loop, authenticator.open({.authentication_id = "fred", .authorization_id = {}}, "LOGIN"));
   }
   std::shared_ptr<Mailbox> open() { return wait(loop, account->select("INBOX", Access::read_write)); }
 };

@@ -150,7 +150,7 @@ io::Task<Result<Reply>> Server::perform(Command& command) {
                                         : row->states == kSelected ? " needs a selected mailbox"
                                                                    : " is not possible after login"));
   }
-  if (row->tls == CommandRow::Tls::not_yet && session.connection.tls() != nullptr)
+  if (row->tls == CommandRow::Tls::not_yet && session.connection().tls() != nullptr)
     co_return fail(kWrongState, "TLS is on already");
   // What logs in carries secrets.
   if (row->states == kNotAuthenticated) parser.conceal();
@@ -195,13 +195,18 @@ io::Task<Result<void>> Server::finish(std::string_view tag, Result<Reply> result
 
 io::Task<Result<void>> Server::follow() {
   auto& session = *session_;
-  if (session.after != Session::After::start_tls) co_return Result<void>{};
+  const bool secure = session.after == Session::After::secure;
+  if (!secure && session.after != Session::After::start_tls) co_return Result<void>{};
   session.after = Session::After::go_on;
   CO_TRY(co_await session.flush());
+  if (secure) {
+    session.secure();
+    co_return Result<void>{};
+  }
   // What came before the handshake is dropped by the connection (RFC 9051 §6.2.1).
-  session.connection.set_deadline(session.patience());
+  session.connection().set_deadline(session.patience());
   session.reader.next();
-  const auto started = co_await session.connection.start_tls(session.input);
+  const auto started = co_await session.connection().start_tls(session.input);
   if (!started) co_return fail(kSessionOver, started.error().text());
   co_return Result<void>{};
 }

@@ -57,7 +57,7 @@ TEST_CASE("RFC 9051 §7.1.4: who is known without a login is greeted by PREAUTH,
   MemoryAuthenticator authenticator{*store, *ends.server, MemoryAuthenticator::Plaintext::always};
   Server server{*ends.server, authenticator, options};
   loop.spawn([](MemoryAuthenticator& who, Server& serves) -> io::Task<> {
-    auto account = co_await who.login("fred", "secret");
+    auto account = co_await who.open({.authentication_id = "fred", .authorization_id = {}}, "LOGIN");
     REQUIRE(account);
     co_await serves.run(*std::move(account));
   }(authenticator, server));

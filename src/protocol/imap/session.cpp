@@ -1,13 +1,15 @@
 #include "protocol/imap/session.h"
 
 #include "base/log.h"
+#include "wire/saslsec/connection.h"
+#include "wire/saslsec/exchange.h"
 
 namespace angarium::protocol::imap {
 
-Session::Session(wire::Connection& connection_, Authenticator& authenticator_, const ServerOptions& options_)
-    : connection(connection_),
-      authenticator(authenticator_),
+Session::Session(wire::Connection& connection, Authenticator& authenticator_, const ServerOptions& options_)
+    : authenticator(authenticator_),
       options(options_),
+      connection_(&connection),
       login_by_(io::Loop::current().now() + options_.login_timeout) {}
 
 void Session::untagged(Status status, std::string_view words, std::string_view code) {
@@ -32,16 +34,16 @@ Moment Session::patience() const {
 
 io::Task<Result<void>> Session::flush() {
   if (output.empty()) co_return Result<void>{};
-  connection.set_deadline(io::Loop::current().now() + options.send_timeout);
-  const auto sent = co_await output.flush(connection);
+  connection_->set_deadline(io::Loop::current().now() + options.send_timeout);
+  const auto sent = co_await output.flush(*connection_);
   if (!sent) co_return fail(kSessionOver, sent.error().text());
   co_return Result<void>{};
 }
 
 io::Task<Result<void>> Session::room() {
   if (output.size() <= wire::Output::kHighWater) co_return Result<void>{};
-  connection.set_deadline(io::Loop::current().now() + options.send_timeout);
-  const auto sent = co_await output.room(connection);
+  connection_->set_deadline(io::Loop::current().now() + options.send_timeout);
+  const auto sent = co_await output.room(*connection_);
   if (!sent) co_return fail(kSessionOver, sent.error().text());
   // A client that takes everything at once still lets the others go first.
   co_await io::Loop::current().yield();
@@ -50,14 +52,14 @@ io::Task<Result<void>> Session::room() {
 
 io::Task<Result<io::Ready>> Session::more(Moment deadline) {
   CO_TRY(co_await flush());
-  connection.set_deadline(deadline);
-  auto ready = co_await input.more(connection, &wake);
+  connection_->set_deadline(deadline);
+  auto ready = co_await input.more(*connection_, &wake);
   if (ready) co_return *ready;
   if (ready.error().is(kTimedOut)) {
     // RFC 9051 §5.4: autologout.
     bye(account == nullptr ? "Login took too long" : "Idle for too long");
-    connection.set_deadline(io::Loop::current().now() + options.login_timeout);
-    co_await output.flush(connection);
+    connection_->set_deadline(io::Loop::current().now() + options.login_timeout);
+    co_await output.flush(*connection_);
   }
   co_return fail(kSessionOver, ready.error().text());
 }
@@ -115,14 +117,31 @@ void Session::begin_account(std::shared_ptr<Account> opened) {
   reader.set_limit(kCommandMax);
 }
 
+std::vector<const sasl::Mechanism*> Session::mechanisms() const {
+  return wire::saslsec::offered(authenticator.enabled(),
+                                authenticator.login_permitted() ? sasl::Plaintext::allowed : sasl::Plaintext::refused,
+                                *connection_, authenticator.credentials());
+}
+
+void Session::secure() {
+  // For the client the layer begins behind its last response: what is there already went through it, or is forged, and
+  // ends the connection.
+  secured_ = wire::saslsec::secured(*connection_, std::move(layer), input.view());
+  input.clear();
+  connection_ = secured_.get();
+}
+
 std::string Session::capabilities() const {
   // RFC 9051 §6.1.1. LITERAL- before login, LITERAL+ after it (RFC 7888).
   std::string out = "IMAP4rev1 IMAP4rev2 SASL-IR ID ENABLE";
   if (account == nullptr) {
     out += " LITERAL-";
-    if (connection.can_start_tls()) out += " STARTTLS";
+    if (connection_->can_start_tls()) out += " STARTTLS";
     if (!authenticator.login_permitted()) out += " LOGINDISABLED";
-    for (const auto& mechanism : authenticator.mechanisms()) out += " AUTH=" + mechanism;
+    for (const sasl::Mechanism* mechanism : mechanisms()) {
+      out += " AUTH=";
+      out += mechanism->name;
+    }
     return out;
   }
   out +=

@@ -14,6 +14,7 @@
 #include "protocol/imap/server.h"
 #include "protocol/imap/state.h"
 #include "protocol/imap/writer.h"
+#include "sasl/mechanism.h"
 #include "wire/connection/connection.h"
 #include "wire/framing/input.h"
 #include "wire/framing/output.h"
@@ -31,7 +32,6 @@ class Session {
  public:
   Session(wire::Connection& connection, Authenticator& authenticator, const ServerOptions& options);
 
-  wire::Connection& connection;
   Authenticator& authenticator;
   const ServerOptions& options;
   wire::Input input;
@@ -49,8 +49,11 @@ class Session {
   /// Says BYE and ends at the next chance.
   bool stopping = false;
   /// What the connection does once the tagged reply is written.
-  enum class After { go_on, start_tls, end };
+  enum class After { go_on, start_tls, secure, end };
   After after = After::go_on;
+
+  /// What AUTHENTICATE agreed on, for After::secure.
+  std::unique_ptr<sasl::SecurityLayer> layer;
 
   // ---- output
   /// The buffer to append responses to; see wire::Output::text().
@@ -99,9 +102,16 @@ class Session {
   // ---- login
   void begin_account(std::shared_ptr<Account> opened);
   [[nodiscard]] std::string capabilities() const;
+  /// The mechanisms that this connection may use now.
+  [[nodiscard]] std::vector<const sasl::Mechanism*> mechanisms() const;
+  [[nodiscard]] wire::Connection& connection() { return *connection_; }
+  /// All octets from now on go through `layer`. What waits must have been sent.
+  void secure();
 
  private:
-  Moment login_by_;  ///< absolute, so that an octet a second buys nothing
+  wire::Connection* connection_;
+  std::unique_ptr<wire::Connection> secured_;  ///< stands on the one that the session began with
+  Moment login_by_;                            ///< absolute, so that an octet a second buys nothing
 };
 
 }  // namespace angarium::protocol::imap

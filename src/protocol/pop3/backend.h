@@ -12,11 +12,9 @@
 #include "base/result.h"
 #include "io/task.h"
 #include "protocol/pop3/types.h"
-#include "sasl/scram.h"
-#include "sasl/secret.h"
-#include "sasl/server.h"
 #include "sasl/types.h"
 #include "wire/connection/connection.h"
+#include "wire/saslsec/desk.h"
 
 namespace angarium::protocol::pop3 {
 
@@ -87,20 +85,8 @@ class Authenticator {
 
   /// Before the greeting. An error is told to the client and ends the connection.
   virtual io::Task<Result<>> connected(const wire::Connection& connection) = 0;
-  /// The site's part of an exchange's context: salt key, iterations, an external identity. The session fills in
-  /// bindings.
-  virtual sasl::ServerContext sasl_context() = 0;
-  /// As sasl::ServerExchange::answer_verdict asks; also for USER and PASS, with prepared names.
-  virtual io::Task<Result<>> verify_password(const sasl::Identity& identity, const sasl::Secret& password) = 0;
-  /// The layer below has proved who it is: whether there is such an account and it may act as the other identity.
-  virtual io::Task<Result<>> verify_authority(const sasl::Identity& identity) = 0;
-  /// As sasl::ServerExchange::answer_scram asks.
-  virtual io::Task<Result<std::optional<sasl::ScramCredentials>>> scram_keys(const sasl::Identity& identity,
-                                                                             sasl::Hash hash) = 0;
-  /// Whether `digest` is sasl::apop_digest(timestamp, the user's secret), to be compared in constant time. Called only
-  /// when APOP is switched on.
-  virtual io::Task<Result<>> verify_apop(const sasl::Identity& identity, std::string_view timestamp,
-                                         std::string_view digest) = 0;
+  /// Who answers what exchanges, USER and PASS, and APOP ask; lives as long as the session.
+  virtual wire::saslsec::Desk& credentials() = 0;
   /// Locks and lists the maildrop of the authorization identity, or of the authentication identity without one. kInUse,
   /// kLoginDelay, or any temporary error; the session stays in AUTHORIZATION then.
   virtual io::Task<Result<std::unique_ptr<Maildrop>>> open(const Login& login) = 0;

@@ -54,6 +54,10 @@ struct Credentials {
   sasl::Identity identity{};
   sasl::Secret password{};
   sasl::Needs has = sasl::Needs::password;
+  /// Whether APOP, CRAM-MD5 and the like will do where the server has nothing sound: who listens to them can guess the
+  /// password.
+  sasl::Choice::Weak weak = sasl::Choice::Weak::refused;
+  std::string host{};  ///< the server's name, as DIGEST-MD5 wants it
 };
 
 struct Stat {

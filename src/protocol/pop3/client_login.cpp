@@ -2,10 +2,12 @@
 #include <optional>
 
 #include "base/text.h"
+#include "io/loop.h"
 #include "protocol/pop3/client.h"
 #include "sasl/apop.h"
 #include "sasl/line.h"
 #include "sasl/prepare.h"
+#include "wire/saslsec/exchange.h"
 
 namespace angarium::protocol::pop3 {
 namespace {
@@ -19,8 +21,10 @@ sasl::ClientContext context_for(const wire::Connection& connection, const Creden
   context.identity = credentials.identity;
   context.password = sasl::Secret::copy(credentials.password.view());
   context.plus_offered = plus;
-  for (const std::string_view type : {"tls-exporter"sv, "tls-unique"sv})
-    if (auto data = connection.channel_binding(type)) context.bindings.push_back({std::string(type), *std::move(data)});
+  context.service = "pop";
+  context.host = credentials.host;
+  context.now = io::Loop::current().clock().wall();
+  context.bindings = wire::saslsec::channel_bindings(connection);
   return context;
 }
 
@@ -42,12 +46,14 @@ io::Task<Result<>> Client::log_in(const Credentials& credentials) {
       sasl::choose({.names = names,
                     .has = credentials.has,
                     .plaintext = plain ? sasl::Plaintext::allowed : sasl::Plaintext::refused,
-                    .has_bindings = bindable});
+                    .has_bindings = bindable,
+                    .weak = credentials.weak});
   if (mechanism != nullptr) co_return co_await login_sasl(*mechanism, credentials, names);
   const bool simple = credentials.has == sasl::Needs::password && credentials.identity.authorization_id.empty();
   if (simple && plain && (capabilities_.empty() || capability("USER") != nullptr))
     co_return co_await login_user(credentials);
-  if (simple && !timestamp_.empty()) co_return co_await login_apop(credentials);
+  const bool weak = credentials.weak == sasl::Choice::Weak::allowed;
+  if (simple && weak && !timestamp_.empty()) co_return co_await login_apop(credentials);
   co_return fail(kNoMechanism, "no way to log in that both sides have and that is safe on this connection");
 }
 

@@ -87,52 +87,19 @@ io::Task<Result<>> MemoryAuthenticator::connected(const wire::Connection&) {
   co_return Result<>();
 }
 
-sasl::ServerContext MemoryAuthenticator::sasl_context() {
-  sasl::ServerContext context;
-  context.external_identity = house_.external_identity;
-  context.fake_salt_key = "a key that stays";
-  context.scram_iterations = sasl::kStoredIterationsMin;
-  return context;
-}
-
-io::Task<Result<>> MemoryAuthenticator::verify_authority(const sasl::Identity& identity) {
-  if (house_.fail_verify) co_return std::unexpected(*house_.fail_verify);
-  if (!house_.users.contains(identity.authentication_id)) co_return fail(sasl::kBadCredentials, "no such user");
-  // Here everybody is only himself.
-  if (acting(identity) != identity.authentication_id) co_return fail(sasl::kNotAuthorized, "not this one");
-  co_return Result<>();
-}
-
-io::Task<Result<>> MemoryAuthenticator::verify_password(const sasl::Identity& identity, const sasl::Secret& password) {
-  const auto user = house_.users.find(identity.authentication_id);
-  if (user != house_.users.end() && !equal_constant_time(user->second.password, password.view()))
-    co_return fail(sasl::kBadCredentials, "wrong password");
-  co_return co_await verify_authority(identity);
-}
-
-io::Task<Result<std::optional<sasl::ScramCredentials>>> MemoryAuthenticator::scram_keys(const sasl::Identity& identity,
-                                                                                        sasl::Hash hash) {
-  if (house_.fail_verify) co_return std::unexpected(*house_.fail_verify);
-  const auto user = house_.users.find(identity.authentication_id);
-  if (user == house_.users.end()) co_return std::optional<sasl::ScramCredentials>();
-  auto keys = CO_TRY(sasl::scram_keys(user->second.password, "0123456789abcdef", sasl::kStoredIterationsMin, hash));
-  const auto authority =
-      acting(identity) == identity.authentication_id ? sasl::Authority::granted : sasl::Authority::refused;
-  co_return std::optional(sasl::ScramCredentials{std::move(keys), authority});
-}
-
-io::Task<Result<>> MemoryAuthenticator::verify_apop(const sasl::Identity& identity, std::string_view timestamp,
-                                                    std::string_view digest) {
-  const auto user = house_.users.find(identity.authentication_id);
-  if (user == house_.users.end()) co_return fail(sasl::kBadCredentials, "no such user");
-  const std::string right = CO_TRY(sasl::apop_digest(timestamp, user->second.password));
-  if (!equal_constant_time(right, digest)) co_return fail(sasl::kBadCredentials, "wrong digest");
-  co_return co_await verify_authority(identity);
+wire::saslsec::Desk& MemoryAuthenticator::credentials() {
+  house_.logins.users.clear();
+  for (const auto& [name, user] : house_.users) house_.logins.users[name] = user.password;
+  house_.logins.external_identity = house_.external_identity;
+  house_.logins.trouble = house_.fail_verify;
+  return desk_;
 }
 
 io::Task<Result<std::unique_ptr<Maildrop>>> MemoryAuthenticator::open(const Login& login) {
   if (house_.fail_open) co_return std::unexpected(*house_.fail_open);
-  const auto user = house_.users.find(acting(login.identity));
+  // Guests read what is everybody's.
+  const auto user = login.identity.standing == sasl::Standing::guest ? house_.users.find("guest")
+                                                                     : house_.users.find(acting(login.identity));
   if (user == house_.users.end()) co_return fail(kBroken, "a user without a maildrop");
   if (user->second.open) co_return fail(kInUse, "another session holds this maildrop");
   co_return std::make_unique<MemoryMaildrop>(house_, user->second, login.presentation);

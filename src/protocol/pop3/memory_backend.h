@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "protocol/pop3/backend.h"
+#include "wire/saslsec/memory_desk.h"
 
 namespace angarium::protocol::pop3 {
 
@@ -31,8 +32,9 @@ struct MemoryUser {
 struct MemoryHouse {
   std::map<std::string, MemoryUser, std::less<>> users{};
   std::optional<std::string> external_identity{};
-  std::size_t piece = 4096;   ///< octets of a piece of a message
-  bool shared_pieces = true;  ///< pieces have an owner
+  wire::saslsec::MemoryLogins logins{};  ///< what is not said here
+  std::size_t piece = 4096;              ///< octets of a piece of a message
+  bool shared_pieces = true;             ///< pieces have an owner
   std::optional<Error> refuse_connection{};
   std::optional<Error> fail_verify{};
   std::optional<Error> fail_open{};
@@ -46,18 +48,13 @@ class MemoryAuthenticator final : public Authenticator {
   explicit MemoryAuthenticator(MemoryHouse& house) : house_(house) {}
 
   io::Task<Result<>> connected(const wire::Connection& connection) override;
-  sasl::ServerContext sasl_context() override;
-  io::Task<Result<>> verify_password(const sasl::Identity& identity, const sasl::Secret& password) override;
-  io::Task<Result<>> verify_authority(const sasl::Identity& identity) override;
-  io::Task<Result<std::optional<sasl::ScramCredentials>>> scram_keys(const sasl::Identity& identity,
-                                                                     sasl::Hash hash) override;
-  io::Task<Result<>> verify_apop(const sasl::Identity& identity, std::string_view timestamp,
-                                 std::string_view digest) override;
+  wire::saslsec::Desk& credentials() override;
   io::Task<Result<std::unique_ptr<Maildrop>>> open(const Login& login) override;
   void offence(Offence kind) override { house_.offences.push_back(kind); }
 
  private:
   MemoryHouse& house_;
+  wire::saslsec::MemoryDesk desk_{house_.logins};
 };
 
 }  // namespace angarium::protocol::pop3

@@ -9,6 +9,8 @@
 #include "base/text.h"
 #include "io/loop.h"
 #include "protocol/pop3/writer.h"
+#include "wire/saslsec/connection.h"
+#include "wire/saslsec/exchange.h"
 
 namespace angarium::protocol::pop3 {
 namespace {
@@ -63,7 +65,7 @@ void OpenMaildrop::accessed(std::size_t index) { last_accessed_ = std::max(last_
 
 Session::Session(wire::Connection& connection_of, Authenticator& authenticator_of, const ServerOptions& options_of,
                  io::Event* stop)
-    : connection(connection_of), authenticator(authenticator_of), options(options_of), stop_(stop) {}
+    : authenticator(authenticator_of), options(options_of), connection_(&connection_of), stop_(stop) {}
 
 void Session::write_ok_line(std::string_view text) { write_ok(output.text(), text); }
 
@@ -95,38 +97,40 @@ io::Task<Result<std::string_view>> Session::next_line(std::size_t limit) {
       // thought about.
       const bool login = state == State::authorization;
       const io::Loop& loop = io::Loop::current();
-      connection.set_deadline(loop.now() + (login ? options.login_timeout : options.send_timeout));
-      CO_TRY(co_await output.flush(connection));
-      if (!login) connection.set_deadline(loop.now() + options.idle_timeout);
+      connection_->set_deadline(loop.now() + (login ? options.login_timeout : options.send_timeout));
+      CO_TRY(co_await output.flush(*connection_));
+      if (!login) connection_->set_deadline(loop.now() + options.idle_timeout);
       waited = true;
     }
-    const io::Ready ready = CO_TRY(co_await input.more(connection, stop_));
+    const io::Ready ready = CO_TRY(co_await input.more(*connection_, stop_));
     if (ready.event) co_return fail(sasl::kAborted, "the server is shutting down");
   }
 }
 
 io::ValueOrTask<Result<>> Session::room() {
   if (output.size() <= wire::Output::kHighWater) return Result<>();
-  connection.set_deadline(io::Loop::current().now() + options.send_timeout);
-  return output.room(connection);
+  connection_->set_deadline(io::Loop::current().now() + options.send_timeout);
+  return output.room(*connection_);
 }
 
 bool Session::plaintext_allowed() const {
-  return connection.tls() != nullptr || options.plaintext_without_tls == sasl::Plaintext::allowed;
-}
-
-std::vector<sasl::ChannelBinding> Session::channel_bindings() const {
-  std::vector<sasl::ChannelBinding> result;
-  for (const std::string_view type : {"tls-exporter"sv, "tls-unique"sv})
-    if (auto data = connection.channel_binding(type)) result.push_back({std::string(type), *std::move(data)});
-  return result;
+  return connection_->tls() != nullptr || options.plaintext_without_tls == sasl::Plaintext::allowed;
 }
 
 std::vector<const sasl::Mechanism*> Session::offered_mechanisms() {
-  return sasl::offered({.enabled = options.mechanisms,
-                        .plaintext = plaintext_allowed() ? sasl::Plaintext::allowed : sasl::Plaintext::refused,
-                        .has_bindings = !channel_bindings().empty(),
-                        .has_external_identity = authenticator.sasl_context().external_identity.has_value()});
+  return wire::saslsec::offered(options.mechanisms,
+                                plaintext_allowed() ? sasl::Plaintext::allowed : sasl::Plaintext::refused, *connection_,
+                                authenticator.credentials());
+}
+
+io::Task<Result<>> Session::secure(std::unique_ptr<sasl::SecurityLayer> layer) {
+  CO_TRY(co_await output.flush(*connection_));
+  // For the client the layer begins behind its last response: what is there already went through it, or is forged, and
+  // ends the connection.
+  secured_ = wire::saslsec::secured(*connection_, std::move(layer), input.view());
+  input.clear();
+  connection_ = secured_.get();
+  co_return Result<>();
 }
 
 io::Task<Result<>> Session::enter(Login login) {
@@ -156,7 +160,7 @@ io::Task<Result<>> Session::login_failed(const Error& error) {
   }
   if (error.is(sasl::kBadCredentials) || error.is(sasl::kChannelBinding) || error.is(sasl::kNotAuthorized)) {
     ++failures_;
-    CO_TRY(co_await output.flush(connection));
+    CO_TRY(co_await output.flush(*connection_));
     io::Loop& loop = io::Loop::current();
     co_await loop.sleep_until(loop.now() + options.failure_delay * (1 << std::min(failures_ - 1, 6U)));
   }
@@ -166,10 +170,10 @@ io::Task<Result<>> Session::login_failed(const Error& error) {
 }
 
 io::Task<Result<>> Session::greet() {
-  if (auto allowed = co_await authenticator.connected(connection); !allowed) {
+  if (auto allowed = co_await authenticator.connected(*connection_); !allowed) {
     refuse(allowed.error());
     close();
-    co_return co_await output.flush(connection);
+    co_return co_await output.flush(*connection_);
   }
   std::string greeting = "POP3 server ready";
   if (options.apop == Apop::on) {
@@ -235,13 +239,13 @@ io::Task<Result<>> Session::commands() {
     }
     CO_TRY(co_await room());
   }
-  connection.set_deadline(io::Loop::current().now() + options.login_timeout);
-  co_return co_await output.flush(connection);
+  connection_->set_deadline(io::Loop::current().now() + options.login_timeout);
+  co_return co_await output.flush(*connection_);
 }
 
 io::Task<Result<>> Session::run() {
   sessions_begun.add();
-  connection.set_deadline(io::Loop::current().now() + options.login_timeout);
+  connection_->set_deadline(io::Loop::current().now() + options.login_timeout);
   CO_TRY(co_await greet());
   co_return co_await commands();
 }

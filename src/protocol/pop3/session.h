@@ -79,16 +79,18 @@ class Session {
   io::Task<Result<>> login_failed(const Error& error);
 
   [[nodiscard]] bool plaintext_allowed() const;
-  [[nodiscard]] std::vector<sasl::ChannelBinding> channel_bindings() const;
   [[nodiscard]] std::vector<const sasl::Mechanism*> offered_mechanisms();
 
   /// Sends a message's octets dot-stuffed and the final dot: all of them, or the header and `lines` lines.
   io::Task<Result<>> send_message(std::size_t index, Purpose purpose, std::optional<std::uint64_t> lines);
 
+  /// All octets from now on go through the layer that AUTH agreed on.
+  io::Task<Result<>> secure(std::unique_ptr<sasl::SecurityLayer> layer);
+  [[nodiscard]] wire::Connection& connection() { return *connection_; }
+
   /// Ends the session after the answer was sent.
   void close() { state = State::update; }
 
-  wire::Connection& connection;
   Authenticator& authenticator;
   const ServerOptions& options;
   wire::Input input{};
@@ -106,6 +108,8 @@ class Session {
   Answer dispatch(std::string_view line);
   void count_command();
 
+  wire::Connection* connection_;
+  std::unique_ptr<wire::Connection> secured_{};  ///< stands on the one that serve() was given
   io::Event* stop_;
   unsigned bad_commands_ = 0;
   unsigned commands_ = 0;

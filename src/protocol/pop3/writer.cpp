@@ -3,7 +3,7 @@
 #include <charconv>
 
 #include "base/text.h"
-#include "sasl/types.h"
+#include "wire/saslsec/desk.h"
 
 namespace angarium::protocol::pop3 {
 
@@ -46,6 +46,7 @@ void append_number(std::string& out, std::uint64_t number) {
 Refusal refusal_for(const Error& error) {
   // RFC 3206 §4: AUTH only where other credentials would help, so that clients ask for a password only then.
   if (error.is(sasl::kBadCredentials)) return {Code::auth, "the user name or password is wrong"};
+  if (error.is(wire::saslsec::kTransition)) return {Code::auth, error.text()};
   if (error.is(sasl::kNotAuthorized)) return {Code::auth, "you may not act as this user"};
   if (error.is(kInUse)) return {Code::in_use, error.text()};
   if (error.is(kLoginDelay)) return {Code::login_delay, error.text()};

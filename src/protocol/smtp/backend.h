@@ -14,10 +14,8 @@
 #include "io/task.h"
 #include "message/dots.h"
 #include "protocol/smtp/reply.h"
-#include "sasl/scram.h"
-#include "sasl/secret.h"
-#include "sasl/server.h"
 #include "sasl/types.h"
+#include "wire/saslsec/desk.h"
 
 namespace angarium::wire {
 class Connection;
@@ -109,16 +107,8 @@ class Session {
   virtual io::Task<Result<Reply>> connected(const Peer& peer) = 0;
 
   // --- Authentication -----------------------------------------------------------------------------------------------
-  /// The site's part of the exchange's context: salt key, iterations, an external identity. Bindings and the list shown
-  /// are filled in by the session.
-  virtual sasl::ServerContext sasl_context() = 0;
-  /// As sasl::PasswordWanted asks.
-  virtual io::Task<Result<>> verify_password(const sasl::Identity& identity, const sasl::Secret& password) = 0;
-  /// As sasl::AuthorityWanted asks.
-  virtual io::Task<Result<>> check_authority(const sasl::Identity& identity) = 0;
-  /// As sasl::ScramKeysWanted asks.
-  virtual io::Task<Result<std::optional<sasl::ScramCredentials>>> scram_keys(const sasl::Identity& identity,
-                                                                             sasl::Hash hash) = 0;
+  /// Who answers what exchanges ask; lives as long as the session.
+  virtual wire::saslsec::Desk& credentials() = 0;
 
   // --- Transaction --------------------------------------------------------------------------------------------------
   /// Opens one of this name. 250, or a refusal that leaves none open.

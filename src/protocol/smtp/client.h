@@ -129,8 +129,11 @@ class Client {
   /// STARTTLS, then introduces us anew. What was known before is forgotten (RFC 3207 §4.2).
   io::Task<Result<>> start_tls();
   /// Proves who we are by the strongest mechanism both sides have; `credentials.bindings` and `plus_offered` are filled
-  /// in here. `plaintext`: a password may cross this connection as it is.
-  io::Task<Result<>> authenticate(sasl::ClientContext credentials, sasl::Plaintext plaintext);
+  /// in here. `plaintext`: a password may cross this connection as it is; `weak`: where the server has nothing sound,
+  /// what lets who listens guess the password will do.
+  using Weak = sasl::Choice::Weak;
+  io::Task<Result<>> authenticate(sasl::ClientContext credentials, sasl::Plaintext plaintext,
+                                  Weak weak = Weak::refused);
   /// One transaction. A TRANSID of the sender is said where the server knows CHECKPOINT and the message goes by DATA:
   /// the same one with the same message and recipients goes on where an earlier session broke off (RFC 1845). Errors:
   /// the kNeeds… and kTooBigForServer, kOver, kUnanswered, and those of a lost connection or senseless reply

@@ -3,9 +3,10 @@
 #include <string>
 
 #include "base/text.h"
-#include "protocol/smtp/bindings.h"
+#include "io/loop.h"
 #include "protocol/smtp/client.h"
 #include "sasl/line.h"
+#include "wire/saslsec/exchange.h"
 
 namespace angarium::protocol::smtp {
 namespace {
@@ -29,17 +30,18 @@ Result<std::string> answer(sasl::ClientExchange& exchange, std::optional<std::st
 
 }  // namespace
 
-io::Task<Result<>> Client::authenticate(sasl::ClientContext credentials, sasl::Plaintext plaintext) {
+io::Task<Result<>> Client::authenticate(sasl::ClientContext credentials, sasl::Plaintext plaintext, Weak weak) {
   std::vector<std::string_view> names(extensions_.mechanisms.begin(), extensions_.mechanisms.end());
   const bool has_plain = std::ranges::find(names, kPlain) != names.end();
-  credentials.bindings = channel_bindings(connection_);
+  credentials.bindings = wire::saslsec::channel_bindings(connection_);
   credentials.plus_offered = sasl::plus_among(names);
   std::optional<Error> transition;
   for (;;) {
     const sasl::Mechanism* mechanism = sasl::choose({.names = names,
                                                      .has = sasl::Needs::password,
                                                      .plaintext = plaintext,
-                                                     .has_bindings = !credentials.bindings.empty()});
+                                                     .has_bindings = !credentials.bindings.empty(),
+                                                     .weak = weak});
     if (mechanism == nullptr && transition) co_return std::unexpected(*std::move(transition));
     if (mechanism == nullptr) co_return fail(kRefusedForGood, "the server offers no mechanism that may be used here");
     sasl::ClientContext given = {.identity = credentials.identity,
@@ -48,6 +50,9 @@ io::Task<Result<>> Client::authenticate(sasl::ClientContext credentials, sasl::P
                                  .plus_offered = credentials.plus_offered,
                                  .iterations_min = credentials.iterations_min,
                                  .iterations_max = credentials.iterations_max,
+                                 .service = "smtp",
+                                 .host = credentials.host,
+                                 .now = io::Loop::current().clock().wall(),
                                  .random = credentials.random};
     const std::unique_ptr<sasl::ClientExchange> exchange = mechanism->use(std::move(given));
     std::optional<std::string> first = CO_TRY(exchange->initial_response());

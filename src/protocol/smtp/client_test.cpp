@@ -224,6 +224,32 @@ Result<> logged_in(Canned& server, sasl::Plaintext plaintext) {
   return test::sync_wait(server.loop, session());
 }
 
+TEST_CASE("weak mechanisms are used only with leave, and only where there is nothing sound") {
+  for (const std::string_view only : {"CRAM-MD5", "DIGEST-MD5", "NTLM"}) {
+    CAPTURE(only);
+    Policy policy;
+    policy.role = Role::submission;
+    policy.tls = TlsUse::required;
+    policy.auth = AuthUse::required;
+    policy.mechanisms = {std::string(only)};
+    for (const auto weak : {Client::Weak::refused, Client::Weak::allowed}) {
+      Pair pair(policy);
+      pair.house.host = "mx.example.test";
+      auto session = [&]() -> io::Task<Result<>> {
+        Client client(*pair.ends.client, pair.options());
+        CO_TRY(co_await client.open());
+        CO_TRY(co_await client.start_tls());
+        sasl::ClientContext credentials;
+        credentials.identity.authentication_id = "alice";
+        credentials.password = sasl::Secret::copy("wonder");
+        credentials.host = "mx.example.test";
+        co_return co_await client.authenticate(std::move(credentials), sasl::Plaintext::refused, weak);
+      };
+      CHECK(test::sync_wait(pair.loop, session()).has_value() == (weak == Client::Weak::allowed));
+    }
+  }
+}
+
 TEST_CASE("RFC 4954 6: after 432 the password is told once by PLAIN, where it may be told; then 432 waits") {
   const std::vector<std::string> begun = {"220 s\r\n", "250-s\r\n250 AUTH SCRAM-SHA-256 PLAIN\r\n",
                                           "432 4.7.12 A password transition is needed\r\n"};

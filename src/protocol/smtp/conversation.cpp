@@ -3,20 +3,21 @@
 #include <utility>
 
 #include "io/loop.h"
-#include "protocol/smtp/bindings.h"
 #include "sasl/mechanism.h"
+#include "wire/saslsec/connection.h"
+#include "wire/saslsec/exchange.h"
 
 namespace angarium::protocol::smtp {
 
 Conversation::Conversation(wire::Connection& connection, Session& session, const Policy& policy, io::Event* stop)
-    : connection_(connection), session_(session), policy_(policy), stop_(stop) {
+    : connection_(&connection), session_(session), policy_(policy), stop_(stop) {
   peer_.remote = connection.peer();
   peer_.local = connection.local();
   note_tls();
 }
 
 void Conversation::note_tls() {
-  const wire::TlsInfo* tls = connection_.tls();
+  const wire::TlsInfo* tls = connection_->tls();
   peer_.channel = tls != nullptr ? Channel::tls : Channel::plain;
   peer_.tls = tls != nullptr ? tls->version + " " + tls->cipher : std::string();
 }
@@ -30,7 +31,20 @@ void Conversation::forget_peer() {
   note_tls();
 }
 
-void Conversation::expect_command() { connection_.set_deadline(io::Loop::current().now() + policy_.times.command); }
+void Conversation::secure(std::unique_ptr<sasl::SecurityLayer> layer) {
+  const std::optional<sasl::Identity> identity = peer_.identity;
+  const std::string mechanism = peer_.mechanism;
+  // For the client the layer begins behind its last response: what is there already went through it, or is forged, and
+  // ends the connection.
+  secured_ = wire::saslsec::secured(*connection_, std::move(layer), input_.view());
+  input_.clear();
+  connection_ = secured_.get();
+  forget_peer();
+  peer_.identity = identity;
+  peer_.mechanism = mechanism;
+}
+
+void Conversation::expect_command() { connection_->set_deadline(io::Loop::current().now() + policy_.times.command); }
 
 void Conversation::begin_body() { body_.emplace(*this, io::Loop::current().now()); }
 
@@ -125,13 +139,12 @@ bool Conversation::plaintext_allowed() const {
 }
 
 std::vector<const sasl::Mechanism*> Conversation::mechanisms() const {
-  if (policy_.auth == AuthUse::none || peer_.identity) return {};
+  // Under a security layer clients compare the list with that before it (RFC 4954 §4).
+  if (policy_.auth == AuthUse::none || (peer_.identity && secured_ == nullptr)) return {};
   if (policy_.tls == TlsUse::required && peer_.channel == Channel::plain) return {};
-  const std::vector<std::string_view> enabled(policy_.mechanisms.begin(), policy_.mechanisms.end());
-  return sasl::offered({.enabled = enabled,
-                        .plaintext = plaintext_allowed() ? sasl::Plaintext::allowed : sasl::Plaintext::refused,
-                        .has_bindings = !channel_bindings(connection_).empty(),
-                        .has_external_identity = session_.sasl_context().external_identity.has_value()});
+  return wire::saslsec::offered(enabled_mechanisms(),
+                                plaintext_allowed() ? sasl::Plaintext::allowed : sasl::Plaintext::refused, *connection_,
+                                session_.credentials());
 }
 
 namespace {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -56,8 +57,8 @@ class Conversation {
 
   [[nodiscard]] const Policy& policy() const { return policy_; }
   [[nodiscard]] Session& session() { return session_; }
-  [[nodiscard]] wire::Connection& connection() { return connection_; }
-  [[nodiscard]] const wire::Connection& connection() const { return connection_; }
+  [[nodiscard]] wire::Connection& connection() { return *connection_; }
+  [[nodiscard]] const wire::Connection& connection() const { return *connection_; }
   [[nodiscard]] wire::Input& input() { return input_; }
   [[nodiscard]] Peer& peer() { return peer_; }
   [[nodiscard]] const Peer& peer() const { return peer_; }
@@ -87,6 +88,9 @@ class Conversation {
   // --- Client
   /// After STARTTLS: everything the client said before is forgotten (RFC 3207 §4.2).
   void forget_peer();
+  /// All octets from now on go through the layer that AUTH agreed on, and all that was not proved by it is forgotten
+  /// (RFC 4954 §4). What waits must have been sent.
+  void secure(std::unique_ptr<sasl::SecurityLayer> layer);
   /// Everything but QUIT will be refused: the greeting was 554.
   void turn_away() { turned_away_ = true; }
   [[nodiscard]] bool turned_away() const { return turned_away_; }
@@ -117,7 +121,7 @@ class Conversation {
   /// What the backend answered, or the reply for its error.
   [[nodiscard]] Reply settle(Result<Reply> answer);
   /// Sends what waits. An error means that the connection is gone.
-  io::ValueOrTask<Result<>> flush() { return output_.flush(connection_); }
+  io::ValueOrTask<Result<>> flush() { return output_.flush(*connection_); }
   [[nodiscard]] wire::Output& output() { return output_; }
 
   /// Whether the replies to the command at hand may wait for others (RFC 2920 §3.2).
@@ -146,12 +150,17 @@ class Conversation {
   [[nodiscard]] bool plaintext_allowed() const;
   /// What this connection may use now; strongest first.
   [[nodiscard]] std::vector<const sasl::Mechanism*> mechanisms() const;
+  /// Those that the site has switched on.
+  [[nodiscard]] std::vector<std::string_view> enabled_mechanisms() const {
+    return {policy_.mechanisms.begin(), policy_.mechanisms.end()};
+  }
 
  private:
   /// What is written in the place of this reply: it with the delivery id, where it bears one, in `text`.
   ReplyView named(const ReplyView& view, std::string& text);
 
-  wire::Connection& connection_;
+  wire::Connection* connection_;
+  std::unique_ptr<wire::Connection> secured_{};  ///< stands on the one that serve() was given
   Session& session_;
   const Policy& policy_;
   io::Event* stop_;

@@ -12,40 +12,11 @@ namespace {
 
 inline constexpr ErrorKind kMemoryFull{"smtp.memory-full", Fault::dependency, Lasting::temporary};
 
-/// Few, so that tests are quick; the least a client accepts.
-constexpr std::uint32_t kIterations = sasl::kStoredIterationsMin;
-
 }  // namespace
 
 io::Task<Result<Reply>> MemorySession::connected(const Peer& peer) {
   peer_ = &peer;
   co_return house_.greeting;
-}
-
-sasl::ServerContext MemorySession::sasl_context() {
-  return {.fake_salt_key = "0123456789abcdef", .scram_iterations = kIterations};
-}
-
-io::Task<Result<>> MemorySession::verify_password(const sasl::Identity& identity, const sasl::Secret& password) {
-  co_await io::Loop::current().yield();
-  if (identity.authentication_id.starts_with("later")) co_return fail(sasl::kUnavailable, "try later");
-  const auto user = house_.users.find(identity.authentication_id);
-  if (user == house_.users.end() || user->second != password.view()) co_return fail(sasl::kBadCredentials, "no");
-  co_return Result<>();
-}
-
-io::Task<Result<>> MemorySession::check_authority(const sasl::Identity& identity) {
-  if (!house_.users.contains(identity.authentication_id)) co_return fail(sasl::kNotAuthorized, "no");
-  co_return Result<>();
-}
-
-io::Task<Result<std::optional<sasl::ScramCredentials>>> MemorySession::scram_keys(const sasl::Identity& identity,
-                                                                                  sasl::Hash hash) {
-  const auto user = house_.users.find(identity.authentication_id);
-  if (user == house_.users.end()) co_return std::nullopt;
-  sasl::ScramCredentials credentials;
-  credentials.keys = CO_TRY(sasl::scram_keys(user->second, std::string(sasl::kSaltOctets, 's'), kIterations, hash));
-  co_return credentials;
 }
 
 io::ValueOrTask<Result<Reply>> MemorySession::mail(const envelope::Sender& sender, envelope::DeliveryId id) {

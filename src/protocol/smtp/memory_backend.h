@@ -7,11 +7,13 @@
 
 #include "base/text.h"
 #include "protocol/smtp/backend.h"
+#include "wire/saslsec/memory_desk.h"
 
 namespace angarium::protocol::smtp {
 
-/// What all memory sessions share: users, and what arrived for them. One thread.
-struct MemoryHouse {
+/// What all memory sessions share: users, and what arrived for them. One thread. Of `users`, a local part "full…" is
+/// over quota at the end of data, "later…" is refused for now at RCPT, and for "broken" the sink fails.
+struct MemoryHouse : wire::saslsec::MemoryLogins {
   struct Message {
     envelope::DeliveryId id;
     envelope::Envelope envelope;
@@ -23,9 +25,6 @@ struct MemoryHouse {
 
   /// Local domain; others are not relayed to unless the client is authenticated.
   std::string domain = "example.test";
-  /// Local part or whole name to password. A local part "full…" is over quota at the end of data,
-  /// "later…" is refused for now at RCPT, and for "broken" the sink fails.
-  std::map<std::string, std::string, LessIgnoreCase> users;
   std::vector<Message> messages;
   std::vector<Offence> offences;
   /// "ID asked said: code text" of each refusal, in words.
@@ -47,14 +46,10 @@ struct MemoryHouse {
 
 class MemorySession final : public Session {
  public:
-  explicit MemorySession(MemoryHouse& house) : house_(house) {}
+  explicit MemorySession(MemoryHouse& house) : house_(house), desk_(house) {}
 
   io::Task<Result<Reply>> connected(const Peer& peer) override;
-  sasl::ServerContext sasl_context() override;
-  io::Task<Result<>> verify_password(const sasl::Identity& identity, const sasl::Secret& password) override;
-  io::Task<Result<>> check_authority(const sasl::Identity& identity) override;
-  io::Task<Result<std::optional<sasl::ScramCredentials>>> scram_keys(const sasl::Identity& identity,
-                                                                     sasl::Hash hash) override;
+  wire::saslsec::Desk& credentials() override { return desk_; }
   io::ValueOrTask<Result<Reply>> mail(const envelope::Sender& sender, envelope::DeliveryId id) override;
   io::ValueOrTask<Result<Reply>> rcpt(const envelope::Recipient& recipient) override;
   io::ValueOrTask<Result<Reply>> begin_body() override;
@@ -74,6 +69,7 @@ class MemorySession final : public Session {
 
  private:
   MemoryHouse& house_;
+  wire::saslsec::MemoryDesk desk_;
   const Peer* peer_ = nullptr;
   MemoryHouse::Message message_;
   bool paused_ = false;

@@ -131,6 +131,8 @@ inline constexpr ReplyView kMechanismWeak{534, {5, 7, 9}, "Authentication mechan
 inline constexpr ReplyView kMechanismNeedsTls{
     538, {5, 7, 11}, "Encryption required for requested authentication mechanism"};
 inline constexpr ReplyView kCredentialsInvalid{535, {5, 7, 8}, "Authentication credentials invalid"};
+inline constexpr ReplyView kTransitionNeeded{
+    432, {4, 7, 12}, "A password transition is needed: log in once with the password itself"};
 inline constexpr ReplyView kAuthenticationLater{454, {4, 7, 0}, "Temporary authentication failure"};
 inline constexpr ReplyView kAuthenticationCancelled{501, {5, 7, 0}, "Authentication cancelled"};
 inline constexpr ReplyView kBadBase64{501, {5, 5, 2}, "Cannot decode base64"};

@@ -216,7 +216,7 @@ io::Task<> serve(wire::Connection& connection, Session& session, const Policy& p
     connection.set_deadline(io::Loop::current().now() + kFarewellTime);
     const Result<> said = co_await conversation.flush();
     if (said && conversation.turned()) {
-      co_await session.turned(connection);
+      co_await session.turned(conversation.connection());
       connection.close();
       co_return;
     }

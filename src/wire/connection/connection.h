@@ -29,6 +29,8 @@ struct TlsInfo {
   bool peer_verified = false;  ///< the peer's certificate was checked and found right
   /// SHA-256 of the public key of the peer's certificate (its SubjectPublicKeyInfo), in hexadecimal; empty without one.
   std::string peer_key{};
+  /// The first mail address in the peer's certificate; empty without one.
+  std::string peer_mailbox{};
 };
 
 /// One connection of a protocol, server's or client's side, on one loop. Bodies: plain_connection(), the memory pair

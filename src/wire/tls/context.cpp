@@ -128,8 +128,26 @@ Result<void> use(SSL_CTX* context, const Parsed& identity) {
   return {};
 }
 
+/// Asks clients for a certificate of these authorities. Tickets of sessions that other authorities vouched for do not
+/// open here.
+Result<void> ask_clients(SSL_CTX* context, std::string_view authorities_pem) {
+  // Whoever has none, or a bad one, is served all the same: what it is worth is judged by whom it concerns.
+  SSL_CTX_set_verify(context, SSL_VERIFY_PEER, [](int, X509_STORE_CTX*) { return 1; });
+  for (auto& authority : TRY(read_certificates(authorities_pem)))
+    if (X509_STORE_add_cert(SSL_CTX_get_cert_store(context), authority.get()) != 1 ||
+        SSL_CTX_add_client_CA(context, authority.get()) != 1)
+      return openssl_failure(kBadCertificate, "an authority for clients");
+  std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
+  unsigned size = 0;
+  if (EVP_Digest(authorities_pem.data(), authorities_pem.size(), digest.data(), &size, EVP_sha256(), nullptr) != 1 ||
+      SSL_CTX_set_session_id_context(context, digest.data(), size) != 1)
+    return openssl_failure(kTlsLibrary, "a TLS context");
+  return {};
+}
+
 /// One context for each set of identities that answers to some name; the first is that of the first identity.
-Result<std::shared_ptr<const Identities>> arrange(const std::vector<Identity>& identities) {
+Result<std::shared_ptr<const Identities>> arrange(const std::vector<Identity>& identities,
+                                                  std::string_view client_authorities) {
   if (identities.empty()) return fail(kBadCertificate, "a server needs a certificate");
   std::vector<Parsed> parsed;
   for (const auto& identity : identities) parsed.push_back(TRY(parse(identity)));
@@ -147,6 +165,7 @@ Result<std::shared_ptr<const Identities>> arrange(const std::vector<Identity>& i
     auto& known = of_set[set];
     if (known) return known;
     auto context = TRY(server_context());
+    if (!client_authorities.empty()) TRY(ask_clients(context.get(), client_authorities));
     // Of two identities with one kind of key the earlier one is shown: it is set last.
     for (auto i = set.rbegin(); i != set.rend(); ++i) TRY(use(context.get(), parsed[*i]));
     known = context.get();
@@ -201,14 +220,14 @@ ServerContext::ServerContext(std::unique_ptr<Body> body) : body_(std::move(body)
 ServerContext::~ServerContext() = default;
 
 Result<std::shared_ptr<ServerContext>> ServerContext::make(std::vector<Identity> identities, const Clock& clock,
-                                                           Random& random) {
+                                                           Random& random, std::string_view client_authorities) {
   auto context = std::shared_ptr<ServerContext>(new ServerContext(std::make_unique<Body>(clock, random)));
-  TRY(context->reload(std::move(identities)));
+  TRY(context->reload(std::move(identities), client_authorities));
   return context;
 }
 
-Result<void> ServerContext::reload(std::vector<Identity> identities) {
-  auto arranged = TRY(arrange(identities));
+Result<void> ServerContext::reload(std::vector<Identity> identities, std::string_view client_authorities) {
+  auto arranged = TRY(arrange(identities, client_authorities));
   std::lock_guard lock(body_->mutex);
   body_->identities = std::move(arranged);
   return {};

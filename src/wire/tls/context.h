@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/random.h"
@@ -21,16 +22,18 @@ class ServerContext {
  public:
   static constexpr Duration kTicketKeyLife = std::chrono::hours(12);  ///< then it only opens tickets, for as long again
 
-  /// At least one identity.
+  /// At least one identity. `client_authorities` (PEM): clients are asked for a certificate, and TlsInfo::peer_verified
+  /// says whether one of these vouches for it; none, or a bad one, ends no handshake.
   static Result<std::shared_ptr<ServerContext>> make(std::vector<Identity> identities,
                                                      const Clock& clock = system_clock(),
-                                                     Random& random = system_random());
+                                                     Random& random = system_random(),
+                                                     std::string_view client_authorities = {});
   ServerContext(const ServerContext&) = delete;
   ServerContext& operator=(const ServerContext&) = delete;
   ~ServerContext();
 
   /// New handshakes use these identities; connections go on. On an error everything stays as it was.
-  Result<void> reload(std::vector<Identity> identities);
+  Result<void> reload(std::vector<Identity> identities, std::string_view client_authorities = {});
 
   struct Body;
   [[nodiscard]] Body& body() const { return *body_; }

@@ -101,4 +101,12 @@ std::string key_digest_of(const X509& certificate) {
   return to_hex({reinterpret_cast<const char*>(digest.data()), count});
 }
 
+std::string mailbox_of(X509& certificate) {
+  STACK_OF(OPENSSL_STRING)* all = X509_get1_email(&certificate);
+  std::string first;
+  if (all != nullptr && sk_OPENSSL_STRING_num(all) > 0) first = sk_OPENSSL_STRING_value(all, 0);
+  X509_email_free(all);
+  return all_ascii(first) ? first : std::string();
+}
+
 }  // namespace angarium::wire::tls

@@ -45,5 +45,7 @@ std::vector<std::string> names_of(const X509& certificate);
 std::string subject_of(const X509& certificate);
 /// SHA-256 of the SubjectPublicKeyInfo, in hexadecimal (as RFC 7469 §2.4 pins keys).
 std::string key_digest_of(const X509& certificate);
+/// The first mail address it is made out to (RFC 5280 §4.2.1.6, or the subject), or empty.
+std::string mailbox_of(X509& certificate);
 
 }  // namespace angarium::wire::tls

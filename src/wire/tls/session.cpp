@@ -172,7 +172,10 @@ void Session::learn() {
   if (X509* certificate = SSL_get0_peer_certificate(ssl)) {
     info_.peer_subject = subject_of(*certificate);
     info_.peer_key = key_digest_of(*certificate);
-    info_.peer_verified = verify_ && SSL_get_verify_result(ssl) == X509_V_OK;
+    info_.peer_mailbox = mailbox_of(*certificate);
+    // A server that asked for a certificate goes on without a good one.
+    const bool checked = verify_ || SSL_get_verify_mode(ssl) != SSL_VERIFY_NONE;
+    info_.peer_verified = checked && SSL_get_verify_result(ssl) == X509_V_OK;
   }
 }
 

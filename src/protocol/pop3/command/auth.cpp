@@ -1,5 +1,3 @@
-#include <algorithm>
-#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
@@ -9,26 +7,10 @@
 #include "protocol/pop3/writer.h"
 #include "sasl/line.h"
 #include "sasl/mechanism.h"
+#include "wire/saslsec/exchange.h"
 
 namespace angarium::protocol::pop3 {
 namespace {
-
-/// Does what the exchange asks for, and gives it the answer.
-io::Task<sasl::ServerStep> answer(Session& session, sasl::ServerExchange& exchange, sasl::ServerStep step) {
-  if (auto* wanted = std::get_if<sasl::PasswordWanted>(&step)) {
-    auto verdict = co_await session.authenticator.verify_password(wanted->identity, wanted->password);
-    co_return exchange.answer_verdict(std::move(verdict));
-  }
-  if (auto* wanted = std::get_if<sasl::AuthorityWanted>(&step)) {
-    auto verdict = co_await session.authenticator.verify_authority(wanted->identity);
-    co_return exchange.answer_verdict(std::move(verdict));
-  }
-  if (auto* wanted = std::get_if<sasl::ScramKeysWanted>(&step)) {
-    auto keys = co_await session.authenticator.scram_keys(wanted->identity, wanted->hash);
-    co_return exchange.answer_scram(std::move(keys));
-  }
-  co_return step;
-}
 
 /// The response to a challenge; an error of the client's ends the exchange only, any other one the connection.
 io::Task<Result<Result<std::string>>> response(Session& session) {
@@ -41,27 +23,37 @@ io::Task<Result<Result<std::string>>> response(Session& session) {
 
 io::Task<Result<>> exchange_messages(Session& session, const sasl::Mechanism& mechanism,
                                      std::optional<std::string> initial) {
-  sasl::ServerContext context = session.authenticator.sasl_context();
-  context.bindings = session.channel_bindings();
-  const auto shown = session.offered_mechanisms();
-  const bool plus =
-      std::ranges::any_of(shown, [](const sasl::Mechanism* one) { return one->binding == sasl::Binding::required; });
-  context.plus_offered = plus ? sasl::PlusOffered::yes : sasl::PlusOffered::no;
-  context.success_data = sasl::SuccessData::as_challenge;  // RFC 5034 §4
-  const auto exchange = mechanism.serve(std::move(context));
-  std::optional<std::string_view> first;
-  if (initial) first = *initial;
-  auto step = co_await answer(session, *exchange, exchange->start(first));
-  while (auto* challenge = std::get_if<sasl::Challenge>(&step)) {
-    write_challenge(session.output.text(), challenge->octets);
-    auto octets = CO_TRY(co_await response(session));
-    if (!octets) co_return co_await session.login_failed(octets.error());
-    step = co_await answer(session, *exchange, exchange->step(*octets));
-    wipe(*octets);
+  wire::saslsec::Exchange exchange(mechanism, "pop", session.offered_mechanisms(), session.connection(),
+                                   session.authenticator.credentials());
+  std::optional<std::string> octets = std::move(initial);
+  for (;;) {
+    sasl::ServerStep step = co_await exchange.respond(std::move(octets));
+    if (auto* success = std::get_if<sasl::Success>(&step)) {
+      CO_TRY(co_await session.enter(
+          {.identity = std::move(success->identity), .mechanism = std::string(exchange.mechanism())}));
+      // RFC 5034 §4: behind +OK; who was not let in has no layer.
+      if (success->layer != nullptr && session.maildrop) CO_TRY(co_await session.secure(std::move(success->layer)));
+      co_return Result<>();
+    }
+    if (auto* failure = std::get_if<sasl::Failure>(&step)) co_return co_await session.login_failed(failure->error);
+    write_challenge(session.output.text(), std::get<sasl::Challenge>(step).octets);
+    auto said = CO_TRY(co_await response(session));
+    if (!said) co_return co_await session.login_failed(said.error());
+    octets = *std::move(said);
   }
-  if (auto* failure = std::get_if<sasl::Failure>(&step)) co_return co_await session.login_failed(failure->error);
-  co_return co_await session.enter(
-      {.identity = std::get<sasl::Success>(step).identity, .mechanism = std::string(mechanism.name)});
+}
+
+/// Why a mechanism may not be used; nothing where it may.
+std::optional<std::string_view> judge(Session& session, const sasl::Mechanism* mechanism) {
+  using wire::saslsec::Judgement;
+  switch (
+      wire::saslsec::judge(mechanism, session.options.mechanisms, session.offered_mechanisms(), session.connection())) {
+    case Judgement::allowed: return std::nullopt;
+    case Judgement::off: return "this mechanism is switched off here";
+    case Judgement::needs_tls: return "this mechanism needs TLS: use STLS first, or the port for TLS";
+    case Judgement::unknown: break;
+  }
+  return "this mechanism is not offered on this connection";
 }
 
 /// AUTH alone: older clients ask so for the list, from before CAPA.
@@ -93,9 +85,9 @@ Answer auth(Session& session, Parameters parameters) {
     return Result<>();
   }
   const sasl::Mechanism* mechanism = sasl::find_mechanism(*name);
-  const auto shown = session.offered_mechanisms();
-  if (mechanism == nullptr || std::ranges::find(shown, mechanism) == shown.end()) {
-    session.refuse(Code::none, "this mechanism is not offered on this connection");
+  // No code: other credentials would not help (RFC 3206 §4).
+  if (const auto why = judge(session, mechanism)) {
+    session.refuse(Code::none, *why);
     return Result<>();
   }
   if (initial->empty()) return exchange_messages(session, *mechanism, std::nullopt);

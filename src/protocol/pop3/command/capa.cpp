@@ -19,7 +19,7 @@ Answer capa(Session& session, Parameters) {
     }
     text += "\r\n";
   }
-  if (session.state == State::authorization && session.connection.can_start_tls()) text += "STLS\r\n";
+  if (session.state == State::authorization && session.connection().can_start_tls()) text += "STLS\r\n";
   if (options.login_delay_s > 0) {
     text += "LOGIN-DELAY ";
     append_number(text, options.login_delay_s);

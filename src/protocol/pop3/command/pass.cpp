@@ -20,7 +20,8 @@ Result<Credentials> prepared(std::string_view name, std::string_view password) {
 }
 
 io::Task<Result<>> log_in(Session& session, Credentials credentials) {
-  auto verdict = co_await session.authenticator.verify_password(credentials.identity, credentials.password);
+  auto verdict =
+      co_await session.authenticator.credentials().verify_password(credentials.identity, credentials.password);
   if (!verdict) co_return co_await session.login_failed(verdict.error());
   co_return co_await session.enter({.identity = std::move(credentials.identity), .mechanism = "USER"});
 }

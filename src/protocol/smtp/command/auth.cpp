@@ -1,14 +1,12 @@
 // AUTH (RFC 4954): a SASL exchange in lines of base64.
-#include <algorithm>
-#include <memory>
 #include <optional>
 
 #include "base/text.h"
 #include "io/loop.h"
-#include "protocol/smtp/bindings.h"
 #include "protocol/smtp/command/command.h"
 #include "sasl/line.h"
 #include "sasl/mechanism.h"
+#include "wire/saslsec/exchange.h"
 
 namespace angarium::protocol::smtp::command {
 namespace {
@@ -17,6 +15,7 @@ namespace {
 ReplyView reply_to(const Error& error) {
   if (error.is(sasl::kAborted)) return reply::kAuthenticationCancelled;
   if (error.is(sasl::kTooLong)) return reply::kAuthLineTooLong;
+  if (error.is(wire::saslsec::kTransition)) return reply::kTransitionNeeded;
   if (error.fault() == Fault::syntax) return reply::kAuthMalformed;
   if (error.temporary() || error.fault() != Fault::user) return reply::kAuthenticationLater;
   return reply::kCredentialsInvalid;
@@ -33,7 +32,7 @@ io::Task<Result<>> fail_with(Conversation& conversation, ReplyView why) {
     io::Loop& loop = io::Loop::current();
     co_await loop.sleep_until(loop.now() + conversation.policy().times.auth_failure);
     conversation.reply(why);
-  } else if (why.code == reply::kAuthenticationLater.code) {
+  } else if (why.code == reply::kAuthenticationLater.code || why.code == reply::kTransitionNeeded.code) {
     conversation.reply(why);
   } else {
     conversation.refuse(why);
@@ -44,22 +43,15 @@ io::Task<Result<>> fail_with(Conversation& conversation, ReplyView why) {
 /// Why the mechanism may not be used here, or code 0. What is switched off is too weak for the site (534); what only
 /// lacks TLS is told so (538), though it was not announced.
 ReplyView judge(const Conversation& conversation, const sasl::Mechanism* mechanism) {
-  if (mechanism == nullptr) return reply::kMechanismUnknown;
-  const auto& enabled = conversation.policy().mechanisms;
-  if (std::ranges::find(enabled, mechanism->name) == enabled.end()) return reply::kMechanismWeak;
-  const auto offered = conversation.mechanisms();
-  if (std::ranges::find(offered, mechanism) != offered.end()) return {};
-  return conversation.peer().channel == Channel::plain ? reply::kMechanismNeedsTls : reply::kMechanismWeak;
-}
-
-std::unique_ptr<sasl::ServerExchange> begin(Conversation& conversation, const sasl::Mechanism& mechanism) {
-  std::vector<std::string_view> shown;
-  for (const sasl::Mechanism* other : conversation.mechanisms()) shown.push_back(other->name);
-  sasl::ServerContext context = conversation.session().sasl_context();
-  context.bindings = channel_bindings(conversation.connection());
-  context.plus_offered = sasl::plus_among(shown);
-  context.success_data = sasl::SuccessData::as_challenge;
-  return mechanism.serve(std::move(context));
+  using wire::saslsec::Judgement;
+  switch (wire::saslsec::judge(mechanism, conversation.enabled_mechanisms(), conversation.mechanisms(),
+                               conversation.connection())) {
+    case Judgement::allowed: return {};
+    case Judgement::off: return reply::kMechanismWeak;
+    case Judgement::needs_tls: return reply::kMechanismNeedsTls;
+    case Judgement::unknown: break;
+  }
+  return reply::kMechanismUnknown;
 }
 
 /// The client's answer to a challenge. No value: the exchange has failed and the reply is written.
@@ -91,34 +83,30 @@ io::Task<Result<std::optional<std::string>>> ask(Conversation& conversation, std
   co_return std::nullopt;
 }
 
+/// RFC 4954 §4: what the exchange agreed on takes effect behind this reply.
+io::Task<Result<>> succeed(Conversation& conversation, std::string_view mechanism, sasl::Success success) {
+  conversation.peer().identity = std::move(success.identity);
+  conversation.peer().mechanism = mechanism;
+  conversation.reply(reply::kAuthenticated);
+  if (success.layer == nullptr) co_return Result<>();
+  CO_TRY(co_await conversation.flush());
+  conversation.secure(std::move(success.layer));
+  co_return Result<>();
+}
+
 io::Task<Result<>> exchange(Conversation& conversation, const sasl::Mechanism& mechanism,
                             std::optional<std::string> initial) {
-  const std::unique_ptr<sasl::ServerExchange> sasl = begin(conversation, mechanism);
-  sasl::ServerStep step = sasl->start(initial ? std::optional<std::string_view>(*initial) : std::nullopt);
-  if (initial) wipe(*initial);
+  wire::saslsec::Exchange exchange(mechanism, "smtp", conversation.mechanisms(), conversation.connection(),
+                                   conversation.session().credentials());
+  std::optional<std::string> response = std::move(initial);
   for (;;) {
-    if (const auto* challenge = std::get_if<sasl::Challenge>(&step)) {
-      std::optional<std::string> response = CO_TRY(co_await ask(conversation, challenge->octets));
-      if (!response) co_return Result<>();
-      step = sasl->step(*response);
-      wipe(*response);
-    } else if (const auto* wanted = std::get_if<sasl::PasswordWanted>(&step)) {
-      Result<> verdict = co_await conversation.session().verify_password(wanted->identity, wanted->password);
-      step = sasl->answer_verdict(std::move(verdict));
-    } else if (const auto* proved = std::get_if<sasl::AuthorityWanted>(&step)) {
-      Result<> verdict = co_await conversation.session().check_authority(proved->identity);
-      step = sasl->answer_verdict(std::move(verdict));
-    } else if (const auto* keys = std::get_if<sasl::ScramKeysWanted>(&step)) {
-      auto credentials = co_await conversation.session().scram_keys(keys->identity, keys->hash);
-      step = sasl->answer_scram(std::move(credentials));
-    } else if (auto* success = std::get_if<sasl::Success>(&step)) {
-      conversation.peer().identity = std::move(success->identity);
-      conversation.peer().mechanism = mechanism.name;
-      conversation.reply(reply::kAuthenticated);
-      co_return Result<>();
-    } else {
-      co_return co_await fail_with(conversation, reply_to(std::get<sasl::Failure>(step).error));
-    }
+    sasl::ServerStep step = co_await exchange.respond(std::move(response));
+    if (auto* success = std::get_if<sasl::Success>(&step))
+      co_return co_await succeed(conversation, exchange.mechanism(), std::move(*success));
+    if (const auto* failure = std::get_if<sasl::Failure>(&step))
+      co_return co_await fail_with(conversation, reply_to(failure->error));
+    response = CO_TRY(co_await ask(conversation, std::get<sasl::Challenge>(step).octets));
+    if (!response) co_return Result<>();
   }
 }
 
