@@ -213,8 +213,8 @@ class CommandLine {
     positional(made, "address", "The address");
     several(made, "--add", "add",
             "scram-sha-512, cram-md5, digest-md5, ntlm, otp, skey, apop: made when the password is set or given next")
-        ->expected(1);
-    several(made, "--remove", "remove", "The same; its keys are forgotten at once")->expected(1);
+        ->allow_extra_args(false);
+    several(made, "--remove", "remove", "The same; its keys are forgotten at once")->allow_extra_args(false);
     made = verb(parent, "remove", "account.remove", "Remove an account and all its mail",
                 "account remove alice@example.test");
     positional(made, "address", "The address");
@@ -282,7 +282,7 @@ class CommandLine {
     option(made, "--user", "user", "The name to log in by");
     option(made, "--name", "name", "What to call it here; the host if not given");
     made->add_flag("--password-stdin", read_password_, "Read the password from standard input, one line")->required();
-    several(made, "--folder", "folder", "A folder there, '*' is all; may be repeated. INBOX if not given")->expected(1);
+    several(made, "--folder", "folder", "A folder there, may be repeated; '*' is all")->allow_extra_args(false);
     option(made, "--into", "into", "The mailbox here that gets what is in the INBOX there; other folders go below it");
     option(made, "--every", "every", "How often to look: 5m, 2h; 15m if not given");
     option(made, "--remove-after", "remove_after", "Remove it there after so many days; 0: as soon as it is safe here");
@@ -392,7 +392,7 @@ class CommandLine {
         ->required();
     login(made, import_.login);
     made->add_option("--folder", import_.folders, "IMAP: only this folder there; may be given several times")
-        ->expected(1);
+        ->allow_extra_args(false);
     made->add_option("--into", import_.into, "The mailbox that all goes into, or below");
     made->add_flag("--dry-run", import_.dry_run, "Only show what would be done");
     made->callback([this] { action_ = [this] { return import_mail(context_, import_); }; });

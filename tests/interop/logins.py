@@ -1,0 +1,194 @@
+"""Other programs' mechanisms against ours: curl, GNU SASL, swaks and Cyrus SASL (by mbsync and its OTP plugin) log in, each to a server where everything is
+switched on and one account keeps every key."""
+import imaplib
+import json
+import os
+import poplib
+import smtplib
+import ssl
+import subprocess
+import threading
+
+from harness.cases import PASSWORD, expect
+from harness.server import Failure, Server, free_offset
+from interop.bench import CLIENT_SECONDS, case
+
+KEYS = ["scram-sha-512", "cram-md5", "digest-md5", "ntlm", "otp", "apop"]
+MECHANISMS = ["SCRAM-SHA-512", "SCRAM-SHA-256", "SCRAM-SHA-1", "SCRAM-SHA-256-PLUS", "SCRAM-SHA-1-PLUS", "DIGEST-MD5", "NTLM", "CRAM-MD5", "OTP",
+              "PLAIN", "LOGIN", "EXTERNAL", "ANONYMOUS"]
+USER = "weak@example.test"
+LETTER = b"From: weak@example.test\r\nTo: weak@example.test\r\nSubject: by every mechanism\r\n\r\nHello.\r\n"
+
+
+class Place:
+    """A server of its own, whose account `weak` has all keys, and whose guests read `public`."""
+
+    def __init__(self, bench):
+        self.bench = bench
+        self.server = Server(bench.server.binary, f"{bench.directory}/server", free_offset(29000))
+        make_authority(bench)
+        names = ", ".join(f'"{name}"' for name in MECHANISMS)
+        self.server.init([("auth", "mechanisms", f"[{names}]"), ("auth", "apop", "true"), ("auth", "failures_max", "1000"),
+                          ("auth", "failure_delay", '"0s"'), ("auth", "anonymous_account", '"public@example.test"'),
+                          ("tls", "client_authorities", f'"{bench.directory}/authority.pem"')])
+        self.server.add_account("weak", PASSWORD)
+        self.server.add_account("public", PASSWORD)
+        adds = [word for key in KEYS for word in ("--add", key)]
+        expect(self.keys(*adds) == {**dict.fromkeys(KEYS, "wanted"), "skey": "none"}, "the keys are not wanted")
+        self.server.command("account", "password", USER, "--password-stdin", stdin=PASSWORD + "\n")
+        expect(self.keys() == {**dict.fromkeys(KEYS, "kept"), "skey": "none"}, "the keys are not kept")
+
+    def keys(self, *more):
+        shown = self.server.command("account", "auth", USER, "--json", *more).stdout
+        expect(PASSWORD not in shown, "account auth tells the password")
+        return {row["mechanism"]: row["keys"] for row in json.loads(shown)}
+
+    def __enter__(self):
+        self.server.start()
+        return self
+
+    def __exit__(self, *_):
+        self.server.end()
+        with open(self.server.log_path, encoding="utf-8", errors="replace") as log:
+            expect(PASSWORD not in log.read(), "the log tells the password")
+
+    def port(self, protocol):
+        return self.server.port(protocol)
+
+
+def make_authority(bench):
+    """Who vouches for users, a certificate of `weak`, and one of the same name that nobody vouches for."""
+    for name, more in (("authority", []), ("user", ["-CA", "authority.pem", "-CAkey", "authority.key"]), ("forged", [])):
+        ca = ["-addext", "basicConstraints=critical,CA:true"] if name == "authority" else \
+            ["-addext", "basicConstraints=critical,CA:false", "-addext", f"subjectAltName=email:{USER}"]
+        bench.run("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", f"{name}.key", "-out",
+                  f"{name}.pem", "-subj", f"/CN={name}", "-days", "30", *ca, *more)
+
+
+@case("logins of curl", ["plain"])
+def curl_logins(bench, mode):
+    with Place(bench) as place:
+        letter = bench.write("letter", LETTER)
+        for password, good in ((PASSWORD, (0,)), ("wrong", (67,))):
+            for mechanism in ("CRAM-MD5", "DIGEST-MD5", "NTLM", "PLAIN", "LOGIN"):
+                common = ["curl", "-sS", "--user", f"{USER}:{password}", "--login-options", f"AUTH={mechanism}"]
+                bench.run(*common, f"smtp://localhost:{place.port('submission')}", "--mail-from", USER, "--mail-rcpt", USER, "--upload-file", letter,
+                          good=good)
+                bench.run(*common, f"imap://localhost:{place.port('imap')}/", good=good)
+                bench.run(*common, f"pop3://localhost:{place.port('pop3')}/", good=good)
+            bench.run("curl", "-sS", "--user", f"{USER}:{password}", "--login-options", "AUTH=+APOP", f"pop3://localhost:{place.port('pop3')}/", good=good)
+
+
+@case("logins of GNU SASL", ["plain", "STARTTLS"])
+def gsasl_logins(bench, mode):
+    with Place(bench) as place:
+        tls = ["--no-starttls"] if mode == "plain" else ["--starttls", f"--x509-ca-file={place.server.certificate}"]
+        chosen = ["SCRAM-SHA-256", "SCRAM-SHA-1", "CRAM-MD5", "DIGEST-MD5", "PLAIN", "LOGIN"] if mode == "plain" else ["SCRAM-SHA-256-PLUS", "SCRAM-SHA-1-PLUS"]
+        for protocol in ("imap", "smtp"):
+            port = place.port("submission" if protocol == "smtp" else "imap")
+            for mechanism in chosen:
+                for password, good in ((PASSWORD, (0,)), ("wrong", (1,))):
+                    bench.run("gsasl", f"--{protocol}", "--connect", f"localhost:{port}", *tls, "--mechanism", mechanism, "--authentication-id", USER,
+                              "--password", password, "--service", protocol, "--hostname", "localhost", "--realm", "", "--quality-of-protection", "qop-auth", "--no-client-first", "--quiet",
+                              good=good)
+        if mode == "plain":
+            under_a_layer(bench, place, *tls)
+
+
+def under_a_layer(bench, place, *more):
+    """DIGEST-MD5 with integrity protection: a command and its answer go through the layer. GNU SASL's input has to stay open meanwhile."""
+    command = ["gsasl", "--imap", "--connect", f"localhost:{place.port('imap')}", *more, "--mechanism", "DIGEST-MD5", "--authentication-id", USER,
+               "--password", PASSWORD, "--service", "imap", "--hostname", "localhost", "--realm", "", "--quality-of-protection", "qop-int", "--no-client-first"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, cwd=bench.directory) as client:
+        too_late = threading.Timer(CLIENT_SECONDS, client.kill)
+        too_late.start()
+        said = b""
+        client.stdin.write(b"x NOOP\r\n")
+        client.stdin.flush()
+        while b"x OK NOOP" not in said and (line := client.stdout.readline()):
+            said += line
+        too_late.cancel()
+        client.kill()
+    expect(b"x OK NOOP" in said, f"under a layer for integrity nothing is heard: {said.decode()}")
+
+
+@case("logins of swaks", ["plain"])
+def swaks_logins(bench, mode):
+    with Place(bench) as place:
+        for password, good in ((PASSWORD, (0,)), ("wrong", (28,))):
+            bench.run("swaks", "--server", "localhost", "--port", str(place.port("submission")), "--auth", "CRAM-MD5", "--auth-user", USER,
+                      "--auth-password", password, "--from", USER, "--to", USER, "--quit-after", "AUTH", good=good)
+
+
+@case("logins of Cyrus SASL", ["plain"])
+def cyrus_logins(bench, mode):
+    with Place(bench) as place:
+        with smtplib.LMTP("127.0.0.1", place.port("lmtp"), timeout=20) as session:
+            session.sendmail("", [USER], LETTER)
+        for mechanism in ("CRAM-MD5", "DIGEST-MD5", "OTP", "SCRAM-SHA-512", "SCRAM-SHA-256", "SCRAM-SHA-1", "PLAIN", "NTLM"):
+            # Its NTLM is of version 1 unless it is told otherwise, and that is not taken.
+            for password, good in ((PASSWORD, (1,) if mechanism == "NTLM" else (0,)), ("wrong", (1,))):
+                box = f"{bench.directory}/{mechanism}-{password}"
+                os.makedirs(box)
+                bench.write("rc", f"""IMAPAccount a
+Host localhost
+Port {place.port('imap')}
+User {USER}
+Pass {password}
+SSLType None
+AuthMechs {mechanism}
+
+IMAPStore far
+Account a
+
+MaildirStore near
+Path {box}/
+Inbox {box}/INBOX
+
+Channel c
+Far :far:
+Near :near:
+Patterns INBOX
+Create Near
+SyncState *
+""")
+                bench.run("mbsync", "-c", "rc", "-a", good=good)
+                if good == (0,):
+                    expect(len(os.listdir(f"{box}/INBOX/new")) + len(os.listdir(f"{box}/INBOX/cur")) == 1, f"{mechanism}: the letter was not fetched")
+
+
+def context_of(bench, place, name):
+    context = ssl.create_default_context(cafile=place.server.certificate)
+    context.load_cert_chain(f"{bench.directory}/{name}.pem", f"{bench.directory}/{name}.key")
+    return context
+
+
+@case("logins by certificate, and of guests", ["implicit TLS"])
+def certificate_logins(bench, mode):
+    with Place(bench) as place:
+        with imaplib.IMAP4_SSL("localhost", place.port("imaps"), ssl_context=context_of(bench, place, "user")) as imap:
+            expect("AUTH=EXTERNAL" in imap.capabilities, f"EXTERNAL is not announced: {imap.capabilities}")
+            imap.authenticate("EXTERNAL", lambda _: b"")
+            imap.select("INBOX")
+        with smtplib.SMTP_SSL("localhost", place.port("submissions"), context=context_of(bench, place, "user")) as smtp:
+            smtp.ehlo()
+            expect(smtp.docmd("AUTH", "EXTERNAL =")[0] == 235, "SMTP: EXTERNAL is refused")
+            smtp.sendmail(USER, [USER], LETTER)
+        pop3 = poplib.POP3_SSL("localhost", place.port("pop3s"), context=context_of(bench, place, "user"))
+        expect(pop3._shortcmd("AUTH EXTERNAL =").startswith(b"+OK"), "POP3: EXTERNAL is refused")
+        pop3.quit()
+        # Whoever signs the name himself is served as a stranger is.
+        with imaplib.IMAP4_SSL("localhost", place.port("imaps"), ssl_context=context_of(bench, place, "forged")) as imap:
+            expect("AUTH=EXTERNAL" not in imap.capabilities, "EXTERNAL is announced to who has a forged certificate")
+            try:
+                imap.authenticate("EXTERNAL", lambda _: b"")
+                raise Failure("a forged certificate logs in")
+            except imaplib.IMAP4.error:
+                pass
+        imap = imaplib.IMAP4("localhost", place.port("imap"))
+        imap.authenticate("ANONYMOUS", lambda _: b"somebody")
+        try:
+            imap.select("INBOX")
+            raise Failure("a guest may write")
+        except imaplib.IMAP4.readonly:
+            imap.shutdown()
