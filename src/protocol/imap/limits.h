@@ -70,6 +70,11 @@ inline constexpr std::size_t kDowngradedTold = 100;
 /// Messages whose stored texts are asked from the store at once.
 inline constexpr std::size_t kTextBatch = 64;
 
+/// RFC 10022 §3.1.3.2: the least batch that UIDBATCHES has to make; smaller ones would be message numbers again.
+inline constexpr std::uint32_t kBatchSizeMin = 500;
+
+/// RFC 9585 §4 recommends 10 to 15 seconds between notices that a command is at work.
+inline constexpr Duration kProgressEvery = std::chrono::seconds(10);
 /// RFC 9051 §5.4: at least 30 minutes of silence are allowed.
 inline constexpr Duration kIdleTimeout = std::chrono::minutes(31);
 /// Before login a minute is enough for a person's program.

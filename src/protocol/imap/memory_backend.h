@@ -71,6 +71,7 @@ class MemoryAccountState {
   std::uint64_t octets = 0;
   std::uint64_t quota = UINT64_MAX;  ///< octets
   std::uint32_t next_uid_validity = 1;
+  Duration work_takes{};                                 ///< each match of some messages, each copy
   std::optional<Error> trouble;                          ///< the next change fails with it, once
   WallTime now = WallTime::from_seconds(1'700'000'000);  ///< INTERNALDATE where none is given
 

@@ -119,6 +119,7 @@ io::Task<Result<NumberSet>> MemoryMailbox::expunge(std::optional<NumberSet> uids
 
 io::Task<Result<CopyOutcome>> MemoryMailbox::copy(NumberSet uids, std::string target, CopyMode mode) {
   CO_TRY(account_->take_trouble());
+  if (account_->work_takes > Duration{}) co_await io::Loop::current().sleep_for(account_->work_takes);
   const auto to = account_->find(target);
   if (to == nullptr || !to->selectable) co_return fail(kTryCreate, "No such mailbox");
   const auto names = state_->keywords();
@@ -209,6 +210,7 @@ io::ValueOrTask<Result<std::shared_ptr<const message::Structure>>> MemoryMailbox
 
 io::Task<Result<std::vector<char>>> MemoryMailbox::match(std::span<const Entry> messages, TextKey key) {
   std::vector<char> found;
+  if (account_->work_takes > Duration{}) co_await io::Loop::current().sleep_for(account_->work_takes);
   for (const auto& entry : messages) {
     const auto mail = email(entry);
     found.push_back(mail != nullptr && matches_key(*mail, key) ? 1 : 0);

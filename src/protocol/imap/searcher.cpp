@@ -5,6 +5,7 @@
 
 #include "base/text.h"
 #include "message/charset.h"
+#include "protocol/imap/progress.h"
 
 namespace angarium::protocol::imap {
 namespace {
@@ -38,6 +39,9 @@ std::int64_t day_of(const InternalDate& date) {
 Result<Searcher::Ready> Searcher::prepare(const SearchNode& node) const {
   Ready ready{.node = &node};
   const auto& selected = *session_.selected;
+  // RFC 9586 §3.5. "$" names messages, not numbers.
+  if (node.key == Key::sequence && !node.set.saved && session_.has(kUidOnly))
+    return fail(kUidRequired, "Message numbers are not allowed once UIDONLY is enabled; search for UID");
   if (node.key == Key::sequence || node.key == Key::uid)
     ready.set = TRY(selected.resolve(node.set, node.key == Key::uid ? Addressing::uid : Addressing::sequence));
   if (node.key == Key::keyword) {
@@ -171,6 +175,7 @@ io::Task<Result<SearchResult>> Searcher::run() {
   for (index_ = 0; !enough(result); index_ += count_) {
     count_ = selected.view().read(index_, batch_);
     if (count_ == 0) break;
+    if (session_.progress != nullptr) session_.progress->at(index_, selected.view().size());
     if (index_ / kBatch % kBatchesAtOnce == kBatchesAtOnce - 1) co_await io::Loop::current().yield();
     const auto all = count_ == kBatch ? ~Mask{0} : (Mask{1} << count_) - 1;
     const auto found = CO_TRY(co_await evaluate(ready, all));

@@ -150,6 +150,10 @@ io::Task<Result<Reply>> Server::perform(Command& command) {
                                         : row->states == kSelected ? " needs a selected mailbox"
                                                                    : " is not possible after login"));
   }
+  // RFC 9586 §3.2, §3.8: what takes a set takes UIDs alone.
+  if (session.has(kUidOnly) && row->uid != CommandRow::Uid::no && row->arguments == CommandRow::Arguments::some &&
+      command.addressing == Addressing::sequence)
+    co_return fail(kUidRequired, "Message numbers are not allowed once UIDONLY is enabled");
   if (row->tls == CommandRow::Tls::not_yet && session.connection.tls() != nullptr)
     co_return fail(kWrongState, "TLS is on already");
   // What logs in carries secrets.

@@ -21,7 +21,9 @@
 namespace angarium::protocol::imap {
 
 /// Extensions that a client switches on (RFC 5161), as bits.
-enum Enabled : std::uint8_t { kCondstore = 1, kQresync = 2, kUtf8Accept = 4, kImap4rev2 = 8 };
+enum Enabled : std::uint8_t { kCondstore = 1, kQresync = 2, kUtf8Accept = 4, kImap4rev2 = 8, kUidOnly = 16 };
+
+class Progress;
 
 /// The connection can't go on: its error has been told, or nobody is there to be told.
 inline constexpr ErrorKind kSessionOver{"imap.session-over", Fault::dependency, Lasting::permanent};
@@ -48,6 +50,8 @@ class Session {
   int bad_commands = 0;
   /// Says BYE and ends at the next chance.
   bool stopping = false;
+  /// Of the command at work, while it may tell of itself (progress.h).
+  Progress* progress = nullptr;
   /// What the connection does once the tagged reply is written.
   enum class After { go_on, start_tls, end };
   After after = After::go_on;
@@ -91,6 +95,8 @@ class Session {
   /// "* n FETCH (FLAGS (…) …)" by what is enabled.
   void tell_message(const Target& target, Addressing addressing);
   void append_flag_list(std::string& out, const Entry& entry) const;
+  /// "* n FETCH (", or "* uid UIDFETCH (" (RFC 9586 §3.3).
+  void open_fetch(const Target& target);
   /// RFC 7162 §3.1: the first command that knows of MODSEQ enables CONDSTORE and is told HIGHESTMODSEQ.
   void enable_condstore();
   /// Leaves the mailbox without a word.

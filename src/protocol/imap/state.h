@@ -80,6 +80,7 @@ io::Task<Result<Reply>> status(Session&, Command&);
 io::Task<Result<Reply>> store(Session&, Command&);
 io::Task<Result<Reply>> subscribe(Session&, Command&);
 io::Task<Result<Reply>> thread(Session&, Command&);
+io::Task<Result<Reply>> uidbatches(Session&, Command&);
 io::Task<Result<Reply>> unselect(Session&, Command&);
 io::Task<Result<Reply>> unsubscribe(Session&, Command&);
 }  // namespace command
@@ -127,6 +128,7 @@ inline constexpr auto kCommands = std::to_array<CommandRow>({
     {"STORE", kSelected, detail::kSome, detail::kUidAlso, detail::kWithheld, command::store},
     {"SUBSCRIBE", kLoggedIn, detail::kSome, detail::kNoUid, detail::kTold, command::subscribe},
     {"THREAD", kSelected, detail::kSome, detail::kUidAlso, detail::kWithheld, command::thread},
+    {"UIDBATCHES", kSelected, detail::kSome, detail::kNoUid, detail::kTold, command::uidbatches},
     {"UNSELECT", kSelected, detail::kNone, detail::kNoUid, detail::kTold, command::unselect},
     {"UNSUBSCRIBE", kLoggedIn, detail::kSome, detail::kNoUid, detail::kTold, command::unsubscribe},
 });

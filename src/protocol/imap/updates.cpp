@@ -29,13 +29,18 @@ void Session::append_flag_list(std::string& out, const Entry& entry) const {
   }
 }
 
-void Session::tell_message(const Target& target, Addressing addressing) {
+void Session::open_fetch(const Target& target) {
   auto& out = text();
   out += "* ";
-  append_number(out, target.sequence);
-  out += " FETCH (";
-  // RFC 7162 §3.2.4: UID in every FETCH once QRESYNC is on; RFC 9051 §6.4.9 for UID commands.
-  if (addressing == Addressing::uid || has(kQresync) || has(kImap4rev2)) {
+  append_number(out, has(kUidOnly) ? target.entry.uid : target.sequence);
+  out += has(kUidOnly) ? " UIDFETCH (" : " FETCH (";
+}
+
+void Session::tell_message(const Target& target, Addressing addressing) {
+  auto& out = text();
+  open_fetch(target);
+  // RFC 7162 §3.2.4: UID in every FETCH once QRESYNC is on; RFC 9051 §6.4.9 for UID commands. UIDFETCH begins with it.
+  if (!has(kUidOnly) && (addressing == Addressing::uid || has(kQresync) || has(kImap4rev2))) {
     out += "UID ";
     append_number(out, target.entry.uid);
     out += ' ';
@@ -99,8 +104,8 @@ void Session::tell_news(CommandRow::Expunges expunges, Addressing addressing, co
   if (may_expunge && selected->has_ghosts()) {
     const auto gone = selected->take_ghosts();
     auto& out = text();
-    if (has(kQresync)) {
-      // RFC 7162 §3.2.10: VANISHED instead of EXPUNGE.
+    if (has(kQresync) || has(kUidOnly)) {
+      // RFC 7162 §3.2.10, RFC 9586 §3.6: VANISHED instead of EXPUNGE.
       NumberSet uids;
       for (const auto& target : gone) uids.add(target.entry.uid);
       out += "* VANISHED ";

@@ -1,5 +1,5 @@
 // COPY (RFC 9051 §6.4.7) and MOVE (RFC 9051 §6.4.8, RFC 6851).
-#include "protocol/imap/session.h"
+#include "protocol/imap/progress.h"
 
 namespace angarium::protocol::imap::command {
 
@@ -24,7 +24,9 @@ io::Task<Result<Reply>> transfer(Session& session, Command& command, CopyMode mo
     // Also kTryCreate's case: a UID command that names nothing succeeds.
     co_return done("No message there");
   }
+  std::optional<Progress> progress(std::in_place, session, command.tag);
   const auto outcome = CO_TRY(co_await selected.mailbox().copy(std::move(uids), std::move(target), mode));
+  progress.reset();
   std::string code;
   if (!outcome.from.empty())
     code = "COPYUID " + std::to_string(outcome.uid_validity) + " " + outcome.from.text() + " " + outcome.to.text();

@@ -1,6 +1,7 @@
 // SEARCH and UID SEARCH (RFC 9051 §6.4.4, RFC 4731, RFC 5182, RFC 7162 §3.1.5,
 // RFC 9394).
 #include "protocol/imap/esearch.h"
+#include "protocol/imap/progress.h"
 
 namespace angarium::protocol::imap::command {
 namespace {
@@ -25,7 +26,9 @@ io::Task<Result<Reply>> search(Session& session, Command& command) {
   auto program = CO_TRY(command.parser.search_program());
   CO_TRY(command.parser.end());
   const bool saves = (program.returns & kReturnSave) != 0;
+  std::optional<Progress> progress(std::in_place, session, command.tag);
   auto result = co_await find_messages(session, program);
+  progress.reset();
   if (!result) {
     // RFC 5182 §2.1: NO leaves nothing saved, BAD changes nothing.
     if (saves && result.error().fault() != Fault::syntax) session.selected->saved.clear();

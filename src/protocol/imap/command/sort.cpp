@@ -1,6 +1,7 @@
 // SORT and UID SORT (RFC 5256 §3, RFC 5957, RFC 7162 §3.1.9), with RETURN (RFC
 // 5267 §3).
 #include "protocol/imap/esearch.h"
+#include "protocol/imap/progress.h"
 
 namespace angarium::protocol::imap::command {
 namespace {
@@ -10,7 +11,8 @@ struct Ordered {
   std::vector<Sorted> order;
 };
 
-io::Task<Result<Ordered>> order(Session& session, SortProgram& program) {
+io::Task<Result<Ordered>> order(Session& session, const Command& command, SortProgram& program) {
+  const Progress progress(session, command.tag);
   Ordered ordered;
   ordered.found = CO_TRY(co_await find_messages(session, program.search));
   ordered.order = CO_TRY(co_await sort_found(session, ordered.found.uids, program.criteria));
@@ -37,7 +39,7 @@ io::Task<Result<Reply>> sort(Session& session, Command& command) {
   CO_TRY(command.parser.end());
   const auto& search = program.search;
   const bool saves = (search.returns & kReturnSave) != 0;
-  const auto ordered = co_await order(session, program);
+  const auto ordered = co_await order(session, command, program);
   if (!ordered) {
     // RFC 5182 §2.1, as with SEARCH.
     if (saves && ordered.error().fault() != Fault::syntax) session.selected->saved.clear();
