@@ -140,6 +140,8 @@ class Mailbox {
  public:
   virtual ~Mailbox() = default;
   [[nodiscard]] virtual const MailboxFacts& facts() const = 0;
+  /// As it is called now; empty when it is gone.
+  [[nodiscard]] virtual std::string name() const = 0;
   /// Called before a command and before its news are told: makes good what a failure of the store left behind. Where
   /// that is not possible yet view() stays the last one, and changes are refused.
   virtual io::ValueOrTask<Result<void>> renew() { return Result<void>(); }

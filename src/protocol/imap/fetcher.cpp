@@ -57,7 +57,7 @@ io::Task<Result<void>> Fetcher::mark_seen(std::span<const Target> batch) {
   request.flags.system = kSeen;
   // A full disk must not stop anyone from reading: the flag then stays as it was.
   if (!co_await session_.selected->mailbox().store(std::move(request))) just_seen_.clear();
-  session_.tell_news(CommandRow::Expunges::withheld, Addressing::sequence, &just_seen_);
+  session_.tell_changes(just_seen_);
   co_return Result<void>{};
 }
 

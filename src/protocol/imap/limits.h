@@ -30,6 +30,10 @@ inline constexpr int kSearchDepthMax = 50;
 inline constexpr std::size_t kSearchKeysMax = 1000;
 /// Keys of one SEARCH that must read messages.
 inline constexpr std::size_t kSearchTextKeysMax = 100;
+/// Searches that one mailbox keeps up to date for a session (RFC 5267 §4.3.1): clients keep one or two.
+inline constexpr std::size_t kContextsMax = 16;
+/// What all of them hold in memory: the keys of some fifty thousand messages in order, or far more that are not.
+inline constexpr std::size_t kContextOctetsMax = std::size_t{8} * 1024 * 1024;
 /// Keys and texts that one SORT or THREAD may hold: those of some million messages.
 inline constexpr std::size_t kSortOctetsMax = std::size_t{256} * 1024 * 1024;
 /// Octets of a text that SORT compares: nobody reads further, and the keys stay small.
@@ -44,6 +48,9 @@ inline constexpr std::size_t kHeaderFieldsMax = 200;
 inline constexpr std::size_t kSectionDepthMax = 100;
 /// Patterns of one LIST.
 inline constexpr std::size_t kListPatternsMax = 100;
+/// filter-mailboxes of one NOTIFY or ESEARCH, and names of one of them.
+inline constexpr std::size_t kMailboxFiltersMax = 100;
+inline constexpr std::size_t kFilterNamesMax = 1000;
 /// Wildcards of one pattern: matching costs name length × wildcards.
 inline constexpr std::size_t kListWildcardsMax = 32;
 /// Flags of one list.

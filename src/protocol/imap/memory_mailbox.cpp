@@ -36,6 +36,13 @@ MemoryMailbox::MemoryMailbox(std::shared_ptr<MemoryAccountState> account, std::s
   facts_ = {.uid_validity = state_->uid_validity, .id = state_->id, .access = access};
 }
 
+std::string MemoryMailbox::name() const {
+  for (const auto& [name, state] : account_->mailboxes) {
+    if (state == state_) return name;
+  }
+  return {};
+}
+
 std::uint32_t MemoryMailbox::recent_above(std::uint32_t uid) {
   const auto above = state_->recent_above;
   if (facts_.access == Access::read_write) state_->recent_above = std::max(above, uid);

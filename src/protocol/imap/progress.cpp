@@ -15,7 +15,7 @@ void Progress::arm() {
 void Progress::fire() {
   arm();
   // Who does not read has news enough.
-  if (session_.output.size() > wire::Output::kHighWater) return;
+  if (paused_ || session_.output.size() > wire::Output::kHighWater) return;
   // RFC 9585 §4: a tag with "]" would end the code.
   std::string code = "INPROGRESS (" + (tag_.contains(']') ? "NIL" : '"' + tag_ + '"');
   // PROGRESS is below GOAL, or both are unknown.

@@ -16,6 +16,9 @@ class Progress final : io::Timer {
  public:
   Progress(Session& session, std::string_view tag);
   ~Progress() override { session_.progress = nullptr; }
+  /// While somebody waits for the output to be sent.
+  void pause() { paused_ = true; }
+  void resume() { paused_ = false; }
   /// So many messages (or mailboxes) of so many are done. The goal changes when another step begins.
   void at(std::uint64_t done, std::uint64_t goal) {
     done_ = done;
@@ -29,6 +32,7 @@ class Progress final : io::Timer {
   Session& session_;
   std::string tag_;
   std::uint64_t done_ = 0;
+  bool paused_ = false;
   std::uint64_t goal_ = 0;  ///< 0: nothing is known
 };
 

@@ -183,7 +183,7 @@ io::Task<Result<void>> Server::finish(std::string_view tag, Result<Reply> result
     session.note(result.error());
   }
   if (session.selected) CO_TRY(co_await session.selected->mailbox().renew());
-  session.tell_news(expunges_, addressing_);
+  CO_TRY(co_await session.tell_news(expunges_, addressing_));
   append_reply(session.text(), tag, reply);
   if (reply.status == Status::bad) {
     const int most = session.account == nullptr ? kUnauthenticatedBadCommandsMax : kBadCommandsMax;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -87,8 +88,11 @@ class Session {
   io::Task<Result<void>> drop_literals();
 
   // ---- mailbox news (updates.cpp)
-  /// Tells what changed since it was last told; `quiet`: UIDs whose FETCH the caller writes itself.
-  void tell_news(CommandRow::Expunges expunges, Addressing addressing, const NumberSet* quiet = nullptr);
+  /// Tells what changed since it was last told, and what that means for contexts.
+  io::ValueOrTask<Result<void>> tell_news(CommandRow::Expunges expunges, Addressing addressing);
+  /// The same in the midst of a command: without expunges, and contexts later; `quiet`: UIDs whose FETCH the caller
+  /// writes itself.
+  void tell_changes(const NumberSet& quiet);
   /// FLAGS and PERMANENTFLAGS; SELECT and new keywords.
   void tell_flags();
   void tell_exists();
@@ -107,6 +111,11 @@ class Session {
   [[nodiscard]] std::string capabilities() const;
 
  private:
+  /// The newest view; nullopt: the mailbox is gone, and has been left.
+  std::optional<News> adopt_news();
+  void tell_adopted(News news, CommandRow::Expunges expunges, Addressing addressing, const NumberSet* quiet);
+  io::Task<Result<void>> tell_with_contexts(CommandRow::Expunges expunges, Addressing addressing);
+
   Moment login_by_;  ///< absolute, so that an octet a second buys nothing
 };
 

@@ -52,6 +52,7 @@ struct CommandRow {
 namespace command {
 io::Task<Result<Reply>> append(Session&, Command&);
 io::Task<Result<Reply>> authenticate(Session&, Command&);
+io::Task<Result<Reply>> cancelupdate(Session&, Command&);
 io::Task<Result<Reply>> capability(Session&, Command&);
 io::Task<Result<Reply>> check(Session&, Command&);
 io::Task<Result<Reply>> close(Session&, Command&);
@@ -59,6 +60,7 @@ io::Task<Result<Reply>> copy(Session&, Command&);
 io::Task<Result<Reply>> create(Session&, Command&);
 io::Task<Result<Reply>> delete_mailbox(Session&, Command&);
 io::Task<Result<Reply>> enable(Session&, Command&);
+io::Task<Result<Reply>> esearch(Session&, Command&);
 io::Task<Result<Reply>> examine(Session&, Command&);
 io::Task<Result<Reply>> expunge(Session&, Command&);
 io::Task<Result<Reply>> fetch(Session&, Command&);
@@ -99,6 +101,7 @@ inline constexpr auto kCommands = std::to_array<CommandRow>({
     // name            in states           arguments      with UID          EXPUNGE            handler
     {"APPEND", kLoggedIn, detail::kSome, detail::kNoUid, detail::kTold, command::append},
     {"AUTHENTICATE", kNotAuthenticated, detail::kSome, detail::kNoUid, detail::kTold, command::authenticate},
+    {"CANCELUPDATE", kSelected, detail::kSome, detail::kNoUid, detail::kTold, command::cancelupdate},
     {"CAPABILITY", kAnyState, detail::kNone, detail::kNoUid, detail::kTold, command::capability},
     {"CHECK", kSelected, detail::kNone, detail::kNoUid, detail::kTold, command::check},
     {"CLOSE", kSelected, detail::kNone, detail::kNoUid, detail::kTold, command::close},
@@ -106,6 +109,7 @@ inline constexpr auto kCommands = std::to_array<CommandRow>({
     {"CREATE", kLoggedIn, detail::kSome, detail::kNoUid, detail::kTold, command::create},
     {"DELETE", kLoggedIn, detail::kSome, detail::kNoUid, detail::kTold, command::delete_mailbox},
     {"ENABLE", kLoggedIn, detail::kSome, detail::kNoUid, detail::kTold, command::enable},
+    {"ESEARCH", kLoggedIn, detail::kSome, detail::kNoUid, detail::kTold, command::esearch},
     {"EXAMINE", kLoggedIn, detail::kSome, detail::kNoUid, detail::kTold, command::examine},
     {"EXPUNGE", kSelected, detail::kNone, detail::kUidAlso, detail::kTold, command::expunge},
     {"FETCH", kSelected, detail::kSome, detail::kUidAlso, detail::kWithheld, command::fetch},

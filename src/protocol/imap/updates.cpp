@@ -1,7 +1,8 @@
 // Untagged responses about the selected mailbox: EXISTS, RECENT, EXPUNGE or VANISHED, FETCH, FLAGS (RFC 9051 §7).
 #include <algorithm>
 
-#include "protocol/imap/session.h"
+#include "protocol/imap/contexts.h"
+#include "protocol/imap/fetcher.h"
 
 namespace angarium::protocol::imap {
 namespace {
@@ -89,17 +90,53 @@ void Session::tell_flags() {
   selected->keywords_told = keyword_count(names);
 }
 
-void Session::tell_news(CommandRow::Expunges expunges, Addressing addressing, const NumberSet* quiet) {
-  if (selected == nullptr) return;
+std::optional<News> Session::adopt_news() {
   bool alive = true;
   auto news = selected->adopt(alive);
-  if (!alive) {
-    // RFC 2180 §3: what is deleted under a session ends it.
-    bye("The selected mailbox was deleted or replaced");
-    after = After::end;
-    leave();
-    return;
+  if (alive) {
+    if (selected->contexts != nullptr) selected->contexts->note(news);
+    return news;
   }
+  // RFC 2180 §3: what is deleted under a session ends it.
+  bye("The selected mailbox was deleted or replaced");
+  after = After::end;
+  leave();
+  return std::nullopt;
+}
+
+void Session::tell_changes(const NumberSet& quiet) {
+  if (selected == nullptr) return;
+  if (auto news = adopt_news())
+    tell_adopted(*std::move(news), CommandRow::Expunges::withheld, Addressing::sequence, &quiet);
+}
+
+io::ValueOrTask<Result<void>> Session::tell_news(CommandRow::Expunges expunges, Addressing addressing) {
+  if (selected == nullptr) return Result<void>{};
+  if (selected->contexts != nullptr) return tell_with_contexts(expunges, addressing);
+  if (auto news = adopt_news()) tell_adopted(*std::move(news), expunges, addressing, nullptr);
+  return Result<void>{};
+}
+
+io::Task<Result<void>> Session::tell_with_contexts(CommandRow::Expunges expunges, Addressing addressing) {
+  auto news = adopt_news();
+  if (!news) co_return Result<void>{};
+  auto& contexts = *selected->contexts;
+  CO_TRY(co_await contexts.refresh(*this));
+  // RFC 5267 §4.3.4: while the numbers of what is expunged are valid.
+  CO_TRY(co_await contexts.tell_gone(*this));
+  tell_adopted(*std::move(news), expunges, addressing, nullptr);
+  // RFC 5465 §7: EXISTS, then what is shown of new messages, then ADDTO.
+  for (const auto& [uids, wanted] : contexts.shown()) {
+    const auto shown = co_await Fetcher(*this, *wanted, Addressing::uid).run({uids, Addressing::uid});
+    if (!shown && shown.error().is(kSessionOver)) co_return shown;
+    if (!shown) note(shown.error());
+  }
+  CO_TRY(co_await contexts.tell_moved(*this));
+  if (contexts.empty()) selected->contexts.reset();
+  co_return Result<void>{};
+}
+
+void Session::tell_adopted(News news, CommandRow::Expunges expunges, Addressing addressing, const NumberSet* quiet) {
   const bool may_expunge = expunges == CommandRow::Expunges::told || addressing == Addressing::uid;
   if (may_expunge && selected->has_ghosts()) {
     const auto gone = selected->take_ghosts();

@@ -33,7 +33,7 @@ io::Task<Result<Reply>> transfer(Session& session, Command& command, CopyMode mo
   if (mode == CopyMode::copy) co_return done(std::string(word), std::move(code));
   // RFC 6851 §4.3: COPYUID comes before the EXPUNGEs, untagged.
   if (!code.empty()) session.untagged(Status::ok, "Moved", code);
-  session.tell_news(CommandRow::Expunges::told, command.addressing);
+  CO_TRY(co_await session.tell_news(CommandRow::Expunges::told, command.addressing));
   if (session.selected == nullptr || !session.has(kCondstore)) co_return done(std::string(word));
   co_return done(std::string(word), "HIGHESTMODSEQ " + std::to_string(session.selected->view().highest_modseq()));
 }

@@ -16,7 +16,7 @@ io::Task<Result<Reply>> expunge(Session& session, Command& command) {
   CO_TRY(co_await session.selected->mailbox().expunge(std::move(uids)));
   progress.reset();
   // Told here rather than at the end: the code carries the state after it (RFC 7162 §3.2.7).
-  session.tell_news(CommandRow::Expunges::told, command.addressing);
+  CO_TRY(co_await session.tell_news(CommandRow::Expunges::told, command.addressing));
   if (session.selected == nullptr || !session.has(kCondstore)) co_return done("EXPUNGE completed");
   co_return done("EXPUNGE completed", "HIGHESTMODSEQ " + std::to_string(session.selected->view().highest_modseq()));
 }

@@ -161,7 +161,7 @@ io::Task<Result<Reply>> store(Session& session, Command& command) {
   if (!uids.empty()) modified = CO_TRY(co_await selected.mailbox().store(std::move(found.request))).modified;
   progress.reset();
   const auto stored = uids.difference(modified);
-  session.tell_news(CommandRow::Expunges::withheld, Addressing::sequence, &stored);
+  session.tell_changes(stored);
   if (session.selected == nullptr) co_return fail(kNonExistent, "The mailbox was deleted");
   std::optional<Expectation> silent;
   if (found.silent) silent.emplace(before, selected.view(), change, flags);
