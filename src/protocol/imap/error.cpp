@@ -15,6 +15,9 @@ constexpr Code kCodes[] = {
     {&kUidRequired, "UIDREQUIRED"},
     {&kClientBug, "CLIENTBUG"},
     {&kTooFew, "TOOFEW"},
+    // RFC 5465 §3.1: all events that there are.
+    {&kBadEvent, "BADEVENT (MessageNew MessageExpunge FlagChange MailboxName SubscriptionChange)"},
+    {&kNotificationOverflow, "NOTIFICATIONOVERFLOW"},
     {&kNonExistent, "NONEXISTENT"},
     {&kTryCreate, "TRYCREATE"},
     {&kAlreadyExists, "ALREADYEXISTS"},

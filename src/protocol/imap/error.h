@@ -24,6 +24,8 @@ inline constexpr ErrorKind kCannot{"imap.cannot", Fault::user, Lasting::permanen
 inline constexpr ErrorKind kNoPermission{"imap.no-permission", Fault::user, Lasting::permanent};
 inline constexpr ErrorKind kOverQuota{"imap.over-quota", Fault::user, Lasting::permanent};
 inline constexpr ErrorKind kLimit{"imap.limit", Fault::user, Lasting::permanent};
+inline constexpr ErrorKind kBadEvent{"imap.bad-event", Fault::user, Lasting::permanent};
+inline constexpr ErrorKind kNotificationOverflow{"imap.notification-overflow", Fault::user, Lasting::permanent};
 inline constexpr ErrorKind kTooFew{"imap.too-few", Fault::user, Lasting::permanent};
 inline constexpr ErrorKind kTooBig{"imap.too-big", Fault::user, Lasting::permanent};
 inline constexpr ErrorKind kReadOnly{"imap.read-only", Fault::user, Lasting::permanent};

@@ -48,6 +48,8 @@ inline constexpr std::size_t kHeaderFieldsMax = 200;
 inline constexpr std::size_t kSectionDepthMax = 100;
 /// Patterns of one LIST.
 inline constexpr std::size_t kListPatternsMax = 100;
+/// Mailboxes whose messages one NOTIFY watches (RFC 5465 §3.1): each is looked at after every change of the account.
+inline constexpr std::size_t kNotifyMailboxesMax = 1000;
 /// filter-mailboxes of one NOTIFY or ESEARCH, and names of one of them.
 inline constexpr std::size_t kMailboxFiltersMax = 100;
 inline constexpr std::size_t kFilterNamesMax = 1000;

@@ -90,6 +90,7 @@ class Parser {
   Result<MailboxFilter> filter_mailboxes(FilterUse use);  // list_grammar.cpp
   /// "(" fetch-att *(SP fetch-att) ")": what is told unasked never sets \Seen.
   Result<FetchProgram> unasked_attributes();          // fetch_grammar.cpp
+  Result<NotifyProgram> notify_arguments();           // notify_grammar.cpp
   Result<SortProgram> sort_program();                 // sort_grammar.cpp
   Result<ThreadBy> thread_algorithm();                // sort_grammar.cpp
   Result<void> search_criteria(SearchProgram& into);  // search_grammar.cpp: a charset and keys
@@ -124,6 +125,7 @@ class Parser {
   /// Each key once, as only its first counts.
   Result<std::vector<SortCriterion>> sort_criteria();
 
+  Result<EventGroup> event_group();
   Result<void> list_select(ListProgram& into);
   Result<void> list_returns(ListProgram& into);
 

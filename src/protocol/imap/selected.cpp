@@ -9,6 +9,7 @@ namespace angarium::protocol::imap {
 
 Selected::Selected(std::shared_ptr<Mailbox> mailbox, std::shared_ptr<const View> view, io::Event& changed)
     : mailbox_(std::move(mailbox)), view_(std::move(view)), watcher_(mailbox_->watch(changed)) {
+  show_from = view_->uid_next();
   claim_recent();
 }
 

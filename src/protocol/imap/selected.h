@@ -84,6 +84,9 @@ class Selected {
   NumberSet saved;
   /// RFC 5267: searches that are kept up to date; null: none.
   std::unique_ptr<Contexts> contexts;
+  /// Messages from here on have not been shown as NOTIFY asks for (RFC 5465 §5.2); those the session made are not.
+  std::uint32_t show_from = 0;
+  NumberSet own;
   /// Keywords the client has been told of in FLAGS.
   std::size_t keywords_told = 0;
 

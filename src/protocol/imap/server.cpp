@@ -74,7 +74,7 @@ io::Task<Result<void>> Server::command() {
   auto& reader = session.reader;
   expunges_ = CommandRow::Expunges::withheld;
   for (;;) {
-    const auto event = CO_TRY(co_await session.next_event());
+    const auto event = CO_TRY(co_await session.next_event(Session::Between::commands));
     if (event == Event::discarded) {
       const auto tag = tag_of(reader.text());
       reader.next();
@@ -183,7 +183,7 @@ io::Task<Result<void>> Server::finish(std::string_view tag, Result<Reply> result
     session.note(result.error());
   }
   if (session.selected) CO_TRY(co_await session.selected->mailbox().renew());
-  CO_TRY(co_await session.tell_news(expunges_, addressing_));
+  CO_TRY(co_await session.tell_events(expunges_, addressing_));
   append_reply(session.text(), tag, reply);
   if (reply.status == Status::bad) {
     const int most = session.account == nullptr ? kUnauthenticatedBadCommandsMax : kBadCommandsMax;

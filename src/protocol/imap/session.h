@@ -24,6 +24,7 @@ namespace angarium::protocol::imap {
 /// Extensions that a client switches on (RFC 5161), as bits.
 enum Enabled : std::uint8_t { kCondstore = 1, kQresync = 2, kUtf8Accept = 4, kImap4rev2 = 8, kUidOnly = 16 };
 
+class Notifications;
 class Progress;
 
 /// The connection can't go on: its error has been told, or nobody is there to be told.
@@ -33,6 +34,7 @@ inline constexpr ErrorKind kSessionOver{"imap.session-over", Fault::dependency, 
 class Session {
  public:
   Session(wire::Connection& connection, Authenticator& authenticator, const ServerOptions& options);
+  ~Session();
 
   wire::Connection& connection;
   Authenticator& authenticator;
@@ -47,6 +49,8 @@ class Session {
   std::uint8_t enabled = 0;
   std::shared_ptr<Account> account;
   std::unique_ptr<Selected> selected;
+  /// Since the first NOTIFY (RFC 5465).
+  std::unique_ptr<Notifications> notifications;
   int failed_logins = 0;
   int bad_commands = 0;
   /// Says BYE and ends at the next chance.
@@ -77,7 +81,8 @@ class Session {
 
   // ---- input
   /// The next event of the reader other than need_more; sends what is unsent before it waits.
-  io::Task<Result<CommandReader::Event>> next_event();
+  enum class Between : std::uint8_t { parts, commands };
+  io::Task<Result<CommandReader::Event>> next_event(Between between = Between::parts);
   /// Waits for octets or for `wake`; says BYE when neither comes before the deadline.
   io::Task<Result<io::Ready>> more(Moment deadline);
   /// Until when the client must have sent its next command: what it sends of one does not put it off.
@@ -90,6 +95,8 @@ class Session {
   // ---- mailbox news (updates.cpp)
   /// Tells what changed since it was last told, and what that means for contexts.
   io::ValueOrTask<Result<void>> tell_news(CommandRow::Expunges expunges, Addressing addressing);
+  /// The same, and all else that NOTIFY asks for: at the end of commands and in IDLE.
+  io::ValueOrTask<Result<void>> tell_events(CommandRow::Expunges expunges, Addressing addressing);
   /// The same in the midst of a command: without expunges, and contexts later; `quiet`: UIDs whose FETCH the caller
   /// writes itself.
   void tell_changes(const NumberSet& quiet);
@@ -114,7 +121,12 @@ class Session {
   /// The newest view; nullopt: the mailbox is gone, and has been left.
   std::optional<News> adopt_news();
   void tell_adopted(News news, CommandRow::Expunges expunges, Addressing addressing, const NumberSet* quiet);
-  io::Task<Result<void>> tell_with_contexts(CommandRow::Expunges expunges, Addressing addressing);
+  io::Task<Result<void>> tell_with_more(CommandRow::Expunges expunges, Addressing addressing);
+  io::Task<Result<void>> show(NumberSet uids, FetchProgram wanted);
+  io::Task<Result<void>> tell_notified(CommandRow::Expunges expunges, Addressing addressing);
+  io::Task<Result<void>> tell_between_commands();
+  /// The new messages that NOTIFY has shown, and that were not yet.
+  NumberSet take_new();
 
   Moment login_by_;  ///< absolute, so that an octet a second buys nothing
 };

@@ -73,6 +73,7 @@ io::Task<Result<Reply>> lsub(Session&, Command&);
 io::Task<Result<Reply>> move(Session&, Command&);
 io::Task<Result<Reply>> namespaces(Session&, Command&);
 io::Task<Result<Reply>> noop(Session&, Command&);
+io::Task<Result<Reply>> notify(Session&, Command&);
 io::Task<Result<Reply>> rename(Session&, Command&);
 io::Task<Result<Reply>> search(Session&, Command&);
 io::Task<Result<Reply>> select(Session&, Command&);
@@ -122,6 +123,7 @@ inline constexpr auto kCommands = std::to_array<CommandRow>({
     {"MOVE", kSelected, detail::kSome, detail::kUidAlso, detail::kTold, command::move},
     {"NAMESPACE", kLoggedIn, detail::kNone, detail::kNoUid, detail::kTold, command::namespaces},
     {"NOOP", kAnyState, detail::kNone, detail::kNoUid, detail::kTold, command::noop},
+    {"NOTIFY", kLoggedIn, detail::kSome, detail::kNoUid, detail::kTold, command::notify},
     {"RENAME", kLoggedIn, detail::kSome, detail::kNoUid, detail::kTold, command::rename},
     {"SEARCH", kSelected, detail::kSome, detail::kUidAlso, detail::kWithheld, command::search},
     {"SELECT", kLoggedIn, detail::kSome, detail::kNoUid, detail::kTold, command::select},

@@ -204,6 +204,26 @@ struct MultiSearchProgram {
   SearchProgram search;
 };
 
+/// Events of NOTIFY as bits (RFC 5465 §5).
+enum NotifyEvent : std::uint8_t {
+  kEventMessageNew = 1,
+  kEventMessageExpunge = 2,
+  kEventFlagChange = 4,
+  kEventMailboxName = 8,
+  kEventSubscriptionChange = 16,
+};
+
+struct EventGroup {
+  MailboxFilter filter;
+  std::uint8_t events = 0;            ///< of NotifyEvent; 0: NONE
+  std::optional<FetchProgram> items;  ///< what is shown of new messages
+};
+
+struct NotifyProgram {
+  bool status = false;
+  std::vector<EventGroup> groups;  ///< empty: NOTIFY NONE
+};
+
 /// A sort-key (RFC 5256 §5, RFC 5957 §5).
 enum class SortBy : std::uint8_t { arrival, cc, date, display_from, display_to, from, size, subject, to };
 struct SortCriterion {

@@ -1,6 +1,7 @@
 // APPEND (RFC 9051 §6.3.12, RFC 3502, RFC 3516 §4.4, RFC 6855 §4, RFC 7889). Messages are streamed, never collected.
 #include <algorithm>
 
+#include "protocol/imap/notifications.h"
 #include "protocol/imap/progress.h"
 
 namespace angarium::protocol::imap::command {
@@ -29,6 +30,10 @@ class Appending {
     std::optional<Progress> progress(std::in_place, session_, tag_);
     const auto outcome = CO_TRY(co_await append->commit());
     progress.reset();
+    auto* const selected = session_.selected.get();
+    if (session_.notifications != nullptr && selected != nullptr &&
+        selected->facts().uid_validity == outcome.uid_validity)
+      for (const auto range : outcome.uids.ranges()) selected->own.add(range);
     if (outcome.uids.empty()) co_return done("APPEND completed");
     // RFC 4315 §3; RFC 3502 §6.3.11: all UIDs in one set.
     co_return done("APPEND completed", "APPENDUID " + std::to_string(outcome.uid_validity) + " " + outcome.uids.text());

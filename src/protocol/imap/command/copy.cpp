@@ -1,4 +1,5 @@
 // COPY (RFC 9051 §6.4.7) and MOVE (RFC 9051 §6.4.8, RFC 6851).
+#include "protocol/imap/notifications.h"
 #include "protocol/imap/progress.h"
 
 namespace angarium::protocol::imap::command {
@@ -27,6 +28,9 @@ io::Task<Result<Reply>> transfer(Session& session, Command& command, CopyMode mo
   std::optional<Progress> progress(std::in_place, session, command.tag);
   const auto outcome = CO_TRY(co_await selected.mailbox().copy(std::move(uids), std::move(target), mode));
   progress.reset();
+  auto& own = session.selected->own;
+  if (outcome.uid_validity == session.selected->facts().uid_validity && session.notifications != nullptr)
+    for (const auto range : outcome.to.ranges()) own.add(range);
   std::string code;
   if (!outcome.from.empty())
     code = "COPYUID " + std::to_string(outcome.uid_validity) + " " + outcome.from.text() + " " + outcome.to.text();
