@@ -122,6 +122,16 @@ Error imap_error(Error error) {
   return error;
 }
 
+/// What a session watches, for as long as it wants to be told.
+struct ImapAccount::Watched {
+  void begin(mailbox::AccountMail& mail) {
+    watch = mail.watch(0, [told = &event] { told->set_from_any_thread(); });
+  }
+
+  io::Event& event;
+  std::unique_ptr<mailbox::Watch> watch;
+};
+
 /// After the store was opened again the account is another object.
 io::ValueOrTask<Result<void>> ImapAccount::renew() {
   if (!mail_->stale()) return Result<void>();
@@ -132,6 +142,8 @@ io::Task<Result<void>> ImapAccount::load() {
   auto mail = co_await services_.mail().account(mail_->id());
   if (!mail) co_return std::unexpected(imap_error(std::move(mail).error()));
   mail_ = *std::move(mail);
+  for (const auto& each : watched_)
+    if (const auto watched = each.lock()) watched->begin(*mail_);
   co_return Result<void>();
 }
 
@@ -142,6 +154,22 @@ bool ImapAccount::visible(std::string_view name) const {
 Result<void> ImapAccount::may_change() const {
   if (guest_) return fail(imap::kNoPermission, "Guests change nothing");
   return {};
+}
+
+std::unique_ptr<imap::AccountWatcher> ImapAccount::watch(io::Event& event) {
+  class Watching final : public imap::AccountWatcher {
+   public:
+    explicit Watching(std::shared_ptr<Watched> watched) : watched_(std::move(watched)) {}
+    bool take() override { return watched_->watch->take(); }
+
+   private:
+    std::shared_ptr<Watched> watched_;
+  };
+  const auto watched = std::make_shared<Watched>(event, nullptr);
+  watched->begin(*mail_);
+  std::erase_if(watched_, [](const auto& each) { return each.expired(); });
+  watched_.push_back(watched);
+  return std::make_unique<Watching>(watched);
 }
 
 io::Task<Result<std::vector<imap::NameRow>>> ImapAccount::list() {
@@ -156,12 +184,12 @@ io::Task<Result<std::vector<imap::NameRow>>> ImapAccount::list() {
     if (listing->subscribed(info.name)) attributes |= imap::kNameSubscribed;
     for (const Use& use : kUses)
       if (info.use == use.use) attributes |= use.bit;
-    rows.push_back({info.name, attributes});
+    rows.push_back({info.name, attributes, mailbox::mailbox_id_text(info.id)});
   }
   // What is subscribed to but does not exist any more is still listed among the subscriptions (RFC 9051 §6.3.9.2).
   for (const std::string& name : listing->subscriptions)
     if (visible(name) && listing->find(name) == nullptr)
-      rows.push_back({name, imap::kNameNonExistent | imap::kNameSubscribed});
+      rows.push_back({name, imap::kNameNonExistent | imap::kNameSubscribed, {}});
   co_return rows;
 }
 

@@ -43,11 +43,14 @@ class ImapAccount final : public protocol::imap::Account {
   io::Task<Result<protocol::imap::StatusValues>> status(std::string name) override;
   io::Task<Result<std::shared_ptr<protocol::imap::Mailbox>>> select(std::string name,
                                                                     protocol::imap::Access access) override;
+  std::unique_ptr<protocol::imap::AccountWatcher> watch(io::Event& event) override;
   io::Task<Result<std::unique_ptr<protocol::imap::Append>>> append(std::string name) override;
 
  private:
   [[nodiscard]] bool visible(std::string_view name) const;
   [[nodiscard]] Result<void> may_change() const;
+  struct Watched;
+
   io::ValueOrTask<Result<void>> renew();
   io::Task<Result<void>> load();
 
@@ -57,6 +60,7 @@ class ImapAccount final : public protocol::imap::Account {
   std::string address_;
   mailbox::AccountMailPtr mail_;
   std::optional<GuestRules> guest_;
+  std::vector<std::weak_ptr<Watched>> watched_;  ///< owned by the watchers the session holds
 };
 
 }  // namespace angarium::agent

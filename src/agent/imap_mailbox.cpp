@@ -109,6 +109,12 @@ ImapMailbox::ImapMailbox(io::Pool& pool, mailbox::MailboxStore& store, mailbox::
   facts_.access = access;
 }
 
+std::string ImapMailbox::name() const {
+  const mailbox::ListingPtr listing = mail_->listing();
+  const mailbox::MailboxInfo* const info = listing->find(info_.id);
+  return info == nullptr ? std::string() : info->name;
+}
+
 /// After a failure of the store the account is another object; its views go on where those of the old one ended.
 io::ValueOrTask<Result<void>> ImapMailbox::renew() {
   ascii_ = nullptr;  // a session that waits for its client holds no form of a message

@@ -44,6 +44,7 @@ class ImapMailbox final : public protocol::imap::Mailbox {
               mailbox::ViewPtr view, protocol::imap::Access access, Copies copies = Copies::allowed);
 
   [[nodiscard]] const protocol::imap::MailboxFacts& facts() const override { return facts_; }
+  [[nodiscard]] std::string name() const override;
   io::ValueOrTask<Result<void>> renew() override;
   [[nodiscard]] std::shared_ptr<const protocol::imap::View> view() const override;
   [[nodiscard]] protocol::imap::Delta delta(const protocol::imap::View& from,

@@ -142,6 +142,8 @@ class Mailbox {
  public:
   virtual ~Mailbox() = default;
   [[nodiscard]] virtual const MailboxFacts& facts() const = 0;
+  /// As it is called now; empty when it is gone.
+  [[nodiscard]] virtual std::string name() const = 0;
   /// Called before a command and before its news are told: makes good what a failure of the store left behind. Where
   /// that is not possible yet view() stays the last one, and changes are refused.
   virtual io::ValueOrTask<Result<void>> renew() { return Result<void>(); }
@@ -185,7 +187,8 @@ class Mailbox {
 struct NameRow {
   std::string name;
   std::uint32_t attributes =
-      0;  ///< of NameBit: kNameNoSelect, kNameNonExistent, kNameNoInferiors, kNameSubscribed, special uses
+      0;             ///< of NameBit: kNameNoSelect, kNameNonExistent, kNameNoInferiors, kNameSubscribed, special uses
+  std::string id{};  ///< stays when the name changes; empty: not known
 };
 
 struct StatusValues {
@@ -235,6 +238,15 @@ class Append {
 
 enum class Subscription { subscribe, unsubscribe };
 
+/// While it lives, the event it was made with is set when something of the account changed that was not asked for yet:
+/// names, subscriptions, messages of any mailbox.
+class AccountWatcher {
+ public:
+  virtual ~AccountWatcher() = default;
+  /// Whether something changed since the last call. Take it first, then look.
+  virtual bool take() = 0;
+};
+
 /// A logged-in user's view of the store. Owned by the session.
 class Account {
  public:
@@ -250,6 +262,8 @@ class Account {
   virtual io::Task<Result<void>> subscribe(std::string name, Subscription subscription) = 0;
   virtual io::Task<Result<StatusValues>> status(std::string name) = 0;
   virtual io::Task<Result<std::shared_ptr<Mailbox>>> select(std::string name, Access access) = 0;
+  /// For as long as the watcher lives.
+  virtual std::unique_ptr<AccountWatcher> watch(io::Event& event) = 0;
   /// kTryCreate when there is no such mailbox.
   virtual io::Task<Result<std::unique_ptr<Append>>> append(std::string name) = 0;
 };

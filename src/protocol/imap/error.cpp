@@ -10,8 +10,14 @@ struct Code {
   std::string_view code;
 };
 
-// RFC 5530 §3, RFC 9051 §7.1.
+// RFC 5530 §3, RFC 9051 §7.1, RFC 9586 §3, RFC 10022 §3.1.3.2.
 constexpr Code kCodes[] = {
+    {&kUidRequired, "UIDREQUIRED"},
+    {&kClientBug, "CLIENTBUG"},
+    {&kTooFew, "TOOFEW"},
+    // RFC 5465 §3.1: all events that there are.
+    {&kBadEvent, "BADEVENT (MessageNew MessageExpunge FlagChange MailboxName SubscriptionChange)"},
+    {&kNotificationOverflow, "NOTIFICATIONOVERFLOW"},
     {&kNonExistent, "NONEXISTENT"},
     {&kTryCreate, "TRYCREATE"},
     {&kAlreadyExists, "ALREADYEXISTS"},
@@ -50,10 +56,11 @@ std::string printable(const Error& error) {
 }  // namespace
 
 Reply reply_to(const Error& error) {
-  if (error.fault() == Fault::syntax) return {Status::bad, {}, printable(error)};
+  const bool syntax = error.fault() == Fault::syntax;
   for (const auto& [kind, code] : kCodes) {
-    if (error.is(*kind)) return {Status::no, std::string(code), printable(error)};
+    if (error.is(*kind)) return {syntax ? Status::bad : Status::no, std::string(code), printable(error)};
   }
+  if (syntax) return {Status::bad, {}, printable(error)};
   if (error.fault() == Fault::user) return {Status::no, {}, printable(error)};
   if (error.is(kCorruption)) return {Status::no, "CORRUPTION", "What is stored is damaged, it has been logged"};
   if (error.fault() == Fault::dependency)

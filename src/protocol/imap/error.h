@@ -11,6 +11,8 @@ namespace angarium::protocol::imap {
 // Broken grammar: BAD.
 inline constexpr ErrorKind kSyntax{"imap.syntax", Fault::syntax, Lasting::permanent};
 inline constexpr ErrorKind kWrongState{"imap.wrong-state", Fault::syntax, Lasting::permanent};
+inline constexpr ErrorKind kUidRequired{"imap.uid-required", Fault::syntax, Lasting::permanent};
+inline constexpr ErrorKind kClientBug{"imap.client-bug", Fault::syntax, Lasting::permanent};
 inline constexpr ErrorKind kTooLong{"imap.too-long", Fault::syntax, Lasting::permanent};
 // Well-formed, refused: NO with a response code of RFC 5530 where there is one. A backend answers with these.
 inline constexpr ErrorKind kRefused{"imap.refused", Fault::user, Lasting::permanent};
@@ -22,6 +24,9 @@ inline constexpr ErrorKind kCannot{"imap.cannot", Fault::user, Lasting::permanen
 inline constexpr ErrorKind kNoPermission{"imap.no-permission", Fault::user, Lasting::permanent};
 inline constexpr ErrorKind kOverQuota{"imap.over-quota", Fault::user, Lasting::permanent};
 inline constexpr ErrorKind kLimit{"imap.limit", Fault::user, Lasting::permanent};
+inline constexpr ErrorKind kBadEvent{"imap.bad-event", Fault::user, Lasting::permanent};
+inline constexpr ErrorKind kNotificationOverflow{"imap.notification-overflow", Fault::user, Lasting::permanent};
+inline constexpr ErrorKind kTooFew{"imap.too-few", Fault::user, Lasting::permanent};
 inline constexpr ErrorKind kTooBig{"imap.too-big", Fault::user, Lasting::permanent};
 inline constexpr ErrorKind kReadOnly{"imap.read-only", Fault::user, Lasting::permanent};
 inline constexpr ErrorKind kBadCharset{"imap.bad-charset", Fault::user, Lasting::permanent};
@@ -54,9 +59,9 @@ struct Reply {
 /// OK with a text.
 inline Reply done(std::string text, std::string code = {}) { return {Status::ok, std::move(code), std::move(text)}; }
 
-/// Syntax → BAD; user → NO with its code; dependency → NO [UNAVAILABLE]; ours → NO [SERVERBUG]; kCorruption →
-/// NO [CORRUPTION]. Errors of foreign rooms are judged by their fault; what is ours or a dependency's has fixed words,
-/// so that nothing inner is shown: its text is for the log (Session::note).
+/// Syntax → BAD, with its code; user → NO with its code; dependency → NO [UNAVAILABLE]; ours → NO [SERVERBUG];
+/// kCorruption → NO [CORRUPTION]. Errors of foreign rooms are judged by their fault; what is ours or a dependency's has
+/// fixed words, so that nothing inner is shown: its text is for the log (Session::note).
 Reply reply_to(const Error& error);
 
 }  // namespace angarium::protocol::imap

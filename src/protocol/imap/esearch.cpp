@@ -11,8 +11,17 @@ bool tells_all(std::uint8_t returns) {
   return (returns & (kReturnAll | kReturnCount)) != 0 || (returns & (kReturnMin | kReturnMax | kReturnPartial)) == 0;
 }
 
-/// A sequence-set that keeps the order: ranges only where numbers follow one
-/// another (RFC 5267 §3.2).
+std::uint64_t highest_modseq(const Selected& selected, const NumberSet& uids) {
+  std::uint64_t highest = 0;
+  Cursor cursor(selected, {.numbers = uids, .addressing = Addressing::uid});
+  for (auto batch = cursor.next(); !batch.empty(); batch = cursor.next()) {
+    for (const auto& target : batch) highest = std::max(highest, target.entry.modseq);
+  }
+  return highest;
+}
+
+}  // namespace
+
 std::string ordered_set(std::span<const Sorted> order, std::uint32_t Sorted::* number) {
   std::string out;
   for (std::size_t begin = 0; begin < order.size();) {
@@ -29,16 +38,16 @@ std::string ordered_set(std::span<const Sorted> order, std::uint32_t Sorted::* n
   return out;
 }
 
-std::uint64_t highest_modseq(const Selected& selected, const NumberSet& uids) {
-  std::uint64_t highest = 0;
-  Cursor cursor(selected, {.numbers = uids, .addressing = Addressing::uid});
-  for (auto batch = cursor.next(); !batch.empty(); batch = cursor.next()) {
-    for (const auto& target : batch) highest = std::max(highest, target.entry.modseq);
+void Correlator::append_to(std::string& out) const {
+  // search-correlator (RFC 4466 §2.6.2, RFC 7377 §4)
+  out += "* ESEARCH (TAG ";
+  message::append_imap_string(out, tag, message::ImapForm::ascii);
+  if (!mailbox.empty()) {
+    ((out += " MAILBOX ") += mailbox) += " UIDVALIDITY ";
+    append_number(out, uid_validity);
   }
-  return highest;
+  out += addressing == Addressing::uid ? ") UID" : ")";
 }
-
-}  // namespace
 
 Answer answer_of(const SearchResult& found, Addressing addressing, std::uint8_t returns, const ResultRange& partial) {
   const auto& numbers = addressing == Addressing::uid ? found.uids : found.numbers;
@@ -75,15 +84,13 @@ Answer answer_of(std::span<const Sorted> order, Addressing addressing, std::uint
   return answer;
 }
 
-void tell_answer(Session& session, const Command& command, const SearchProgram& program, std::uint8_t returns,
-                 const SearchResult& found, const Answer& answer) {
+void tell_answer(Session& session, const Selected& selected, const Correlator& correlator, const SearchProgram& program,
+                 std::uint8_t returns, const SearchResult& found, const Answer& answer) {
   // RFC 5182 §2.1: SAVE alone says nothing.
   if (returns == kReturnSave) return;
   auto& out = session.text();
-  // search-correlator, then items (RFC 4466 §2.6.2, RFC 4731 §3.1)
-  out += "* ESEARCH (TAG ";
-  message::append_imap_string(out, command.tag, message::ImapForm::ascii);
-  out += command.addressing == Addressing::uid ? ") UID" : ")";
+  // Then the items (RFC 4731 §3.1).
+  correlator.append_to(out);
   const bool any = answer.count != 0;
   const auto item = [&](SearchReturn bit, std::string_view name, std::uint64_t value) {
     if ((returns & bit) == 0 || (!any && bit != kReturnCount)) return;
@@ -103,7 +110,7 @@ void tell_answer(Session& session, const Command& command, const SearchProgram& 
   // RFC 4731 §3.2: of all that was found, or of what is told.
   const auto modseq = !program.uses_modseq || !any ? 0
                       : tells_all(returns)         ? found.modseq_max
-                                                   : highest_modseq(*session.selected, answer.uids);
+                                                   : highest_modseq(selected, answer.uids);
   if (modseq != 0) {
     out += " MODSEQ ";
     append_number(out, modseq);

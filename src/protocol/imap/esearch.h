@@ -27,9 +27,22 @@ Answer answer_of(const SearchResult& found, Addressing addressing, std::uint8_t 
 Answer answer_of(std::span<const Sorted> order, Addressing addressing, std::uint8_t returns,
                  const ResultRange& partial);
 
+/// A sequence-set that keeps the order: ranges only where numbers follow one another (RFC 5267 §3.2).
+std::string ordered_set(std::span<const Sorted> order, std::uint32_t Sorted::* number);
+
+/// What an ESEARCH response begins with: the command it belongs to, and the mailbox where more than one was searched.
+struct Correlator {
+  std::string tag;
+  Addressing addressing = Addressing::sequence;
+  std::string mailbox{};  ///< as it is written on the line; empty: not told
+  std::uint32_t uid_validity = 0;
+  /// "* ESEARCH (TAG "x" …) UID"
+  void append_to(std::string& out) const;
+};
+
 /// "* ESEARCH …"; nothing where SAVE is all that was asked for.
-void tell_answer(Session& session, const Command& command, const SearchProgram& program, std::uint8_t returns,
-                 const SearchResult& found, const Answer& answer);
+void tell_answer(Session& session, const Selected& selected, const Correlator& correlator, const SearchProgram& program,
+                 std::uint8_t returns, const SearchResult& found, const Answer& answer);
 /// What "$" stands for then (RFC 5182 §2.4, RFC 9394 §3.2).
 NumberSet to_save(const SearchResult& found, const Answer& answer, std::uint8_t returns);
 

@@ -155,6 +155,18 @@ Result<void> Parser::fetch_modifiers(FetchProgram& into) {
   return require(')');
 }
 
+Result<FetchProgram> Parser::unasked_attributes() {
+  FetchProgram program;
+  TRY(require('('));
+  do {
+    TRY(fetch_attribute(program));
+  } while (present(' '));
+  TRY(require(')'));
+  // RFC 5465 §5.2: clients should not ask for what sets it.
+  for (auto& item : program.sections) item.peek = Peek::yes;
+  return program;
+}
+
 Result<FetchProgram> Parser::fetch_attributes() {
   FetchProgram program;
   if (present('(')) {

@@ -12,8 +12,8 @@ constexpr std::uint32_t kTexts = kFetchEnvelope | kFetchBody | kFetchBodyStructu
 
 Fetcher::Fetcher(Session& session, FetchProgram program, Addressing addressing)
     : session_(session), form_(session.strings()), program_(std::move(program)) {
-  // RFC 9051 §6.4.9; RFC 7162 §3.2.4: with QRESYNC every FETCH response has the UID.
-  if (addressing == Addressing::uid || session.has(kQresync)) program_.items |= kFetchUid;
+  // RFC 9051 §6.4.9; RFC 7162 §3.2.4: with QRESYNC every FETCH response has the UID. UIDFETCH begins with it.
+  if (!session.has(kUidOnly) && (addressing == Addressing::uid || session.has(kQresync))) program_.items |= kFetchUid;
   texts_wanted_ = program_.items & kTexts;
   const bool marks =
       std::ranges::any_of(program_.sections, [](const auto& s) { return s.peek == SectionItem::Peek::no; });
@@ -57,7 +57,7 @@ io::Task<Result<void>> Fetcher::mark_seen(std::span<const Target> batch) {
   request.flags.system = kSeen;
   // A full disk must not stop anyone from reading: the flag then stays as it was.
   if (!co_await session_.selected->mailbox().store(std::move(request))) just_seen_.clear();
-  session_.tell_news(CommandRow::Expunges::withheld, Addressing::sequence, &just_seen_);
+  session_.tell_changes(just_seen_);
   co_return Result<void>{};
 }
 
@@ -115,9 +115,7 @@ void Fetcher::item(std::string_view name) {
 void Fetcher::open(const Target& target) {
   auto& out = session_.text();
   const auto& entry = target.entry;
-  out += "* ";
-  append_number(out, target.sequence);
-  out += " FETCH (";
+  session_.open_fetch(target);
   first_item_ = true;
   auto items = program_.items;
   // RFC 9051 §6.4.5: the flag set by reading is told with it.

@@ -5,6 +5,7 @@
 
 #include "base/text.h"
 #include "message/charset.h"
+#include "protocol/imap/progress.h"
 #include "protocol/imap/sliced_sort.h"
 
 namespace angarium::protocol::imap {
@@ -33,8 +34,11 @@ io::Task<Result<void>> visit_found(Session& session, const NumberSet& uids, std:
   Cursor cursor(*session.selected, {.numbers = uids, .addressing = Addressing::uid});
   Pace pace;
   std::vector<Entry> entries;
+  std::uint64_t done = 0;
   for (auto batch = cursor.next(); !batch.empty(); batch = cursor.next()) {
     TextBatch texts;
+    if (session.progress != nullptr) session.progress->at(done, uids.count());
+    done += batch.size();
     if (wanted != 0) {
       entries.clear();
       for (const auto& target : batch) entries.push_back(target.entry);

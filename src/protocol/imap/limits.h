@@ -30,6 +30,10 @@ inline constexpr int kSearchDepthMax = 50;
 inline constexpr std::size_t kSearchKeysMax = 1000;
 /// Keys of one SEARCH that must read messages.
 inline constexpr std::size_t kSearchTextKeysMax = 100;
+/// Searches that one mailbox keeps up to date for a session (RFC 5267 §4.3.1): clients keep one or two.
+inline constexpr std::size_t kContextsMax = 16;
+/// What all of them hold in memory: the keys of some fifty thousand messages in order, or far more that are not.
+inline constexpr std::size_t kContextOctetsMax = std::size_t{8} * 1024 * 1024;
 /// Keys and texts that one SORT or THREAD may hold: those of some million messages.
 inline constexpr std::size_t kSortOctetsMax = std::size_t{256} * 1024 * 1024;
 /// Octets of a text that SORT compares: nobody reads further, and the keys stay small.
@@ -44,6 +48,11 @@ inline constexpr std::size_t kHeaderFieldsMax = 200;
 inline constexpr std::size_t kSectionDepthMax = 100;
 /// Patterns of one LIST.
 inline constexpr std::size_t kListPatternsMax = 100;
+/// Mailboxes whose messages one NOTIFY watches (RFC 5465 §3.1): each is looked at after every change of the account.
+inline constexpr std::size_t kNotifyMailboxesMax = 1000;
+/// filter-mailboxes of one NOTIFY or ESEARCH, and names of one of them.
+inline constexpr std::size_t kMailboxFiltersMax = 100;
+inline constexpr std::size_t kFilterNamesMax = 1000;
 /// Wildcards of one pattern: matching costs name length × wildcards.
 inline constexpr std::size_t kListWildcardsMax = 32;
 /// Flags of one list.
@@ -70,6 +79,11 @@ inline constexpr std::size_t kDowngradedTold = 100;
 /// Messages whose stored texts are asked from the store at once.
 inline constexpr std::size_t kTextBatch = 64;
 
+/// RFC 10022 §3.1.3.2: the least batch that UIDBATCHES has to make; smaller ones would be message numbers again.
+inline constexpr std::uint32_t kBatchSizeMin = 500;
+
+/// RFC 9585 §4 recommends 10 to 15 seconds between notices that a command is at work.
+inline constexpr Duration kProgressEvery = std::chrono::seconds(10);
 /// RFC 9051 §5.4: at least 30 minutes of silence are allowed.
 inline constexpr Duration kIdleTimeout = std::chrono::minutes(31);
 /// Before login a minute is enough for a person's program.

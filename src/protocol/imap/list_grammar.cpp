@@ -1,4 +1,6 @@
 // LIST with its selection and return options (RFC 9051 §6.3.9, RFC 5258, RFC 5819, RFC 6154) and STATUS items.
+#include <algorithm>
+
 #include "protocol/imap/limits.h"
 #include "protocol/imap/parser.h"
 
@@ -24,6 +26,46 @@ constexpr Item kStatusItems[] = {
 };
 
 }  // namespace
+
+Result<MailboxFilter> Parser::filter_mailboxes(FilterUse use) {
+  using Kind = MailboxFilter::Kind;
+  struct Row {
+    std::string_view name;
+    Kind kind;
+    enum class Names { none, some } names;
+  };
+  static constexpr Row kRows[] = {
+      {"SELECTED", Kind::selected, Row::Names::none},
+      {"SELECTED-DELAYED", Kind::selected_delayed, Row::Names::none},
+      {"INBOXES", Kind::inboxes, Row::Names::none},
+      {"PERSONAL", Kind::personal, Row::Names::none},
+      {"SUBSCRIBED", Kind::subscribed, Row::Names::none},
+      {"SUBTREE", Kind::subtree, Row::Names::some},
+      {"SUBTREE-ONE", Kind::subtree_one, Row::Names::some},
+      {"MAILBOXES", Kind::mailboxes, Row::Names::some},
+  };
+  const auto name = TRY(word());
+  const auto* const row = std::ranges::find(kRows, name, &Row::name);
+  // RFC 7377 §2.2: SUBTREE-ONE is of ESEARCH, SELECTED-DELAYED of NOTIFY.
+  const auto other = use == FilterUse::search ? Kind::selected_delayed : Kind::subtree_one;
+  if (row == std::end(kRows) || row->kind == other) return expected("mailbox filter before this");
+  MailboxFilter filter{.kind = row->kind, .names = {}};
+  if (row->names == Row::Names::none) return filter;
+  // one-or-more-mailbox = mailbox / "(" mailbox *(SP mailbox) ")"
+  TRY(space());
+  const bool many = present('(');
+  do {
+    if (filter.names.size() >= kFilterNamesMax) return fail(kLimit, "Too many names");
+    auto written = mailbox();
+    if (written) {
+      filter.names.push_back(*std::move(written));
+    } else if (written.error().fault() == Fault::syntax) {
+      return std::unexpected(std::move(written).error());
+    }  // A name that no mailbox can have, wildcards among them, is of none (RFC 5465 §3.1, §6.6).
+  } while (many && present(' '));
+  if (many) TRY(require(')'));
+  return filter;
+}
 
 Result<std::uint32_t> Parser::status_attributes() {
   TRY(require('('));

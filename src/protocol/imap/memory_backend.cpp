@@ -25,6 +25,14 @@ void MemoryMailboxState::publish(std::vector<Entry> entries, std::uint32_t uid_n
   next->names = std::move(keywords);
   view = std::move(next);
   for (auto* watcher : watchers) watcher->set();
+  account_watches->tell();
+}
+
+void MemoryWatches::tell() const {
+  for (auto* watch : all) {
+    watch->dirty = true;
+    watch->event->set();
+  }
 }
 
 std::vector<Entry> MemoryMailboxState::entries() const {
@@ -65,6 +73,7 @@ std::shared_ptr<MemoryMailboxState> MemoryAccountState::make(std::string_view na
   state->uid_validity = next_uid_validity++;
   state->id = "M" + std::to_string(state->uid_validity);
   state->attributes = attributes;
+  state->account_watches = watches;
   state->publish({}, 1, modseq, {});
   mailboxes[std::string(name)] = state;
   return state;
@@ -212,10 +221,10 @@ class MemoryAccount : public Account {
     for (const auto& [name, mailbox] : state_->mailboxes) {
       auto attributes = mailbox->attributes | (mailbox->selectable ? 0U : kNameNoSelect);
       if (state_->subscriptions.contains(name)) attributes |= kNameSubscribed;
-      rows.push_back({name, attributes});
+      rows.push_back({name, attributes, mailbox->id});
     }
     for (const auto& name : state_->subscriptions) {
-      if (state_->find(name) == nullptr) rows.push_back({name, kNameNonExistent | kNameNoSelect | kNameSubscribed});
+      if (state_->find(name) == nullptr) rows.push_back({name, kNameNonExistent | kNameNoSelect | kNameSubscribed, {}});
     }
     co_return rows;
   }
@@ -244,6 +253,7 @@ class MemoryAccount : public Account {
     state_->mailboxes.erase(name);
     // RFC 9051 §6.3.5: the name stays as long as it has inferiors.
     if (inferiors) state_->make(name, 0)->selectable = false;
+    state_->watches->tell();
     co_return Result<void>{};
   }
 
@@ -267,6 +277,7 @@ class MemoryAccount : public Account {
     // The superiors of the new name, made by way of a mailbox that is replaced at once.
     state_->make(to, 0);
     for (const auto& [name, state] : moved) state_->mailboxes[to + name.substr(from.size())] = state;
+    state_->watches->tell();
     co_return Result<void>{};
   }
 
@@ -277,6 +288,7 @@ class MemoryAccount : public Account {
     } else {
       state_->subscriptions.erase(name);
     }
+    state_->watches->tell();
     co_return Result<void>{};
   }
 
@@ -299,6 +311,23 @@ class MemoryAccount : public Account {
 
   io::Task<Result<std::shared_ptr<Mailbox>>> select(std::string name, Access access) override {
     co_return std::make_shared<MemoryMailbox>(state_, CO_TRY(selectable(name)), access);
+  }
+
+  std::unique_ptr<AccountWatcher> watch(io::Event& event) override {
+    class Registered : public AccountWatcher {
+     public:
+      Registered(std::shared_ptr<MemoryWatches> watches, io::Event& event) : watches_(std::move(watches)) {
+        watch_.event = &event;
+        watches_->all.insert(&watch_);
+      }
+      ~Registered() override { watches_->all.erase(&watch_); }
+      bool take() override { return std::exchange(watch_.dirty, false); }
+
+     private:
+      std::shared_ptr<MemoryWatches> watches_;
+      MemoryWatches::Watch watch_;
+    };
+    return std::make_unique<Registered>(state_->watches, event);
   }
 
   io::Task<Result<std::unique_ptr<Append>>> append(std::string name) override {

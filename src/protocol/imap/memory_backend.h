@@ -42,6 +42,16 @@ struct MemoryEmail {
   std::string references;
 };
 
+/// Who wants to know of changes in an account.
+struct MemoryWatches {
+  struct Watch {
+    io::Event* event = nullptr;
+    bool dirty = false;
+  };
+  std::set<Watch*> all;
+  void tell() const;
+};
+
 /// One mailbox, shared by the sessions that selected it.
 struct MemoryMailboxState {
   std::string id;
@@ -53,6 +63,7 @@ struct MemoryMailboxState {
   std::shared_ptr<const View> view;                   ///< a MemoryView
   std::map<std::uint32_t, std::uint64_t> tombstones;  ///< UID → MODSEQ of its expunge
   std::set<io::Event*> watchers;
+  std::shared_ptr<MemoryWatches> account_watches;
 
   void publish(std::vector<Entry> entries, std::uint32_t uid_next, std::uint64_t modseq,
                std::vector<std::string> keywords);
@@ -66,11 +77,13 @@ class MemoryAccountState {
   std::map<std::string, std::shared_ptr<MemoryMailboxState>, std::less<>> mailboxes;
   std::set<std::string, std::less<>> subscriptions;
   std::map<std::uint64_t, std::shared_ptr<const MemoryEmail>> emails;
+  std::shared_ptr<MemoryWatches> watches = std::make_shared<MemoryWatches>();
   std::set<std::uint64_t> damaged;  ///< emails that can't be read
   std::uint64_t modseq = 1;
   std::uint64_t octets = 0;
   std::uint64_t quota = UINT64_MAX;  ///< octets
   std::uint32_t next_uid_validity = 1;
+  Duration work_takes{};                                 ///< each match of some messages, each copy
   std::optional<Error> trouble;                          ///< the next change fails with it, once
   WallTime now = WallTime::from_seconds(1'700'000'000);  ///< INTERNALDATE where none is given
 

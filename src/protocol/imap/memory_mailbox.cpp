@@ -36,6 +36,13 @@ MemoryMailbox::MemoryMailbox(std::shared_ptr<MemoryAccountState> account, std::s
   facts_ = {.uid_validity = state_->uid_validity, .id = state_->id, .access = access};
 }
 
+std::string MemoryMailbox::name() const {
+  for (const auto& [name, state] : account_->mailboxes) {
+    if (state == state_) return name;
+  }
+  return {};
+}
+
 std::uint32_t MemoryMailbox::recent_above(std::uint32_t uid) {
   const auto above = state_->recent_above;
   if (facts_.access == Access::read_write) state_->recent_above = std::max(above, uid);
@@ -119,6 +126,7 @@ io::Task<Result<NumberSet>> MemoryMailbox::expunge(std::optional<NumberSet> uids
 
 io::Task<Result<CopyOutcome>> MemoryMailbox::copy(NumberSet uids, std::string target, CopyMode mode) {
   CO_TRY(account_->take_trouble());
+  if (account_->work_takes > Duration{}) co_await io::Loop::current().sleep_for(account_->work_takes);
   const auto to = account_->find(target);
   if (to == nullptr || !to->selectable) co_return fail(kTryCreate, "No such mailbox");
   const auto names = state_->keywords();
@@ -209,6 +217,7 @@ io::ValueOrTask<Result<std::shared_ptr<const message::Structure>>> MemoryMailbox
 
 io::Task<Result<std::vector<char>>> MemoryMailbox::match(std::span<const Entry> messages, TextKey key) {
   std::vector<char> found;
+  if (account_->work_takes > Duration{}) co_await io::Loop::current().sleep_for(account_->work_takes);
   for (const auto& entry : messages) {
     const auto mail = email(entry);
     found.push_back(mail != nullptr && matches_key(*mail, key) ? 1 : 0);

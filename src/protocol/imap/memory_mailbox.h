@@ -31,6 +31,7 @@ class MemoryMailbox : public Mailbox {
  public:
   MemoryMailbox(std::shared_ptr<MemoryAccountState> account, std::shared_ptr<MemoryMailboxState> state, Access access);
   [[nodiscard]] const MailboxFacts& facts() const override { return facts_; }
+  [[nodiscard]] std::string name() const override;
   [[nodiscard]] std::shared_ptr<const View> view() const override { return state_->deleted ? nullptr : state_->view; }
   std::uint32_t recent_above(std::uint32_t uid) override;
   std::unique_ptr<Watcher> watch(io::Event& event) override;

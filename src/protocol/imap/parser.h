@@ -84,6 +84,13 @@ class Parser {
   // Lists of items: one file each.
   Result<FetchProgram> fetch_attributes();            // fetch_grammar.cpp
   Result<SearchProgram> search_program();             // search_grammar.cpp
+  Result<MultiSearchProgram> multi_search_program();  // search_grammar.cpp
+  /// Where filters are written decides which there are.
+  enum class FilterUse : std::uint8_t { search, notify };
+  Result<MailboxFilter> filter_mailboxes(FilterUse use);  // list_grammar.cpp
+  /// "(" fetch-att *(SP fetch-att) ")": what is told unasked never sets \Seen.
+  Result<FetchProgram> unasked_attributes();          // fetch_grammar.cpp
+  Result<NotifyProgram> notify_arguments();           // notify_grammar.cpp
   Result<SortProgram> sort_program();                 // sort_grammar.cpp
   Result<ThreadBy> thread_algorithm();                // sort_grammar.cpp
   Result<void> search_criteria(SearchProgram& into);  // search_grammar.cpp: a charset and keys
@@ -113,10 +120,12 @@ class Parser {
   Result<SearchNode> search_modseq();
   Result<SearchNode> search_header(SearchBudget& budget);
   Result<void> search_returns(SearchProgram& into);
+  Result<void> search_return(SearchProgram& into);
   Result<void> search_keys(SearchProgram& into);
   /// Each key once, as only its first counts.
   Result<std::vector<SortCriterion>> sort_criteria();
 
+  Result<EventGroup> event_group();
   Result<void> list_select(ListProgram& into);
   Result<void> list_returns(ListProgram& into);
 

@@ -182,6 +182,37 @@ Result<SearchNode> Parser::search_key(SearchBudget& budget, int depth) {
   return search_named(name, budget, depth);
 }
 
+Result<void> Parser::search_return(SearchProgram& into) {
+  const auto name = TRY(word());
+  if (name == "MIN") {
+    into.returns |= kReturnMin;
+  } else if (name == "MAX") {
+    into.returns |= kReturnMax;
+  } else if (name == "ALL") {
+    into.returns |= kReturnAll;
+  } else if (name == "COUNT") {
+    into.returns |= kReturnCount;
+  } else if (name == "SAVE") {
+    into.returns |= kReturnSave;
+  } else if (name == "PARTIAL" && (into.returns & kReturnPartial) == 0) {
+    into.returns |= kReturnPartial;
+    TRY(space());
+    into.partial = TRY(partial_range());
+  } else if (name == "UPDATE" && !into.update) {
+    into.update = true;
+    // modifier-update = "UPDATE" [ "(" fetch-att *(SP fetch-att) ")" ] (RFC 5465 §8), whose examples have a blank
+    // there.
+    if (peek() == '(' || present(" (")) {
+      if (peek() != '(') move_to(position() - 1);
+      into.update_items = TRY(unasked_attributes());
+    }
+  } else if (name != "CONTEXT") {
+    // RFC 5267 §4.2: CONTEXT is a hint, and what is found is found anew each time.
+    return expected("MIN, MAX, ALL, COUNT, SAVE, CONTEXT, or PARTIAL or UPDATE once");
+  }
+  return {};
+}
+
 Result<void> Parser::search_returns(SearchProgram& into) {
   // search-return-opts = SP "RETURN" SP "(" [search-return-opt *(SP search-return-opt)] ")"
   into.extended = true;
@@ -191,24 +222,7 @@ Result<void> Parser::search_returns(SearchProgram& into) {
     return {};
   }
   do {
-    const auto name = TRY(word());
-    if (name == "MIN") {
-      into.returns |= kReturnMin;
-    } else if (name == "MAX") {
-      into.returns |= kReturnMax;
-    } else if (name == "ALL") {
-      into.returns |= kReturnAll;
-    } else if (name == "COUNT") {
-      into.returns |= kReturnCount;
-    } else if (name == "SAVE") {
-      into.returns |= kReturnSave;
-    } else if (name == "PARTIAL" && (into.returns & kReturnPartial) == 0) {
-      into.returns |= kReturnPartial;
-      TRY(space());
-      into.partial = TRY(partial_range());
-    } else {
-      return expected("MIN, MAX, ALL, COUNT, SAVE or one PARTIAL");
-    }
+    TRY(search_return(into));
   } while (present(' '));
   // RFC 9394 §3.1: one PARTIAL or ALL.
   if ((into.returns & kReturnPartial) != 0 && (into.returns & kReturnAll) != 0)
@@ -252,6 +266,28 @@ Result<SearchProgram> Parser::search_program() {
     TRY(space());
   }
   TRY(search_keys(program));
+  return program;
+}
+
+Result<MultiSearchProgram> Parser::multi_search_program() {
+  // esearch = "ESEARCH" [SP esearch-source-opts] [SP search-return-opts] SP search-program
+  // esearch-source-opts = "IN" SP "(" source-mbox [SP "(" scope-options ")"] ")" (RFC 7377 §4); no scope option is
+  // known.
+  MultiSearchProgram program;
+  if (present("IN (")) {
+    do {
+      if (program.sources.size() >= kMailboxFiltersMax) return fail(kLimit, "Too many sources");
+      program.sources.push_back(TRY(filter_mailboxes(FilterUse::search)));
+    } while (present(' '));
+    TRY(require(')'));
+    TRY(space());
+  } else {
+    program.sources.emplace_back();
+  }
+  program.search = TRY(search_program());
+  // RFC 7377 §2.1: ALL where no result option is written.
+  if (!program.search.extended) program.search.returns = kReturnAll;
+  program.search.extended = true;
   return program;
 }
 

@@ -5,6 +5,7 @@
 
 #include "base/text.h"
 #include "message/charset.h"
+#include "protocol/imap/progress.h"
 
 namespace angarium::protocol::imap {
 namespace {
@@ -37,9 +38,15 @@ std::int64_t day_of(const InternalDate& date) {
 
 Result<Searcher::Ready> Searcher::prepare(const SearchNode& node) const {
   Ready ready{.node = &node};
-  const auto& selected = *session_.selected;
-  if (node.key == Key::sequence || node.key == Key::uid)
-    ready.set = TRY(selected.resolve(node.set, node.key == Key::uid ? Addressing::uid : Addressing::sequence));
+  const auto& selected = selected_;
+  // RFC 9586 §3.5. "$" names messages, not numbers.
+  if (node.key == Key::sequence && !node.set.saved && session_.has(kUidOnly))
+    return fail(kUidRequired, "Message numbers are not allowed once UIDONLY is enabled; search for UID");
+  if (node.key == Key::sequence || node.key == Key::uid) {
+    const auto addressing = node.key == Key::uid ? Addressing::uid : Addressing::sequence;
+    ready.set = numbers_ == Numbers::must_exist ? TRY(selected.resolve(node.set, addressing))
+                                                : selected.resolve_there(node.set, addressing);
+  }
   if (node.key == Key::keyword) {
     const auto names = selected.view().keywords();
     for (std::size_t i = 0; i < names.size(); ++i) {
@@ -54,7 +61,7 @@ Result<Searcher::Ready> Searcher::prepare(const SearchNode& node) const {
 bool Searcher::holds(const Ready& ready, std::size_t place) const {
   const auto& node = *ready.node;
   const auto& entry = batch_[place];
-  const auto& selected = *session_.selected;
+  const auto& selected = selected_;
   switch (node.key) {
     case Key::flag: return (entry.flags & node.flags) != 0;
     case Key::recent: return selected.recent().contains(entry.uid);
@@ -78,8 +85,7 @@ bool Searcher::holds(const Ready& ready, std::size_t place) const {
     case Key::smaller: return entry.octets(session_.strings()) < node.number;
     case Key::sequence:
     case Key::uid:
-      return ready.set.numbers.contains(ready.set.addressing == Addressing::uid ? entry.uid
-                                                                                : selected.sequence_of(index_ + place));
+      return ready.set.numbers.contains(ready.set.addressing == Addressing::uid ? entry.uid : sequence_[place]);
     case Key::modseq: return entry.modseq >= node.number;
     default: return false;
   }
@@ -112,7 +118,7 @@ io::Task<Result<Searcher::Mask>> Searcher::ask(const SearchNode& node, Mask amon
     entries.push_back(batch_[place]);
     places.push_back(place);
   });
-  auto& mailbox = session_.selected->mailbox();
+  auto& mailbox = selected_.mailbox();
   Mask found = 0;
   if (node.key == Key::email_id || node.key == Key::thread_id) {
     const bool email = node.key == Key::email_id;
@@ -160,41 +166,80 @@ io::Task<Result<Searcher::Mask>> Searcher::evaluate(const Ready& ready, Mask amo
 }
 
 bool Searcher::enough(const SearchResult& found) const {
-  // MIN alone is known with the first message.
-  return program_.extended && (program_.returns & ~kReturnSave) == kReturnMin && !found.uids.empty();
+  // MIN alone is known with the first message; a context has to know all.
+  return program_.extended && !program_.update && (program_.returns & ~kReturnSave) == kReturnMin &&
+         !found.uids.empty();
 }
 
-io::Task<Result<SearchResult>> Searcher::run() {
-  const auto ready = CO_TRY(prepare(program_.root));
-  const auto& selected = *session_.selected;
-  SearchResult result;
-  for (index_ = 0; !enough(result); index_ += count_) {
-    count_ = selected.view().read(index_, batch_);
+io::Task<Result<void>> Searcher::find(const Ready& ready, SearchResult& result) {
+  const auto all = count_ == kBatch ? ~Mask{0} : (Mask{1} << count_) - 1;
+  const auto found = CO_TRY(co_await evaluate(ready, all));
+  each_bit(found, [&](std::size_t place) {
+    const auto& entry = batch_[place];
+    result.uids.add(entry.uid);
+    result.numbers.add(sequence_[place]);
+    result.modseq_max = std::max(result.modseq_max, entry.modseq);
+  });
+  co_return Result<void>{};
+}
+
+io::Task<Result<void>> Searcher::run_all(const Ready& ready, SearchResult& result) {
+  const auto& view = selected_.view();
+  for (std::size_t index = 0; !enough(result); index += count_) {
+    count_ = view.read(index, batch_);
     if (count_ == 0) break;
-    if (index_ / kBatch % kBatchesAtOnce == kBatchesAtOnce - 1) co_await io::Loop::current().yield();
-    const auto all = count_ == kBatch ? ~Mask{0} : (Mask{1} << count_) - 1;
-    const auto found = CO_TRY(co_await evaluate(ready, all));
-    each_bit(found, [&](std::size_t place) {
-      const auto& entry = batch_[place];
-      result.uids.add(entry.uid);
-      result.numbers.add(selected.sequence_of(index_ + place));
-      result.modseq_max = std::max(result.modseq_max, entry.modseq);
-    });
+    if (session_.progress != nullptr) session_.progress->at(index, view.size());
+    if (index / kBatch % kBatchesAtOnce == kBatchesAtOnce - 1) co_await io::Loop::current().yield();
+    for (std::size_t place = 0; place < count_; ++place) sequence_[place] = selected_.sequence_of(index + place);
+    CO_TRY(co_await find(ready, result));
+  }
+  co_return Result<void>{};
+}
+
+io::Task<Result<void>> Searcher::run_among(const Ready& ready, const NumberSet& among, SearchResult& result) {
+  Cursor cursor(selected_, {.numbers = among, .addressing = Addressing::uid});
+  static_assert(Cursor::kBatch <= kBatch);
+  std::size_t batches = 0;
+  for (auto batch = cursor.next(); !batch.empty(); batch = cursor.next()) {
+    if (++batches % kBatchesAtOnce == 0) co_await io::Loop::current().yield();
+    count_ = 0;
+    for (const auto& target : batch) {
+      if (target.ghost) continue;
+      batch_[count_] = target.entry;
+      sequence_[count_++] = target.sequence;
+    }
+    if (count_ != 0) CO_TRY(co_await find(ready, result));
+  }
+  co_return Result<void>{};
+}
+
+io::Task<Result<SearchResult>> Searcher::run(const NumberSet* among) {
+  const auto ready = CO_TRY(prepare(program_.root));
+  SearchResult result;
+  if (among == nullptr) {
+    CO_TRY(co_await run_all(ready, result));
+  } else {
+    CO_TRY(co_await run_among(ready, *among, result));
   }
   co_return result;
 }
 
-io::Task<Result<SearchResult>> find_messages(Session& session, SearchProgram& program) {
+Result<void> prepare_program(Session& session, SearchProgram& program) {
   if (!program.charset.empty()) {
     // RFC 6855 §3: strings are UTF-8 then, and a charset may not be named.
     if (session.has(kUtf8Accept) && program.charset != "UTF-8" && !program.charset_required)
-      co_return fail(kSyntax, "CHARSET is UTF-8 after ENABLE UTF8=ACCEPT");
+      return fail(kSyntax, "CHARSET is UTF-8 after ENABLE UTF8=ACCEPT");
     const bool known = message::known_charset(program.charset);
-    if (!known) co_return fail(kBadCharset, "Unknown charset");
+    if (!known) return fail(kBadCharset, "Unknown charset");
   }
-  CO_TRY(recode(program.root, program.charset));
+  TRY(recode(program.root, program.charset));
   if (program.uses_modseq) session.enable_condstore();
-  co_return co_await Searcher(session, program).run();
+  return {};
+}
+
+io::Task<Result<SearchResult>> find_messages(Session& session, SearchProgram& program) {
+  CO_TRY(prepare_program(session, program));
+  co_return co_await Searcher(session, *session.selected, program).run();
 }
 
 }  // namespace angarium::protocol::imap

@@ -20,8 +20,12 @@ struct SearchResult {
 /// One SEARCH at work. The program's strings are UTF-8 by now. Ghosts are not found.
 class Searcher {
  public:
-  Searcher(Session& session, const SearchProgram& program) : session_(session), program_(program) {}
-  io::Task<Result<SearchResult>> run();
+  enum class Numbers : std::uint8_t { must_exist, may_be_beyond };
+  Searcher(Session& session, const Selected& selected, const SearchProgram& program,
+           Numbers numbers = Numbers::must_exist)
+      : session_(session), selected_(selected), program_(program), numbers_(numbers) {}
+  /// `among`: the UIDs to look at; null: all.
+  io::Task<Result<SearchResult>> run(const NumberSet* among = nullptr);
 
  private:
   /// A key with its sets and names looked up once.
@@ -43,14 +47,23 @@ class Searcher {
   io::Task<Result<Mask>> ask(const SearchNode& node, Mask among);
   [[nodiscard]] bool enough(const SearchResult& found) const;
 
+  /// Finds among the first `count_` of batch_.
+  io::Task<Result<void>> find(const Ready& ready, SearchResult& result);
+  io::Task<Result<void>> run_all(const Ready& ready, SearchResult& result);
+  io::Task<Result<void>> run_among(const Ready& ready, const NumberSet& among, SearchResult& result);
+
   Session& session_;
+  const Selected& selected_;
   const SearchProgram& program_;
+  Numbers numbers_;
   std::array<Entry, kBatch> batch_{};
+  std::array<std::uint32_t, kBatch> sequence_{};  ///< numbers of the messages of batch_
   std::size_t count_ = 0;
-  std::size_t index_ = 0;  ///< of batch_[0] in the view
   std::int64_t now_ = io::Loop::current().clock().wall().seconds();
 };
 
+/// Takes the program's strings from its charset to UTF-8. kBadCharset.
+Result<void> prepare_program(Session& session, SearchProgram& program);
 /// What the program finds in the selected mailbox, its strings taken from its charset to UTF-8 first. kBadCharset.
 io::Task<Result<SearchResult>> find_messages(Session& session, SearchProgram& program);
 

@@ -3,11 +3,22 @@
 #include <algorithm>
 #include <array>
 
+#include "protocol/imap/contexts.h"
+
 namespace angarium::protocol::imap {
 
 Selected::Selected(std::shared_ptr<Mailbox> mailbox, std::shared_ptr<const View> view, io::Event& changed)
     : mailbox_(std::move(mailbox)), view_(std::move(view)), watcher_(mailbox_->watch(changed)) {
+  show_from = view_->uid_next();
   claim_recent();
+}
+
+Selected::~Selected() = default;
+
+NumberSet Selected::ghost_uids() const {
+  NumberSet uids;
+  for (const auto& ghost : ghosts_) uids.add(ghost.entry.uid);
+  return uids;
 }
 
 std::uint32_t Selected::max_uid() const {
@@ -56,6 +67,7 @@ News Selected::adopt(bool& alive) {
   auto newer = mailbox_->view();
   alive = newer != nullptr;
   if (newer == nullptr || newer == view_) return news;
+  news.newer = true;
   const auto delta = mailbox_->delta(*view_, *newer);
   bury(delta.expunged);
   const auto before = view_->size() - delta.expunged.size();
@@ -145,6 +157,14 @@ Result<Selected::Resolved> Selected::resolve(const SequenceSet& set, Addressing 
   const auto count = exists();
   if (set.largest(count) > count) return fail(kSyntax, "No message has that sequence number");
   return Resolved{set.resolve(count), addressing};
+}
+
+Selected::Resolved Selected::resolve_there(const SequenceSet& set, Addressing addressing) const {
+  if (set.saved) return {saved, Addressing::uid};
+  if (addressing == Addressing::uid) return {set.resolve(max_uid()), addressing};
+  const auto count = exists();
+  if (count == 0) return {};
+  return {set.resolve(count).intersection(NumberSet({{1, count}})), addressing};
 }
 
 NumberSet Selected::uids(const Resolved& resolved, bool& ghosts) const {

@@ -11,6 +11,8 @@
 
 namespace angarium::protocol::imap {
 
+class Contexts;
+
 enum class Addressing { sequence, uid };
 
 /// A message as the session numbers it.
@@ -24,6 +26,7 @@ struct Target {
 struct News {
   std::vector<Target> changed;  ///< flags or MODSEQ; numbered as the session numbers
   bool arrived = false;         ///< EXISTS is due
+  bool newer = false;           ///< there was a newer view at all
 };
 
 /// The session's numbering over a shared view: the view itself and, until they are told, ghosts of what was expunged.
@@ -31,6 +34,7 @@ struct News {
 class Selected {
  public:
   Selected(std::shared_ptr<Mailbox> mailbox, std::shared_ptr<const View> view, io::Event& changed);
+  ~Selected();
 
   [[nodiscard]] Mailbox& mailbox() const { return *mailbox_; }
   [[nodiscard]] const View& view() const { return *view_; }
@@ -47,6 +51,7 @@ class Selected {
   /// False in `alive` when the mailbox is gone.
   News adopt(bool& alive);
   [[nodiscard]] bool has_ghosts() const { return !ghosts_.empty(); }
+  [[nodiscard]] NumberSet ghost_uids() const;
   /// Sequence numbers and UIDs to be told, then forgotten: numbers close up.
   std::vector<Target> take_ghosts();
 
@@ -56,9 +61,15 @@ class Selected {
     Addressing addressing = Addressing::sequence;
   };
   [[nodiscard]] Result<Resolved> resolve(const SequenceSet& set, Addressing addressing) const;
+  /// The same, passing over sequence numbers that are not there (RFC 7377 §2).
+  [[nodiscard]] Resolved resolve_there(const SequenceSet& set, Addressing addressing) const;
   /// The UIDs of what is there among the resolved; ghosts are left out, `ghosts` tells whether there were any.
   [[nodiscard]] NumberSet uids(const Resolved& resolved, bool& ghosts) const;
   [[nodiscard]] std::optional<Target> find(std::uint32_t uid) const;
+  /// The session's number of a message that is there, or is a ghost.
+  [[nodiscard]] std::uint32_t number_of(std::uint32_t uid) const {
+    return static_cast<std::uint32_t>(told_lower_bound(uid) + 1);
+  }
   /// The session's number for place `index` of the view.
   [[nodiscard]] std::uint32_t sequence_of(std::size_t index) const;
 
@@ -71,6 +82,11 @@ class Selected {
 
   /// RFC 5182: UIDs of the last SEARCH RETURN (SAVE).
   NumberSet saved;
+  /// RFC 5267: searches that are kept up to date; null: none.
+  std::unique_ptr<Contexts> contexts;
+  /// Messages from here on have not been shown as NOTIFY asks for (RFC 5465 §5.2); those the session made are not.
+  std::uint32_t show_from = 0;
+  NumberSet own;
   /// Keywords the client has been told of in FLAGS.
   std::size_t keywords_told = 0;
 

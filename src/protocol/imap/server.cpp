@@ -74,7 +74,7 @@ io::Task<Result<void>> Server::command() {
   auto& reader = session.reader;
   expunges_ = CommandRow::Expunges::withheld;
   for (;;) {
-    const auto event = CO_TRY(co_await session.next_event());
+    const auto event = CO_TRY(co_await session.next_event(Session::Between::commands));
     if (event == Event::discarded) {
       const auto tag = tag_of(reader.text());
       reader.next();
@@ -150,6 +150,10 @@ io::Task<Result<Reply>> Server::perform(Command& command) {
                                         : row->states == kSelected ? " needs a selected mailbox"
                                                                    : " is not possible after login"));
   }
+  // RFC 9586 §3.2, §3.8: what takes a set takes UIDs alone.
+  if (session.has(kUidOnly) && row->uid != CommandRow::Uid::no && row->arguments == CommandRow::Arguments::some &&
+      command.addressing == Addressing::sequence)
+    co_return fail(kUidRequired, "Message numbers are not allowed once UIDONLY is enabled");
   if (row->tls == CommandRow::Tls::not_yet && session.connection().tls() != nullptr)
     co_return fail(kWrongState, "TLS is on already");
   // What logs in carries secrets.
@@ -179,7 +183,7 @@ io::Task<Result<void>> Server::finish(std::string_view tag, Result<Reply> result
     session.note(result.error());
   }
   if (session.selected) CO_TRY(co_await session.selected->mailbox().renew());
-  session.tell_news(expunges_, addressing_);
+  CO_TRY(co_await session.tell_events(expunges_, addressing_));
   append_reply(session.text(), tag, reply);
   if (reply.status == Status::bad) {
     const int most = session.account == nullptr ? kUnauthenticatedBadCommandsMax : kBadCommandsMax;

@@ -1,53 +1,12 @@
 // What session scripts cannot say: slow readers, an end from outside, a store that fails.
 #include "protocol/imap/server.h"
 
-#include "io/memory.h"
-#include "protocol/imap/testing.h"
+#include "protocol/imap/test_line.h"
 #include "support/test.h"
 
 using namespace angarium;
 using namespace angarium::protocol::imap;
-
-namespace {
-
-struct Line {
-  io::SimulatedLoop loop;
-  std::shared_ptr<MemoryStore> store = testing::make_store();
-  std::shared_ptr<MemoryAccountState> fred = store->find("fred");
-  ServerOptions options;
-  wire::MemoryConnections ends = wire::memory_connections({.capacity = 16 * 1024});
-  MemoryAuthenticator authenticator{*store, *ends.server, MemoryAuthenticator::Plaintext::always};
-  Server server{*ends.server, authenticator, options};
-  bool ended = false;
-
-  Line() {
-    loop.spawn([](Line& line) -> io::Task<> {
-      co_await line.server.run();
-      line.ended = true;
-    }(*this));
-  }
-  void send(std::string_view octets) {
-    CHECK(ends.client->try_write(octets) == octets.size());
-    loop.settle();
-  }
-  std::string take() {
-    std::string all;
-    char room[4096];
-    for (;;) {
-      loop.settle();
-      const auto count = ends.client->try_read(room);
-      if (!count || *count == 0) return all;
-      all.append(room, *count);
-    }
-  }
-  [[nodiscard]] std::size_t seen() const {
-    std::size_t count = 0;
-    for (const auto& entry : fred->find("INBOX")->entries()) count += entry.flags & kSeen;
-    return count;
-  }
-};
-
-}  // namespace
+using testing::Line;
 
 TEST_CASE("RFC 9051 §7.1.4: who is known without a login is greeted by PREAUTH, and cannot log in as another") {
   io::SimulatedLoop loop;

@@ -1,6 +1,7 @@
 #include "protocol/imap/session.h"
 
 #include "base/log.h"
+#include "protocol/imap/notifications.h"
 #include "wire/saslsec/connection.h"
 #include "wire/saslsec/exchange.h"
 
@@ -11,6 +12,8 @@ Session::Session(wire::Connection& connection, Authenticator& authenticator_, co
       options(options_),
       connection_(&connection),
       login_by_(io::Loop::current().now() + options_.login_timeout) {}
+
+Session::~Session() = default;
 
 void Session::untagged(Status status, std::string_view words, std::string_view code) {
   append_reply(text(), "*", {status, std::string(code), std::string(words)});
@@ -64,7 +67,7 @@ io::Task<Result<io::Ready>> Session::more(Moment deadline) {
   co_return fail(kSessionOver, ready.error().text());
 }
 
-io::Task<Result<CommandReader::Event>> Session::next_event() {
+io::Task<Result<CommandReader::Event>> Session::next_event(Between between) {
   const auto deadline = patience();
   for (;;) {
     auto view = input.view();
@@ -73,6 +76,11 @@ io::Task<Result<CommandReader::Event>> Session::next_event() {
     input.consume(before - view.size());
     if (event != CommandReader::Event::need_more) co_return event;
     if (stopping) co_return fail(kSessionOver, "stopping");
+    // RFC 5465 §3.1: who used NOTIFY is told while no command is at work, too.
+    if (between == Between::commands && notifications != nullptr) {
+      CO_TRY(co_await tell_between_commands());
+      if (after == After::end) co_return fail(kSessionOver, "the mailbox is gone");
+    }
     CO_TRY(co_await more(deadline));
   }
 }
@@ -147,7 +155,9 @@ std::string Session::capabilities() const {
   out +=
       " LITERAL+ IDLE NAMESPACE CHILDREN UIDPLUS MOVE UNSELECT CONDSTORE QRESYNC ESEARCH SEARCHRES LIST-EXTENDED"
       " LIST-STATUS SPECIAL-USE CREATE-SPECIAL-USE STATUS=SIZE MULTIAPPEND BINARY SORT SORT=DISPLAY ESORT"
-      " THREAD=ORDEREDSUBJECT THREAD=REFERENCES THREAD=REFS I18NLEVEL=1 WITHIN PARTIAL UTF8=ACCEPT OBJECTID "
+      " THREAD=ORDEREDSUBJECT THREAD=REFERENCES THREAD=REFS I18NLEVEL=1 WITHIN PARTIAL CONTEXT=SEARCH CONTEXT=SORT "
+      "MULTISEARCH NOTIFY UIDONLY UIDBATCHES INPROGRESS "
+      "UTF8=ACCEPT OBJECTID "
       "APPENDLIMIT";
   if (options.append_limit) out += "=" + std::to_string(*options.append_limit);
   return out;

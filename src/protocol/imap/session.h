@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -22,7 +23,10 @@
 namespace angarium::protocol::imap {
 
 /// Extensions that a client switches on (RFC 5161), as bits.
-enum Enabled : std::uint8_t { kCondstore = 1, kQresync = 2, kUtf8Accept = 4, kImap4rev2 = 8 };
+enum Enabled : std::uint8_t { kCondstore = 1, kQresync = 2, kUtf8Accept = 4, kImap4rev2 = 8, kUidOnly = 16 };
+
+class Notifications;
+class Progress;
 
 /// The connection can't go on: its error has been told, or nobody is there to be told.
 inline constexpr ErrorKind kSessionOver{"imap.session-over", Fault::dependency, Lasting::permanent};
@@ -31,6 +35,7 @@ inline constexpr ErrorKind kSessionOver{"imap.session-over", Fault::dependency, 
 class Session {
  public:
   Session(wire::Connection& connection, Authenticator& authenticator, const ServerOptions& options);
+  ~Session();
 
   Authenticator& authenticator;
   const ServerOptions& options;
@@ -44,10 +49,14 @@ class Session {
   std::uint8_t enabled = 0;
   std::shared_ptr<Account> account;
   std::unique_ptr<Selected> selected;
+  /// Since the first NOTIFY (RFC 5465).
+  std::unique_ptr<Notifications> notifications;
   int failed_logins = 0;
   int bad_commands = 0;
   /// Says BYE and ends at the next chance.
   bool stopping = false;
+  /// Of the command at work, while it may tell of itself (progress.h).
+  Progress* progress = nullptr;
   /// What the connection does once the tagged reply is written.
   enum class After { go_on, start_tls, secure, end };
   After after = After::go_on;
@@ -75,7 +84,8 @@ class Session {
 
   // ---- input
   /// The next event of the reader other than need_more; sends what is unsent before it waits.
-  io::Task<Result<CommandReader::Event>> next_event();
+  enum class Between : std::uint8_t { parts, commands };
+  io::Task<Result<CommandReader::Event>> next_event(Between between = Between::parts);
   /// Waits for octets or for `wake`; says BYE when neither comes before the deadline.
   io::Task<Result<io::Ready>> more(Moment deadline);
   /// Until when the client must have sent its next command: what it sends of one does not put it off.
@@ -86,14 +96,21 @@ class Session {
   io::Task<Result<void>> drop_literals();
 
   // ---- mailbox news (updates.cpp)
-  /// Tells what changed since it was last told; `quiet`: UIDs whose FETCH the caller writes itself.
-  void tell_news(CommandRow::Expunges expunges, Addressing addressing, const NumberSet* quiet = nullptr);
+  /// Tells what changed since it was last told, and what that means for contexts.
+  io::ValueOrTask<Result<void>> tell_news(CommandRow::Expunges expunges, Addressing addressing);
+  /// The same, and all else that NOTIFY asks for: at the end of commands and in IDLE.
+  io::ValueOrTask<Result<void>> tell_events(CommandRow::Expunges expunges, Addressing addressing);
+  /// The same in the midst of a command: without expunges, and contexts later; `quiet`: UIDs whose FETCH the caller
+  /// writes itself.
+  void tell_changes(const NumberSet& quiet);
   /// FLAGS and PERMANENTFLAGS; SELECT and new keywords.
   void tell_flags();
   void tell_exists();
   /// "* n FETCH (FLAGS (…) …)" by what is enabled.
   void tell_message(const Target& target, Addressing addressing);
   void append_flag_list(std::string& out, const Entry& entry) const;
+  /// "* n FETCH (", or "* uid UIDFETCH (" (RFC 9586 §3.3).
+  void open_fetch(const Target& target);
   /// RFC 7162 §3.1: the first command that knows of MODSEQ enables CONDSTORE and is told HIGHESTMODSEQ.
   void enable_condstore();
   /// Leaves the mailbox without a word.
@@ -109,6 +126,16 @@ class Session {
   void secure();
 
  private:
+  /// The newest view; nullopt: the mailbox is gone, and has been left.
+  std::optional<News> adopt_news();
+  void tell_adopted(News news, CommandRow::Expunges expunges, Addressing addressing, const NumberSet* quiet);
+  io::Task<Result<void>> tell_with_more(CommandRow::Expunges expunges, Addressing addressing);
+  io::Task<Result<void>> show(NumberSet uids, FetchProgram wanted);
+  io::Task<Result<void>> tell_notified(CommandRow::Expunges expunges, Addressing addressing);
+  io::Task<Result<void>> tell_between_commands();
+  /// The new messages that NOTIFY has shown, and that were not yet.
+  NumberSet take_new();
+
   wire::Connection* connection_;
   std::unique_ptr<wire::Connection> secured_;  ///< stands on the one that the session began with
   Moment login_by_;                            ///< absolute, so that an octet a second buys nothing

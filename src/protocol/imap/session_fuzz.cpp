@@ -19,6 +19,12 @@ constexpr std::string_view kStates[] = {
     "l LOGIN fred secret\r\ns EXAMINE INBOX\r\n",
     "l LOGIN fred secret\r\ne ENABLE IMAP4rev2 UTF8=ACCEPT\r\ns SELECT INBOX\r\n",
     "l LOGIN fred secret\r\ne ENABLE QRESYNC\r\ns SELECT INBOX\r\n",
+    "l LOGIN fred secret\r\ne ENABLE UIDONLY\r\ns SELECT INBOX\r\n",
+    "l LOGIN fred secret\r\ns SELECT INBOX\r\nu SEARCH RETURN (UPDATE) UNSEEN\r\nv UID SORT RETURN (UPDATE) (SIZE) "
+    "UTF-8 ALL\r\n",
+    "l LOGIN fred secret\r\ns SELECT INBOX\r\nn NOTIFY SET (selected (MessageNew (UID) MessageExpunge FlagChange)) "
+    "(personal "
+    "(MessageNew MessageExpunge FlagChange MailboxName SubscriptionChange))\r\n",
     "l LOGIN fred secret\r\ns SELECT INBOX\r\ni IDLE\r\n",
     "l LOGIN fred secret\r\na APPEND INBOX (\\Seen) {100+}\r\n",
     "l AUTHENTICATE PLAIN\r\n",

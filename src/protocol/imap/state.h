@@ -52,6 +52,7 @@ struct CommandRow {
 namespace command {
 io::Task<Result<Reply>> append(Session&, Command&);
 io::Task<Result<Reply>> authenticate(Session&, Command&);
+io::Task<Result<Reply>> cancelupdate(Session&, Command&);
 io::Task<Result<Reply>> capability(Session&, Command&);
 io::Task<Result<Reply>> check(Session&, Command&);
 io::Task<Result<Reply>> close(Session&, Command&);
@@ -59,6 +60,7 @@ io::Task<Result<Reply>> copy(Session&, Command&);
 io::Task<Result<Reply>> create(Session&, Command&);
 io::Task<Result<Reply>> delete_mailbox(Session&, Command&);
 io::Task<Result<Reply>> enable(Session&, Command&);
+io::Task<Result<Reply>> esearch(Session&, Command&);
 io::Task<Result<Reply>> examine(Session&, Command&);
 io::Task<Result<Reply>> expunge(Session&, Command&);
 io::Task<Result<Reply>> fetch(Session&, Command&);
@@ -71,6 +73,7 @@ io::Task<Result<Reply>> lsub(Session&, Command&);
 io::Task<Result<Reply>> move(Session&, Command&);
 io::Task<Result<Reply>> namespaces(Session&, Command&);
 io::Task<Result<Reply>> noop(Session&, Command&);
+io::Task<Result<Reply>> notify(Session&, Command&);
 io::Task<Result<Reply>> rename(Session&, Command&);
 io::Task<Result<Reply>> search(Session&, Command&);
 io::Task<Result<Reply>> select(Session&, Command&);
@@ -80,6 +83,7 @@ io::Task<Result<Reply>> status(Session&, Command&);
 io::Task<Result<Reply>> store(Session&, Command&);
 io::Task<Result<Reply>> subscribe(Session&, Command&);
 io::Task<Result<Reply>> thread(Session&, Command&);
+io::Task<Result<Reply>> uidbatches(Session&, Command&);
 io::Task<Result<Reply>> unselect(Session&, Command&);
 io::Task<Result<Reply>> unsubscribe(Session&, Command&);
 }  // namespace command
@@ -98,6 +102,7 @@ inline constexpr auto kCommands = std::to_array<CommandRow>({
     // name            in states           arguments      with UID          EXPUNGE            handler
     {"APPEND", kLoggedIn, detail::kSome, detail::kNoUid, detail::kTold, command::append},
     {"AUTHENTICATE", kNotAuthenticated, detail::kSome, detail::kNoUid, detail::kTold, command::authenticate},
+    {"CANCELUPDATE", kSelected, detail::kSome, detail::kNoUid, detail::kTold, command::cancelupdate},
     {"CAPABILITY", kAnyState, detail::kNone, detail::kNoUid, detail::kTold, command::capability},
     {"CHECK", kSelected, detail::kNone, detail::kNoUid, detail::kTold, command::check},
     {"CLOSE", kSelected, detail::kNone, detail::kNoUid, detail::kTold, command::close},
@@ -105,6 +110,7 @@ inline constexpr auto kCommands = std::to_array<CommandRow>({
     {"CREATE", kLoggedIn, detail::kSome, detail::kNoUid, detail::kTold, command::create},
     {"DELETE", kLoggedIn, detail::kSome, detail::kNoUid, detail::kTold, command::delete_mailbox},
     {"ENABLE", kLoggedIn, detail::kSome, detail::kNoUid, detail::kTold, command::enable},
+    {"ESEARCH", kLoggedIn, detail::kSome, detail::kNoUid, detail::kTold, command::esearch},
     {"EXAMINE", kLoggedIn, detail::kSome, detail::kNoUid, detail::kTold, command::examine},
     {"EXPUNGE", kSelected, detail::kNone, detail::kUidAlso, detail::kTold, command::expunge},
     {"FETCH", kSelected, detail::kSome, detail::kUidAlso, detail::kWithheld, command::fetch},
@@ -117,6 +123,7 @@ inline constexpr auto kCommands = std::to_array<CommandRow>({
     {"MOVE", kSelected, detail::kSome, detail::kUidAlso, detail::kTold, command::move},
     {"NAMESPACE", kLoggedIn, detail::kNone, detail::kNoUid, detail::kTold, command::namespaces},
     {"NOOP", kAnyState, detail::kNone, detail::kNoUid, detail::kTold, command::noop},
+    {"NOTIFY", kLoggedIn, detail::kSome, detail::kNoUid, detail::kTold, command::notify},
     {"RENAME", kLoggedIn, detail::kSome, detail::kNoUid, detail::kTold, command::rename},
     {"SEARCH", kSelected, detail::kSome, detail::kUidAlso, detail::kWithheld, command::search},
     {"SELECT", kLoggedIn, detail::kSome, detail::kNoUid, detail::kTold, command::select},
@@ -127,6 +134,7 @@ inline constexpr auto kCommands = std::to_array<CommandRow>({
     {"STORE", kSelected, detail::kSome, detail::kUidAlso, detail::kWithheld, command::store},
     {"SUBSCRIBE", kLoggedIn, detail::kSome, detail::kNoUid, detail::kTold, command::subscribe},
     {"THREAD", kSelected, detail::kSome, detail::kUidAlso, detail::kWithheld, command::thread},
+    {"UIDBATCHES", kSelected, detail::kSome, detail::kNoUid, detail::kTold, command::uidbatches},
     {"UNSELECT", kSelected, detail::kNone, detail::kNoUid, detail::kTold, command::unselect},
     {"UNSUBSCRIBE", kLoggedIn, detail::kSome, detail::kNoUid, detail::kTold, command::unsubscribe},
 });

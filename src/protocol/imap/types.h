@@ -169,14 +169,59 @@ enum SearchReturn : std::uint8_t {
 };
 
 struct SearchProgram {
-  bool extended = false;     ///< RETURN was written
-  std::uint8_t returns = 0;  ///< of SearchReturn; ALL when RETURN () was written
-  ResultRange partial;       ///< with kReturnPartial
-  std::string charset;       ///< upper case; empty: none written
+  bool extended = false;                     ///< RETURN was written
+  std::uint8_t returns = 0;                  ///< of SearchReturn; ALL when RETURN () was written
+  ResultRange partial;                       ///< with kReturnPartial
+  bool update = false;                       ///< RFC 5267 §4.3
+  std::optional<FetchProgram> update_items;  ///< what is shown of new messages (RFC 5465 §7)
+  std::string charset;                       ///< upper case; empty: none written
   /// The command always names a charset, as SORT and THREAD do.
   bool charset_required = false;
   SearchNode root;           ///< key `both`
   bool uses_modseq = false;  ///< a MODSEQ key anywhere (RFC 7162 §3.1.5)
+};
+
+/// filter-mailboxes (RFC 5465 §6, RFC 7377 §2.2).
+struct MailboxFilter {
+  enum class Kind : std::uint8_t {
+    selected,
+    selected_delayed,
+    inboxes,
+    personal,
+    subscribed,
+    subtree,
+    subtree_one,
+    mailboxes
+  };
+  Kind kind = Kind::selected;
+  std::vector<std::string> names;  ///< of subtree, subtree_one and mailboxes; UTF-8
+  friend bool operator==(const MailboxFilter&, const MailboxFilter&) = default;
+};
+
+/// ESEARCH (RFC 7377).
+struct MultiSearchProgram {
+  std::vector<MailboxFilter> sources;  ///< at least one
+  SearchProgram search;
+};
+
+/// Events of NOTIFY as bits (RFC 5465 §5).
+enum NotifyEvent : std::uint8_t {
+  kEventMessageNew = 1,
+  kEventMessageExpunge = 2,
+  kEventFlagChange = 4,
+  kEventMailboxName = 8,
+  kEventSubscriptionChange = 16,
+};
+
+struct EventGroup {
+  MailboxFilter filter;
+  std::uint8_t events = 0;            ///< of NotifyEvent; 0: NONE
+  std::optional<FetchProgram> items;  ///< what is shown of new messages
+};
+
+struct NotifyProgram {
+  bool status = false;
+  std::vector<EventGroup> groups;  ///< empty: NOTIFY NONE
 };
 
 /// A sort-key (RFC 5256 §5, RFC 5957 §5).

@@ -1,7 +1,9 @@
 // Untagged responses about the selected mailbox: EXISTS, RECENT, EXPUNGE or VANISHED, FETCH, FLAGS (RFC 9051 §7).
 #include <algorithm>
 
-#include "protocol/imap/session.h"
+#include "protocol/imap/contexts.h"
+#include "protocol/imap/fetcher.h"
+#include "protocol/imap/notifications.h"
 
 namespace angarium::protocol::imap {
 namespace {
@@ -9,6 +11,15 @@ namespace {
 /// Without gaps, which a new keyword may fill.
 std::size_t keyword_count(std::span<const std::string> names) {
   return static_cast<std::size_t>(std::ranges::count_if(names, [](const auto& name) { return !name.empty(); }));
+}
+
+/// All that either wants.
+FetchProgram united(FetchProgram one, const FetchProgram& other) {
+  one.items |= other.items;
+  for (const auto& item : other.sections) {
+    if (std::ranges::find(one.sections, item) == one.sections.end()) one.sections.push_back(item);
+  }
+  return one;
 }
 
 }  // namespace
@@ -29,13 +40,20 @@ void Session::append_flag_list(std::string& out, const Entry& entry) const {
   }
 }
 
-void Session::tell_message(const Target& target, Addressing addressing) {
+void Session::open_fetch(const Target& target) {
   auto& out = text();
   out += "* ";
-  append_number(out, target.sequence);
-  out += " FETCH (";
-  // RFC 7162 §3.2.4: UID in every FETCH once QRESYNC is on; RFC 9051 §6.4.9 for UID commands.
-  if (addressing == Addressing::uid || has(kQresync) || has(kImap4rev2)) {
+  append_number(out, has(kUidOnly) ? target.entry.uid : target.sequence);
+  out += has(kUidOnly) ? " UIDFETCH (" : " FETCH (";
+}
+
+void Session::tell_message(const Target& target, Addressing addressing) {
+  auto& out = text();
+  open_fetch(target);
+  // RFC 7162 §3.2.4: UID in every FETCH once QRESYNC is on; RFC 9051 §6.4.9 for UID commands. UIDFETCH begins with it.
+  // RFC 5465 §5.1: with NOTIFY, too.
+  if (!has(kUidOnly) &&
+      (addressing == Addressing::uid || has(kQresync) || has(kImap4rev2) || notifications != nullptr)) {
     out += "UID ";
     append_number(out, target.entry.uid);
     out += ' ';
@@ -84,23 +102,106 @@ void Session::tell_flags() {
   selected->keywords_told = keyword_count(names);
 }
 
-void Session::tell_news(CommandRow::Expunges expunges, Addressing addressing, const NumberSet* quiet) {
-  if (selected == nullptr) return;
+std::optional<News> Session::adopt_news() {
   bool alive = true;
   auto news = selected->adopt(alive);
-  if (!alive) {
-    // RFC 2180 §3: what is deleted under a session ends it.
-    bye("The selected mailbox was deleted or replaced");
-    after = After::end;
-    leave();
-    return;
+  if (alive) {
+    if (selected->contexts != nullptr) selected->contexts->note(news);
+    return news;
   }
+  // RFC 2180 §3: what is deleted under a session ends it.
+  bye("The selected mailbox was deleted or replaced");
+  after = After::end;
+  leave();
+  return std::nullopt;
+}
+
+void Session::tell_changes(const NumberSet& quiet) {
+  if (selected == nullptr) return;
+  if (auto news = adopt_news())
+    tell_adopted(*std::move(news), CommandRow::Expunges::withheld, Addressing::sequence, &quiet);
+}
+
+io::ValueOrTask<Result<void>> Session::tell_news(CommandRow::Expunges expunges, Addressing addressing) {
+  if (selected == nullptr) return Result<void>{};
+  if (selected->contexts != nullptr || (notifications != nullptr && notifications->shown() != nullptr))
+    return tell_with_more(expunges, addressing);
+  if (auto news = adopt_news()) tell_adopted(*std::move(news), expunges, addressing, nullptr);
+  return Result<void>{};
+}
+
+NumberSet Session::take_new() {
+  NumberSet uids;
+  Entry entry;
+  const auto& view = selected->view();
+  for (auto index = view.lower_bound(selected->show_from); view.read(index, {&entry, 1}) == 1; ++index)
+    uids.add(entry.uid);
+  selected->show_from = view.uid_next();
+  // RFC 5465 §5.2: not those that this session made.
+  return uids.difference(std::exchange(selected->own, {}));
+}
+
+io::Task<Result<void>> Session::show(NumberSet uids, FetchProgram wanted) {
+  if (uids.empty()) co_return Result<void>{};
+  auto shown = co_await Fetcher(*this, std::move(wanted), Addressing::sequence).run({std::move(uids), Addressing::uid});
+  if (!shown && shown.error().is(kSessionOver)) co_return shown;
+  if (!shown) note(shown.error());
+  co_return Result<void>{};
+}
+
+io::Task<Result<void>> Session::tell_with_more(CommandRow::Expunges expunges, Addressing addressing) {
+  auto news = adopt_news();
+  if (!news) co_return Result<void>{};
+  auto* const contexts = selected->contexts.get();
+  if (contexts != nullptr) {
+    CO_TRY(co_await contexts->refresh(*this));
+    // RFC 5267 §4.3.4: while the numbers of what is expunged are valid.
+    CO_TRY(co_await contexts->tell_gone(*this));
+  }
+  tell_adopted(*std::move(news), expunges, addressing, nullptr);
+  const auto* const wanted = notifications == nullptr ? nullptr : notifications->shown();
+  auto fresh = wanted == nullptr ? NumberSet{} : take_new();
+  if (contexts != nullptr) {
+    // RFC 5465 §7: EXISTS, then what is shown of new messages, then ADDTO; with what NOTIFY wants of them.
+    for (const auto& [uids, items] : contexts->shown()) {
+      const auto both = uids.intersection(fresh);
+      if (wanted != nullptr) CO_TRY(co_await show(both, united(*items, *wanted)));
+      CO_TRY(co_await show(uids.difference(both), *items));
+      fresh = fresh.difference(both);
+    }
+    CO_TRY(co_await contexts->tell_moved(*this));
+    if (contexts->empty()) selected->contexts.reset();
+  }
+  // RFC 5465 §5.2: after ADDTO.
+  if (wanted != nullptr) CO_TRY(co_await show(std::move(fresh), *wanted));
+  co_return Result<void>{};
+}
+
+io::ValueOrTask<Result<void>> Session::tell_events(CommandRow::Expunges expunges, Addressing addressing) {
+  if (notifications != nullptr) return tell_notified(expunges, addressing);
+  return tell_news(expunges, addressing);
+}
+
+io::Task<Result<void>> Session::tell_notified(CommandRow::Expunges expunges, Addressing addressing) {
+  // RFC 5465 §3.1: without events the selected mailbox stays as the client knows it.
+  if (notifications->selected_events() != 0) CO_TRY(co_await tell_news(expunges, addressing));
+  CO_TRY(co_await notifications->tell_changes(*this));
+  co_return Result<void>{};
+}
+
+io::Task<Result<void>> Session::tell_between_commands() {
+  if (selected != nullptr) CO_TRY(co_await selected->mailbox().renew());
+  const auto expunges = notifications->delayed() ? CommandRow::Expunges::withheld : CommandRow::Expunges::told;
+  co_return co_await tell_notified(expunges, Addressing::sequence);
+}
+
+void Session::tell_adopted(News news, CommandRow::Expunges expunges, Addressing addressing, const NumberSet* quiet) {
   const bool may_expunge = expunges == CommandRow::Expunges::told || addressing == Addressing::uid;
   if (may_expunge && selected->has_ghosts()) {
     const auto gone = selected->take_ghosts();
     auto& out = text();
-    if (has(kQresync)) {
-      // RFC 7162 §3.2.10: VANISHED instead of EXPUNGE.
+    if (has(kQresync) || has(kUidOnly)) {
+      // RFC 7162 §3.2.10, RFC 9586 §3.6: VANISHED instead of EXPUNGE.
       NumberSet uids;
       for (const auto& target : gone) uids.add(target.entry.uid);
       out += "* VANISHED ";
@@ -120,6 +221,8 @@ void Session::tell_news(CommandRow::Expunges expunges, Addressing addressing, co
   }
   if (news.arrived) tell_exists();
   if (keyword_count(selected->view().keywords()) != selected->keywords_told) tell_flags();
+  // Changed flags are an event that NOTIFY may leave out.
+  if (notifications != nullptr && (notifications->selected_events() & kEventFlagChange) == 0) return;
   for (const auto& target : news.changed) {
     if (quiet == nullptr || !quiet->contains(target.entry.uid)) tell_message(target, addressing);
   }

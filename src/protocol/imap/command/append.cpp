@@ -1,7 +1,8 @@
 // APPEND (RFC 9051 §6.3.12, RFC 3502, RFC 3516 §4.4, RFC 6855 §4, RFC 7889). Messages are streamed, never collected.
 #include <algorithm>
 
-#include "protocol/imap/session.h"
+#include "protocol/imap/notifications.h"
+#include "protocol/imap/progress.h"
 
 namespace angarium::protocol::imap::command {
 
@@ -13,7 +14,7 @@ namespace {
 /// One APPEND at work: the parser stands in what the reader holds, which changes with every literal.
 class Appending {
  public:
-  Appending(Session& session, Parser& parser) : session_(session), parser_(parser) {}
+  Appending(Session& session, Command& command) : session_(session), parser_(command.parser), tag_(command.tag) {}
 
   io::Task<Result<Reply>> run() {
     CO_TRY(co_await name_arrives());
@@ -26,7 +27,13 @@ class Appending {
       CO_TRY(co_await message(*append));
     } while (parser_.present(' '));
     CO_TRY(parser_.end());
+    std::optional<Progress> progress(std::in_place, session_, tag_);
     const auto outcome = CO_TRY(co_await append->commit());
+    progress.reset();
+    auto* const selected = session_.selected.get();
+    if (session_.notifications != nullptr && selected != nullptr &&
+        selected->facts().uid_validity == outcome.uid_validity)
+      for (const auto range : outcome.uids.ranges()) selected->own.add(range);
     if (outcome.uids.empty()) co_return done("APPEND completed");
     // RFC 4315 §3; RFC 3502 §6.3.11: all UIDs in one set.
     co_return done("APPEND completed", "APPENDUID " + std::to_string(outcome.uid_validity) + " " + outcome.uids.text());
@@ -131,12 +138,13 @@ class Appending {
 
   Session& session_;
   Parser& parser_;
+  const std::string& tag_;
 };
 
 }  // namespace
 
 io::Task<Result<Reply>> append(Session& session, Command& command) {
-  auto result = co_await Appending(session, command.parser).run();
+  auto result = co_await Appending(session, command).run();
   if (!result && !result.error().is(kSessionOver)) CO_TRY(co_await session.drop_literals());
   co_return result;
 }

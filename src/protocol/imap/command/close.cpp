@@ -1,12 +1,15 @@
 // CLOSE (RFC 9051 §6.4.1) and UNSELECT (RFC 9051 §6.4.2, RFC 3691).
-#include "protocol/imap/session.h"
+#include "protocol/imap/progress.h"
 
 namespace angarium::protocol::imap::command {
 
-io::Task<Result<Reply>> close(Session& session, Command&) {
+io::Task<Result<Reply>> close(Session& session, Command& command) {
   // RFC 9051 §6.4.1: removes what is \Deleted without telling, unless the mailbox is read-only.
   Result<NumberSet> removed = NumberSet{};
-  if (!session.selected->read_only()) removed = co_await session.selected->mailbox().expunge(std::nullopt);
+  if (!session.selected->read_only()) {
+    const Progress progress(session, command.tag);
+    removed = co_await session.selected->mailbox().expunge(std::nullopt);
+  }
   session.leave();
   CO_TRY(std::move(removed));
   co_return done("CLOSE completed");

@@ -1,5 +1,6 @@
 // COPY (RFC 9051 §6.4.7) and MOVE (RFC 9051 §6.4.8, RFC 6851).
-#include "protocol/imap/session.h"
+#include "protocol/imap/notifications.h"
+#include "protocol/imap/progress.h"
 
 namespace angarium::protocol::imap::command {
 
@@ -24,14 +25,19 @@ io::Task<Result<Reply>> transfer(Session& session, Command& command, CopyMode mo
     // Also kTryCreate's case: a UID command that names nothing succeeds.
     co_return done("No message there");
   }
+  std::optional<Progress> progress(std::in_place, session, command.tag);
   const auto outcome = CO_TRY(co_await selected.mailbox().copy(std::move(uids), std::move(target), mode));
+  progress.reset();
+  auto& own = session.selected->own;
+  if (outcome.uid_validity == session.selected->facts().uid_validity && session.notifications != nullptr)
+    for (const auto range : outcome.to.ranges()) own.add(range);
   std::string code;
   if (!outcome.from.empty())
     code = "COPYUID " + std::to_string(outcome.uid_validity) + " " + outcome.from.text() + " " + outcome.to.text();
   if (mode == CopyMode::copy) co_return done(std::string(word), std::move(code));
   // RFC 6851 §4.3: COPYUID comes before the EXPUNGEs, untagged.
   if (!code.empty()) session.untagged(Status::ok, "Moved", code);
-  session.tell_news(CommandRow::Expunges::told, command.addressing);
+  CO_TRY(co_await session.tell_news(CommandRow::Expunges::told, command.addressing));
   if (session.selected == nullptr || !session.has(kCondstore)) co_return done(std::string(word));
   co_return done(std::string(word), "HIGHESTMODSEQ " + std::to_string(session.selected->view().highest_modseq()));
 }

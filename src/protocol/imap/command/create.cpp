@@ -2,7 +2,7 @@
 #include "base/text.h"
 #include "protocol/imap/command/list.h"
 #include "protocol/imap/mailbox_name.h"
-#include "protocol/imap/session.h"
+#include "protocol/imap/notifications.h"
 
 namespace angarium::protocol::imap::command {
 
@@ -42,6 +42,7 @@ io::Task<Result<Reply>> create(Session& session, Command& command) {
   CO_TRY(parser.end());
   // RFC 9051 §6.3.4: it is an error to create INBOX.
   if (name == "INBOX") co_return fail(kAlreadyExists, "INBOX exists always");
+  if (session.notifications != nullptr) session.notifications->expect(name);
   const auto id = CO_TRY(co_await session.account->create(name, uses));
   // RFC 9051 §6.3.4: the name a normalised one became is told. A delimiter at the end only announces inferior names.
   if (written.ends_with(kHierarchyDelimiter)) written.pop_back();

@@ -13,7 +13,8 @@ io::Task<Result<Reply>> enable(Session& session, Command& command) {
   static constexpr Row kRows[] = {{"CONDSTORE", kCondstore},
                                   {"QRESYNC", kQresync | kCondstore},
                                   {"UTF8=ACCEPT", kUtf8Accept},
-                                  {"IMAP4REV2", kImap4rev2}};
+                                  {"IMAP4REV2", kImap4rev2},
+                                  {"UIDONLY", kUidOnly}};
   auto& parser = command.parser;
   std::vector<std::string> asked;
   do {

@@ -1,5 +1,5 @@
 // EXPUNGE (RFC 9051 §6.4.3) and UID EXPUNGE (RFC 9051 §6.4.9, RFC 4315 §2.1).
-#include "protocol/imap/session.h"
+#include "protocol/imap/progress.h"
 
 namespace angarium::protocol::imap::command {
 
@@ -12,9 +12,11 @@ io::Task<Result<Reply>> expunge(Session& session, Command& command) {
     uids = resolved.numbers;
   }
   if (session.selected->read_only()) co_return fail(kReadOnly, "The mailbox is read-only");
+  std::optional<Progress> progress(std::in_place, session, command.tag);
   CO_TRY(co_await session.selected->mailbox().expunge(std::move(uids)));
+  progress.reset();
   // Told here rather than at the end: the code carries the state after it (RFC 7162 §3.2.7).
-  session.tell_news(CommandRow::Expunges::told, command.addressing);
+  CO_TRY(co_await session.tell_news(CommandRow::Expunges::told, command.addressing));
   if (session.selected == nullptr || !session.has(kCondstore)) co_return done("EXPUNGE completed");
   co_return done("EXPUNGE completed", "HIGHESTMODSEQ " + std::to_string(session.selected->view().highest_modseq()));
 }

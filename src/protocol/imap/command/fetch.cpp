@@ -5,13 +5,13 @@
 namespace angarium::protocol::imap::command {
 namespace {
 
-/// The messages of the set in the range asked for (RFC 9394 §3.3); among those that CHANGEDSINCE leaves (§3.4).
+/// The messages of the set in the range asked for (RFC 9394 §3.3); CHANGEDSINCE then leaves some of them (§3.4).
 Selected::Resolved part_of(const Selected& selected, const Selected::Resolved& all, const FetchProgram& program) {
   NumberSet uids;
   Cursor cursor(selected, all);
   for (auto batch = cursor.next(); !batch.empty(); batch = cursor.next()) {
     for (const auto& target : batch) {
-      if (!target.ghost && target.entry.modseq > program.changed_since.value_or(0)) uids.add(target.entry.uid);
+      if (!target.ghost) uids.add(target.entry.uid);
     }
   }
   const auto places = program.partial->of(uids.count());

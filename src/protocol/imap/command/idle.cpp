@@ -11,7 +11,7 @@ io::Task<Result<Reply>> idle(Session& session, Command&) {
   const auto deadline = session.patience();
   for (;;) {
     if (session.selected) CO_TRY(co_await session.selected->mailbox().renew());
-    session.tell_news(CommandRow::Expunges::told, Addressing::sequence);
+    CO_TRY(co_await session.tell_events(CommandRow::Expunges::told, Addressing::sequence));
     if (session.after == Session::After::end) co_return done("IDLE terminated");
     auto view = session.input.view();
     const auto before = view.size();

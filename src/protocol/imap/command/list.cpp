@@ -12,15 +12,8 @@ namespace angarium::protocol::imap::command {
 
 namespace {
 
-/// What is known of one name while a LIST is answered.
-struct Known {
-  std::uint32_t attributes = 0;
-  bool exists = false;          ///< a row of the account, or implied by an inferior one
-  bool selected_below = false;  ///< an inferior name meets the selection options
-  bool untold_below = false;    ///< … and is not told itself
-};
-
-using Names = std::map<std::string, Known, std::less<>>;
+using Known = KnownName;
+using Names = KnownNames;
 
 template <class Visit>
 void each_superior(std::string_view name, Visit&& visit) {
@@ -129,6 +122,23 @@ io::Task<Result<void>> tell_statuses(Session& session, const ListProgram& progra
 }
 
 }  // namespace
+
+KnownNames gather_names(std::vector<NameRow> rows) { return gather(std::move(rows)); }
+
+void append_listed(Session& session, const KnownNames& names, std::string_view name, std::string_view old_name) {
+  // As an extended LIST that returns subscriptions.
+  const ListProgram program{.reference = {}, .patterns = {}, .returns = kListSubscribed, .extended = true};
+  const auto at = names.find(name);
+  const auto known = at == names.end() ? Known{.attributes = kNameNonExistent} : at->second;
+  auto& out = session.text();
+  append_row(out, session, "LIST", shown_attributes(program, session, known), name);
+  if (!old_name.empty()) {
+    out += " (\"OLDNAME\" (";
+    append_mailbox(out, old_name, session.names());
+    out += "))";
+  }
+  out += "\r\n";
+}
 
 io::Task<Result<std::string>> listed(Session& session, std::string_view name, std::string_view written) {
   const auto names = gather(CO_TRY(co_await session.account->list()));

@@ -1,6 +1,6 @@
 // RENAME (RFC 9051 §6.3.6).
 #include "protocol/imap/mailbox_name.h"
-#include "protocol/imap/session.h"
+#include "protocol/imap/notifications.h"
 
 namespace angarium::protocol::imap::command {
 
@@ -14,6 +14,10 @@ io::Task<Result<Reply>> rename(Session& session, Command& command) {
   if (to == from) co_return fail(kAlreadyExists, "It has that name already");
   if (to.size() > from.size() && to.starts_with(from) && to[from.size()] == kHierarchyDelimiter && from != "INBOX")
     co_return fail(kCannot, "A mailbox can't move below itself");
+  if (session.notifications != nullptr) {
+    session.notifications->expect(from);
+    session.notifications->expect(to);
+  }
   CO_TRY(co_await session.account->rename(std::move(from), std::move(to)));
   co_return done("RENAME completed");
 }

@@ -1,6 +1,7 @@
 // SEARCH and UID SEARCH (RFC 9051 §6.4.4, RFC 4731, RFC 5182, RFC 7162 §3.1.5,
 // RFC 9394).
-#include "protocol/imap/esearch.h"
+#include "protocol/imap/contexts.h"
+#include "protocol/imap/progress.h"
 
 namespace angarium::protocol::imap::command {
 namespace {
@@ -24,8 +25,11 @@ void append_plain(std::string& out, const NumberSet& numbers, std::uint64_t mods
 io::Task<Result<Reply>> search(Session& session, Command& command) {
   auto program = CO_TRY(command.parser.search_program());
   CO_TRY(command.parser.end());
+  if (program.update && tag_is_used(session, command.tag)) co_return fail(kSyntax, "The tag is in use");
   const bool saves = (program.returns & kReturnSave) != 0;
+  std::optional<Progress> progress(std::in_place, session, command.tag);
   auto result = co_await find_messages(session, program);
+  progress.reset();
   if (!result) {
     // RFC 5182 §2.1: NO leaves nothing saved, BAD changes nothing.
     if (saves && result.error().fault() != Fault::syntax) session.selected->saved.clear();
@@ -36,7 +40,9 @@ io::Task<Result<Reply>> search(Session& session, Command& command) {
     const auto returns = static_cast<std::uint8_t>(program.extended ? program.returns : kReturnAll);
     const auto answer = answer_of(*result, command.addressing, returns, program.partial);
     if (saves) session.selected->saved = to_save(*result, answer, returns);
-    tell_answer(session, command, program, returns, *result, answer);
+    const Correlator correlator{.tag = command.tag, .addressing = command.addressing};
+    tell_answer(session, *session.selected, correlator, program, returns, *result, answer);
+    if (program.update) CO_TRY(co_await keep_updated(session, correlator, std::move(program), result->uids));
   } else {
     const auto& numbers = command.addressing == Addressing::uid ? result->uids : result->numbers;
     append_plain(session.text(), numbers, program.uses_modseq ? result->modseq_max : 0);

@@ -62,8 +62,8 @@ void describe(Session& session) {
   const auto& view = selected.view();
   session.tell_flags();
   session.tell_exists();
-  // RFC 3501 §6.3.1; RFC 9051 dropped UNSEEN here.
-  if (!session.has(kImap4rev2)) {
+  // RFC 3501 §6.3.1; RFC 9051 dropped UNSEEN here; it is a message number (RFC 9586 §3).
+  if (!session.has(kImap4rev2) && !session.has(kUidOnly)) {
     const auto unseen = view.first_unseen();
     if (unseen < view.size()) append_code(session, "UNSEEN", unseen + 1, "First unseen");
   }
@@ -127,6 +127,9 @@ io::Task<Result<Reply>> open(Session& session, Command& command, Access access) 
   if (parser.present(' ')) wanted = CO_TRY(parameters(parser));
   CO_TRY(parser.end());
   if (wanted.resynchronise && !session.has(kQresync)) co_return fail(kSyntax, "ENABLE QRESYNC comes first");
+  // RFC 9586 §3.7.
+  if (wanted.resynchronise && wanted.resynchronise->sample_numbers && session.has(kUidOnly))
+    co_return fail(kUidRequired, "Message numbers are not allowed once UIDONLY is enabled");
   // Whatever happens, the old mailbox is left (RFC 9051 §6.3.2).
   if (session.selected != nullptr) {
     session.leave();

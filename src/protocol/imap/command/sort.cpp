@@ -1,6 +1,7 @@
 // SORT and UID SORT (RFC 5256 §3, RFC 5957, RFC 7162 §3.1.9), with RETURN (RFC
 // 5267 §3).
-#include "protocol/imap/esearch.h"
+#include "protocol/imap/contexts.h"
+#include "protocol/imap/progress.h"
 
 namespace angarium::protocol::imap::command {
 namespace {
@@ -10,7 +11,8 @@ struct Ordered {
   std::vector<Sorted> order;
 };
 
-io::Task<Result<Ordered>> order(Session& session, SortProgram& program) {
+io::Task<Result<Ordered>> order(Session& session, const Command& command, SortProgram& program) {
+  const Progress progress(session, command.tag);
   Ordered ordered;
   ordered.found = CO_TRY(co_await find_messages(session, program.search));
   ordered.order = CO_TRY(co_await sort_found(session, ordered.found.uids, program.criteria));
@@ -36,8 +38,9 @@ io::Task<Result<Reply>> sort(Session& session, Command& command) {
   auto program = CO_TRY(command.parser.sort_program());
   CO_TRY(command.parser.end());
   const auto& search = program.search;
+  if (search.update && tag_is_used(session, command.tag)) co_return fail(kSyntax, "The tag is in use");
   const bool saves = (search.returns & kReturnSave) != 0;
-  const auto ordered = co_await order(session, program);
+  const auto ordered = co_await order(session, command, program);
   if (!ordered) {
     // RFC 5182 §2.1, as with SEARCH.
     if (saves && ordered.error().fault() != Fault::syntax) session.selected->saved.clear();
@@ -46,7 +49,10 @@ io::Task<Result<Reply>> sort(Session& session, Command& command) {
   if (search.extended) {
     const auto answer = answer_of(ordered->order, command.addressing, search.returns, search.partial);
     if (saves) session.selected->saved = to_save(ordered->found, answer, search.returns);
-    tell_answer(session, command, search, search.returns, ordered->found, answer);
+    const Correlator correlator{.tag = command.tag, .addressing = command.addressing};
+    tell_answer(session, *session.selected, correlator, search, search.returns, ordered->found, answer);
+    if (search.update)
+      CO_TRY(co_await keep_updated(session, correlator, search, ordered->found.uids, program.criteria));
   } else {
     CO_TRY(co_await tell_plain(session, command, *ordered, search.uses_modseq ? ordered->found.modseq_max : 0));
   }

@@ -3,7 +3,7 @@
 #include <set>
 
 #include "base/text.h"
-#include "protocol/imap/session.h"
+#include "protocol/imap/progress.h"
 
 namespace angarium::protocol::imap::command {
 
@@ -117,11 +117,13 @@ io::Task<Result<void>> tell(Session& session, Selected::Resolved resolved, Addre
       }
       if (!session.has(kCondstore)) continue;
       auto& out = session.text();
-      out += "* ";
-      append_number(out, target.sequence);
-      out += " FETCH (UID ";
-      append_number(out, target.entry.uid);
-      out += " MODSEQ (";
+      session.open_fetch(target);
+      if (!session.has(kUidOnly)) {
+        out += "UID ";
+        append_number(out, target.entry.uid);
+        out += ' ';
+      }
+      out += "MODSEQ (";
       append_number(out, target.entry.modseq);
       out += "))\r\n";
     }
@@ -155,9 +157,11 @@ io::Task<Result<Reply>> store(Session& session, Command& command) {
   const auto change = found.request.change;
   const auto flags = found.request.flags;
   NumberSet modified;
+  std::optional<Progress> progress(std::in_place, session, command.tag);
   if (!uids.empty()) modified = CO_TRY(co_await selected.mailbox().store(std::move(found.request))).modified;
+  progress.reset();
   const auto stored = uids.difference(modified);
-  session.tell_news(CommandRow::Expunges::withheld, Addressing::sequence, &stored);
+  session.tell_changes(stored);
   if (session.selected == nullptr) co_return fail(kNonExistent, "The mailbox was deleted");
   std::optional<Expectation> silent;
   if (found.silent) silent.emplace(before, selected.view(), change, flags);

@@ -1,4 +1,5 @@
 // THREAD and UID THREAD (RFC 5256 §3).
+#include "protocol/imap/progress.h"
 #include "protocol/imap/searcher.h"
 #include "protocol/imap/threader.h"
 
@@ -11,8 +12,10 @@ io::Task<Result<Reply>> thread(Session& session, Command& command) {
   SearchProgram program;
   CO_TRY(parser.search_criteria(program));
   CO_TRY(parser.end());
+  std::optional<Progress> progress(std::in_place, session, command.tag);
   const auto found = CO_TRY(co_await find_messages(session, program));
   const auto threader = CO_TRY(co_await thread_found(session, found.uids, algorithm, command.addressing));
+  progress.reset();
   session.text() += "* THREAD";
   if (!found.uids.empty()) session.text() += ' ';
   while (threader->write_some(session.text())) CO_TRY(co_await session.room());
