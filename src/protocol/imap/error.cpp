@@ -10,7 +10,7 @@ struct Code {
   std::string_view code;
 };
 
-// RFC 5530 §3, RFC 9051 §7.1.
+// RFC 5530 §3, RFC 9051 §7.1, RFC 4978 §3.
 constexpr Code kCodes[] = {
     {&kNonExistent, "NONEXISTENT"},
     {&kTryCreate, "TRYCREATE"},
@@ -32,6 +32,7 @@ constexpr Code kCodes[] = {
     {&kContactAdmin, "CONTACTADMIN"},
     {&kExpungeIssued, "EXPUNGEISSUED"},
     {&kInUse, "INUSE"},
+    {&kCompressionActive, "COMPRESSIONACTIVE"},
     {&kNotSaved, "NOTSAVED"},
     {&kBusy, "UNAVAILABLE"},
 };

@@ -4,11 +4,16 @@
 
 namespace angarium::protocol::imap {
 
-Session::Session(wire::Connection& connection_, Authenticator& authenticator_, const ServerOptions& options_)
-    : connection(connection_),
-      authenticator(authenticator_),
+Session::Session(wire::Connection& connection, Authenticator& authenticator_, const ServerOptions& options_)
+    : authenticator(authenticator_),
       options(options_),
+      connection_(&connection),
       login_by_(io::Loop::current().now() + options_.login_timeout) {}
+
+void Session::put_on(std::unique_ptr<wire::Connection> layer) {
+  connection_ = layer.get();
+  layers_.push_back(std::move(layer));
+}
 
 void Session::untagged(Status status, std::string_view words, std::string_view code) {
   append_reply(text(), "*", {status, std::string(code), std::string(words)});
@@ -32,16 +37,16 @@ Moment Session::patience() const {
 
 io::Task<Result<void>> Session::flush() {
   if (output.empty()) co_return Result<void>{};
-  connection.set_deadline(io::Loop::current().now() + options.send_timeout);
-  const auto sent = co_await output.flush(connection);
+  connection().set_deadline(io::Loop::current().now() + options.send_timeout);
+  const auto sent = co_await output.flush(connection());
   if (!sent) co_return fail(kSessionOver, sent.error().text());
   co_return Result<void>{};
 }
 
 io::Task<Result<void>> Session::room() {
   if (output.size() <= wire::Output::kHighWater) co_return Result<void>{};
-  connection.set_deadline(io::Loop::current().now() + options.send_timeout);
-  const auto sent = co_await output.room(connection);
+  connection().set_deadline(io::Loop::current().now() + options.send_timeout);
+  const auto sent = co_await output.room(connection());
   if (!sent) co_return fail(kSessionOver, sent.error().text());
   // A client that takes everything at once still lets the others go first.
   co_await io::Loop::current().yield();
@@ -50,14 +55,14 @@ io::Task<Result<void>> Session::room() {
 
 io::Task<Result<io::Ready>> Session::more(Moment deadline) {
   CO_TRY(co_await flush());
-  connection.set_deadline(deadline);
-  auto ready = co_await input.more(connection, &wake);
+  connection().set_deadline(deadline);
+  auto ready = co_await input.more(connection(), &wake);
   if (ready) co_return *ready;
   if (ready.error().is(kTimedOut)) {
     // RFC 9051 §5.4: autologout.
     bye(account == nullptr ? "Login took too long" : "Idle for too long");
-    connection.set_deadline(io::Loop::current().now() + options.login_timeout);
-    co_await output.flush(connection);
+    connection().set_deadline(io::Loop::current().now() + options.login_timeout);
+    co_await output.flush(connection());
   }
   co_return fail(kSessionOver, ready.error().text());
 }
@@ -120,11 +125,12 @@ std::string Session::capabilities() const {
   std::string out = "IMAP4rev1 IMAP4rev2 SASL-IR ID ENABLE";
   if (account == nullptr) {
     out += " LITERAL-";
-    if (connection.can_start_tls()) out += " STARTTLS";
+    if (connection().can_start_tls()) out += " STARTTLS";
     if (!authenticator.login_permitted()) out += " LOGINDISABLED";
     for (const auto& mechanism : authenticator.mechanisms()) out += " AUTH=" + mechanism;
     return out;
   }
+  if (!compressed) out += " COMPRESS=DEFLATE";
   out +=
       " LITERAL+ IDLE NAMESPACE CHILDREN UIDPLUS MOVE UNSELECT CONDSTORE QRESYNC ESEARCH SEARCHRES LIST-EXTENDED"
       " LIST-STATUS SPECIAL-USE CREATE-SPECIAL-USE STATUS=SIZE MULTIAPPEND BINARY SORT SORT=DISPLAY ESORT"

@@ -4,6 +4,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/result.h"
 #include "io/event.h"
@@ -31,7 +32,6 @@ class Session {
  public:
   Session(wire::Connection& connection, Authenticator& authenticator, const ServerOptions& options);
 
-  wire::Connection& connection;
   Authenticator& authenticator;
   const ServerOptions& options;
   wire::Input input;
@@ -49,8 +49,15 @@ class Session {
   /// Says BYE and ends at the next chance.
   bool stopping = false;
   /// What the connection does once the tagged reply is written.
-  enum class After { go_on, start_tls, end };
+  enum class After { go_on, start_tls, compress, end };
   After after = After::go_on;
+  /// COMPRESS was agreed to.
+  bool compressed = false;
+
+  /// As it is now: with every layer that was put on it.
+  [[nodiscard]] wire::Connection& connection() const { return *connection_; }
+  /// A layer on the connection as it is: all that is said from now on goes through it.
+  void put_on(std::unique_ptr<wire::Connection> layer);
 
   // ---- output
   /// The buffer to append responses to; see wire::Output::text().
@@ -101,7 +108,9 @@ class Session {
   [[nodiscard]] std::string capabilities() const;
 
  private:
-  Moment login_by_;  ///< absolute, so that an octet a second buys nothing
+  wire::Connection* connection_;
+  std::vector<std::unique_ptr<wire::Connection>> layers_;  ///< each stands on the one before
+  Moment login_by_;                                        ///< absolute, so that an octet a second buys nothing
 };
 
 }  // namespace angarium::protocol::imap

@@ -4,7 +4,7 @@
 namespace angarium::protocol::imap::command {
 
 io::Task<Result<Reply>> starttls(Session& session, Command&) {
-  if (!session.connection.can_start_tls()) co_return fail(kRefused, "TLS is not available here");
+  if (!session.connection().can_start_tls()) co_return fail(kRefused, "TLS is not available here");
   session.after = Session::After::start_tls;
   co_return done("Begin TLS now");
 }
