@@ -1,4 +1,4 @@
-# imapclient.pl PORT plain|starttls|implicit USER PASSWORD CERTIFICATE FILE: Mail::IMAPClient reads, searches, flags, moves and appends.
+# imapclient.pl PORT plain|starttls|implicit USER PASSWORD CERTIFICATE FILE [compress]: Mail::IMAPClient reads, searches, flags, moves and appends.
 use strict;
 use warnings;
 use Mail::IMAPClient;
@@ -10,6 +10,7 @@ my $imap = Mail::IMAPClient->new(
 ) or die "login: $@\n";
 sub must { my ($what, $good) = @_; die "$what: " . ($imap->LastError // '') . "\n" unless $good; return $good }
 
+must('compress', $imap->compress) if $ARGV[6];
 must('capability', $imap->has_capability('UIDPLUS'));
 must('select', $imap->select('INBOX'));
 my @all = $imap->messages;
@@ -25,7 +26,9 @@ must('create', $imap->create('From Perl'));
 must('exists', $imap->exists('From Perl'));
 must('move', $imap->move('From Perl', $all[1]));
 must('expunge', $imap->expunge);
-must('append', $imap->append_file('INBOX', $file));
+# Its append_file sends the file as it is, also under compression.
+open my $in, '<:raw', $file or die $!;
+must('append', $ARGV[6] ? $imap->append_string('INBOX', do { local $/; <$in> }) : $imap->append_file('INBOX', $file));
 must('count', $imap->message_count('INBOX') == 2);
 must('structure', ref must('bodystructure', $imap->get_bodystructure($all[0])));
 must('idle', my $tag = $imap->idle);

@@ -5,6 +5,7 @@ import os
 import poplib
 import re
 import ssl
+import zlib
 
 from harness.cases import PASSWORD, expect
 from interop.bench import case, expect_equal, lines_lf
@@ -258,6 +259,67 @@ def python_imaplib(bench, mode):
     expect_equal(bench.stored('"&AMQ-ltere"')[0][1], first, "the copy")
 
 
+class Compressed(imaplib.IMAP4):
+    """imaplib over zlib, from COMPRESS on (RFC 4978)."""
+    imaplib.Commands["COMPRESS"] = ("AUTH", "SELECTED")
+
+    def compress(self):
+        status, data = self.xatom("COMPRESS", "DEFLATE")
+        expect(status == "OK", f"COMPRESS: {status} {data}")
+        self.packer = zlib.compressobj(9, zlib.DEFLATED, -15)
+        self.opener = zlib.decompressobj(-15)
+        self.opened = b""
+        self.packed_octets = self.octets = 0
+
+    def more(self):
+        packed = self.sock.recv(4096)
+        if not packed:
+            raise self.abort("the connection ended")
+        self.packed_octets += len(packed)
+        opened = self.opener.decompress(packed)
+        self.octets += len(opened)
+        self.opened += opened
+
+    def read(self, size):
+        if not hasattr(self, "packer"):
+            return super().read(size)
+        while len(self.opened) < size:
+            self.more()
+        octets, self.opened = self.opened[:size], self.opened[size:]
+        return octets
+
+    def readline(self):
+        if not hasattr(self, "packer"):
+            return super().readline()
+        while b"\n" not in self.opened:
+            self.more()
+        line, end, self.opened = self.opened.partition(b"\n")
+        return line + end
+
+    def send(self, data):
+        if not hasattr(self, "packer"):
+            return super().send(data)
+        self.sock.sendall(self.packer.compress(data) + self.packer.flush(zlib.Z_SYNC_FLUSH))
+
+
+@case("Python imaplib and zlib, COMPRESS=DEFLATE", modes=("plain",))
+def python_compressed(bench, mode):
+    letters = delivered(bench, *[f"number {n}" for n in range(20)])
+    session = Compressed("localhost", bench.port("imap", mode), timeout=30)
+    expect(session.login(bench.account, PASSWORD)[0] == "OK", "LOGIN")
+    session.compress()
+    expect(session.select("INBOX")[1] == [b"20"], "SELECT does not count twenty messages")
+    for number, letter in enumerate(letters, 1):
+        expect_equal(session.fetch(str(number), "(BODY.PEEK[])")[1][0][1], letter, f"BODY[] of message {number}")
+    added = bench.letter("added") + b"0123456789" * 20_000 + b"\r\n"
+    expect(session.append("INBOX", None, None, added)[0] == "OK", "APPEND")
+    expect_equal(session.fetch("21", "(BODY.PEEK[])")[1][0][1], added, "BODY[] of what was appended")
+    status, data = session.xatom("COMPRESS", "DEFLATE")
+    expect(status == "NO" and b"[COMPRESSIONACTIVE]" in data[0], f"a second COMPRESS: {status} {data}")
+    expect(session.packed_octets * 2 < session.octets, f"{session.octets} octets crossed as {session.packed_octets}")
+    expect(session.logout()[0] == "BYE", "LOGOUT has no BYE")
+
+
 @case("Python poplib")
 def python_poplib(bench, mode):
     first, second, third = delivered(bench, "one", "two", "three")
@@ -332,14 +394,19 @@ def pop3_utf8(bench, mode):
 
 
 @case("Perl Mail::IMAPClient")
-def mail_imapclient(bench, mode):
+def mail_imapclient(bench, mode, *compress):
     first, second = delivered(bench, "one", "two")
     third = bench.write("third", bench.letter("three"))
     bench.run("perl", os.path.join(HERE, "imapclient.pl"), str(bench.port("imap", mode)), mode.split()[0].lower(), bench.account, PASSWORD,
-              bench.certificate, third)
+              bench.certificate, third, *compress)
     expect_equal(bench.read("message1"), first, "message_string of the first message")
     found = bench.stored()
     expect(len(found) == 2, f"{len(found)} messages are left, wanted 2")
     expect(found[0][0] == {"\\Flagged"}, f"flags of the first: {found[0][0]}")
     expect_equal(found[1][1], bench.letter("three"), "the appended message")
     expect_equal(bench.stored('"From Perl"')[0][1], second, "the moved message")
+
+
+@case("Perl Mail::IMAPClient, COMPRESS=DEFLATE", modes=("plain", "implicit TLS"))
+def compressed_imapclient(bench, mode):
+    mail_imapclient(bench, mode, "compress")

@@ -10,7 +10,7 @@ struct Code {
   std::string_view code;
 };
 
-// RFC 5530 §3, RFC 9051 §7.1, RFC 9586 §3, RFC 10022 §3.1.3.2.
+// RFC 5530 §3, RFC 9051 §7.1, RFC 4978 §3, RFC 9586 §3, RFC 10022 §3.1.3.2.
 constexpr Code kCodes[] = {
     {&kUidRequired, "UIDREQUIRED"},
     {&kClientBug, "CLIENTBUG"},
@@ -38,6 +38,7 @@ constexpr Code kCodes[] = {
     {&kContactAdmin, "CONTACTADMIN"},
     {&kExpungeIssued, "EXPUNGEISSUED"},
     {&kInUse, "INUSE"},
+    {&kCompressionActive, "COMPRESSIONACTIVE"},
     {&kNotSaved, "NOTSAVED"},
     {&kBusy, "UNAVAILABLE"},
 };

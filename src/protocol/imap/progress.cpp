@@ -23,7 +23,7 @@ void Progress::fire() {
   code += known ? " " + std::to_string(done_) + " " + std::to_string(goal_) + ")" : " NIL NIL)";
   session_.untagged(Status::ok, "Still at work", code);
   // What fails here fails again when the answer is sent.
-  (void)session_.output.flush_some(session_.connection);
+  (void)session_.output.flush_some(session_.connection());
 }
 
 }  // namespace angarium::protocol::imap

@@ -2,10 +2,12 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 #include "base/counters.h"
 #include "base/text.h"
 #include "protocol/imap/session.h"
+#include "wire/deflate/connection.h"
 
 namespace angarium::protocol::imap {
 namespace {
@@ -199,17 +201,26 @@ io::Task<Result<void>> Server::finish(std::string_view tag, Result<Reply> result
 
 io::Task<Result<void>> Server::follow() {
   auto& session = *session_;
-  const bool secure = session.after == Session::After::secure;
-  if (!secure && session.after != Session::After::start_tls) co_return Result<void>{};
-  session.after = Session::After::go_on;
+  const auto after =
+      std::exchange(session.after, session.after == Session::After::end ? Session::After::end : Session::After::go_on);
+  if (after == Session::After::go_on || after == Session::After::end) co_return Result<void>{};
   CO_TRY(co_await session.flush());
-  if (secure) {
+  if (after == Session::After::secure) {
     session.secure();
+    co_return Result<void>{};
+  }
+  session.reader.next();
+  if (after == Session::After::compress) {
+    // RFC 4978 §3: from behind the CRLF of the OK on. The client waits for it: what came before is taken as compressed,
+    // and a command in plain text ends the connection.
+    const auto burst = std::max(wire::deflate::kBurst, session.options.append_limit.value_or(0));
+    auto layer = wire::deflate::deflated(session.connection(), session.input.view(), burst);
+    session.input.clear();
+    session.put_on(std::move(layer));
     co_return Result<void>{};
   }
   // What came before the handshake is dropped by the connection (RFC 9051 §6.2.1).
   session.connection().set_deadline(session.patience());
-  session.reader.next();
   const auto started = co_await session.connection().start_tls(session.input);
   if (!started) co_return fail(kSessionOver, started.error().text());
   co_return Result<void>{};

@@ -13,7 +13,15 @@ Session::Session(wire::Connection& connection, Authenticator& authenticator_, co
       connection_(&connection),
       login_by_(io::Loop::current().now() + options_.login_timeout) {}
 
-Session::~Session() = default;
+// Each layer ends before the one it stands on.
+Session::~Session() {
+  while (!layers_.empty()) layers_.pop_back();
+}
+
+void Session::put_on(std::unique_ptr<wire::Connection> layer) {
+  connection_ = layer.get();
+  layers_.push_back(std::move(layer));
+}
 
 void Session::untagged(Status status, std::string_view words, std::string_view code) {
   append_reply(text(), "*", {status, std::string(code), std::string(words)});
@@ -134,9 +142,9 @@ std::vector<const sasl::Mechanism*> Session::mechanisms() const {
 void Session::secure() {
   // For the client the layer begins behind its last response: what is there already went through it, or is forged, and
   // ends the connection.
-  secured_ = wire::saslsec::secured(*connection_, std::move(layer), input.view());
+  auto secured = wire::saslsec::secured(*connection_, std::move(layer), input.view());
   input.clear();
-  connection_ = secured_.get();
+  put_on(std::move(secured));
 }
 
 std::string Session::capabilities() const {
@@ -152,6 +160,7 @@ std::string Session::capabilities() const {
     }
     return out;
   }
+  if (!compressed) out += " COMPRESS=DEFLATE";
   out +=
       " LITERAL+ IDLE NAMESPACE CHILDREN UIDPLUS MOVE UNSELECT CONDSTORE QRESYNC ESEARCH SEARCHRES LIST-EXTENDED"
       " LIST-STATUS SPECIAL-USE CREATE-SPECIAL-USE STATUS=SIZE MULTIAPPEND BINARY SORT SORT=DISPLAY ESORT"

@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/result.h"
 #include "io/event.h"
@@ -58,8 +59,15 @@ class Session {
   /// Of the command at work, while it may tell of itself (progress.h).
   Progress* progress = nullptr;
   /// What the connection does once the tagged reply is written.
-  enum class After { go_on, start_tls, secure, end };
+  enum class After { go_on, start_tls, secure, compress, end };
   After after = After::go_on;
+  /// COMPRESS was agreed to.
+  bool compressed = false;
+
+  /// As it is now: with every layer that was put on it.
+  [[nodiscard]] wire::Connection& connection() const { return *connection_; }
+  /// A layer on the connection as it is: all that is said from now on goes through it.
+  void put_on(std::unique_ptr<wire::Connection> layer);
 
   /// What AUTHENTICATE agreed on, for After::secure.
   std::unique_ptr<sasl::SecurityLayer> layer;
@@ -137,8 +145,8 @@ class Session {
   NumberSet take_new();
 
   wire::Connection* connection_;
-  std::unique_ptr<wire::Connection> secured_;  ///< stands on the one that the session began with
-  Moment login_by_;                            ///< absolute, so that an octet a second buys nothing
+  std::vector<std::unique_ptr<wire::Connection>> layers_;  ///< each stands on the one before
+  Moment login_by_;                                        ///< absolute, so that an octet a second buys nothing
 };
 
 }  // namespace angarium::protocol::imap

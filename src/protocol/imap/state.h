@@ -56,6 +56,7 @@ io::Task<Result<Reply>> cancelupdate(Session&, Command&);
 io::Task<Result<Reply>> capability(Session&, Command&);
 io::Task<Result<Reply>> check(Session&, Command&);
 io::Task<Result<Reply>> close(Session&, Command&);
+io::Task<Result<Reply>> compress(Session&, Command&);
 io::Task<Result<Reply>> copy(Session&, Command&);
 io::Task<Result<Reply>> create(Session&, Command&);
 io::Task<Result<Reply>> delete_mailbox(Session&, Command&);
@@ -106,6 +107,7 @@ inline constexpr auto kCommands = std::to_array<CommandRow>({
     {"CAPABILITY", kAnyState, detail::kNone, detail::kNoUid, detail::kTold, command::capability},
     {"CHECK", kSelected, detail::kNone, detail::kNoUid, detail::kTold, command::check},
     {"CLOSE", kSelected, detail::kNone, detail::kNoUid, detail::kTold, command::close},
+    {"COMPRESS", kLoggedIn, detail::kSome, detail::kNoUid, detail::kTold, command::compress},
     {"COPY", kSelected, detail::kSome, detail::kUidAlso, detail::kTold, command::copy},
     {"CREATE", kLoggedIn, detail::kSome, detail::kNoUid, detail::kTold, command::create},
     {"DELETE", kLoggedIn, detail::kSome, detail::kNoUid, detail::kTold, command::delete_mailbox},
