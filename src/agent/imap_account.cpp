@@ -206,6 +206,44 @@ io::Task<Result<imap::StatusValues>> ImapAccount::status(std::string name) {
   co_return values;
 }
 
+io::Task<Result<std::uint64_t>> ImapAccount::deleted_octets(std::string name) {
+  CO_TRY(co_await renew());
+  const mailbox::ListingPtr listing = mail_->listing();
+  const mailbox::MailboxInfo* info = listing->find(name);
+  if (info == nullptr || !info->selectable) co_return fail(imap::kNonExistent, "There is no such mailbox");
+  auto view = co_await mail_->view(info->id);
+  if (!view) co_return std::unexpected(imap_error(std::move(view).error()));
+  std::uint64_t octets = 0;
+  (*view)->for_each(1, (*view)->size(), [&](std::uint32_t, const mailbox::Entry& entry) {
+    if (entry.has(mailbox::kDeleted)) octets += entry.size;
+  });
+  co_return octets;
+}
+
+namespace {
+
+/// The account's quota as a root.
+imap::QuotaRoot quota_root(std::string name, const mailbox::Quota& quota) {
+  imap::QuotaRoot root{.name = std::move(name), .resources = {}};
+  using Kind = imap::QuotaResource::Kind;
+  if (quota.limits.octets != 0) root.resources.push_back({Kind::storage, quota.octets, quota.limits.octets});
+  if (quota.limits.messages != 0) root.resources.push_back({Kind::message, quota.messages, quota.limits.messages});
+  return root;
+}
+
+}  // namespace
+
+io::Task<Result<std::vector<imap::QuotaRoot>>> ImapAccount::quota_roots(std::string) {
+  CO_TRY(co_await renew());
+  co_return std::vector{quota_root("", mail_->quota())};
+}
+
+io::Task<Result<imap::QuotaRoot>> ImapAccount::quota(std::string root) {
+  CO_TRY(co_await renew());
+  if (!root.empty()) co_return fail(imap::kNonExistent, "There is no such quota root");
+  co_return quota_root("", mail_->quota());
+}
+
 io::Task<Result<std::shared_ptr<imap::Mailbox>>> ImapAccount::select(std::string name, imap::Access access) {
   CO_TRY(co_await renew());
   const mailbox::ListingPtr listing = mail_->listing();

@@ -34,6 +34,9 @@ class ImapAccount final : public protocol::imap::Account {
   io::Task<Result<void>> rename(std::string from, std::string to) override;
   io::Task<Result<void>> subscribe(std::string name, protocol::imap::Subscription subscription) override;
   io::Task<Result<protocol::imap::StatusValues>> status(std::string name) override;
+  io::Task<Result<std::uint64_t>> deleted_octets(std::string name) override;
+  io::Task<Result<std::vector<protocol::imap::QuotaRoot>>> quota_roots(std::string name) override;
+  io::Task<Result<protocol::imap::QuotaRoot>> quota(std::string root) override;
   io::Task<Result<std::shared_ptr<protocol::imap::Mailbox>>> select(std::string name,
                                                                     protocol::imap::Access access) override;
   io::Task<Result<std::unique_ptr<protocol::imap::Append>>> append(std::string name) override;

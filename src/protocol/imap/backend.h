@@ -192,11 +192,25 @@ struct StatusValues {
   std::uint64_t deleted = 0;
   std::uint64_t recent = 0;
   std::uint64_t octets = 0;
+  std::uint64_t deleted_octets = 0;  ///< of those with \Deleted; set by who asks for it
   std::uint32_t uid_next = 1;
   std::uint32_t uid_validity = 0;
   std::uint64_t highest_modseq = 0;
   std::string id;
   std::optional<std::uint64_t> append_limit;  ///< nullopt: none (RFC 7889 §3)
+};
+
+/// A resource that is limited (RFC 9208 §5).
+struct QuotaResource {
+  enum class Kind : std::uint8_t { storage, message };
+  Kind kind = Kind::storage;
+  std::uint64_t usage = 0;  ///< octets or messages
+  std::uint64_t limit = 0;
+};
+/// RFC 9208 §3.2.
+struct QuotaRoot {
+  std::string name;
+  std::vector<QuotaResource> resources;  ///< what is not named has no limit
 };
 
 struct NamespaceRow {
@@ -247,6 +261,12 @@ class Account {
   virtual io::Task<Result<void>> rename(std::string from, std::string to) = 0;
   virtual io::Task<Result<void>> subscribe(std::string name, Subscription subscription) = 0;
   virtual io::Task<Result<StatusValues>> status(std::string name) = 0;
+  /// Octets that EXPUNGE would free there; may cost a look at all of its messages.
+  virtual io::Task<Result<std::uint64_t>> deleted_octets(std::string name) = 0;
+  /// The quota roots of a mailbox that is there or could be made (RFC 9208 §4.1.2).
+  virtual io::Task<Result<std::vector<QuotaRoot>>> quota_roots(std::string name) = 0;
+  /// kNonExistent, also for those whose usage this user may not know.
+  virtual io::Task<Result<QuotaRoot>> quota(std::string root) = 0;
   virtual io::Task<Result<std::shared_ptr<Mailbox>>> select(std::string name, Access access) = 0;
   /// kTryCreate when there is no such mailbox.
   virtual io::Task<Result<std::unique_ptr<Append>>> append(std::string name) = 0;

@@ -52,6 +52,8 @@ inline constexpr std::size_t kFlagsMax = 128;
 inline constexpr std::size_t kKeywordMax = 200;
 /// Messages of one MULTIAPPEND: all of them become visible in one batch.
 inline constexpr std::size_t kAppendMessagesMax = 1000;
+/// Resources of one SETQUOTA: RFC 9208 §5 defines four.
+inline constexpr std::size_t kQuotaResourcesMax = 20;
 /// Fields of one ID (RFC 2971 §3.3).
 inline constexpr std::size_t kIdFieldsMax = 30;
 inline constexpr std::size_t kIdNameMax = 30;

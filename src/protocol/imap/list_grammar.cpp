@@ -17,6 +17,7 @@ constexpr Item kStatusItems[] = {
     {"UNSEEN", kStatusUnseen},
     {"RECENT", kStatusRecent},
     {"DELETED", kStatusDeleted},
+    {"DELETED-STORAGE", kStatusDeletedStorage},
     {"SIZE", kStatusSize},
     {"HIGHESTMODSEQ", kStatusHighestModseq},
     {"APPENDLIMIT", kStatusAppendLimit},

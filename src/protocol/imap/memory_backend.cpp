@@ -297,6 +297,21 @@ class MemoryAccount : public Account {
     co_return values;
   }
 
+  io::Task<Result<std::uint64_t>> deleted_octets(std::string name) override {
+    std::uint64_t octets = 0;
+    for (const auto& entry : CO_TRY(selectable(name))->entries()) {
+      if ((entry.flags & kDeleted) != 0) octets += std::max(entry.size, entry.ascii_size);
+    }
+    co_return octets;
+  }
+
+  io::Task<Result<std::vector<QuotaRoot>>> quota_roots(std::string) override { co_return std::vector{own_quota()}; }
+
+  io::Task<Result<QuotaRoot>> quota(std::string root) override {
+    if (!root.empty()) co_return fail(kNonExistent, "No such quota root");
+    co_return own_quota();
+  }
+
   io::Task<Result<std::shared_ptr<Mailbox>>> select(std::string name, Access access) override {
     co_return std::make_shared<MemoryMailbox>(state_, CO_TRY(selectable(name)), access);
   }
@@ -313,6 +328,11 @@ class MemoryAccount : public Account {
     if (mailbox == nullptr) return fail(kNonExistent, "No such mailbox");
     if (!mailbox->selectable) return fail(kCannot, "That name holds no messages");
     return mailbox;
+  }
+
+  [[nodiscard]] QuotaRoot own_quota() const {
+    if (state_->quota == UINT64_MAX) return {};
+    return {.name = {}, .resources = {{QuotaResource::Kind::storage, state_->octets, state_->quota}}};
   }
 
   static void end(MemoryMailboxState& mailbox) {

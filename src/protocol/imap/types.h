@@ -208,6 +208,7 @@ enum StatusBit : std::uint32_t {
   kStatusHighestModseq = 128,
   kStatusAppendLimit = 256,
   kStatusMailboxId = 512,
+  kStatusDeletedStorage = 1024,  ///< RFC 9208 §4.1.4
 };
 
 /// Selection options of LIST (RFC 5258 §3.1, RFC 6154).

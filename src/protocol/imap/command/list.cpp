@@ -118,10 +118,9 @@ bool asks_for_delimiter(const ListProgram& program) {
 io::Task<Result<void>> tell_statuses(Session& session, const ListProgram& program,
                                      const std::vector<std::string>& told_names) {
   for (const auto& name : told_names) {
-    auto values = co_await session.account->status(name);
+    const auto values = co_await status_values(session, name, program.status);
     // RFC 5819 §2: no STATUS for a mailbox where it fails.
     if (!values) continue;
-    if (!values->append_limit) values->append_limit = session.options.append_limit;
     append_status(session, name, program.status, *values);
     CO_TRY(co_await session.room());
   }
