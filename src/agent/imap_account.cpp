@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <bit>
 
 #include "agent/imap_mailbox.h"
@@ -104,13 +105,15 @@ Error imap_error(Error error) {
     const ErrorKind* from;
     const ErrorKind* to;
   };
-  static constexpr std::array<Pair, 13> kPairs = {{{&mailbox::kNoMailbox, &imap::kNonExistent},
+  static constexpr std::array<Pair, 15> kPairs = {{{&mailbox::kNoMailbox, &imap::kNonExistent},
                                                    {&mailbox::kNotSelectable, &imap::kNonExistent},
                                                    {&mailbox::kMailboxExists, &imap::kAlreadyExists},
                                                    {&mailbox::kUseTaken, &imap::kUseAttr},
                                                    {&mailbox::kBadName, &imap::kCannot},
                                                    {&mailbox::kHasChildren, &imap::kHasChildren},
                                                    {&mailbox::kTooMany, &imap::kLimit},
+                                                   {&mailbox::kMetadataTooLong, &imap::kMetadataTooLong},
+                                                   {&mailbox::kMetadataTooMany, &imap::kMetadataTooMany},
                                                    {&mailbox::kOverQuota, &imap::kOverQuota},
                                                    {&mailbox::kExpunged, &imap::kExpungeIssued},
                                                    {&store::kTooLarge, &imap::kTooBig},
@@ -133,6 +136,11 @@ io::Task<Result<void>> ImapAccount::load() {
   if (!mail) co_return std::unexpected(imap_error(std::move(mail).error()));
   mail_ = *std::move(mail);
   co_return Result<void>();
+}
+
+std::uint64_t ImapAccount::next_session() {
+  static std::atomic<std::uint64_t> last = 0;
+  return ++last;
 }
 
 io::Task<Result<std::vector<imap::NameRow>>> ImapAccount::list() {

@@ -247,6 +247,19 @@ class Append {
 
 enum class Subscription { subscribe, unsubscribe };
 
+/// An annotation that somebody else changed.
+struct AnnotationChange {
+  std::string mailbox;  ///< empty: of the server
+  std::string entry;
+};
+/// While it lives, the event it was made with is set whenever take() may have something.
+class AnnotationWatch {
+ public:
+  virtual ~AnnotationWatch() = default;
+  /// What other sessions changed since the last call, as far as this user may know of it.
+  virtual std::vector<AnnotationChange> take() = 0;
+};
+
 /// A logged-in user's view of the store. Owned by the session.
 class Account {
  public:
@@ -267,6 +280,11 @@ class Account {
   virtual io::Task<Result<std::vector<QuotaRoot>>> quota_roots(std::string name) = 0;
   /// kNonExistent, also for those whose usage this user may not know.
   virtual io::Task<Result<QuotaRoot>> quota(std::string root) = 0;
+  /// All annotations this user may see of a mailbox, or with an empty name of the server.
+  virtual io::Task<Result<std::vector<Annotation>>> annotations(std::string mailbox) = 0;
+  /// Sets and removes all of them, or none. kMetadataTooLong, kMetadataTooMany.
+  virtual io::Task<Result<void>> annotate(std::string mailbox, std::vector<Annotation> changes) = 0;
+  virtual std::unique_ptr<AnnotationWatch> watch_annotations(io::Event& event) = 0;
   virtual io::Task<Result<std::shared_ptr<Mailbox>>> select(std::string name, Access access) = 0;
   /// kTryCreate when there is no such mailbox.
   virtual io::Task<Result<std::unique_ptr<Append>>> append(std::string name) = 0;

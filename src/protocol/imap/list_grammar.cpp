@@ -1,4 +1,5 @@
-// LIST with its selection and return options (RFC 9051 §6.3.9, RFC 5258, RFC 5819, RFC 6154) and STATUS items.
+// LIST with its selection and return options (RFC 9051 §6.3.9, RFC 5258, RFC 5819, RFC 6154, RFC 9590) and STATUS
+// items.
 #include "protocol/imap/limits.h"
 #include "protocol/imap/parser.h"
 
@@ -82,6 +83,12 @@ Result<void> Parser::list_returns(ListProgram& into) {
       TRY(space());
       into.returns |= kListStatus;
       into.status |= TRY(status_attributes());
+    } else if (name == "METADATA") {
+      // RFC 9590 §5
+      TRY(space());
+      into.returns |= kListMetadata;
+      if (peek() != '(') return expected("list of entries");
+      into.metadata.entries = TRY(entries());
     } else {
       return expected("LIST return option");
     }

@@ -51,6 +51,9 @@ class Searcher {
   std::int64_t now_ = io::Loop::current().clock().wall().seconds();
 };
 
+/// Before the grammar of a command with search keys: gives it the filters, if it names any (RFC 5466).
+io::Task<Result<void>> use_filters(Session& session, Parser& parser);
+
 /// What the program finds in the selected mailbox, its strings taken from its charset to UTF-8 first. kBadCharset.
 io::Task<Result<SearchResult>> find_messages(Session& session, SearchProgram& program);
 

@@ -21,7 +21,7 @@
 namespace angarium::protocol::imap {
 
 /// Extensions that a client switches on (RFC 5161), as bits.
-enum Enabled : std::uint8_t { kCondstore = 1, kQresync = 2, kUtf8Accept = 4, kImap4rev2 = 8 };
+enum Enabled : std::uint8_t { kCondstore = 1, kQresync = 2, kUtf8Accept = 4, kImap4rev2 = 8, kMetadata = 64 };
 
 /// The connection can't go on: its error has been told, or nobody is there to be told.
 inline constexpr ErrorKind kSessionOver{"imap.session-over", Fault::dependency, Lasting::permanent};
@@ -44,6 +44,7 @@ class Session {
   std::uint8_t enabled = 0;
   std::shared_ptr<Account> account;
   std::unique_ptr<Selected> selected;
+  std::unique_ptr<AnnotationWatch> annotations;  ///< with kMetadata
   int failed_logins = 0;
   int bad_commands = 0;
   /// Says BYE and ends at the next chance.
@@ -85,6 +86,8 @@ class Session {
   // ---- mailbox news (updates.cpp)
   /// Tells what changed since it was last told; `quiet`: UIDs whose FETCH the caller writes itself.
   void tell_news(CommandRow::Expunges expunges, Addressing addressing, const NumberSet* quiet = nullptr);
+  /// Which annotations others changed, to who enabled METADATA (RFC 5464 §4.4.2).
+  void tell_annotations();
   /// FLAGS and PERMANENTFLAGS; SELECT and new keywords.
   void tell_flags();
   void tell_exists();

@@ -62,6 +62,7 @@ io::Task<Result<Reply>> enable(Session&, Command&);
 io::Task<Result<Reply>> examine(Session&, Command&);
 io::Task<Result<Reply>> expunge(Session&, Command&);
 io::Task<Result<Reply>> fetch(Session&, Command&);
+io::Task<Result<Reply>> getmetadata(Session&, Command&);
 io::Task<Result<Reply>> getquota(Session&, Command&);
 io::Task<Result<Reply>> getquotaroot(Session&, Command&);
 io::Task<Result<Reply>> id(Session&, Command&);
@@ -76,6 +77,7 @@ io::Task<Result<Reply>> noop(Session&, Command&);
 io::Task<Result<Reply>> rename(Session&, Command&);
 io::Task<Result<Reply>> search(Session&, Command&);
 io::Task<Result<Reply>> select(Session&, Command&);
+io::Task<Result<Reply>> setmetadata(Session&, Command&);
 io::Task<Result<Reply>> setquota(Session&, Command&);
 io::Task<Result<Reply>> sort(Session&, Command&);
 io::Task<Result<Reply>> starttls(Session&, Command&);
@@ -111,6 +113,7 @@ inline constexpr auto kCommands = std::to_array<CommandRow>({
     {"EXAMINE", kLoggedIn, detail::kSome, detail::kNoUid, detail::kTold, command::examine},
     {"EXPUNGE", kSelected, detail::kNone, detail::kUidAlso, detail::kTold, command::expunge},
     {"FETCH", kSelected, detail::kSome, detail::kUidAlso, detail::kWithheld, command::fetch},
+    {"GETMETADATA", kLoggedIn, detail::kSome, detail::kNoUid, detail::kTold, command::getmetadata},
     {"GETQUOTA", kLoggedIn, detail::kSome, detail::kNoUid, detail::kTold, command::getquota},
     {"GETQUOTAROOT", kLoggedIn, detail::kSome, detail::kNoUid, detail::kTold, command::getquotaroot},
     {"ID", kAnyState, detail::kSome, detail::kNoUid, detail::kTold, command::id},
@@ -125,6 +128,7 @@ inline constexpr auto kCommands = std::to_array<CommandRow>({
     {"RENAME", kLoggedIn, detail::kSome, detail::kNoUid, detail::kTold, command::rename},
     {"SEARCH", kSelected, detail::kSome, detail::kUidAlso, detail::kWithheld, command::search},
     {"SELECT", kLoggedIn, detail::kSome, detail::kNoUid, detail::kTold, command::select},
+    {"SETMETADATA", kLoggedIn, detail::kSome, detail::kNoUid, detail::kTold, command::setmetadata},
     {"SETQUOTA", kLoggedIn, detail::kSome, detail::kNoUid, detail::kTold, command::setquota},
     {"SORT", kSelected, detail::kSome, detail::kUidAlso, detail::kWithheld, command::sort},
     {"STARTTLS", kNotAuthenticated, detail::kNone, detail::kNoUid, detail::kTold, command::starttls,

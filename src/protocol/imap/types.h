@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -177,6 +178,7 @@ struct SearchProgram {
   bool charset_required = false;
   SearchNode root;           ///< key `both`
   bool uses_modseq = false;  ///< a MODSEQ key anywhere (RFC 7162 §3.1.5)
+  bool uses_filter = false;  ///< a FILTER key anywhere: strings are UTF-8 (RFC 5466 §3.1)
 };
 
 /// A sort-key (RFC 5256 §5, RFC 5957 §5).
@@ -195,6 +197,22 @@ struct SortProgram {
 
 /// Algorithms of THREAD (RFC 5256 §3); `refs` is REFERENCES without subjects, ordered by what came last.
 enum class ThreadBy : std::uint8_t { ordered_subject, references, refs };
+
+/// What GETMETADATA asks for (RFC 5464 §4.2). Entry names are lower case, as they are compared.
+struct AnnotationQuery {
+  enum class Depth : std::uint8_t { entry, children, all };
+  std::vector<std::string> entries;
+  Depth depth = Depth::entry;
+  std::optional<std::uint64_t> max_size;  ///< longer values are left out
+};
+
+/// An annotation of a mailbox or of the server (RFC 5464 §3).
+struct Annotation {
+  std::string entry;                         ///< lower case
+  std::shared_ptr<const std::string> value;  ///< null: NIL
+};
+/// Whether an entry is of one user, not of all.
+inline bool is_private(std::string_view entry) { return entry.starts_with("/private/"); }
 
 /// Items of STATUS as bits.
 enum StatusBit : std::uint32_t {
@@ -219,7 +237,13 @@ enum ListSelect : std::uint8_t {
   kSelectSpecialUse = 8,
 };
 /// Return options of LIST.
-enum ListReturn : std::uint8_t { kListSubscribed = 1, kListChildren = 2, kListSpecialUse = 4, kListStatus = 8 };
+enum ListReturn : std::uint8_t {
+  kListSubscribed = 1,
+  kListChildren = 2,
+  kListSpecialUse = 4,
+  kListStatus = 8,
+  kListMetadata = 16
+};
 
 struct ListProgram {
   std::string reference;              ///< UTF-8
@@ -227,6 +251,7 @@ struct ListProgram {
   std::uint8_t select = 0;
   std::uint8_t returns = 0;
   std::uint32_t status = 0;  ///< of StatusBit, with kListStatus
+  AnnotationQuery metadata;  ///< with kListMetadata (RFC 9590)
   bool extended = false;     ///< a selection or return option or a list of patterns was written
 };
 

@@ -22,20 +22,19 @@ void append_plain(std::string& out, const NumberSet& numbers, std::uint64_t mods
 }  // namespace
 
 io::Task<Result<Reply>> search(Session& session, Command& command) {
-  auto program = CO_TRY(command.parser.search_program());
+  const auto saving = asks_to_save(command.parser) ? Saving::yes : Saving::no;
+  CO_TRY(co_await use_filters(session, command.parser));
+  auto read = command.parser.search_program();
+  if (!read) co_return refused(session, saving, std::move(read).error());
+  auto program = *std::move(read);
   CO_TRY(command.parser.end());
-  const bool saves = (program.returns & kReturnSave) != 0;
   auto result = co_await find_messages(session, program);
-  if (!result) {
-    // RFC 5182 §2.1: NO leaves nothing saved, BAD changes nothing.
-    if (saves && result.error().fault() != Fault::syntax) session.selected->saved.clear();
-    co_return std::unexpected(std::move(result).error());
-  }
+  if (!result) co_return refused(session, saving, std::move(result).error());
   if (program.extended || session.has(kImap4rev2)) {
     // IMAP4rev2 answers a plain SEARCH with ESEARCH (RFC 9051 §6.4.4).
     const auto returns = static_cast<std::uint8_t>(program.extended ? program.returns : kReturnAll);
     const auto answer = answer_of(*result, command.addressing, returns, program.partial);
-    if (saves) session.selected->saved = to_save(*result, answer, returns);
+    if (saving == Saving::yes) session.selected->saved = to_save(*result, answer, returns);
     tell_answer(session, command, program, returns, *result, answer);
   } else {
     const auto& numbers = command.addressing == Addressing::uid ? result->uids : result->numbers;
