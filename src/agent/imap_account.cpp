@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <bit>
 
 #include "agent/imap_mailbox.h"
@@ -104,13 +105,15 @@ Error imap_error(Error error) {
     const ErrorKind* from;
     const ErrorKind* to;
   };
-  static constexpr std::array<Pair, 13> kPairs = {{{&mailbox::kNoMailbox, &imap::kNonExistent},
+  static constexpr std::array<Pair, 15> kPairs = {{{&mailbox::kNoMailbox, &imap::kNonExistent},
                                                    {&mailbox::kNotSelectable, &imap::kNonExistent},
                                                    {&mailbox::kMailboxExists, &imap::kAlreadyExists},
                                                    {&mailbox::kUseTaken, &imap::kUseAttr},
                                                    {&mailbox::kBadName, &imap::kCannot},
                                                    {&mailbox::kHasChildren, &imap::kHasChildren},
                                                    {&mailbox::kTooMany, &imap::kLimit},
+                                                   {&mailbox::kMetadataTooLong, &imap::kMetadataTooLong},
+                                                   {&mailbox::kMetadataTooMany, &imap::kMetadataTooMany},
                                                    {&mailbox::kOverQuota, &imap::kOverQuota},
                                                    {&mailbox::kExpunged, &imap::kExpungeIssued},
                                                    {&store::kTooLarge, &imap::kTooBig},
@@ -170,6 +173,11 @@ std::unique_ptr<imap::AccountWatcher> ImapAccount::watch(io::Event& event) {
   std::erase_if(watched_, [](const auto& each) { return each.expired(); });
   watched_.push_back(watched);
   return std::make_unique<Watching>(watched);
+}
+
+std::uint64_t ImapAccount::next_session() {
+  static std::atomic<std::uint64_t> last = 0;
+  return ++last;
 }
 
 io::Task<Result<std::vector<imap::NameRow>>> ImapAccount::list() {
@@ -248,6 +256,44 @@ io::Task<Result<imap::StatusValues>> ImapAccount::status(std::string name) {
   values.id = mailbox::mailbox_id_text(info->id);
   values.append_limit = append_limit_;
   co_return values;
+}
+
+io::Task<Result<std::uint64_t>> ImapAccount::deleted_octets(std::string name) {
+  CO_TRY(co_await renew());
+  const mailbox::ListingPtr listing = mail_->listing();
+  const mailbox::MailboxInfo* info = listing->find(name);
+  if (info == nullptr || !info->selectable) co_return fail(imap::kNonExistent, "There is no such mailbox");
+  auto view = co_await mail_->view(info->id);
+  if (!view) co_return std::unexpected(imap_error(std::move(view).error()));
+  std::uint64_t octets = 0;
+  (*view)->for_each(1, (*view)->size(), [&](std::uint32_t, const mailbox::Entry& entry) {
+    if (entry.has(mailbox::kDeleted)) octets += entry.size;
+  });
+  co_return octets;
+}
+
+namespace {
+
+/// The account's quota as a root.
+imap::QuotaRoot quota_root(std::string name, const mailbox::Quota& quota) {
+  imap::QuotaRoot root{.name = std::move(name), .resources = {}};
+  using Kind = imap::QuotaResource::Kind;
+  if (quota.limits.octets != 0) root.resources.push_back({Kind::storage, quota.octets, quota.limits.octets});
+  if (quota.limits.messages != 0) root.resources.push_back({Kind::message, quota.messages, quota.limits.messages});
+  return root;
+}
+
+}  // namespace
+
+io::Task<Result<std::vector<imap::QuotaRoot>>> ImapAccount::quota_roots(std::string) {
+  CO_TRY(co_await renew());
+  co_return std::vector{quota_root("", mail_->quota())};
+}
+
+io::Task<Result<imap::QuotaRoot>> ImapAccount::quota(std::string root) {
+  CO_TRY(co_await renew());
+  if (!root.empty()) co_return fail(imap::kNonExistent, "There is no such quota root");
+  co_return quota_root("", mail_->quota());
 }
 
 io::Task<Result<std::shared_ptr<imap::Mailbox>>> ImapAccount::select(std::string name, imap::Access access) {

@@ -41,6 +41,12 @@ class ImapAccount final : public protocol::imap::Account {
   io::Task<Result<void>> rename(std::string from, std::string to) override;
   io::Task<Result<void>> subscribe(std::string name, protocol::imap::Subscription subscription) override;
   io::Task<Result<protocol::imap::StatusValues>> status(std::string name) override;
+  io::Task<Result<std::uint64_t>> deleted_octets(std::string name) override;
+  io::Task<Result<std::vector<protocol::imap::QuotaRoot>>> quota_roots(std::string name) override;
+  io::Task<Result<protocol::imap::QuotaRoot>> quota(std::string root) override;
+  io::Task<Result<std::vector<protocol::imap::Annotation>>> annotations(std::string mailbox) override;
+  io::Task<Result<void>> annotate(std::string mailbox, std::vector<protocol::imap::Annotation> changes) override;
+  std::unique_ptr<protocol::imap::AnnotationWatch> watch_annotations(io::Event& event) override;
   io::Task<Result<std::shared_ptr<protocol::imap::Mailbox>>> select(std::string name,
                                                                     protocol::imap::Access access) override;
   std::unique_ptr<protocol::imap::AccountWatcher> watch(io::Event& event) override;
@@ -52,7 +58,10 @@ class ImapAccount final : public protocol::imap::Account {
   struct Watched;
 
   io::ValueOrTask<Result<void>> renew();
+  /// Whose annotations are meant; empty: the server's, which are kept with the account.
+  [[nodiscard]] Result<mailbox::MailboxId> annotated(const std::string& name) const;
   io::Task<Result<void>> load();
+  static std::uint64_t next_session();
 
   Services& services_;
   Budget& budget_;
@@ -61,6 +70,7 @@ class ImapAccount final : public protocol::imap::Account {
   mailbox::AccountMailPtr mail_;
   std::optional<GuestRules> guest_;
   std::vector<std::weak_ptr<Watched>> watched_;  ///< owned by the watchers the session holds
+  const std::uint64_t session_ = next_session();  ///< this one among all, as author of changes
 };
 
 }  // namespace angarium::agent

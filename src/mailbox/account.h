@@ -11,6 +11,7 @@
 #include <map>
 #include <mutex>
 #include <set>
+#include <tuple>
 #include <unordered_map>
 #include <unordered_set>
 
@@ -21,11 +22,34 @@
 
 namespace angarium::mailbox {
 
+/// Who granted anything to whom: identifiers of access control lists, and the accounts whose lists name them. Any
+/// thread.
+class Sharing {
+ public:
+  using Identifiers = std::set<std::string, std::less<>>;
+  /// What an account grants now, in all of its lists; it says so itself.
+  void set(AccountId account, Identifiers identifiers);
+  /// What all accounts were found to grant; those that said so themselves meanwhile know better. Once.
+  void set_all(std::map<AccountId, Identifiers> found);
+  [[nodiscard]] bool known() const;
+  [[nodiscard]] std::vector<AccountId> accounts(const std::vector<std::string>& identifiers) const;
+
+ private:
+  mutable std::mutex mutex_;  // taken alone or after an account's
+  void put(AccountId account, Identifiers identifiers);
+
+  std::map<AccountId, Identifiers> granted_;
+  std::map<std::string, std::set<AccountId>, std::less<>> accounts_;
+  bool known_ = false;
+  std::set<AccountId> said_;  // until all are known: who has said it
+};
+
 /// What all accounts of a store share.
 struct Surroundings {
   store::Tablet& tablet;
   io::Pool& pool;
   const Clock& clock;
+  Sharing& sharing;
 };
 
 /// Thread keys and the threads the state has for them; 0: none.
@@ -60,6 +84,14 @@ class Account final : public AccountMail, public std::enable_shared_from_this<Ac
   io::Task<Result<>> subscribe(std::string name, Subscription subscription) override;
   io::Task<Result<>> set_quota(QuotaLimits limits) override;
 
+  io::Task<Result<>> set_access(MailboxId mailbox, AccessEntry entry, AccessChange change) override;
+  io::Task<Result<CopyResult>> copy_to(MailboxId from, UidSet uids, std::shared_ptr<AccountMail> target, MailboxId to,
+                                       CopiedFlags flags) override;
+  std::vector<Metadata> metadata(MailboxId mailbox, MetadataOwner owner) const override;
+  io::Task<Result<>> set_metadata(MailboxId mailbox, std::vector<MetadataItem> items, std::uint64_t author) override;
+  MetadataNews metadata_news(std::uint64_t seen) const override;
+  std::uint64_t metadata_seen() const override;
+
   io::Task<Result<AppendResult>> append(MailboxId mailbox, std::vector<AppendItem> items, store::Batch also) override;
   io::Task<Result<FlagResult>> change_flags(MailboxId mailbox, UidSet uids, FlagRequest request,
                                             FlagOptions options) override;
@@ -90,6 +122,11 @@ class Account final : public AccountMail, public std::enable_shared_from_this<Ac
                                  CommitPart& part);
   /// The part goes to the tablet's queue with its batch now. The lock is held until that has happened.
   void pend(std::shared_ptr<CommitPart> part);
+  /// It is the account's one object from now on.
+  void installed() {
+    const std::lock_guard lock(mutex_);
+    tell_sharing();
+  }
   /// Called by the committer's thread in the order of pend().
   void completed(CommitPart& part, const Result<store::CommitInfo>& result);
   /// No change is on its way, and views nobody used since `before` are dropped.
@@ -111,6 +148,7 @@ class Account final : public AccountMail, public std::enable_shared_from_this<Ac
     bool doomed = false;  ///< its deletion is pending
     std::string head_name;
     bool head_selectable = true;
+    AccessListPtr head_access;
     MailboxCounters shown;
     Uid head_uid_next = 1;
     std::shared_ptr<const KeywordTable> keywords = std::make_shared<const KeywordTable>();  ///< of the head
@@ -138,6 +176,34 @@ class Account final : public AccountMail, public std::enable_shared_from_this<Ac
   void wake(const CommitPart& part);
   void show(CommitPart& part);
   [[nodiscard]] Result<> usable() const;
+
+  // account_metadata.cpp
+  /// Annotations by mailbox, owner and name.
+  using MetadataPlace = std::tuple<MailboxId, MetadataOwner, std::string>;
+  using MetadataMap = std::map<MetadataPlace, std::shared_ptr<const std::string>>;
+  void begin_metadata(MailboxId mailbox, std::vector<MetadataItem> items, std::uint64_t author, Done<> done);
+  /// Whether an owner may have all that the map has for them now, there and in the whole account.
+  static Result<> check_metadata(const MetadataMap& map, MailboxId mailbox, MetadataOwner owner);
+  static void put_metadata(MetadataMap& map, MailboxId mailbox, const MetadataItem& item);
+  static void forget_metadata(MetadataMap& map, MailboxId mailbox);
+  void show_metadata(MailboxId mailbox, const std::vector<MetadataItem>& items, std::uint64_t author);
+  struct Tree;
+  void remove_metadata(MailboxId mailbox, Tree& tree);
+  void copy_metadata(MailboxId from, MailboxId to, Tree& tree);
+
+  // account_access.cpp
+  void begin_access(MailboxId mailbox, const AccessEntry& entry, AccessChange change, Done<> done);
+  void put_access(const Mailbox& mailbox, store::Batch& batch) const;
+  void tell_sharing();
+
+  // account_copy.cpp
+  /// The messages of a set as they are appended to another account, and what that batch expects.
+  struct Outgoing {
+    std::vector<AppendItem> items;
+    UidSet source;
+    store::Batch expected;
+  };
+  io::Task<Result<Outgoing>> outgoing(MailboxId from, const UidSet& uids, CopiedFlags flags);
 
   // account_load.cpp
   Result<> read_mailboxes();
@@ -258,6 +324,10 @@ class Account final : public AccountMail, public std::enable_shared_from_this<Ac
   std::map<std::string, Mailbox*, std::less<>> head_names_;  // without those whose deletion is pending
   std::set<std::string, std::less<>> subscriptions_;         // shown
   std::set<std::string, std::less<>> head_subscriptions_;
+  MetadataMap metadata_;  // shown
+  MetadataMap head_metadata_;
+  std::deque<MetadataChange> metadata_news_;
+  std::uint64_t metadata_told_ = 0;  // changes ever told, of which the last are in metadata_news_
   ListingPtr listing_;
   AccountCounters head_;
   Modseq shown_modseq_ = 1;

@@ -152,7 +152,7 @@ void Account::begin_append(MailboxId id, const std::vector<AppendItem>& items, c
   auto outcome = [&]() -> Result<AppendResult> {
     Mailbox& mailbox = *TRY(writable(id));
     std::uint64_t octets = 0;
-    for (const AppendItem& item : items) octets += copy_sizes(*item.content, {}).counted();
+    for (const AppendItem& item : items) octets += copy_sizes(*item.content, item.prepended).counted();
     TRY(check_room(octets, items.size(), OverQuota::refuse));
     TRY(check_space(mailbox, items.size()));
     std::vector<NewEntry> entries;
@@ -163,7 +163,8 @@ void Account::begin_append(MailboxId id, const std::vector<AppendItem>& items, c
       used.insert(keywords);
       std::optional<std::size_t> body;
       const std::int64_t received = item.received.value_or(around_.clock.wall()).seconds();
-      auto [entry, thread] = put_email({*item.content, {}, received, hits[entries.size()]}, body, batch, *part);
+      auto [entry, thread] =
+          put_email({*item.content, item.prepended, received, hits[entries.size()]}, body, batch, *part);
       entry.entry.flag_bits = item.flags.system;
       entry.entry.zone = zone_quarters(item.zone_minutes);
       entry.keywords = keywords;

@@ -44,6 +44,14 @@ Result<> Account::read_mailboxes() {
                  mailboxes_.emplace(mailbox->info.id, std::move(mailbox));
                  return {};
                }));
+  TRY(scan_all(around_.tablet, Key(RecordKind::access, id_),
+               [&](std::string_view key, std::string_view value) -> Result<> {
+                 const auto at = mailboxes_.find(mailbox_in(key));
+                 if (at == mailboxes_.end()) return fail(kDamaged, "an access control list belongs to no mailbox");
+                 at->second->info.access = std::make_shared<const AccessList>(TRY(decode_access(value)));
+                 at->second->head_access = at->second->info.access;
+                 return {};
+               }));
   return scan_all(around_.tablet, Key(RecordKind::keyword, id_),
                   [&](std::string_view key, std::string_view value) -> Result<> {
                     const auto at = mailboxes_.find(mailbox_in(key));
@@ -83,6 +91,15 @@ Result<> Account::read_others() {
     shares_[key_number(key, kAfterAccount, 8)] = static_cast<std::uint32_t>(TRY(decode_number(value)));
     return {};
   }));
+  TRY(scan_all(tablet, Key(RecordKind::metadata, id_), [&](std::string_view key, std::string_view value) -> Result<> {
+    const MailboxId mailbox = mailbox_in(key);
+    if (key.size() <= kAfterMetadataOwner || (mailbox != 0 && !mailboxes_.contains(mailbox)))
+      return fail(kDamaged, "an annotation belongs to no mailbox");
+    metadata_.emplace(
+        MetadataPlace{mailbox, key_number(key, kAfterMailbox, 8), std::string(key.substr(kAfterMetadataOwner))},
+        std::make_shared<const std::string>(value));
+    return {};
+  }));
   return scan_all(tablet, Key(RecordKind::subscription, id_), [&](std::string_view key, std::string_view) -> Result<> {
     subscriptions_.emplace(key.substr(kAfterAccount));
     return {};
@@ -98,6 +115,7 @@ Result<std::shared_ptr<Account>> Account::load(AccountId id, const Surroundings&
   TRY(account->read_counters());
   TRY(account->read_others());
   account->head_subscriptions_ = account->subscriptions_;
+  account->head_metadata_ = account->metadata_;
   account->shown_modseq_ = account->head_.modseq;
   account->publish_listing();
   return account;

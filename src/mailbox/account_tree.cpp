@@ -46,10 +46,17 @@ Account::Mailbox& Account::make_mailbox(std::string name, SpecialUse use, Tree& 
   mailbox.shown.modseq = tree.part->modseq;
   mailbox.loaded = true;  // it is empty
   mailbox.used = around_.clock.now();
+  // RFC 4314 §4: what is made below a mailbox is for the same people.
+  if (const Mailbox* const above = by_head_name(parent_of(mailbox.head_name))) mailbox.head_access = above->head_access;
+  mailbox.info.access = mailbox.head_access;
+  if (mailbox.head_access) put_access(mailbox, tree.batch);
   put_mailbox(mailbox, tree.batch);
   merge_counters(mailbox, tree.part->modseq, {}, tree.batch);
   tree.changes.push_back({.kind = Change::Kind::mailbox, .mailbox = mailbox.info.id});
-  tree.effects.push_back([&mailbox] { mailbox.visible = true; });
+  tree.effects.push_back([this, &mailbox] {
+    mailbox.visible = true;
+    if (mailbox.info.access) tell_sharing();
+  });
   head_names_.emplace(mailbox.head_name, &mailbox);
   mailboxes_.emplace(mailbox.info.id, std::move(owned));
   return mailbox;
@@ -101,8 +108,13 @@ void Account::drop_place(Mailbox& place, Tree& tree) {
   place.doomed = true;
   head_names_.erase(place.head_name);
   tree.batch.erase(mailbox_key(id_, place.info.id));
+  tree.batch.erase(access_key(id_, place.info.id));
+  remove_metadata(place.info.id, tree);
   tree.changes.push_back({.kind = Change::Kind::mailbox, .mailbox = place.info.id});
-  tree.effects.push_back([this, id = place.info.id] { mailboxes_.erase(id); });
+  tree.effects.push_back([this, id = place.info.id] {
+    mailboxes_.erase(id);
+    tell_sharing();
+  });
 }
 
 void Account::begin_create(const std::string& given, SpecialUse use, Done<MailboxInfo> done) {
@@ -128,6 +140,7 @@ void Account::begin_rename_inbox(const std::string& given_to, Done<Partial<Mailb
     Partial<CopyResult> moved;
     TRY(copy_messages(*inbox, UidSet::all(), *to, Copying::move, moved, tree.changes, tree.batch, *tree.part));
     outcome.more = moved.more;
+    copy_metadata(inbox->info.id, to->info.id, tree);
     return {};
   }();
   if (!begun) return done(std::unexpected(std::move(begun).error()));
@@ -159,6 +172,9 @@ void Account::begin_remove(const std::string& given, Done<> done) {
       tree.batch.erase_range(prefix, store::after_prefix(prefix));
     }
     tree.batch.erase(counters_key(id_, id));
+    tree.batch.erase(access_key(id_, id));
+    mailbox->head_access = nullptr;
+    remove_metadata(id, tree);
     tree.changes.push_back({.kind = Change::Kind::mailbox, .mailbox = id});
     if (inferiors) {
       mailbox->head_selectable = false;
@@ -173,12 +189,14 @@ void Account::begin_remove(const std::string& given, Done<> done) {
       mailbox->shown = {};
       mailbox->info.selectable = false;
       mailbox->info.use = SpecialUse::none;
+      mailbox->info.access = nullptr;
       mailbox->draft = Draft();
       mailbox->published = nullptr;
       mailbox->keywords = std::make_shared<const KeywordTable>();
       mailbox->keywords_pending = {};
       ++mailbox->version;
       if (!inferiors) mailboxes_.erase(id);
+      tell_sharing();
     });
     return {};
   }();
@@ -342,9 +360,10 @@ void Account::create(AccountId id, const QuotaLimits& limits, WallTime now, stor
 }
 
 void Account::erase(AccountId id, store::Batch& batch) {
-  for (const RecordKind kind : {RecordKind::account, RecordKind::block, RecordKind::counters, RecordKind::email,
-                                RecordKind::message_id, RecordKind::keyword, RecordKind::change, RecordKind::mailbox,
-                                RecordKind::quota, RecordKind::share, RecordKind::thread, RecordKind::subscription}) {
+  for (const RecordKind kind :
+       {RecordKind::access, RecordKind::account, RecordKind::block, RecordKind::counters, RecordKind::email,
+        RecordKind::message_id, RecordKind::keyword, RecordKind::change, RecordKind::mailbox, RecordKind::metadata,
+        RecordKind::quota, RecordKind::share, RecordKind::thread, RecordKind::subscription}) {
     const Key prefix(kind, id);
     batch.erase_range(prefix, store::after_prefix(prefix));
   }

@@ -32,11 +32,25 @@ struct Box {
   Modseq modseq = 1;               ///< as seen
   std::vector<Message> messages;
   std::map<Uid, std::string> seen;  ///< the octets under every UID ever seen
+  std::map<std::string, std::string> metadata;
+  Rights others = 0;  ///< what anyone may do
 };
 using Model = std::map<std::string, Box>;
 
 struct Operation {
-  enum class Kind { deliver, append, store, expunge, copy, move, create, remove, rename } kind = Kind::deliver;
+  enum class Kind {
+    deliver,
+    append,
+    store,
+    expunge,
+    copy,
+    move,
+    create,
+    remove,
+    rename,
+    annotate,
+    share
+  } kind = Kind::deliver;
   std::string box;
   std::string to;
   std::vector<std::string> texts;
@@ -100,6 +114,7 @@ void do_in(Model& model, const Operation& operation) {
     case Kind::rename:
       if (operation.box == kInbox) {
         Box& to = model[operation.to];
+        to.metadata = box.metadata;
         to.messages = std::exchange(box.messages, {});
         for (Message& message : to.messages) message.uid = message.modseq = 0;
       } else {
@@ -107,6 +122,12 @@ void do_in(Model& model, const Operation& operation) {
         node.key() = operation.to;
         model.insert(std::move(node));
       }
+      break;
+    case Kind::share: box.others = operation.request.flags.system; break;
+    case Kind::annotate:
+      box.metadata.erase("/shared/a");
+      for (const std::string& name : {"/private/b", "/shared/c"}) box.metadata[name] = operation.texts[0];
+      if (operation.request.mode == FlagMode::remove) box.metadata.erase("/shared/c");
       break;
   }
 }
@@ -194,6 +215,12 @@ class MailSchedule final : public store::testing::Schedule {
       if (!view || !*view) return failed() ? "" : name + " has no view";
       if (std::string what = compare(box, ***view); !what.empty()) return name + ": " + what;
       box.uid_validity = info->uid_validity;
+      std::map<std::string, std::string> metadata;
+      for (const MetadataOwner owner : {kEverybody, kAlice})
+        for (const Metadata& entry : mail_->metadata(info->id, owner)) metadata[entry.name] = *entry.value;
+      const Rights others = info->access ? rights_of(*info->access, {"anyone"}) : Rights{0};
+      if (others != box.others) return name + " is for others";
+      if (metadata != box.metadata) return name + " has other annotations";
     }
     return {};
   }
@@ -317,8 +344,10 @@ class MailSchedule final : public store::testing::Schedule {
     plan.uids = any_uids(plan.box);
     const std::string name = kNames[random_.below(kNames.size())];
     const bool free = !model_.contains(name);
-    const std::uint64_t which = random_.below(16);
-    if (which < 4) {
+    const std::uint64_t which = random_.below(20);
+    if (which >= 16) {
+      plan.kind = which < 18 ? Kind::annotate : Kind::share;
+    } else if (which < 4) {
       plan.kind = Kind::deliver;
     } else if (which < 6) {
       plan.kind = Kind::append;
@@ -367,6 +396,17 @@ class MailSchedule final : public store::testing::Schedule {
       case Kind::move: co_return told(co_await mail.move(box->id, plan.uids, to->id));
       case Kind::create: co_return told(co_await mail.create(plan.box));
       case Kind::remove: co_return told(co_await mail.remove(plan.box));
+      case Kind::share:
+        co_return told(co_await mail.set_access(box->id, {.identifier = "anyone", .rights = plan.request.flags.system},
+                                                AccessChange::replace));
+      case Kind::annotate: {
+        using Item = AccountMail::MetadataItem;
+        const auto value = std::make_shared<const std::string>(plan.texts[0]);
+        std::vector<Item> items = {Item{kEverybody, {"/shared/a", nullptr}}, Item{kAlice, {"/private/b", value}},
+                                   Item{kEverybody, {"/shared/c", value}}};
+        if (plan.request.mode == FlagMode::remove) items.back().entry.value = nullptr;
+        co_return told(co_await mail.set_metadata(box->id, std::move(items), 0));
+      }
       case Kind::rename: co_return told(co_await mail.rename(plan.box, plan.to));
     }
   }

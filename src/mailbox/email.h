@@ -55,6 +55,8 @@ class Email {
 
   const EmailView* operator->() const { return &view_; }
   [[nodiscard]] const EmailView& view() const { return view_; }
+  /// As it is stored.
+  [[nodiscard]] std::string_view record() const { return record_; }
   [[nodiscard]] const Presentation& presentation() const { return presentation_; }
 
  private:

@@ -23,6 +23,8 @@ enum class RecordKind : char {
   keyword = 'K',       ///< a keyword of a mailbox
   change = 'L',        ///< what one MODSEQ changed
   mailbox = 'M',       ///< name, UIDVALIDITY, special use
+  metadata = 'N',      ///< an annotation of a mailbox or of the account
+  access = 'P',        ///< the access control list of a mailbox: permissions
   quota = 'Q',         ///< limits
   share = 'S',         ///< how many more mailboxes than one an email is in
   thread = 'T',        ///< a later email of a thread
@@ -64,6 +66,12 @@ inline Key change_key(AccountId a, Modseq modseq) { return Key(RecordKind::chang
 inline Key message_id_key(AccountId a, std::uint64_t hash) { return Key(RecordKind::message_id, a).u64(hash); }
 inline Key thread_key(AccountId a, ThreadId t, EmailId e) { return Key(RecordKind::thread, a).u64(t).u64(e); }
 inline Key share_key(AccountId a, EmailId e) { return Key(RecordKind::share, a).u64(e); }
+inline Key access_key(AccountId a, MailboxId m) { return Key(RecordKind::access, a).u32(m); }
+/// Annotations of a mailbox, or with mailbox 0 of the account itself.
+inline Key metadata_prefix(AccountId a, MailboxId m) { return Key(RecordKind::metadata, a).u32(m); }
+inline std::string metadata_key(AccountId a, MailboxId m, AccountId owner, std::string_view name) {
+  return std::string(metadata_prefix(a, m).u64(owner)).append(name);
+}
 inline std::string subscription_key(AccountId a, std::string_view name) {
   return std::string(Key(RecordKind::subscription, a)).append(name);
 }
@@ -86,5 +94,6 @@ inline std::uint64_t key_number(std::string_view key, std::size_t at, std::size_
 inline constexpr std::size_t kAccountAt = 2;
 inline constexpr std::size_t kAfterAccount = 10;
 inline constexpr std::size_t kAfterMailbox = 14;
+inline constexpr std::size_t kAfterMetadataOwner = 22;
 
 }  // namespace angarium::mailbox

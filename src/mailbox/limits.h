@@ -20,6 +20,20 @@ inline constexpr std::size_t kSubscriptionsMax = 10'000;
 inline constexpr std::size_t kKeywordsMax = 512;
 /// Octets of one keyword.
 inline constexpr std::size_t kKeywordMax = 200;
+/// Lines of one access control list: it is looked through with every command, and GETACL tells all.
+inline constexpr std::size_t kAccessEntriesMax = 200;
+/// Octets of an identifier there: an address with what tells its kind.
+inline constexpr std::size_t kAccessIdentifierMax = 400;
+/// Octets of an annotation's value: fits a command of IMAP, far above the 1024 that RFC 5464 §4.1 asks for.
+inline constexpr std::size_t kMetadataValueMax = 32 * 1024;
+/// Octets of an entry's name: keys stay small.
+inline constexpr std::size_t kMetadataNameMax = 256;
+/// Annotations of one mailbox, or of the account itself, for each who has any there; RFC 5464 §4.1 asks for 10.
+inline constexpr std::size_t kMetadataEntriesMax = 100;
+/// Octets of names and values in one account, for each who has any there: all are in memory while it is loaded.
+inline constexpr std::size_t kMetadataOctetsMax = 512 * 1024;
+/// Changes of annotations that are kept in memory to be told; who asks more seldom misses the oldest.
+inline constexpr std::size_t kMetadataNewsMax = 1000;
 /// Messages of one mailbox: sequence numbers and the memory of its view stay bounded (40 octets each).
 inline constexpr std::uint32_t kMessagesMax = 10'000'000;
 /// Presented octets of one message: RFC822.SIZE and the view's size field are 32 bits wide.

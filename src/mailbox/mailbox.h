@@ -22,6 +22,7 @@
 #include "base/time.h"
 #include "io/pool.h"
 #include "io/task.h"
+#include "mailbox/access.h"
 #include "mailbox/content.h"
 #include "mailbox/email.h"
 #include "mailbox/flags.h"
@@ -43,6 +44,7 @@ struct MailboxInfo {
   SpecialUse use = SpecialUse::none;
   bool selectable = true;  ///< false: \Noselect, only a place in the hierarchy
   bool has_children = false;
+  AccessListPtr access;  ///< what others may do here; null: nothing
 };
 
 /// The mailboxes of an account at one moment, sorted by name with INBOX first, and what is subscribed to. Immutable.
@@ -98,6 +100,7 @@ struct AppendItem {
   FlagNames flags;
   std::optional<WallTime> received;  ///< INTERNALDATE; now if not given
   int zone_minutes = 0;              ///< in which it is told again; see zone_quarters()
+  std::string prepended{};           ///< trace fields in front of the content's octets, of a message that has some
 };
 struct AppendResult {
   std::uint32_t uid_validity = 0;
@@ -111,6 +114,12 @@ struct CopyResult {
   UidSet source;
   UidSet target;
   Modseq modseq = 0;
+};
+
+/// Which flags of a message a copy of it in another account's mailbox has.
+struct CopiedFlags {
+  SystemFlags system = kSystemFlagsAll;
+  bool keywords = true;
 };
 
 struct FlagOptions {
@@ -187,6 +196,26 @@ struct Change {
   std::vector<EmailId> emails;  ///< of Kind::expunged, while they fit a record
 };
 
+/// An annotation (RFC 5464 §3).
+struct Metadata {
+  std::string name;                          ///< of the entry, lower case, with "/private" or "/shared" in front
+  std::shared_ptr<const std::string> value;  ///< null: to be removed
+};
+/// Whose annotations: those of one reader or writer (an account's id), or everybody's.
+using MetadataOwner = AccountId;
+inline constexpr MetadataOwner kEverybody = 0;
+/// An annotation that was changed.
+struct MetadataChange {
+  MailboxId mailbox = 0;  ///< 0: of the account itself
+  MetadataOwner owner = kEverybody;
+  std::string name;
+  std::uint64_t author = 0;  ///< as set_metadata() was told
+};
+struct MetadataNews {
+  std::vector<MetadataChange> changes;  ///< in their order; of many the latest
+  std::uint64_t seen = 0;               ///< ask with this next time
+};
+
 class AccountMail {
  public:
   virtual ~AccountMail() = default;
@@ -231,6 +260,26 @@ class AccountMail {
   enum class Subscription { on, off };
   virtual io::Task<Result<>> subscribe(std::string name, Subscription subscription) = 0;
   virtual io::Task<Result<>> set_quota(QuotaLimits limits) = 0;
+  /// Changes what one identifier may do. A mailbox that is made has the list of the one above it. kNoMailbox, kBadName,
+  /// kTooMany.
+  virtual io::Task<Result<>> set_access(MailboxId mailbox, AccessEntry entry, AccessChange change) = 0;
+
+  // --- annotations (RFC 5464)
+  // ------------------------------------------------------------------------------------------ They go with their
+  // mailbox when it is renamed and when it is deleted; with INBOX they are copied. Mailbox 0 is the account itself.
+  /// All of an owner, by name. Of a mailbox that is not there: none.
+  [[nodiscard]] virtual std::vector<Metadata> metadata(MailboxId mailbox, MetadataOwner owner) const = 0;
+  /// Sets and removes all of them by one batch, or none. Each names its owner. `author` comes back in metadata_news().
+  /// kNoMailbox, kBadName, kMetadataTooLong, kMetadataTooMany.
+  struct MetadataItem {
+    MetadataOwner owner = kEverybody;
+    Metadata entry;
+  };
+  virtual io::Task<Result<>> set_metadata(MailboxId mailbox, std::vector<MetadataItem> items, std::uint64_t author) = 0;
+  /// What was changed since `seen`; watch(0) tells when.
+  [[nodiscard]] virtual MetadataNews metadata_news(std::uint64_t seen) const = 0;
+  /// Where news begin now.
+  [[nodiscard]] virtual std::uint64_t metadata_seen() const = 0;
 
   // --- messages
   // ------------------------------------------------------------------------------------------------------- Sets are
@@ -245,6 +294,10 @@ class AccountMail {
   virtual io::Task<Result<ExpungeResult>> expunge(MailboxId mailbox, UidSet uids, ExpungeOnly only) = 0;
   virtual io::Task<Result<CopyResult>> copy(MailboxId from, UidSet uids, MailboxId to) = 0;
   virtual io::Task<Result<CopyResult>> move(MailboxId from, UidSet uids, MailboxId to) = 0;
+  /// Into a mailbox of another account of the store, as its new emails with the same bodies: one batch of that account,
+  /// all or nothing. kTooMany for more than one batch takes.
+  virtual io::Task<Result<CopyResult>> copy_to(MailboxId from, UidSet uids, std::shared_ptr<AccountMail> target,
+                                               MailboxId to, CopiedFlags flags) = 0;
 
   // --- resynchronisation (RFC 7162 §3.2)
   // ------------------------------------------------------------------------------
@@ -304,6 +357,9 @@ class MailboxStore {
   /// All its mail is gone, and what else the batch carries is done with it or not at all; sessions that hold it get
   /// kNoMailbox. An account without mail has the rest done.
   virtual io::Task<Result<>> remove_account(AccountId account, store::Batch also = {}) = 0;
+
+  /// Accounts with a mailbox whose list grants anything to one of the identifiers.
+  virtual io::Task<Result<std::vector<AccountId>>> sharing(std::vector<std::string> identifiers) = 0;
 
   /// One accept: one batch for all recipients that are taken and what else the delivery carries. The vector has a
   /// result for each recipient (kOverQuota, kNoMailbox for an unknown account); an error of the whole means nobody has

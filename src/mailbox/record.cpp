@@ -4,6 +4,7 @@
 #include <array>
 
 #include "mailbox/codec.h"
+#include "mailbox/limits.h"
 
 namespace angarium::mailbox {
 
@@ -120,6 +121,30 @@ Result<QuotaLimits> decode_limits(std::string_view octets) {
   result.octets = reader.number();
   result.messages = reader.number();
   TRY(whole(reader, "a quota"));
+  return result;
+}
+
+std::string encode_access(const AccessList& list) {
+  std::string out = versioned();
+  put_number(out, list.size());
+  for (const AccessEntry& entry : list) {
+    put_octets(out, entry.identifier);
+    put_number(out, static_cast<std::uint64_t>(entry.sense));
+    put_number(out, entry.rights);
+  }
+  return out;
+}
+
+Result<AccessList> decode_access(std::string_view octets) {
+  RecordReader reader = open_record(octets);
+  AccessList result;
+  for (std::uint64_t left = reader.number_up_to(kAccessEntriesMax); left > 0 && reader.ok(); --left) {
+    AccessEntry& entry = result.emplace_back();
+    entry.identifier = reader.octets();
+    entry.sense = static_cast<AccessEntry::Sense>(reader.number_up_to(1));
+    entry.rights = static_cast<Rights>(reader.number_up_to(kAllRights));
+  }
+  TRY(whole(reader, "an access control list"));
   return result;
 }
 

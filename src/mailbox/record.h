@@ -50,6 +50,9 @@ struct MailboxRecord {
 std::string encode_limits(const QuotaLimits& limits);
 Result<QuotaLimits> decode_limits(std::string_view octets);
 
+std::string encode_access(const AccessList& list);
+Result<AccessList> decode_access(std::string_view octets);
+
 /// What one MODSEQ changed; the MODSEQ is in the key.
 struct ChangeRecord {
   std::vector<Change> items;

@@ -4,6 +4,7 @@
 
 #include "mailbox/account.h"
 #include "mailbox/grave.h"
+#include "store/keys.h"
 
 namespace angarium::mailbox {
 
@@ -12,7 +13,7 @@ namespace {
 class Store final : public MailboxStore {
  public:
   Store(store::Tablet& tablet, io::Pool& pool, const MailboxStoreOptions& options)
-      : around_{tablet, pool, *options.clock}, options_(options) {}
+      : around_{tablet, pool, *options.clock, sharing_}, options_(options) {}
 
   io::Task<Result<AccountMailPtr>> account(AccountId account) override {
     co_return AccountMailPtr(CO_TRY(co_await load(account)));
@@ -21,6 +22,7 @@ class Store final : public MailboxStore {
   io::Task<Result<>> create_account(AccountId account, QuotaLimits limits) override;
   void create_account(AccountId account, QuotaLimits limits, store::Batch& batch) override;
   io::Task<Result<>> remove_account(AccountId account, store::Batch also) override;
+  io::Task<Result<std::vector<AccountId>>> sharing(std::vector<std::string> identifiers) override;
   io::Task<Result<std::vector<Result<Delivered>>>> deliver(Delivery delivery) override;
   std::unique_ptr<Intake> intake(Arrival arrival) override {
     return std::make_unique<Intake>(around_.tablet, around_.pool, arrival);
@@ -41,6 +43,9 @@ class Store final : public MailboxStore {
                Done<store::CommitInfo> done);
   void drop_idle();
 
+  io::Task<Result<>> know_sharing();
+
+  Sharing sharing_;
   Surroundings around_;
   MailboxStoreOptions options_;
   std::mutex mutex_;  // guards the two below; an account's may be taken after it
@@ -75,7 +80,9 @@ io::Task<Result<std::shared_ptr<Account>>> Store::load(AccountId id) {
     const std::lock_guard lock(mutex_);
     // Another's may have been loaded, changed and dropped since this one was read.
     if (dropped != dropped_) continue;
-    co_return accounts_.try_emplace(id, std::move(account)).first->second;
+    const auto [at, is_new] = accounts_.try_emplace(id, std::move(account));
+    if (is_new) at->second->installed();
+    co_return at->second;
   }
 }
 
@@ -117,7 +124,32 @@ io::Task<Result<>> Store::remove_account(AccountId id, store::Batch also) {
   const std::lock_guard lock(mutex_);
   accounts_.erase(id);
   ++dropped_;
+  sharing_.set(id, {});
   co_return Result<>();
+}
+
+/// Reads all lists once; what changes meanwhile and later is told by the accounts themselves.
+io::Task<Result<>> Store::know_sharing() {
+  using Found = std::map<AccountId, Sharing::Identifiers>;
+  Found found = CO_TRY(co_await io::run(around_.pool, [&tablet = around_.tablet]() -> Result<Found> {
+    Found all;
+    const Key prefix(RecordKind::access);
+    TRY(tablet.scan(prefix, store::after_prefix(prefix), {}, [&](std::string_view key, std::string_view value) {
+      // Whose list is damaged grants nothing, and does not load.
+      const auto list = decode_access(value);
+      for (const AccessEntry& entry : list.value_or(AccessList()))
+        if (entry.sense == AccessEntry::Sense::grant) all[key_number(key, kAccountAt, 8)].insert(entry.identifier);
+      return store::Step::next;
+    }));
+    return all;
+  }));
+  sharing_.set_all(std::move(found));
+  co_return Result<>();
+}
+
+io::Task<Result<std::vector<AccountId>>> Store::sharing(std::vector<std::string> identifiers) {
+  if (!sharing_.known()) CO_TRY(co_await know_sharing());
+  co_return sharing_.accounts(identifiers);
 }
 
 /// Under the mutexes of all the accounts: everything gets its numbers and goes to the tablet's queue.

@@ -38,6 +38,10 @@ inline constexpr ErrorKind kMailboxExists{"mailbox.exists", Fault::user, Lasting
 inline constexpr ErrorKind kBadName{"mailbox.bad-name", Fault::user, Lasting::permanent};
 /// The name has inferior names and holds nothing that could be deleted (HASCHILDREN).
 inline constexpr ErrorKind kHasChildren{"mailbox.has-children", Fault::user, Lasting::permanent};
+/// An annotation's value, or all of somebody's in the account, would be too long (METADATA MAXSIZE).
+inline constexpr ErrorKind kMetadataTooLong{"mailbox.metadata-too-long", Fault::user, Lasting::permanent};
+/// One more annotation than there may be (METADATA TOOMANY).
+inline constexpr ErrorKind kMetadataTooMany{"mailbox.metadata-too-many", Fault::user, Lasting::permanent};
 /// Octets that are no keyword (RFC 9051 §9 flag-keyword).
 inline constexpr ErrorKind kBadKeyword{"mailbox.bad-keyword", Fault::syntax, Lasting::permanent};
 /// A limit of limits.h is reached (LIMIT).

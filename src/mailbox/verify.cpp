@@ -9,6 +9,7 @@
 #include <unordered_set>
 
 #include "mailbox/keys.h"
+#include "mailbox/limits.h"
 #include "mailbox/record.h"
 #include "mailbox/verify_changes.h"
 #include "store/keys.h"
@@ -81,6 +82,7 @@ class Verifier {
     TRY(read_blocks());
     changes_->finish();
     check_counters();
+    TRY(check_metadata());
     TRY(read_threads());
     TRY(check_emails());
     check_thread_keys();
@@ -105,6 +107,11 @@ class Verifier {
       if (!counters || !mailboxes_.contains(id))
         return find(fmt::format("account {} mailbox {}: counters are damaged or of no mailbox", account_, id));
       mailboxes_[id].counters = *counters;
+    }));
+    TRY(scan(Key(RecordKind::access, account_), [&](std::string_view key, std::string_view value) {
+      const auto id = static_cast<MailboxId>(key_number(key, kAfterAccount, 4));
+      if (!decode_access(value) || !mailboxes_.contains(id))
+        find(fmt::format("account {} mailbox {}: an access control list is damaged or of no mailbox", account_, id));
     }));
     return scan(Key(RecordKind::keyword, account_), [&](std::string_view key, std::string_view) {
       const auto id = static_cast<MailboxId>(key_number(key, kAfterAccount, 4));
@@ -163,6 +170,16 @@ class Verifier {
         find(fmt::format("account {} mailbox {}: its counters are not those of its messages", account_, id));
       }
     }
+  }
+
+  Result<> check_metadata() {
+    return scan(Key(RecordKind::metadata, account_), [&](std::string_view key, std::string_view value) {
+      const auto id = static_cast<MailboxId>(key_number(key, kAfterAccount, 4));
+      if (id != 0 && !mailboxes_.contains(id)) find(fmt::format("account {}: an annotation of no mailbox", account_));
+      if (key.size() <= kAfterMetadataOwner || key.size() > kAfterMetadataOwner + kMetadataNameMax ||
+          value.size() > kMetadataValueMax)
+        find(fmt::format("account {} mailbox {}: an annotation cannot be so", account_, id));
+    });
   }
 
   Result<> check_emails() {

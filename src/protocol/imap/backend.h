@@ -197,11 +197,25 @@ struct StatusValues {
   std::uint64_t deleted = 0;
   std::uint64_t recent = 0;
   std::uint64_t octets = 0;
+  std::uint64_t deleted_octets = 0;  ///< of those with \Deleted; set by who asks for it
   std::uint32_t uid_next = 1;
   std::uint32_t uid_validity = 0;
   std::uint64_t highest_modseq = 0;
   std::string id;
   std::optional<std::uint64_t> append_limit;  ///< nullopt: none (RFC 7889 §3)
+};
+
+/// A resource that is limited (RFC 9208 §5).
+struct QuotaResource {
+  enum class Kind : std::uint8_t { storage, message };
+  Kind kind = Kind::storage;
+  std::uint64_t usage = 0;  ///< octets or messages
+  std::uint64_t limit = 0;
+};
+/// RFC 9208 §3.2.
+struct QuotaRoot {
+  std::string name;
+  std::vector<QuotaResource> resources;  ///< what is not named has no limit
 };
 
 struct NamespaceRow {
@@ -246,6 +260,18 @@ class AccountWatcher {
   /// Whether something changed since the last call. Take it first, then look.
   virtual bool take() = 0;
 };
+/// An annotation that somebody else changed.
+struct AnnotationChange {
+  std::string mailbox;  ///< empty: of the server
+  std::string entry;
+};
+/// While it lives, the event it was made with is set whenever take() may have something.
+class AnnotationWatch {
+ public:
+  virtual ~AnnotationWatch() = default;
+  /// What other sessions changed since the last call, as far as this user may know of it.
+  virtual std::vector<AnnotationChange> take() = 0;
+};
 
 /// A logged-in user's view of the store. Owned by the session.
 class Account {
@@ -261,6 +287,17 @@ class Account {
   virtual io::Task<Result<void>> rename(std::string from, std::string to) = 0;
   virtual io::Task<Result<void>> subscribe(std::string name, Subscription subscription) = 0;
   virtual io::Task<Result<StatusValues>> status(std::string name) = 0;
+  /// Octets that EXPUNGE would free there; may cost a look at all of its messages.
+  virtual io::Task<Result<std::uint64_t>> deleted_octets(std::string name) = 0;
+  /// The quota roots of a mailbox that is there or could be made (RFC 9208 §4.1.2).
+  virtual io::Task<Result<std::vector<QuotaRoot>>> quota_roots(std::string name) = 0;
+  /// kNonExistent, also for those whose usage this user may not know.
+  virtual io::Task<Result<QuotaRoot>> quota(std::string root) = 0;
+  /// All annotations this user may see of a mailbox, or with an empty name of the server.
+  virtual io::Task<Result<std::vector<Annotation>>> annotations(std::string mailbox) = 0;
+  /// Sets and removes all of them, or none. kMetadataTooLong, kMetadataTooMany.
+  virtual io::Task<Result<void>> annotate(std::string mailbox, std::vector<Annotation> changes) = 0;
+  virtual std::unique_ptr<AnnotationWatch> watch_annotations(io::Event& event) = 0;
   virtual io::Task<Result<std::shared_ptr<Mailbox>>> select(std::string name, Access access) = 0;
   /// For as long as the watcher lives.
   virtual std::unique_ptr<AccountWatcher> watch(io::Event& event) = 0;

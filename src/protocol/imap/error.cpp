@@ -1,6 +1,7 @@
 #include "protocol/imap/error.h"
 
 #include "base/text.h"
+#include "protocol/imap/limits.h"
 
 namespace angarium::protocol::imap {
 namespace {
@@ -27,6 +28,8 @@ constexpr Code kCodes[] = {
     {&kOverQuota, "OVERQUOTA"},
     {&kLimit, "LIMIT"},
     {&kTooBig, "TOOBIG"},
+    {&kMetadataTooLong, "METADATA MAXSIZE 32768"},
+    {&kMetadataTooMany, "METADATA TOOMANY"},
     {&kReadOnly, "READ-ONLY"},
     {&kBadCharset, "BADCHARSET (US-ASCII UTF-8)"},
     {&kUnknownCte, "UNKNOWN-CTE"},
@@ -43,6 +46,8 @@ constexpr Code kCodes[] = {
     {&kBusy, "UNAVAILABLE"},
 };
 
+static_assert(kAnnotationMax == 32768, "as METADATA MAXSIZE tells it");
+
 std::string printable(const Error& error) {
   // resp-text holds no CR or LF; a text that begins with "[" would be read as a code (RFC 9051 §9, resp-text).
   auto text = escape_controls(error.text(), 400);
@@ -57,6 +62,8 @@ std::string printable(const Error& error) {
 }  // namespace
 
 Reply reply_to(const Error& error) {
+  if (error.is(kFilterCharset)) return {Status::bad, "BADCHARSET (US-ASCII UTF-8)", printable(error)};
+  if (error.is(kUndefinedFilter)) return {Status::no, "UNDEFINED-FILTER " + error.text(), "There is no such filter"};
   const bool syntax = error.fault() == Fault::syntax;
   for (const auto& [kind, code] : kCodes) {
     if (error.is(*kind)) return {syntax ? Status::bad : Status::no, std::string(code), printable(error)};

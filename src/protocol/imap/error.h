@@ -13,6 +13,8 @@ inline constexpr ErrorKind kSyntax{"imap.syntax", Fault::syntax, Lasting::perman
 inline constexpr ErrorKind kWrongState{"imap.wrong-state", Fault::syntax, Lasting::permanent};
 inline constexpr ErrorKind kUidRequired{"imap.uid-required", Fault::syntax, Lasting::permanent};
 inline constexpr ErrorKind kClientBug{"imap.client-bug", Fault::syntax, Lasting::permanent};
+/// FILTER beside a CHARSET that filters are not in (RFC 5466 §3.1): BAD with a code.
+inline constexpr ErrorKind kFilterCharset{"imap.filter-charset", Fault::syntax, Lasting::permanent};
 inline constexpr ErrorKind kTooLong{"imap.too-long", Fault::syntax, Lasting::permanent};
 // Well-formed, refused: NO with a response code of RFC 5530 where there is one. A backend answers with these.
 inline constexpr ErrorKind kRefused{"imap.refused", Fault::user, Lasting::permanent};
@@ -27,9 +29,13 @@ inline constexpr ErrorKind kLimit{"imap.limit", Fault::user, Lasting::permanent}
 inline constexpr ErrorKind kBadEvent{"imap.bad-event", Fault::user, Lasting::permanent};
 inline constexpr ErrorKind kNotificationOverflow{"imap.notification-overflow", Fault::user, Lasting::permanent};
 inline constexpr ErrorKind kTooFew{"imap.too-few", Fault::user, Lasting::permanent};
+inline constexpr ErrorKind kMetadataTooLong{"imap.metadata-too-long", Fault::user, Lasting::permanent};
+inline constexpr ErrorKind kMetadataTooMany{"imap.metadata-too-many", Fault::user, Lasting::permanent};
 inline constexpr ErrorKind kTooBig{"imap.too-big", Fault::user, Lasting::permanent};
 inline constexpr ErrorKind kReadOnly{"imap.read-only", Fault::user, Lasting::permanent};
 inline constexpr ErrorKind kBadCharset{"imap.bad-charset", Fault::user, Lasting::permanent};
+/// The text is the filter's name.
+inline constexpr ErrorKind kUndefinedFilter{"imap.undefined-filter", Fault::user, Lasting::permanent};
 inline constexpr ErrorKind kUnknownCte{"imap.unknown-cte", Fault::user, Lasting::permanent};
 inline constexpr ErrorKind kUseAttr{"imap.use-attr", Fault::user, Lasting::permanent};
 inline constexpr ErrorKind kAuthenticationFailed{"imap.authentication-failed", Fault::user, Lasting::permanent};

@@ -122,4 +122,20 @@ NumberSet to_save(const SearchResult& found, const Answer& answer, std::uint8_t 
   return tells_all(returns) ? found.uids : answer.uids;
 }
 
+bool asks_to_save(Parser parser) {
+  if (!parser.present("RETURN (")) return false;
+  do {
+    const auto option = parser.word();
+    if (!option) return false;
+    if (*option == "SAVE") return true;
+    if (*option == "PARTIAL" && (!parser.present(' ') || !parser.partial_range())) return false;
+  } while (parser.present(' '));
+  return false;
+}
+
+std::unexpected<Error> refused(Session& session, Saving saving, Error error) {
+  if (saving == Saving::yes && error.fault() != Fault::syntax) session.selected->saved.clear();
+  return std::unexpected(std::move(error));
+}
+
 }  // namespace angarium::protocol::imap

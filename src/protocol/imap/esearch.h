@@ -40,6 +40,12 @@ struct Correlator {
   void append_to(std::string& out) const;
 };
 
+/// Whether a command that stands behind its name asks to save, even if the rest of it can't be read.
+bool asks_to_save(Parser parser);
+/// The error of a command that was refused: RFC 5182 §2.1: NO leaves nothing saved, BAD changes nothing.
+enum class Saving : bool { no, yes };
+std::unexpected<Error> refused(Session& session, Saving saving, Error error);
+
 /// "* ESEARCH …"; nothing where SAVE is all that was asked for.
 void tell_answer(Session& session, const Selected& selected, const Correlator& correlator, const SearchProgram& program,
                  std::uint8_t returns, const SearchResult& found, const Answer& answer);

@@ -34,6 +34,8 @@ inline constexpr std::size_t kSearchTextKeysMax = 100;
 inline constexpr std::size_t kContextsMax = 16;
 /// What all of them hold in memory: the keys of some fifty thousand messages in order, or far more that are not.
 inline constexpr std::size_t kContextOctetsMax = std::size_t{8} * 1024 * 1024;
+/// How often a FILTER of a filter is replaced by what it stands for: RFC 5466 §3.1 asks for 3.
+inline constexpr int kFilterPassesMax = 3;
 /// Keys and texts that one SORT or THREAD may hold: those of some million messages.
 inline constexpr std::size_t kSortOctetsMax = std::size_t{256} * 1024 * 1024;
 /// Octets of a text that SORT compares: nobody reads further, and the keys stay small.
@@ -61,6 +63,16 @@ inline constexpr std::size_t kFlagsMax = 128;
 inline constexpr std::size_t kKeywordMax = 200;
 /// Messages of one MULTIAPPEND: all of them become visible in one batch.
 inline constexpr std::size_t kAppendMessagesMax = 1000;
+/// Entries that one GETMETADATA, SETMETADATA or LIST names: each is looked for among all of a mailbox.
+inline constexpr std::size_t kAnnotationsNamedMax = 100;
+/// Octets of an annotation's value; the store's limit, too. Told by METADATA MAXSIZE.
+inline constexpr std::size_t kAnnotationMax = 32 * 1024;
+/// Octets of an entry's name; the store's limit, too.
+inline constexpr std::size_t kAnnotationNameMax = 256;
+/// Annotations of a mailbox for each who has any there; the store's limit, too.
+inline constexpr std::size_t kAnnotationsMax = 100;
+/// Resources of one SETQUOTA: RFC 9208 §5 defines four.
+inline constexpr std::size_t kQuotaResourcesMax = 20;
 /// Fields of one ID (RFC 2971 §3.3).
 inline constexpr std::size_t kIdFieldsMax = 30;
 inline constexpr std::size_t kIdNameMax = 30;

@@ -1,4 +1,5 @@
-// LIST with its selection and return options (RFC 9051 §6.3.9, RFC 5258, RFC 5819, RFC 6154) and STATUS items.
+// LIST with its selection and return options (RFC 9051 §6.3.9, RFC 5258, RFC 5819, RFC 6154, RFC 9590) and STATUS
+// items.
 #include <algorithm>
 
 #include "protocol/imap/limits.h"
@@ -19,6 +20,7 @@ constexpr Item kStatusItems[] = {
     {"UNSEEN", kStatusUnseen},
     {"RECENT", kStatusRecent},
     {"DELETED", kStatusDeleted},
+    {"DELETED-STORAGE", kStatusDeletedStorage},
     {"SIZE", kStatusSize},
     {"HIGHESTMODSEQ", kStatusHighestModseq},
     {"APPENDLIMIT", kStatusAppendLimit},
@@ -123,6 +125,12 @@ Result<void> Parser::list_returns(ListProgram& into) {
       TRY(space());
       into.returns |= kListStatus;
       into.status |= TRY(status_attributes());
+    } else if (name == "METADATA") {
+      // RFC 9590 §5
+      TRY(space());
+      into.returns |= kListMetadata;
+      if (peek() != '(') return expected("list of entries");
+      into.metadata.entries = TRY(entries());
     } else {
       return expected("LIST return option");
     }

@@ -9,6 +9,7 @@
 #include "message/downgrade.h"
 #include "message/imap_text.h"
 #include "message/threading.h"
+#include "protocol/imap/limits.h"
 #include "protocol/imap/mailbox_name.h"
 #include "protocol/imap/memory_mailbox.h"
 
@@ -264,6 +265,7 @@ class MemoryAccount : public Account {
     if (state_->find(to) != nullptr) co_return fail(kAlreadyExists, "It exists already");
     if (from == "INBOX") {
       auto target = state_->make(to, 0);
+      target->annotations = mailbox->annotations;
       target->publish(mailbox->entries(), mailbox->view->uid_next(), ++state_->modseq, mailbox->keywords());
       for (const auto& entry : mailbox->entries()) mailbox->tombstones[entry.uid] = state_->modseq;
       mailbox->publish({}, mailbox->view->uid_next(), state_->modseq, mailbox->keywords());
@@ -309,6 +311,91 @@ class MemoryAccount : public Account {
     co_return values;
   }
 
+  io::Task<Result<std::uint64_t>> deleted_octets(std::string name) override {
+    std::uint64_t octets = 0;
+    for (const auto& entry : CO_TRY(selectable(name))->entries()) {
+      if ((entry.flags & kDeleted) != 0) octets += std::max(entry.size, entry.ascii_size);
+    }
+    co_return octets;
+  }
+
+  io::Task<Result<std::vector<Annotation>>> annotations(std::string name) override {
+    std::vector<Annotation> all;
+    const auto* from = &state_->annotations;
+    if (name.empty()) {
+      all.push_back({"/shared/admin", std::make_shared<const std::string>("mailto:postmaster@example.test")});
+    } else {
+      const auto mailbox = state_->find(name);
+      if (mailbox == nullptr) co_return fail(kNonExistent, "No such mailbox");
+      from = &mailbox->annotations;
+    }
+    for (const auto& [entry, value] : *from) all.push_back({entry, value});
+    co_return all;
+  }
+
+  io::Task<Result<void>> annotate(std::string name, std::vector<Annotation> changes) override {
+    CO_TRY(state_->take_trouble());
+    auto* into = &state_->annotations;
+    if (name.empty()) {
+      for (const auto& change : changes) {
+        if (!is_private(change.entry)) co_return fail(kNoPermission, "The server's entries are the administrator's");
+      }
+    } else {
+      const auto mailbox = state_->find(name);
+      if (mailbox == nullptr) co_return fail(kNonExistent, "No such mailbox");
+      into = &mailbox->annotations;
+    }
+    auto after = *into;
+    for (const auto& [entry, value] : changes) {
+      if (value == nullptr) {
+        after.erase(entry);
+      } else {
+        after.insert_or_assign(entry, value);
+      }
+    }
+    for (const bool own : {false, true}) {
+      const auto count = std::ranges::count_if(after, [&](const auto& item) { return is_private(item.first) == own; });
+      if (static_cast<std::size_t>(count) > kAnnotationsMax) co_return fail(kMetadataTooMany, "Too many annotations");
+    }
+    *into = std::move(after);
+    for (const auto& change : changes) state_->annotation_news.push_back({{name, change.entry}, this});
+    for (auto* watcher : state_->annotation_watchers) watcher->set();
+    co_return Result<void>{};
+  }
+
+  std::unique_ptr<AnnotationWatch> watch_annotations(io::Event& event) override {
+    class Watching : public AnnotationWatch {
+     public:
+      Watching(std::shared_ptr<MemoryAccountState> state, const void* author, io::Event& event)
+          : state_(std::move(state)), author_(author), event_(event), seen_(state_->annotation_news.size()) {
+        state_->annotation_watchers.insert(&event_);
+      }
+      ~Watching() override { state_->annotation_watchers.erase(&event_); }
+      std::vector<AnnotationChange> take() override {
+        std::vector<AnnotationChange> changes;
+        for (; seen_ < state_->annotation_news.size(); ++seen_) {
+          const auto& news = state_->annotation_news[seen_];
+          if (news.author != author_) changes.push_back(news.change);
+        }
+        return changes;
+      }
+
+     private:
+      std::shared_ptr<MemoryAccountState> state_;
+      const void* author_;
+      io::Event& event_;
+      std::size_t seen_;
+    };
+    return std::make_unique<Watching>(state_, this, event);
+  }
+
+  io::Task<Result<std::vector<QuotaRoot>>> quota_roots(std::string) override { co_return std::vector{own_quota()}; }
+
+  io::Task<Result<QuotaRoot>> quota(std::string root) override {
+    if (!root.empty()) co_return fail(kNonExistent, "No such quota root");
+    co_return own_quota();
+  }
+
   io::Task<Result<std::shared_ptr<Mailbox>>> select(std::string name, Access access) override {
     co_return std::make_shared<MemoryMailbox>(state_, CO_TRY(selectable(name)), access);
   }
@@ -342,6 +429,11 @@ class MemoryAccount : public Account {
     if (mailbox == nullptr) return fail(kNonExistent, "No such mailbox");
     if (!mailbox->selectable) return fail(kCannot, "That name holds no messages");
     return mailbox;
+  }
+
+  [[nodiscard]] QuotaRoot own_quota() const {
+    if (state_->quota == UINT64_MAX) return {};
+    return {.name = {}, .resources = {{QuotaResource::Kind::storage, state_->octets, state_->quota}}};
   }
 
   static void end(MemoryMailboxState& mailbox) {

@@ -64,6 +64,7 @@ struct MemoryMailboxState {
   std::map<std::uint32_t, std::uint64_t> tombstones;  ///< UID → MODSEQ of its expunge
   std::set<io::Event*> watchers;
   std::shared_ptr<MemoryWatches> account_watches;
+  std::map<std::string, std::shared_ptr<const std::string>, std::less<>> annotations;
 
   void publish(std::vector<Entry> entries, std::uint32_t uid_next, std::uint64_t modseq,
                std::vector<std::string> keywords);
@@ -84,6 +85,13 @@ class MemoryAccountState {
   std::uint64_t quota = UINT64_MAX;  ///< octets
   std::uint32_t next_uid_validity = 1;
   Duration work_takes{};                                 ///< each match of some messages, each copy
+  std::map<std::string, std::shared_ptr<const std::string>, std::less<>> annotations;  ///< private, of the server
+  struct AnnotationNews {
+    AnnotationChange change;
+    const void* author = nullptr;
+  };
+  std::vector<AnnotationNews> annotation_news;
+  std::set<io::Event*> annotation_watchers;
   std::optional<Error> trouble;                          ///< the next change fails with it, once
   WallTime now = WallTime::from_seconds(1'700'000'000);  ///< INTERNALDATE where none is given
 

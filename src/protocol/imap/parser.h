@@ -44,6 +44,8 @@ class Parser {
   [[nodiscard]] NameForm names() const { return names_; }
   /// From here on errors do not repeat what stands there: it may be a password.
   void conceal() { echo_ = Echo::concealed; }
+  /// The server's annotations, among which FILTER finds its filters (RFC 5466 §3.1); without them there are none.
+  void use_filters(std::shared_ptr<const std::vector<Annotation>> filters) { filters_ = std::move(filters); }
   [[nodiscard]] std::unexpected<Error> expected(std::string_view what) const;
 
   Result<void> space() { return require(' '); }
@@ -95,8 +97,15 @@ class Parser {
   Result<ThreadBy> thread_algorithm();                // sort_grammar.cpp
   Result<void> search_criteria(SearchProgram& into);  // search_grammar.cpp: a charset and keys
   Result<ResultRange> partial_range();                // search_grammar.cpp
-  Result<ListProgram> list_arguments();               // list_grammar.cpp
-  Result<std::uint32_t> status_attributes();          // list_grammar.cpp
+  /// Whether all of it is what a filter may hold, whatever filters it names (RFC 5466 §3.2).
+  Result<void> filter_value();                // filter_grammar.cpp
+  Result<ListProgram> list_arguments();       // list_grammar.cpp
+  Result<std::uint32_t> status_attributes();  // list_grammar.cpp
+  /// The mailbox of GETMETADATA and SETMETADATA; empty: the server.
+  Result<std::string> metadata_mailbox();                               // metadata_grammar.cpp
+  Result<std::vector<std::string>> entries();                           // metadata_grammar.cpp
+  Result<AnnotationQuery> getmetadata_arguments(std::string& mailbox);  // metadata_grammar.cpp
+  Result<std::vector<Annotation>> entry_values();                       // metadata_grammar.cpp
   /// section = "[" [section-spec] "]" (RFC 9051 §9); `form` decides what may stand in it.
   Result<Section> section(SectionItem::Form form);
 
@@ -114,10 +123,13 @@ class Parser {
   Result<Partial> partial();
   Result<std::vector<std::string>> header_list();
 
+  /// What one SEARCH may still have (search_budget.h).
   struct SearchBudget;
   Result<SearchNode> search_key(SearchBudget& budget, int depth);
   Result<SearchNode> search_named(std::string_view name, SearchBudget& budget, int depth);
   Result<SearchNode> search_modseq();
+  Result<SearchNode> search_filter(SearchBudget& budget, int depth);    // filter_grammar.cpp
+  Result<SearchNode> search_key_list(SearchBudget& budget, int depth);  // filter_grammar.cpp
   Result<SearchNode> search_header(SearchBudget& budget);
   Result<void> search_returns(SearchProgram& into);
   Result<void> search_return(SearchProgram& into);
@@ -126,12 +138,16 @@ class Parser {
   Result<std::vector<SortCriterion>> sort_criteria();
 
   Result<EventGroup> event_group();
+  Result<std::string> entry();
+  Result<void> getmetadata_options(AnnotationQuery& into);
+
   Result<void> list_select(ListProgram& into);
   Result<void> list_returns(ListProgram& into);
 
   std::string_view text_;
   std::size_t at_ = 0;
   NameForm names_;
+  std::shared_ptr<const std::vector<Annotation>> filters_;
   enum class Echo : std::uint8_t { shown, concealed };
   Echo echo_ = Echo::shown;
 };

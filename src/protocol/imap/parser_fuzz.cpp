@@ -62,7 +62,10 @@ extern "C" int LLVMFuzzerTestOneInput(const char* data, std::size_t size) {
       }
       break;
     case 8: names(text); break;
-    case 9: (void)parser.date(); break;
+    case 9:
+      (void)Parser(text).list_mailbox();
+      (void)parser.date();
+      break;
     case 10:
       if (const auto program = parser.sort_program()) require(program->criteria.size() <= 9);
       break;
@@ -73,7 +76,30 @@ extern "C" int LLVMFuzzerTestOneInput(const char* data, std::size_t size) {
         require(places.begin <= places.end && places.end <= 7);
       }
       break;
-    default: (void)parser.list_mailbox();
+    case 13:
+      if (std::string name; const auto query = parser.getmetadata_arguments(name)) require(!query->entries.empty());
+      break;
+    case 14:
+      if (const auto changes = parser.entry_values()) {
+        // A name that was read is read again as the same.
+        for (const auto& [entry, value] : *changes) {
+          std::string out;
+          append_astring(out, entry, message::ImapForm::ascii);
+          require(Parser(out).entries().value() == std::vector{entry});
+        }
+      }
+      break;
+    case 15: {
+      auto filters = std::make_shared<const std::vector<Annotation>>(
+          std::vector<Annotation>{{"/private/filters/values/a", std::make_shared<const std::string>(text)}});
+      Parser search("FILTER a");
+      search.use_filters(std::move(filters));
+      const bool found = search.search_program().has_value();
+      // What can be used may be kept.
+      require(!found || Parser(text, NameForm::utf8).filter_value().has_value());
+      break;
+    }
+    default: break;
   }
   return 0;
 }

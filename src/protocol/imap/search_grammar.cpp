@@ -2,8 +2,7 @@
 #include <algorithm>
 
 #include "base/text.h"
-#include "protocol/imap/limits.h"
-#include "protocol/imap/parser.h"
+#include "protocol/imap/search_budget.h"
 
 namespace angarium::protocol::imap {
 namespace {
@@ -73,17 +72,6 @@ ResultRange::Places ResultRange::of(std::uint64_t count) const {
   return from == From::first ? Places{near, far} : Places{count - far, count - near};
 }
 
-struct Parser::SearchBudget {
-  std::size_t keys = kSearchKeysMax;
-  std::size_t texts = kSearchTextKeysMax;
-  bool modseq = false;
-
-  Result<void> take_text() {
-    if (texts-- == 0) return fail(kLimit, "Too many text keys in one SEARCH");
-    return {};
-  }
-};
-
 Result<SearchNode> Parser::search_modseq() {
   // search-modsequence = "MODSEQ" [SP entry-name SP entry-type-req] SP mod-sequence-valzer. Every metadata item of a
   // message has the message's own MODSEQ here, so the entry narrows nothing (RFC 7162 §3.1.5 permits it).
@@ -148,6 +136,7 @@ Result<SearchNode> Parser::search_named(std::string_view name, SearchBudget& bud
     return node;
   }
   if (name == "HEADER") return search_header(budget);
+  if (name == "FILTER") return search_filter(budget, depth);
   if (name == "EMAILID" || name == "THREADID") {
     SearchNode node{.key = name == "EMAILID" ? Key::email_id : Key::thread_id};
     TRY(budget.take_text());
@@ -252,6 +241,7 @@ Result<void> Parser::search_keys(SearchProgram& into) {
     add_child(into.root, TRY(search_key(budget, 1)));
   } while (present(' '));
   into.uses_modseq = budget.modseq;
+  into.uses_filter = budget.filter;
   return {};
 }
 

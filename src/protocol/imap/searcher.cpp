@@ -224,7 +224,21 @@ io::Task<Result<SearchResult>> Searcher::run(const NumberSet* among) {
   co_return result;
 }
 
+io::Task<Result<void>> use_filters(Session& session, Parser& parser) {
+  const auto is_there =
+      std::ranges::search(parser.rest(), "FILTER "sv, [](char a, char b) { return to_upper(a) == b; });
+  if (is_there.empty()) co_return Result<void>{};
+  auto all = CO_TRY(co_await session.account->annotations(std::string()));
+  parser.use_filters(std::make_shared<const std::vector<Annotation>>(std::move(all)));
+  co_return Result<void>{};
+}
+
 Result<void> prepare_program(Session& session, SearchProgram& program) {
+  if (program.uses_filter) {
+    if (!program.charset.empty() && program.charset != "UTF-8" && program.charset != "US-ASCII")
+      return fail(kFilterCharset, "Filters are UTF-8");
+    program.charset = "UTF-8";
+  }
   if (!program.charset.empty()) {
     // RFC 6855 §3: strings are UTF-8 then, and a charset may not be named.
     if (session.has(kUtf8Accept) && program.charset != "UTF-8" && !program.charset_required)

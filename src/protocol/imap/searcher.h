@@ -64,6 +64,9 @@ class Searcher {
 
 /// Takes the program's strings from its charset to UTF-8. kBadCharset.
 Result<void> prepare_program(Session& session, SearchProgram& program);
+/// Before the grammar of a command with search keys: gives it the filters, if it names any (RFC 5466).
+io::Task<Result<void>> use_filters(Session& session, Parser& parser);
+
 /// What the program finds in the selected mailbox, its strings taken from its charset to UTF-8 first. kBadCharset.
 io::Task<Result<SearchResult>> find_messages(Session& session, SearchProgram& program);
 

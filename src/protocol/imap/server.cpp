@@ -97,19 +97,23 @@ io::Task<Result<void>> Server::command() {
     const bool flows = head.sync == LiteralHead::Sync::flows;
     // RFC 7888 §5: LITERAL- bounds those that don't wait.
     const bool small = session.account != nullptr || !flows || head.size <= kUnauthenticatedLiteralMax;
-    if (head.form == LiteralHead::Form::binary || !reader.fits() || !small) co_return co_await refuse_literal();
+    // RFC 5464 §5: a value may be literal8.
+    const bool annotation = session.account != nullptr && !append && parser.present("SETMETADATA ");
+    const bool binary = head.form == LiteralHead::Form::binary && !annotation;
+    if (binary || !reader.fits() || !small) co_return co_await refuse_literal(annotation);
     if (!flows) session.text() += "+ Ready\r\n";
     reader.collect();
   }
 }
 
-io::Task<Result<void>> Server::refuse_literal() {
+io::Task<Result<void>> Server::refuse_literal(bool of_annotation) {
   auto& session = *session_;
   auto& reader = session.reader;
   const auto tag = tag_of(reader.text());
   const auto head = reader.head();
   CO_TRY(co_await session.drop_literals());
   reader.next();
+  if (of_annotation) co_return co_await finish(tag, fail(kMetadataTooLong, "The value is too long"));
   if (head.form == LiteralHead::Form::binary)
     co_return co_await finish(tag, fail(kSyntax, "literal8 may not stand here"));
   co_return co_await finish(tag, fail(kTooLong, "Literal is too big for this command"));
@@ -186,6 +190,7 @@ io::Task<Result<void>> Server::finish(std::string_view tag, Result<Reply> result
   }
   if (session.selected) CO_TRY(co_await session.selected->mailbox().renew());
   CO_TRY(co_await session.tell_events(expunges_, addressing_));
+  session.tell_annotations();
   append_reply(session.text(), tag, reply);
   if (reply.status == Status::bad) {
     const int most = session.account == nullptr ? kUnauthenticatedBadCommandsMax : kBadCommandsMax;

@@ -46,7 +46,7 @@ class Server {
  private:
   io::Task<Result<void>> converse();
   io::Task<Result<void>> command();
-  io::Task<Result<void>> refuse_literal();
+  io::Task<Result<void>> refuse_literal(bool of_annotation);
   io::Task<Result<void>> dispatch();
   io::Task<Result<Reply>> perform(Command& command);
   io::Task<Result<void>> finish(std::string_view tag, Result<Reply> result);

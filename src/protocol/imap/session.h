@@ -24,7 +24,14 @@
 namespace angarium::protocol::imap {
 
 /// Extensions that a client switches on (RFC 5161), as bits.
-enum Enabled : std::uint8_t { kCondstore = 1, kQresync = 2, kUtf8Accept = 4, kImap4rev2 = 8, kUidOnly = 16 };
+enum Enabled : std::uint8_t {
+  kCondstore = 1,
+  kQresync = 2,
+  kUtf8Accept = 4,
+  kImap4rev2 = 8,
+  kUidOnly = 16,
+  kMetadata = 64
+};
 
 class Notifications;
 class Progress;
@@ -52,6 +59,7 @@ class Session {
   std::unique_ptr<Selected> selected;
   /// Since the first NOTIFY (RFC 5465).
   std::unique_ptr<Notifications> notifications;
+  std::unique_ptr<AnnotationWatch> annotations;  ///< with kMetadata
   int failed_logins = 0;
   int bad_commands = 0;
   /// Says BYE and ends at the next chance.
@@ -111,6 +119,8 @@ class Session {
   /// The same in the midst of a command: without expunges, and contexts later; `quiet`: UIDs whose FETCH the caller
   /// writes itself.
   void tell_changes(const NumberSet& quiet);
+  /// Which annotations others changed, to who enabled METADATA (RFC 5464 §4.4.2).
+  void tell_annotations();
   /// FLAGS and PERMANENTFLAGS; SELECT and new keywords.
   void tell_flags();
   void tell_exists();

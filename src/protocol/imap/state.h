@@ -65,6 +65,9 @@ io::Task<Result<Reply>> esearch(Session&, Command&);
 io::Task<Result<Reply>> examine(Session&, Command&);
 io::Task<Result<Reply>> expunge(Session&, Command&);
 io::Task<Result<Reply>> fetch(Session&, Command&);
+io::Task<Result<Reply>> getmetadata(Session&, Command&);
+io::Task<Result<Reply>> getquota(Session&, Command&);
+io::Task<Result<Reply>> getquotaroot(Session&, Command&);
 io::Task<Result<Reply>> id(Session&, Command&);
 io::Task<Result<Reply>> idle(Session&, Command&);
 io::Task<Result<Reply>> list(Session&, Command&);
@@ -78,6 +81,8 @@ io::Task<Result<Reply>> notify(Session&, Command&);
 io::Task<Result<Reply>> rename(Session&, Command&);
 io::Task<Result<Reply>> search(Session&, Command&);
 io::Task<Result<Reply>> select(Session&, Command&);
+io::Task<Result<Reply>> setmetadata(Session&, Command&);
+io::Task<Result<Reply>> setquota(Session&, Command&);
 io::Task<Result<Reply>> sort(Session&, Command&);
 io::Task<Result<Reply>> starttls(Session&, Command&);
 io::Task<Result<Reply>> status(Session&, Command&);
@@ -116,6 +121,9 @@ inline constexpr auto kCommands = std::to_array<CommandRow>({
     {"EXAMINE", kLoggedIn, detail::kSome, detail::kNoUid, detail::kTold, command::examine},
     {"EXPUNGE", kSelected, detail::kNone, detail::kUidAlso, detail::kTold, command::expunge},
     {"FETCH", kSelected, detail::kSome, detail::kUidAlso, detail::kWithheld, command::fetch},
+    {"GETMETADATA", kLoggedIn, detail::kSome, detail::kNoUid, detail::kTold, command::getmetadata},
+    {"GETQUOTA", kLoggedIn, detail::kSome, detail::kNoUid, detail::kTold, command::getquota},
+    {"GETQUOTAROOT", kLoggedIn, detail::kSome, detail::kNoUid, detail::kTold, command::getquotaroot},
     {"ID", kAnyState, detail::kSome, detail::kNoUid, detail::kTold, command::id},
     {"IDLE", kLoggedIn, detail::kNone, detail::kNoUid, detail::kTold, command::idle},
     {"LIST", kLoggedIn, detail::kSome, detail::kNoUid, detail::kTold, command::list},
@@ -129,6 +137,8 @@ inline constexpr auto kCommands = std::to_array<CommandRow>({
     {"RENAME", kLoggedIn, detail::kSome, detail::kNoUid, detail::kTold, command::rename},
     {"SEARCH", kSelected, detail::kSome, detail::kUidAlso, detail::kWithheld, command::search},
     {"SELECT", kLoggedIn, detail::kSome, detail::kNoUid, detail::kTold, command::select},
+    {"SETMETADATA", kLoggedIn, detail::kSome, detail::kNoUid, detail::kTold, command::setmetadata},
+    {"SETQUOTA", kLoggedIn, detail::kSome, detail::kNoUid, detail::kTold, command::setquota},
     {"SORT", kSelected, detail::kSome, detail::kUidAlso, detail::kWithheld, command::sort},
     {"STARTTLS", kNotAuthenticated, detail::kNone, detail::kNoUid, detail::kTold, command::starttls,
      CommandRow::Tls::not_yet},

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -179,6 +180,7 @@ struct SearchProgram {
   bool charset_required = false;
   SearchNode root;           ///< key `both`
   bool uses_modseq = false;  ///< a MODSEQ key anywhere (RFC 7162 §3.1.5)
+  bool uses_filter = false;  ///< a FILTER key anywhere: strings are UTF-8 (RFC 5466 §3.1)
 };
 
 /// filter-mailboxes (RFC 5465 §6, RFC 7377 §2.2).
@@ -241,6 +243,22 @@ struct SortProgram {
 /// Algorithms of THREAD (RFC 5256 §3); `refs` is REFERENCES without subjects, ordered by what came last.
 enum class ThreadBy : std::uint8_t { ordered_subject, references, refs };
 
+/// What GETMETADATA asks for (RFC 5464 §4.2). Entry names are lower case, as they are compared.
+struct AnnotationQuery {
+  enum class Depth : std::uint8_t { entry, children, all };
+  std::vector<std::string> entries;
+  Depth depth = Depth::entry;
+  std::optional<std::uint64_t> max_size;  ///< longer values are left out
+};
+
+/// An annotation of a mailbox or of the server (RFC 5464 §3).
+struct Annotation {
+  std::string entry;                         ///< lower case
+  std::shared_ptr<const std::string> value;  ///< null: NIL
+};
+/// Whether an entry is of one user, not of all.
+inline bool is_private(std::string_view entry) { return entry.starts_with("/private/"); }
+
 /// Items of STATUS as bits.
 enum StatusBit : std::uint32_t {
   kStatusMessages = 1,
@@ -253,6 +271,7 @@ enum StatusBit : std::uint32_t {
   kStatusHighestModseq = 128,
   kStatusAppendLimit = 256,
   kStatusMailboxId = 512,
+  kStatusDeletedStorage = 1024,  ///< RFC 9208 §4.1.4
 };
 
 /// Selection options of LIST (RFC 5258 §3.1, RFC 6154).
@@ -263,7 +282,13 @@ enum ListSelect : std::uint8_t {
   kSelectSpecialUse = 8,
 };
 /// Return options of LIST.
-enum ListReturn : std::uint8_t { kListSubscribed = 1, kListChildren = 2, kListSpecialUse = 4, kListStatus = 8 };
+enum ListReturn : std::uint8_t {
+  kListSubscribed = 1,
+  kListChildren = 2,
+  kListSpecialUse = 4,
+  kListStatus = 8,
+  kListMetadata = 16
+};
 
 struct ListProgram {
   std::string reference;              ///< UTF-8
@@ -271,6 +296,7 @@ struct ListProgram {
   std::uint8_t select = 0;
   std::uint8_t returns = 0;
   std::uint32_t status = 0;  ///< of StatusBit, with kListStatus
+  AnnotationQuery metadata;  ///< with kListMetadata (RFC 9590)
   bool extended = false;     ///< a selection or return option or a list of patterns was written
 };
 

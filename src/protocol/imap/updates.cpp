@@ -228,6 +228,18 @@ void Session::tell_adopted(News news, CommandRow::Expunges expunges, Addressing 
   }
 }
 
+void Session::tell_annotations() {
+  if (annotations == nullptr) return;
+  for (const auto& [mailbox, entry] : annotations->take()) {
+    auto& out = text();
+    out += "* METADATA ";
+    append_mailbox(out, mailbox, names());
+    out += ' ';
+    append_astring(out, entry, message::ImapForm::ascii);
+    out += "\r\n";
+  }
+}
+
 void Session::enable_condstore() {
   if (has(kCondstore)) return;
   enabled |= kCondstore;

@@ -10,11 +10,10 @@ io::Task<Result<Reply>> enable(Session& session, Command& command) {
     std::uint8_t bits;
   };
   // QRESYNC brings CONDSTORE with it (RFC 7162 §3.2.3).
-  static constexpr Row kRows[] = {{"CONDSTORE", kCondstore},
-                                  {"QRESYNC", kQresync | kCondstore},
-                                  {"UTF8=ACCEPT", kUtf8Accept},
-                                  {"IMAP4REV2", kImap4rev2},
-                                  {"UIDONLY", kUidOnly}};
+  static constexpr Row kRows[] = {{"CONDSTORE", kCondstore},    {"QRESYNC", kQresync | kCondstore},
+                                  {"UTF8=ACCEPT", kUtf8Accept}, {"IMAP4REV2", kImap4rev2},
+                                  {"UIDONLY", kUidOnly},        {"METADATA", kMetadata},
+                                  {"METADATA-SERVER", kMetadata}};
   auto& parser = command.parser;
   std::vector<std::string> asked;
   do {
@@ -36,6 +35,7 @@ io::Task<Result<Reply>> enable(Session& session, Command& command) {
   }
   session.text() += told + "\r\n";
   if ((fresh & (kCondstore | kQresync)) != 0) session.enable_condstore();
+  if ((fresh & kMetadata) != 0) session.annotations = session.account->watch_annotations(session.wake);
   session.enabled |= fresh;
   co_return done("ENABLE completed");
 }

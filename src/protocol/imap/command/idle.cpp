@@ -12,6 +12,7 @@ io::Task<Result<Reply>> idle(Session& session, Command&) {
   for (;;) {
     if (session.selected) CO_TRY(co_await session.selected->mailbox().renew());
     CO_TRY(co_await session.tell_events(CommandRow::Expunges::told, Addressing::sequence));
+    session.tell_annotations();
     if (session.after == Session::After::end) co_return done("IDLE terminated");
     auto view = session.input.view();
     const auto before = view.size();

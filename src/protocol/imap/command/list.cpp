@@ -1,9 +1,11 @@
-// LIST (RFC 9051 §6.3.9, RFC 5258, RFC 5819, RFC 6154, RFC 3348) and LSUB (RFC 3501 §6.3.9).
+// LIST (RFC 9051 §6.3.9, RFC 5258, RFC 5819, RFC 6154, RFC 3348,
+// RFC 9590) and LSUB (RFC 3501 §6.3.9).
 #include <algorithm>
 #include <map>
 
 #include "base/text.h"
 #include "protocol/imap/command/list.h"
+#include "protocol/imap/command/metadata.h"
 #include "protocol/imap/command/status.h"
 #include "protocol/imap/mailbox_name.h"
 #include "protocol/imap/session.h"
@@ -111,10 +113,9 @@ bool asks_for_delimiter(const ListProgram& program) {
 io::Task<Result<void>> tell_statuses(Session& session, const ListProgram& program,
                                      const std::vector<std::string>& told_names) {
   for (const auto& name : told_names) {
-    auto values = co_await session.account->status(name);
+    const auto values = co_await status_values(session, name, program.status);
     // RFC 5819 §2: no STATUS for a mailbox where it fails.
     if (!values) continue;
-    if (!values->append_limit) values->append_limit = session.options.append_limit;
     append_status(session, name, program.status, *values);
     CO_TRY(co_await session.room());
   }
@@ -181,6 +182,12 @@ io::Task<Result<Reply>> list(Session& session, Command& command) {
       session.text() += "))";
     }
     session.text() += "\r\n";
+    // RFC 9590 §3: of what meets the selection itself, not of what is listed for others below it.
+    if ((program.returns & kListMetadata) != 0 && (known.attributes & kNameNonExistent) == 0 &&
+        meets(program, known.attributes)) {
+      if (const auto annotations = co_await session.account->annotations(name))
+        append_metadata(session, name, program.metadata, *annotations);
+    }
     if ((program.returns & kListStatus) != 0 && (known.attributes & (kNameNoSelect | kNameNonExistent)) == 0)
       with_status.push_back(name);
     CO_TRY(co_await session.room());

@@ -23,23 +23,22 @@ void append_plain(std::string& out, const NumberSet& numbers, std::uint64_t mods
 }  // namespace
 
 io::Task<Result<Reply>> search(Session& session, Command& command) {
-  auto program = CO_TRY(command.parser.search_program());
+  const auto saving = asks_to_save(command.parser) ? Saving::yes : Saving::no;
+  CO_TRY(co_await use_filters(session, command.parser));
+  auto read = command.parser.search_program();
+  if (!read) co_return refused(session, saving, std::move(read).error());
+  auto program = *std::move(read);
   CO_TRY(command.parser.end());
   if (program.update && tag_is_used(session, command.tag)) co_return fail(kSyntax, "The tag is in use");
-  const bool saves = (program.returns & kReturnSave) != 0;
   std::optional<Progress> progress(std::in_place, session, command.tag);
   auto result = co_await find_messages(session, program);
   progress.reset();
-  if (!result) {
-    // RFC 5182 §2.1: NO leaves nothing saved, BAD changes nothing.
-    if (saves && result.error().fault() != Fault::syntax) session.selected->saved.clear();
-    co_return std::unexpected(std::move(result).error());
-  }
+  if (!result) co_return refused(session, saving, std::move(result).error());
   if (program.extended || session.has(kImap4rev2)) {
     // IMAP4rev2 answers a plain SEARCH with ESEARCH (RFC 9051 §6.4.4).
     const auto returns = static_cast<std::uint8_t>(program.extended ? program.returns : kReturnAll);
     const auto answer = answer_of(*result, command.addressing, returns, program.partial);
-    if (saves) session.selected->saved = to_save(*result, answer, returns);
+    if (saving == Saving::yes) session.selected->saved = to_save(*result, answer, returns);
     const Correlator correlator{.tag = command.tag, .addressing = command.addressing};
     tell_answer(session, *session.selected, correlator, program, returns, *result, answer);
     if (program.update) CO_TRY(co_await keep_updated(session, correlator, std::move(program), result->uids));

@@ -35,20 +35,19 @@ io::Task<Result<void>> tell_plain(Session& session, const Command& command, cons
 }  // namespace
 
 io::Task<Result<Reply>> sort(Session& session, Command& command) {
-  auto program = CO_TRY(command.parser.sort_program());
+  const auto saving = asks_to_save(command.parser) ? Saving::yes : Saving::no;
+  CO_TRY(co_await use_filters(session, command.parser));
+  auto read = command.parser.sort_program();
+  if (!read) co_return refused(session, saving, std::move(read).error());
+  auto program = *std::move(read);
   CO_TRY(command.parser.end());
   const auto& search = program.search;
   if (search.update && tag_is_used(session, command.tag)) co_return fail(kSyntax, "The tag is in use");
-  const bool saves = (search.returns & kReturnSave) != 0;
   const auto ordered = co_await order(session, command, program);
-  if (!ordered) {
-    // RFC 5182 §2.1, as with SEARCH.
-    if (saves && ordered.error().fault() != Fault::syntax) session.selected->saved.clear();
-    co_return std::unexpected(ordered.error());
-  }
+  if (!ordered) co_return refused(session, saving, ordered.error());
   if (search.extended) {
     const auto answer = answer_of(ordered->order, command.addressing, search.returns, search.partial);
-    if (saves) session.selected->saved = to_save(ordered->found, answer, search.returns);
+    if (saving == Saving::yes) session.selected->saved = to_save(ordered->found, answer, search.returns);
     const Correlator correlator{.tag = command.tag, .addressing = command.addressing};
     tell_answer(session, *session.selected, correlator, search, search.returns, ordered->found, answer);
     if (search.update)

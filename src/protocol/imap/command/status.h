@@ -5,6 +5,9 @@
 
 namespace angarium::protocol::imap::command {
 
+/// What the items tell of a mailbox.
+io::Task<Result<StatusValues>> status_values(Session& session, std::string name, std::uint32_t items);
+
 /// "* STATUS name (…)"; `items` of StatusBit.
 void append_status(Session& session, std::string_view name, std::uint32_t items, const StatusValues& values);
 

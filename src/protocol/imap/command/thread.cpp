@@ -10,6 +10,7 @@ io::Task<Result<Reply>> thread(Session& session, Command& command) {
   const auto algorithm = CO_TRY(parser.thread_algorithm());
   CO_TRY(parser.space());
   SearchProgram program;
+  CO_TRY(co_await use_filters(session, parser));
   CO_TRY(parser.search_criteria(program));
   CO_TRY(parser.end());
   std::optional<Progress> progress(std::in_place, session, command.tag);
