@@ -45,7 +45,8 @@ class Verifier {
   /// Users answer. A failure is counted against `peer`.
   io::Task<Result<Account>> check_password(std::string name, std::string prepared_password, std::string peer);
 
-  /// What the directory holds for SCRAM; nothing for an unknown user or one without keys of this hash.
+  /// What the directory, or Users for who has no password in it, holds for SCRAM; nothing for an unknown user or one
+  /// without keys of this hash.
   io::Task<Result<std::optional<sasl::ScramKeys>>> scram_keys(std::string name, sasl::Hash hash);
 
   /// The account of a user who has proved to be it by other means (SCRAM): sasl::kBadCredentials when there is none.
