@@ -10,9 +10,10 @@ constexpr char kAccountTag = 'A';
 constexpr char kAliasTag = 'L';
 constexpr char kDomainTag = 'D';
 
-// Of an account's state. To who does not know kHostBit the account is disabled.
+// Of an account's state. To who does not know kElsewhereBit the account was added, and has no password.
 constexpr std::uint64_t kDisabledBit = 1;
 constexpr std::uint64_t kHostBit = 2;
+constexpr std::uint64_t kElsewhereBit = 4;
 
 class Writer {
  public:
@@ -134,7 +135,9 @@ Account read_account(Reader& reader) {
   account.name = reader.text();
   const std::uint64_t state = reader.number();
   account.status = (state & kDisabledBit) == 0 ? Status::enabled : Status::disabled;
-  account.origin = (state & kHostBit) == 0 ? Origin::added : Origin::host;
+  account.origin = (state & kHostBit) != 0        ? Origin::host
+                   : (state & kElsewhereBit) != 0 ? Origin::elsewhere
+                                                  : Origin::added;
   account.quota.octets = reader.number();
   account.quota.messages = reader.number();
   account.created.microseconds = static_cast<std::int64_t>(reader.number());
@@ -159,8 +162,9 @@ Alias read_alias(Reader& reader) {
 
 std::string encode(const Account& account) {
   Writer writer(kAccountTag);
-  const std::uint64_t state =
-      (account.status == Status::enabled ? 0 : kDisabledBit) | (account.origin == Origin::added ? 0 : kHostBit);
+  const std::uint64_t state = (account.status == Status::enabled ? 0 : kDisabledBit) |
+                              (account.origin == Origin::host ? kHostBit : 0) |
+                              (account.origin == Origin::elsewhere ? kElsewhereBit : 0);
   writer.number(account.id).text(account.address).text(account.name).number(state);
   writer.number(account.quota.octets).number(account.quota.messages);
   writer.number(static_cast<std::uint64_t>(account.created.microseconds));

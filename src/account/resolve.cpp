@@ -14,7 +14,7 @@ struct Directory::Walk {
   Resolution& resolution;
   std::vector<std::string> seen;  // every address that was looked at
   bool disabled = false;
-  bool host_user = false;  // the address is the account of a user of the host
+  bool made_by_itself = false;  // the address is the account of a user of the host
   bool too_deep = false;
   std::string owner;  // of the innermost alias that has one
   // The domain that was asked for last: members of a list often share one.
@@ -61,7 +61,7 @@ Result<bool> Directory::follow(const std::string& address, std::size_t depth, st
   }
   walk.seen.push_back(address);
   if (auto* account = std::get_if<Account>(&*found)) {
-    if (account->origin == Origin::host && walk.seen.size() == 1) walk.host_user = true;
+    if (account->origin != Origin::added && walk.seen.size() == 1) walk.made_by_itself = true;
     if (account->status == Status::enabled) {
       walk.resolution.accounts.push_back({account->id, std::move(account->address), walk.owner});
     } else {
@@ -116,8 +116,8 @@ Result<std::optional<std::string>> Directory::postmaster(const Domain& domain, s
       return store::Step::stop;
     }
     const auto* account = std::get_if<Account>(&*entry);
-    // What is written to the postmaster is not for the first user of the host who happens to have mail.
-    if (account == nullptr || account->status != Status::enabled || account->origin == Origin::host)
+    // What is written to the postmaster is not for the first user who happens to have mail.
+    if (account == nullptr || account->status != Status::enabled || account->origin != Origin::added)
       return store::Step::next;
     found = account->address;
     return store::Step::stop;
@@ -137,7 +137,7 @@ Result<Resolution> Directory::read_resolution(const std::string& local, std::str
   }
   Walk walk{resolution, {}};
   bool known = TRY(follow(join(local, domain_name), 0, tier, walk));
-  resolution.by_default = !known || walk.host_user;
+  resolution.by_default = !known || walk.made_by_itself;
   if (!known && std::ranges::find(kAlwaysRead, local) != kAlwaysRead.end()) {
     std::optional<std::string> address;
     if (local != "postmaster" && TRY(entry(join("postmaster", domain_name), tier)))

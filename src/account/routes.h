@@ -39,7 +39,7 @@ struct Resolution {
   std::vector<Destination> accounts;
   std::vector<Onward> onward = {};
   /// Others may know better: the address is nobody's own, and the domain's postmaster or its catch-all has it, or it is
-  /// the account of a user of the host (Origin::host).
+  /// an account that was made by itself (Origin::host, Origin::elsewhere).
   bool by_default = false;
   /// What stood behind the "+" of the local part, if anything did.
   std::string detail;

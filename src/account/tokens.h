@@ -3,6 +3,7 @@
 
 #include <string>
 
+#include "base/result.h"
 #include "io/task.h"
 #include "sasl/secret.h"
 

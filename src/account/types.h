@@ -60,8 +60,9 @@ enum class Status : std::uint8_t { enabled, disabled };
 
 /// How an account came to be.
 enum class Origin : std::uint8_t {
-  added,  ///< by who administers
-  host,   ///< by itself, for a user of the host (Users): aliases and .forward files come before it
+  added,      ///< by who administers
+  host,       ///< by itself, for a user of the host (Users): aliases and .forward files come before it
+  elsewhere,  ///< by itself, for somebody of a directory kept elsewhere, who is gone when that says so
 };
 
 struct Account {

@@ -1,4 +1,5 @@
-// People who have mail without an entry in the directory, and whose passwords somebody else keeps: users of the host.
+// People who have mail without an entry in the directory, and whose passwords somebody else keeps: users of the host,
+// and those of directories kept elsewhere.
 #pragma once
 
 #include <optional>
@@ -28,6 +29,8 @@ class Users {
   /// The account of who has logged in by this name; nothing when there is no such user any more, or one
   /// who may not log in by the host's password.
   virtual io::Task<Result<std::optional<Account>>> account(std::string name) = 0;
+  /// What is kept of the password for SCRAM; nothing where that is not told, or there is no such user.
+  virtual io::Task<Result<std::optional<sasl::ScramKeys>>> scram_keys(std::string name, sasl::Hash hash) = 0;
 };
 
 }  // namespace angarium::account

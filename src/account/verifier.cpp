@@ -237,8 +237,11 @@ bool Verifier::has_proved(std::string_view name, std::string_view peer) {
 }
 
 io::Task<Result<std::optional<sasl::ScramKeys>>> Verifier::scram_keys(std::string name, sasl::Hash hash) {
-  auto account = CO_TRY(co_await find(std::move(name)));
-  if (!account || account->status != Status::enabled) co_return std::nullopt;
+  auto account = CO_TRY(co_await find(name));
+  if (account && account->status != Status::enabled) co_return std::nullopt;
+  if (users_ != nullptr && (!account || account->credentials.argon2id.empty()))
+    co_return co_await users_->scram_keys(std::move(name), hash);
+  if (!account) co_return std::nullopt;
   if (hash == sasl::Hash::sha512) co_return std::move(account->credentials.on_demand.scram_sha_512);
   for (sasl::ScramKeys& keys : account->credentials.scram)
     if (keys.hash == hash) co_return std::move(keys);

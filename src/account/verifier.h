@@ -54,7 +54,8 @@ class Verifier {
   io::Task<Result<std::optional<Account>>> known(std::string name);
   [[nodiscard]] const std::string& realm() const { return options_.realm; }
 
-  /// What the directory holds for SCRAM; nothing for an unknown user or one without keys of this hash.
+  /// What the directory, or Users for who has no password in it, holds for SCRAM; nothing for an unknown user or one
+  /// without keys of this hash.
   io::Task<Result<std::optional<sasl::ScramKeys>>> scram_keys(std::string name, sasl::Hash hash);
 
   /// The account of a user who has proved to be it by other means (SCRAM): sasl::kBadCredentials when there is none.

@@ -180,6 +180,7 @@ class TableUsers final : public Users {
   std::string password = "of the host";
   bool there = true;
   bool outage = false;
+  bool tells_keys = false;  ///< PAM does not
   int checks = 0;
   std::vector<std::string> peers;
 
@@ -194,6 +195,12 @@ class TableUsers final : public Users {
   io::Task<Result<std::optional<Account>>> account(std::string name) override {
     if (!there || (name != "bob" && name != "bob@example.test")) co_return std::nullopt;
     co_return bob();
+  }
+  io::Task<Result<std::optional<sasl::ScramKeys>>> scram_keys(std::string name, sasl::Hash hash) override {
+    if (outage) co_return fail(sasl::kUnavailable, "later");
+    if (!tells_keys || (name != "bob" && name != "bob@example.test")) co_return std::nullopt;
+    co_return sasl::ScramKeys{
+        .hash = hash, .iterations = 4096, .salt = "of the host", .stored_key = "", .server_key = ""};
   }
 
  private:
@@ -290,4 +297,24 @@ TEST_CASE("SCRAM tries of users of the host go on as those of unknown users") {
   const auto keys = account::test::finish(desk.loop, desk.verifier.scram_keys("bob@example.test", sasl::Hash::sha256));
   REQUIRE(keys);
   CHECK(!*keys);
+}
+
+TEST_CASE("SCRAM keys of users are theirs who keep them; who has keys here is not asked of them") {
+  TableUsers users;
+  users.tells_keys = true;
+  Desk desk;
+  desk.verifier.set_users(users);
+  const auto keys = [&](const char* name) {
+    return account::test::finish(desk.loop, desk.verifier.scram_keys(name, sasl::Hash::sha256));
+  };
+  const auto bob = keys("bob@example.test");
+  REQUIRE((bob && *bob));
+  CHECK((*bob)->salt == "of the host");
+  const auto alice = keys("alice@example.test");
+  REQUIRE((alice && *alice));
+  CHECK((*alice)->salt != "of the host");
+  CHECK(!keys("carol@example.test").value());
+  users.outage = true;
+  CHECK(keys("bob@example.test").error().is(sasl::kUnavailable));
+  CHECK(keys("alice@example.test").value());
 }

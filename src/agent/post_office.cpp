@@ -24,6 +24,12 @@ std::uint64_t messages_per_minute(const configuration::Configuration& configurat
   return static_cast<std::uint64_t>(configuration.smtp.messages_per_minute);
 }
 
+/// A host's own users before everybody else.
+std::vector<account::Users*> users_in_order(SystemUsers* users, Directories& directories) {
+  if (users == nullptr) return {&directories};
+  return {users, &directories};
+}
+
 }  // namespace
 
 PostOffice::Body::Body(const configuration::Configuration& c, std::shared_ptr<const CourierTerms> outbound,
@@ -34,6 +40,9 @@ PostOffice::Body::Body(const configuration::Configuration& c, std::shared_ptr<co
       services(std::move(opened)),
       users(steward == nullptr ? nullptr
                                : std::make_unique<SystemUsers>(users_of(*steward), *services, c.server.hostname)),
+      directories(*services, c.server.hostname, services->clock()),
+      all_users(users_in_order(users.get(), directories)),
+      tokens(services->clock()),
       tls(std::move(doors.tls)),
       gate(gate_limits(c)),
       budget(budget_octets(c.limits.memory_percent)),
@@ -57,12 +66,14 @@ PostOffice::Body::Body(const configuration::Configuration& c, std::shared_ptr<co
 
 std::shared_ptr<const CourierTerms> PostOffice::Body::with_users(const configuration::Configuration& applied,
                                                                  std::shared_ptr<const CourierTerms> outbound) {
-  if (!users) return outbound;
-  users->set_domains(applied.local.domains);
   auto terms = std::make_shared<CourierTerms>(*outbound);
   auto local = std::make_shared<LocalTerms>(*outbound->local);
-  local->users = std::make_shared<UsersOfHost>(*users);
+  // The directories are the body's own.
+  local->people = std::shared_ptr<People>(&directories, [](People*) {});
+  if (users) local->users = std::make_shared<UsersOfHost>(*users);
   terms->local = std::move(local);
+  if (!users) return terms;
+  users->set_domains(applied.local.domains);
   terms->deliver_as = [this](const cage::Deliver& request, delivery::Octets& letter) {
     return steward->deliver(request, letter);
   };
@@ -165,10 +176,13 @@ PostOffice::~PostOffice() = default;
 Result<std::unique_ptr<PostOffice>> PostOffice::open(const configuration::Configuration& configuration, Doors doors,
                                                      std::unique_ptr<cage::Steward> steward) {
   auto outbound = TRY(courier_terms(configuration));
+  auto directories = TRY(open_directories(configuration));
   auto services = TRY(Services::open(configuration));
   std::unique_ptr<PostOffice> office(new PostOffice(std::make_unique<Body>(
       configuration, std::move(outbound), std::move(services), std::move(doors), std::move(steward))));
-  if (SystemUsers* const users = office->body_->users.get()) office->body_->services->verifier().set_users(*users);
+  TRY(office->body_->directories.use(std::move(directories)));
+  office->body_->tokens.use(configuration);
+  office->body_->services->verifier().set_users(office->body_->all_users);
   TRY(office->body_->bind_control(configuration));
   // Behind the store, which one process alone may have; in the folder that binding has made.
   if (auto in_hand = queue::InHand::open(configuration.resolve("run/in-hand"))) {
@@ -216,7 +230,11 @@ Result<configuration::Reload> PostOffice::reload() {
     const std::string clients = TRY(read_client_authorities(reload.applied));
     TRY(body_->tls->reload(std::move(identities), clients));
   }
-  body_->use(reload.applied, TRY(courier_terms(reload.applied)));
+  auto outbound = TRY(courier_terms(reload.applied));
+  auto directories = TRY(open_directories(reload.applied));
+  TRY(body_->directories.use(std::move(directories)));
+  body_->tokens.use(reload.applied);
+  body_->use(reload.applied, std::move(outbound));
   return reload;
 }
 

@@ -12,12 +12,14 @@
 
 #include "agent/collector.h"
 #include "agent/courier.h"
+#include "agent/directories.h"
 #include "agent/doors.h"
 #include "agent/fetcher.h"
 #include "agent/post_office.h"
 #include "agent/sweeper.h"
 #include "agent/system_users.h"
 #include "agent/terms.h"
+#include "agent/tokens.h"
 #include "io/unbound_resolver.h"
 #include "wire/connection/connection.h"
 #include "wire/tls/context.h"
@@ -64,6 +66,8 @@ struct PostOffice::Body {
   ~Body() {
     loops->end();
     if (users) users->end();
+    directories.end();
+    tokens.end();
     services->end_work();
     loops->end();
   }
@@ -85,7 +89,7 @@ struct PostOffice::Body {
   Result<> bind_control(const configuration::Configuration& configuration);
   void finish_deliveries(const DrainPatience& patience);
 
-  /// With the users of this host, where they are served.
+  /// With people of directories elsewhere, and the users of this host where they are served.
   std::shared_ptr<const CourierTerms> with_users(const configuration::Configuration& applied,
                                                  std::shared_ptr<const CourierTerms> outbound);
   std::shared_ptr<const Terms> make_terms(const configuration::Configuration& applied,
@@ -104,6 +108,9 @@ struct PostOffice::Body {
   std::unique_ptr<cage::Steward> steward;  // null: users of the host are not served
   std::unique_ptr<Services> services;
   std::unique_ptr<SystemUsers> users;  // as the steward
+  Directories directories;
+  UsersInOrder all_users;
+  Tokens tokens;
   std::shared_ptr<wire::tls::ServerContext> tls;
   Gate gate;
   Budget budget;

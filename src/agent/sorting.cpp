@@ -24,6 +24,8 @@ constexpr std::string_view kPostmaster = "postmaster";
 constexpr std::string_view kRoot = "root";
 constexpr std::array<std::string_view, 4> kAlwaysRead = {kPostmaster, "mailer-daemon", "abuse", kRoot};
 
+bool always_read(std::string_view name) { return std::ranges::find(kAlwaysRead, name) != kAlwaysRead.end(); }
+
 std::string without_detail(std::string_view name) {
   const std::string lower = to_lower(name);
   const std::size_t plus = lower.find('+');
@@ -66,6 +68,9 @@ class Walk final : public alias::Household {
   Result<> address(const Step& step);
   Result<> name_here(const Step& step, const std::string& domain);
   Result<> lay_down(const Step& step, const std::string& name, const std::string& domain);
+  Result<bool> lay_down_person(const Step& step, const ResolutionPtr& found, const std::string& name,
+                               const std::string& domain);
+  Result<bool> lay_down_unkept(const Step& step, const std::string& name, const std::string& domain);
   Result<> lay_down_unread(const Step& step, const std::string& name, const std::string& domain);
   Result<> expand(const Step& step, const std::string& domain);
   Result<bool> rewritten(const Step& step);
@@ -244,17 +249,61 @@ Result<> Walk::lay_down(const Step& step, const std::string& name, const std::st
     TRY(lay(user->mailbox, &*user));
     return {};
   }
+  if (TRY(lay_down_person(step, found, name, domain))) return {};
   if (TRY(take(found, step))) return {};
-  const auto always_read = [](const std::string& one) {
-    return std::ranges::find(kAlwaysRead, one) != kAlwaysRead.end();
-  };
   if (here && step.depth == 0 &&
       (always_read(without_detail(step.mailbox.local_part)) || always_read(without_detail(name)))) {
     return lay_down_unread(step, name, domain);
   }
+  if (!here && step.depth == 0 && TRY(lay_down_unkept(step, name, domain))) return {};
   problem("5.1.1",
           "<" + (step.mailbox.domain.empty() ? name : Mailbox{name, step.mailbox.domain}.text()) + "> does not exist");
   return {};
+}
+
+/// RFC 5321 §4.5.1: a domain whose people are all kept elsewhere has a postmaster, too: the one of names without a
+/// domain. True when that is settled.
+Result<bool> Walk::lay_down_unkept(const Step& step, const std::string& name, const std::string& domain) {
+  const std::string plain = without_detail(name);
+  if (local_ == nullptr || local_->people == nullptr || plain == kRoot || !always_read(plain) ||
+      !local_->people->serves(domain))
+    return false;
+  const ResolutionPtr postmaster = TRY(in_directory(kPostmaster, home_));
+  if (TRY(take(postmaster, step))) return true;
+  problem("4.3.5", "nobody reads the mail of " + plain + " here; name a reader: angarium alias add " + plain + "@" +
+                       message::domain_key(domain) + " ADDRESS");
+  return true;
+}
+
+/// Somebody of a directory kept elsewhere. True when that is settled; false: nobody there has the name.
+Result<bool> Walk::lay_down_person(const Step& step, const ResolutionPtr& found, const std::string& name,
+                                   const std::string& domain) {
+  if (local_ == nullptr || local_->people == nullptr || domain.empty() || !local_->people->serves(domain)) return false;
+  if (found != nullptr && (found->kind == Kind::disabled || found->kind == Kind::too_deep)) return false;
+  const std::string address = without_detail(name) + "@" + message::domain_key(domain);
+  auto person = local_->people->find(address);
+  if (person && *person) {
+    (*person)->owner = step.owner;
+    sorted_.facts.push_back({"directory", address + " is " + (*person)->address});
+    TRY(lay(**std::move(person), nullptr));
+    return true;
+  }
+  const auto own = TRY(directory_.account(address));
+  const bool was_known = own && own->origin == account::Origin::elsewhere;
+  if (person) {
+    if (!was_known) return false;
+    problem("5.1.1", "<" + address + "> is not in its directory any more, and does not exist");
+    return true;
+  }
+  if (was_known) {
+    sorted_.facts.push_back({"directory", "it does not answer; " + address + " is known from before"});
+    TRY(lay({.id = own->id, .address = own->address, .owner = step.owner}, nullptr));
+    return true;
+  }
+  // RFC 5321 §4.5.1: these are read whatever the directory says.
+  if (always_read(without_detail(name)) && found != nullptr && found->kind == Kind::accounts) return false;
+  problem("4.3.0", "the directory of <" + address + "> does not answer now: " + person.error().text());
+  return true;
 }
 
 /// What always has a reader, and has none of its own: the postmaster's, or who "postmaster" or "root" of the aliases

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "account/directory.h"
+#include "agent/people.h"
 #include "agent/services.h"
 #include "alias/expand.h"
 #include "alias/file.h"
@@ -44,6 +45,7 @@ struct LocalTerms {
   std::vector<std::shared_ptr<alias::AliasFile>> aliases;  ///< of a name that is in several the first counts
   alias::Files* files = &alias::system_files();
   std::shared_ptr<HostUsers> users;  ///< null: none
+  std::shared_ptr<People> people;    ///< null: none
   route::DeliveryMap deliveries;     ///< where the mail of accounts is laid down
   bool srs = false;                  ///< whether senders are rewritten where mail is sent on
   std::string srs_domain;            ///< of such senders; empty: the one that stands for names without a domain

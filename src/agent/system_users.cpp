@@ -184,6 +184,10 @@ io::Task<Result<account::Users::Check>> SystemUsers::check_password(std::string 
   co_return *std::move(checked);
 }
 
+io::Task<Result<std::optional<sasl::ScramKeys>>> SystemUsers::scram_keys(std::string, sasl::Hash) {
+  co_return std::nullopt;
+}
+
 io::Task<Result<std::optional<Account>>> SystemUsers::account(std::string name) {
   auto found = co_await io::run(checks_, [this, name]() -> Result<std::optional<Account>> {
     const std::string user_name = TRY(name_in(name));

@@ -49,6 +49,8 @@ class SystemUsers final : public account::Users {
   /// Nobody where an account of that name was added: it has its own password. A user who is switched off is wrong.
   io::Task<Result<Check>> check_password(std::string name, sasl::Secret password, std::string peer) override;
   io::Task<Result<std::optional<account::Account>>> account(std::string name) override;
+  /// PAM tells none.
+  io::Task<Result<std::optional<sasl::ScramKeys>>> scram_keys(std::string name, sasl::Hash hash) override;
 
   struct Found {
     cage::User user;

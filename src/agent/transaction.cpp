@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "io/loop.h"
 #include "message/date.h"
+#include "message/domain.h"
 #include "message/trace_fields.h"
 #include "protocol/smtp/reply.h"
 
@@ -31,9 +32,22 @@ message::WithProtocol::Base with_base(const smtp::Peer& peer) {
 
 std::string path_text(const envelope::ReversePath& path) { return path.mailbox ? path.mailbox->text() : std::string(); }
 
+/// Whether a directory kept elsewhere says that the address is this account's, too.
+io::Task<Result<bool>> is_alias_elsewhere(std::shared_ptr<const LocalTerms> local, account::Account account,
+                                          envelope::Mailbox mailbox) {
+  if (local == nullptr || local->people == nullptr || account.origin != account::Origin::elsewhere ||
+      !local->people->serves(mailbox.domain))
+    co_return false;
+  const auto person =
+      CO_TRY(co_await local->people->ask(to_lower(mailbox.local_part.substr(0, mailbox.local_part.find('+', 1))) + "@" +
+                                         message::domain_key(mailbox.domain)));
+  co_return person && person->id == account.id;
+}
+
 /// Names of the host are those of its home domain, under whatever name of the host they are written.
 io::Task<Result<bool>> owns(Services& services, std::shared_ptr<const LocalTerms> local, account::Account account,
                             envelope::Mailbox mailbox) {
+  if (CO_TRY(co_await is_alias_elsewhere(local, account, mailbox))) co_return true;
   co_return co_await io::run(services.pool(),
                              [&directory = services.directory(), local, account, mailbox]() -> Result<bool> {
                                if (TRY(directory.may_send_as(account, mailbox.local_part, mailbox.domain))) return true;

@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "envelope/srs.h"
 #include "io/loop.h"
+#include "message/domain.h"
 
 namespace angarium::agent {
 
@@ -61,6 +62,11 @@ io::Task<Result<Reply>> SmtpSession::rcpt_sorted(const envelope::Recipient& reci
   const std::string address = recipient.path.postmaster_here() ? "postmaster" : asked.text();
   // RFC 5321 §4.5.1, RFC 1123 §5.2.17: a name of this host.
   if (at_this_host(asked)) asked.domain.clear();
+  // So that a directory elsewhere that hangs keeps no thread of those that look for names.
+  if (const auto local = local_terms();
+      local != nullptr && local->people != nullptr && local->people->serves(asked.domain))
+    (void)co_await local->people->ask(to_lower(asked.local_part.substr(0, asked.local_part.find('+', 1))) + "@" +
+                                      message::domain_key(asked.domain));
   const Sorted sorted = CO_TRY(co_await io::run(
       desk_.services.names(), party(),
       [&services = desk_.services, local = local_terms(), asked] { return sort_mail(services, local.get(), asked); }));

@@ -41,6 +41,45 @@ struct OdmrCustomer {
   std::vector<std::string> domains;
 };
 
+enum class DirectoryKind { ldap, postgresql, sqlite };
+
+/// People who are kept elsewhere. What is not its kind's has its default.
+struct Directory {
+  std::string name;  ///< for logs
+  DirectoryKind kind = DirectoryKind::ldap;
+  std::vector<std::string> domains;  ///< those whose addresses it knows
+  std::string url;
+  bool start_tls = false;
+  std::string bind_dn;
+  std::string base;
+  std::string filter;  ///< as directory/person/template.h reads it
+  std::string address_attribute = "mail";
+  std::string name_attribute = "cn";
+  std::string quota_attribute;
+  std::string connection;
+  std::string file;
+  std::string query;  ///< as directory/sql/statement.h reads it
+  bool plain_passwords = false;
+  std::string password_file;
+  std::string ca_file = "/etc/ssl/certs/ca-certificates.crt";
+  Duration timeout = std::chrono::seconds(5);
+  std::int64_t connections = 4;
+  friend bool operator==(const Directory&, const Directory&) = default;
+};
+
+/// Who gives out access tokens (OpenID Connect), by which users of these domains log in.
+struct TokenIssuer {
+  std::string issuer;                 ///< its "iss"
+  std::vector<std::string> audience;  ///< one of them is the token's "aud"
+  std::vector<std::string> domains;   ///< whose addresses its tokens may name
+  std::string keys_file;              ///< a JWK set; or
+  std::string keys_url;               ///< where to get one
+  std::string ca_file = "/etc/ssl/certs/ca-certificates.crt";
+  std::string address_claim = "email";
+  Duration leeway = std::chrono::minutes(1);
+  friend bool operator==(const TokenIssuer&, const TokenIssuer&) = default;
+};
+
 enum class PlaintextWithoutTls { never, loopback, always };
 enum class BareLineEnds { refuse, normalise };
 enum class EarlyTalk { allow, refuse };
@@ -161,6 +200,8 @@ struct Configuration {
   std::vector<TransportRule> deliveries;  ///< [delivery], the same: route/delivery_map.h has the grammar
   std::vector<RelayLogin> relay_logins;   ///< for login=… of [transport]
   std::vector<OdmrCustomer> odmr;         ///< no domain twice
+  std::vector<Directory> directories;     ///< asked in this order
+  std::vector<TokenIssuer> token_issuers;
 
   struct Limits {
     std::int64_t connections_max = 20000;

@@ -7,6 +7,7 @@
 
 #include "base/text.h"
 #include "configuration/configuration.h"
+#include "configuration/elsewhere.h"
 #include "configuration/mechanisms.h"
 #include "configuration/schema.h"
 #include "configuration/toml.h"
@@ -180,6 +181,13 @@ class Reader {
         relay_login(*element.as_table());
       } else if (section == "odmr") {
         odmr(*element.as_table());
+      } else if (section == "directory" || section == "token_issuer") {
+        only_known(section, *element.as_table());
+        const Found found_here = [this](const toml::node& at, const std::string& text) { found(at, text); };
+        if (section == "directory")
+          configuration_.directories.push_back(read_directory(*element.as_table(), found_here));
+        else
+          configuration_.token_issuers.push_back(read_token_issuer(*element.as_table(), found_here));
       } else {
         certificate(*element.as_table());
       }

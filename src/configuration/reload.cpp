@@ -38,6 +38,8 @@ constexpr std::string_view kTlsSwitched = "listeners are opened with TLS or with
 constexpr std::array<std::string_view, 6> kShared = {
     "auth.failures_max",      "auth.failures_window",           "smtp.messages_per_minute",
     "limits.connections_max", "limits.connections_per_address", "limits.memory_percent"};
+/// Tables of such.
+constexpr std::array<std::string_view, 2> kSharedTables = {"directory", "token_issuer"};
 
 /// Used by deliveries, not by sessions.
 constexpr std::array<std::string_view, 6> kOutbound = {"dns.",        "transport", "delivery",
@@ -97,7 +99,9 @@ bool same(const std::vector<OdmrCustomer>& a, const std::vector<OdmrCustomer>& b
 std::string effect_of(std::string_view name) {
   if (const std::string_view reason = restart_reason(name); !reason.empty())
     return "after a restart: " + std::string(reason);
-  if (std::ranges::find(kShared, name) != kShared.end()) return "on SIGHUP, at once";
+  if (std::ranges::find(kShared, name) != kShared.end() ||
+      std::ranges::find(kSharedTables, name.substr(0, name.find('.'))) != kSharedTables.end())
+    return "on SIGHUP, at once";
   if (std::ranges::any_of(kOutbound, [&](std::string_view prefix) { return name.starts_with(prefix); }))
     return "on SIGHUP, for what is sent on from then";
   return "on SIGHUP, for sessions that begin then";
@@ -127,6 +131,8 @@ Reload plan_reload(const Configuration& used, const Configuration& wanted) {
   if (!same(used.deliveries, wanted.deliveries)) reload.changed.emplace_back(kDeliverySection);
   if (!same(used.relay_logins, wanted.relay_logins)) reload.changed.emplace_back("relay_login");
   if (!same(used.odmr, wanted.odmr)) reload.changed.emplace_back("odmr");
+  if (used.directories != wanted.directories) reload.changed.emplace_back("directory");
+  if (used.token_issuers != wanted.token_issuers) reload.changed.emplace_back("token_issuer");
   if (!same(used.listeners, wanted.listeners))
     settle("listener", restart_reason("listener"), [&] { reload.applied.listeners = used.listeners; });
   if (!same(used.certificates, wanted.certificates))

@@ -146,7 +146,8 @@ const auto kKeys = std::to_array<Key>({
      "The group that may make files in the folder of mailboxes, where an mbox target of a user lies there; empty: "
      "none."},
     {"local", "password_cache", DurationField([](C& c) -> Duration& { return c.local.password_cache; }),
-     "How long the right password of a user of this host is believed before PAM is asked again; 0s: asked each time."},
+     "How long the right password of a user of this host, or of somebody of a [[directory]], is believed before PAM or "
+     "the directory is asked again; 0s: asked each time."},
     {"local", "aliases", ListField([](C& c) -> std::vector<std::string>& { return c.local.aliases; }),
      "Files of aliases(5) for the names of this host: addresses, files, commands, :include:. They are read as they "
      "are, "
@@ -235,7 +236,7 @@ const auto kKeys = std::to_array<Key>({
      "-1: only when `angarium sweep` is called."},
 });
 
-constexpr std::array<RepeatedKey, 10> kRepeated = {{
+constexpr RepeatedKey kRepeated[] = {
     {"listener", "protocol",
      "What is spoken there: lmtp, smtp, submission, submissions, odmr, pop3, pop3s, imap, imaps, metrics."},
     {"listener", "address", "Where it listens: \"127.0.0.1:25\", \"[::1]:25\", \"unix:run/lmtp.sock\"."},
@@ -258,7 +259,60 @@ constexpr std::array<RepeatedKey, 10> kRepeated = {{
      "fetch; it is not sent anywhere, whatever their MX records say. What nobody fetches goes back to its sender after "
      "queue.lifetime.",
      "list of texts"},
-}};
+    {"directory", "name", "What the log calls it."},
+    {"directory", "kind", "How people are looked for: ldap, postgresql or sqlite."},
+    {"directory", "domains",
+     "Domains whose people are kept there. They are served here with it; accounts that are added here come first, "
+     "then the directories in their order. A person's account is made at the first mail or login.",
+     "list of texts"},
+    {"directory", "timeout", "How long connecting, and each answer, may take, from 100ms to 1m; 5s without it.",
+     "duration"},
+    {"directory", "connections", "Connections to it at one time, from 1 to 8; 4 without it.", "number"},
+    {"directory", "password_file",
+     "ldap, postgresql: file with our own password there as its only line; nobody but its owner may read it (chmod "
+     "600)."},
+    {"directory", "ca_file",
+     "ldap, postgresql: PEM file with the authorities that its certificate may be from; the system's without it."},
+    {"directory", "url",
+     "ldap: \"ldaps://ldap.example.org\", several with blanks between. ldap:// without start_tls only to this host."},
+    {"directory", "start_tls", "ldap: whether an ldap:// connection is encrypted before anything is said.",
+     "true or false"},
+    {"directory", "bind_dn", "ldap: the entry we search as, with the password of password_file; anonymous without it."},
+    {"directory", "base", "ldap: the entry below which people are looked for."},
+    {"directory", "filter",
+     "ldap: finds one entry: \"(&(objectClass=inetOrgPerson)(mail={address}))\"; {user} and {domain} are the parts of "
+     "the address. The password is checked by a bind as that entry."},
+    {"directory", "address_attribute",
+     "ldap: the attribute whose first value is the person's address; other addresses by which the filter finds them "
+     "are aliases. \"mail\" without it; an entry without the attribute has the address that was asked for."},
+    {"directory", "name_attribute", "ldap: the person's name; \"cn\" without it."},
+    {"directory", "quota_attribute", "ldap: octets that the account may hold."},
+    {"directory", "connection",
+     "postgresql: libpq's words, \"host=db.example.org dbname=mail user=angarium\"; sslmode=verify-full unless they "
+     "say otherwise or it is this host. The password belongs into password_file."},
+    {"directory", "file", "sqlite: the database's file, relative to this one; it is only read."},
+    {"directory", "query",
+     "postgresql, sqlite: gives one row with the columns address, name, quota, password, those that are there: "
+     "\"SELECT address, password FROM people WHERE address = {address}\"; also {user}, {domain}; never in quotes. "
+     "Passwords: crypt(3) hashes (yescrypt, bcrypt, SHA-2), Argon2id, {SCRAM-SHA-256}, and these with Dovecot's "
+     "{SCHEME} in front."},
+    {"directory", "plain_passwords",
+     "postgresql, sqlite: whether passwords may stand there as they are, behind {PLAIN}; false without it.",
+     "true or false"},
+    {"token_issuer", "issuer", "Who gives out access tokens for OAUTHBEARER and XOAUTH2: what their \"iss\" says."},
+    {"token_issuer", "audience", "What their \"aud\" may say: names that the issuer knows this server by.",
+     "list of texts"},
+    {"token_issuer", "domains", "Domains whose addresses its tokens may name.", "list of texts"},
+    {"token_issuer", "keys_file",
+     "The issuer's public keys, a JWK set (RFC 7517) in a file, relative to this one; read again on SIGHUP."},
+    {"token_issuer", "keys_url",
+     "Instead of keys_file: where the issuer publishes them, \"https://login.example.org/keys\". Asked again for a key "
+     "that is not known, at most once a minute; while it does not answer the keys that are known go on."},
+    {"token_issuer", "ca_file",
+     "PEM file with the authorities that its certificate may be from; the system's without it."},
+    {"token_issuer", "address_claim", "The claim that holds the user's address; \"email\" without it."},
+    {"token_issuer", "leeway", "How far the issuer's clock may be off, at most 10m; 1m without it.", "duration"},
+};
 
 constexpr std::string_view kTransportExplanation =
     "The way out for mail to other hosts, a line each: \"KEY\" = \"TRANSPORT\". KEY, the first that is there in this "

@@ -46,7 +46,7 @@ struct Key {
 /// The keys of plain sections, in the order in which they are shown.
 std::span<const Key> keys();
 
-/// The keys of the repeated tables [[listener]], [[certificate]], [[relay_login]] and [[odmr]].
+/// The keys of the repeated tables: [[listener]], [[directory]] and so on.
 struct RepeatedKey {
   std::string_view section;
   std::string_view name;

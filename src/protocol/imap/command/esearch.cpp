@@ -137,6 +137,7 @@ class MultiSearch {
 }  // namespace
 
 io::Task<Result<Reply>> esearch(Session& session, Command& command) {
+  CO_TRY(co_await use_filters(session, command.parser));
   auto program = CO_TRY(command.parser.multi_search_program());
   CO_TRY(command.parser.end());
   co_return co_await MultiSearch(session, command, std::move(program)).run();
