@@ -217,7 +217,8 @@ io::Task<Result<std::shared_ptr<imap::Mailbox>>> ImapAccount::select(std::string
     if (!loaded) co_return std::unexpected(imap_error(std::move(loaded).error()));
     view = *std::move(loaded);
   }
-  co_return std::make_shared<ImapMailbox>(services_.pool(), services_.mail(), mail_, *info, std::move(view), access);
+  co_return std::make_shared<ImapMailbox>(services_.pool(), services_.mail(), mail_, *info, std::move(view), access,
+                                          &services_.tablet());
 }
 
 io::Task<Result<std::unique_ptr<imap::Append>>> ImapAccount::append(std::string name) {

@@ -97,10 +97,11 @@ class ImapMailbox::Watching final : public imap::Watcher {
 };
 
 ImapMailbox::ImapMailbox(io::Pool& pool, mailbox::MailboxStore& store, mailbox::AccountMailPtr mail,
-                         mailbox::MailboxInfo info, mailbox::ViewPtr view, imap::Access access)
+                         mailbox::MailboxInfo info, mailbox::ViewPtr view, imap::Access access, store::Tablet* indexed)
     : pool_(pool),
       store_(store),
       mail_(std::move(mail)),
+      indexed_(indexed),
       info_(std::move(info)),
       view_(std::make_shared<ImapView>(std::move(view))) {
   facts_.uid_validity = info_.uid_validity;
@@ -390,6 +391,11 @@ io::Task<Result<std::vector<char>>> ImapMailbox::match(std::span<const imap::Ent
         }));
   }
   co_return matches;
+}
+
+io::Task<Result<std::shared_ptr<const imap::Candidates>>> ImapMailbox::candidates(imap::TextKey key) {
+  if (indexed_ == nullptr) co_return nullptr;
+  co_return co_await find_candidates(pool_, *indexed_, mail_->id(), key);
 }
 
 }  // namespace angarium::agent

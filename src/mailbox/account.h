@@ -26,6 +26,7 @@ struct Surroundings {
   store::Tablet& tablet;
   io::Pool& pool;
   const Clock& clock;
+  const std::function<void(AccountId)>* on_added = nullptr;
 };
 
 /// Thread keys and the threads the state has for them; 0: none.

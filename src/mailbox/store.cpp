@@ -12,7 +12,7 @@ namespace {
 class Store final : public MailboxStore {
  public:
   Store(store::Tablet& tablet, io::Pool& pool, const MailboxStoreOptions& options)
-      : around_{tablet, pool, *options.clock}, options_(options) {}
+      : options_(options), around_{tablet, pool, *options.clock, &options_.on_added} {}
 
   io::Task<Result<AccountMailPtr>> account(AccountId account) override {
     co_return AccountMailPtr(CO_TRY(co_await load(account)));
@@ -41,8 +41,8 @@ class Store final : public MailboxStore {
                Done<store::CommitInfo> done);
   void drop_idle();
 
-  Surroundings around_;
   MailboxStoreOptions options_;
+  Surroundings around_;
   std::mutex mutex_;  // guards the two below; an account's may be taken after it
   std::unordered_map<AccountId, std::shared_ptr<Account>> accounts_;
   std::uint64_t dropped_ = 0;  // how often an account left the map
