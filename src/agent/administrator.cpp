@@ -8,6 +8,7 @@
 #include "account/password.h"
 #include "agent/alias_verbs.h"
 #include "agent/fetch_verbs.h"
+#include "agent/index_verbs.h"
 #include "agent/key_verbs.h"
 #include "agent/queue_verbs.h"
 #include "agent/settings.h"
@@ -217,7 +218,8 @@ io::Task<Answer> account_remove(Work work) {
           boxes.remove_all(prepared.account.id, prepared.batch);
           return prepared;
         }));
-    // One batch: there is never mail without an address.
+    // One batch: there is never mail without an address, nor words of mail that is gone.
+    index::Index::erase(removal.account.id, removal.batch);
     transfer::erase_ledger(removal.account.id, removal.batch);
     auto removed = co_await services.mail().remove_account(removal.account.id, std::move(removal.batch));
     services.directory().forget();
@@ -410,6 +412,14 @@ io::Task<Answer> store_status(Work work) {
                          {"total_octets", stats.space.total}};
 }
 
+/// Of verbs that give JSON text.
+control::Reply reply_of(Result<std::string> answer) {
+  if (answer) return {control::kDone, "", *std::move(answer)};
+  control::Reply reply = control::failure(answer.error());
+  if (answer.error().is(kUsageError) || answer.error().is(fetch::kInvalid)) reply.exit_code = control::kUsage;
+  return reply;
+}
+
 struct Verb {
   std::string_view name;
   io::Task<Answer> (*run)(Work);
@@ -447,22 +457,13 @@ AdministratorTerms administrator_terms(const configuration::Configuration& confi
 }
 
 io::Task<control::Reply> Administrator::execute(Request request, control::Tell tell) {
-  const bool of_trace = request.verb.starts_with("trace.");
-  if (of_trace || request.verb.starts_with("queue.")) {
-    auto answer = co_await (of_trace ? trace_verb(services_, std::move(request))
-                                     : queue_verb(services_, terms_().reports, std::move(request)));
-    if (answer) co_return control::Reply{control::kDone, "", *std::move(answer)};
-    control::Reply reply = control::failure(answer.error());
-    if (answer.error().is(kUsageError)) reply.exit_code = control::kUsage;
-    co_return reply;
-  }
-  if (request.verb.starts_with("fetch.")) {
-    auto answer = co_await fetch_verb(services_, boxes_, std::move(request));
-    if (answer) co_return control::Reply{control::kDone, "", *std::move(answer)};
-    control::Reply reply = control::failure(answer.error());
-    if (answer.error().is(kUsageError) || answer.error().is(fetch::kInvalid)) reply.exit_code = control::kUsage;
-    co_return reply;
-  }
+  if (request.verb.starts_with("trace.")) co_return reply_of(co_await trace_verb(services_, std::move(request)));
+  if (request.verb.starts_with("queue."))
+    co_return reply_of(co_await queue_verb(services_, terms_().reports, std::move(request)));
+  if (request.verb.starts_with("fetch."))
+    co_return reply_of(co_await fetch_verb(services_, boxes_, std::move(request)));
+  if (request.verb.starts_with("index."))
+    co_return reply_of(co_await index_verb(services_, std::move(request), std::move(tell)));
   for (const Verb& verb : kVerbs) {
     if (verb.name != request.verb) continue;
     const Answer answer = co_await verb.run(Work{services_, terms_(), boxes_, std::move(request), std::move(tell)});

@@ -309,7 +309,8 @@ io::Task<Result<std::shared_ptr<imap::Mailbox>>> ImapAccount::select(std::string
     view = *std::move(loaded);
   }
   co_return std::make_shared<ImapMailbox>(services_.pool(), services_.mail(), mail_, *info, std::move(view), access,
-                                          guest_ ? ImapMailbox::Copies::refused : ImapMailbox::Copies::allowed);
+                                          guest_ ? ImapMailbox::Copies::refused : ImapMailbox::Copies::allowed,
+                                          &services_.tablet());
 }
 
 io::Task<Result<std::unique_ptr<imap::Append>>> ImapAccount::append(std::string name) {

@@ -97,10 +97,12 @@ class ImapMailbox::Watching final : public imap::Watcher {
 };
 
 ImapMailbox::ImapMailbox(io::Pool& pool, mailbox::MailboxStore& store, mailbox::AccountMailPtr mail,
-                         mailbox::MailboxInfo info, mailbox::ViewPtr view, imap::Access access, Copies copies)
+                         mailbox::MailboxInfo info, mailbox::ViewPtr view, imap::Access access, Copies copies,
+                         store::Tablet* indexed)
     : pool_(pool),
       store_(store),
       mail_(std::move(mail)),
+      indexed_(indexed),
       info_(std::move(info)),
       view_(std::make_shared<ImapView>(std::move(view))),
       copies_(copies) {
@@ -398,6 +400,11 @@ io::Task<Result<std::vector<char>>> ImapMailbox::match(std::span<const imap::Ent
         }));
   }
   co_return matches;
+}
+
+io::Task<Result<std::shared_ptr<const imap::Candidates>>> ImapMailbox::candidates(imap::TextKey key) {
+  if (indexed_ == nullptr) co_return nullptr;
+  co_return co_await find_candidates(pool_, *indexed_, mail_->id(), key);
 }
 
 }  // namespace angarium::agent

@@ -35,13 +35,14 @@ class ImapView final : public protocol::imap::View {
   mailbox::ViewPtr view_;
 };
 
-/// Of one session; on its loop.
+/// Of one session; on its loop. `indexed`: where the index of the mail lies; null: searches read the mail.
 class ImapMailbox final : public protocol::imap::Mailbox {
  public:
   /// Guests make none, not even of what they may read.
   enum class Copies : std::uint8_t { allowed, refused };
   ImapMailbox(io::Pool& pool, mailbox::MailboxStore& store, mailbox::AccountMailPtr mail, mailbox::MailboxInfo info,
-              mailbox::ViewPtr view, protocol::imap::Access access, Copies copies = Copies::allowed);
+              mailbox::ViewPtr view, protocol::imap::Access access, Copies copies = Copies::allowed,
+              store::Tablet* indexed = nullptr);
 
   [[nodiscard]] const protocol::imap::MailboxFacts& facts() const override { return facts_; }
   [[nodiscard]] std::string name() const override;
@@ -64,6 +65,7 @@ class ImapMailbox final : public protocol::imap::Mailbox {
                                                                                message::ImapForm form) override;
   io::Task<Result<std::vector<char>>> match(std::span<const protocol::imap::Entry> messages,
                                             protocol::imap::TextKey key) override;
+  io::Task<Result<std::shared_ptr<const protocol::imap::Candidates>>> candidates(protocol::imap::TextKey key) override;
 
  private:
   struct Watched;
@@ -99,6 +101,7 @@ class ImapMailbox final : public protocol::imap::Mailbox {
   io::Pool& pool_;
   mailbox::MailboxStore& store_;
   mailbox::AccountMailPtr mail_;  ///< another object after a failure of the store
+  store::Tablet* indexed_;
   mailbox::MailboxInfo info_;
   protocol::imap::MailboxFacts facts_;
   mutable std::shared_ptr<const ImapView> view_;

@@ -1,13 +1,11 @@
 #include "agent/imap_search.h"
 
-#include <algorithm>
 #include <chrono>
 
 #include "agent/imap_texts.h"
-#include "message/charset.h"
-#include "message/content.h"
+#include "base/log.h"
+#include "index/index.h"
 #include "message/date.h"
-#include "message/encoded_word.h"
 #include "message/header.h"
 
 namespace angarium::agent {
@@ -24,6 +22,21 @@ std::int64_t days_of(const message::CivilDay& day) {
       .count();
 }
 
+class Indexed final : public protocol::imap::Candidates {
+ public:
+  explicit Indexed(index::Found found) : found_(std::move(found)) {}
+  [[nodiscard]] Verdict of(const protocol::imap::Entry& message) const override {
+    switch (found_.of(message.email)) {
+      case index::Found::Verdict::no: return Verdict::no;
+      case index::Found::Verdict::yes: return Verdict::yes;
+      default: return Verdict::look;
+    }
+  }
+
+ private:
+  index::Found found_;
+};
+
 }  // namespace
 
 std::uint64_t header_octets(const mailbox::EmailView& email) {
@@ -31,44 +44,26 @@ std::uint64_t header_octets(const mailbox::EmailView& email) {
   return structure ? structure->root().body_begin : email.size;
 }
 
+message::TextPlaces places_of(const protocol::imap::TextKey& key) {
+  using message::TextPlace;
+  switch (key.key) {
+    case Key::from: return place_bit(TextPlace::from);
+    case Key::to: return place_bit(TextPlace::to);
+    case Key::cc: return place_bit(TextPlace::cc);
+    case Key::bcc: return place_bit(TextPlace::bcc);
+    case Key::subject: return place_bit(TextPlace::subject);
+    case Key::header: return place_bit(message::place_of_field(key.name));
+    // RFC 9051 §6.4.4: TEXT looks at MIME header fields, too; BODY does not.
+    case Key::body: return place_bit(TextPlace::body);
+    case Key::text: return message::kEveryPlace;
+    default: return 0;
+  }
+}
+
 TextMatcher::TextMatcher(const protocol::imap::TextKey& key)
-    : key_(key.key), name_(key.name), folded_(message::fold_case(key.value)), day_(key.day) {}
+    : key_(key.key), search_(places_of(key), key.value, key.name), day_(key.day) {}
 
 bool TextMatcher::needs_body() const { return key_ == Key::body || key_ == Key::text; }
-
-bool TextMatcher::holds(std::string_view utf8) const {
-  return message::fold_case(utf8).find(folded_) != std::string::npos;
-}
-
-bool TextMatcher::in_field(std::string_view octets, std::string_view name) const {
-  // An empty text is found in any field of that name (RFC 9051 §6.4.4, HEADER).
-  for (const message::Field& field : message::Header(octets))
-    if (field.is(name) && holds(message::decode_text(field.value))) return true;
-  return false;
-}
-
-bool TextMatcher::in_header(std::string_view header) const {
-  for (const message::Field& field : message::Header(header))
-    if (holds(std::string(field.name) + ": " + message::decode_text(field.value))) return true;
-  return false;
-}
-
-bool TextMatcher::in_body(std::string_view octets, const message::Structure& structure) const {
-  for (const message::Part& part : structure.parts) {
-    const bool enclosed =
-        part.parent != message::kNoPart && structure.parts[part.parent].kind == message::PartKind::message;
-    if (enclosed && in_header(part.header().of(octets))) return true;
-    if (part.kind != message::PartKind::leaf || !structure.is_type(part, octets, "text")) continue;
-    if (holds(message::part_text(structure, part, octets))) return true;
-  }
-  return false;
-}
-
-bool TextMatcher::in_mime_headers(std::string_view octets, const message::Structure& structure) const {
-  // The root's is the message's header.
-  return std::any_of(structure.parts.begin() + 1, structure.parts.end(),
-                     [&](const message::Part& part) { return in_header(part.header().of(octets)); });
-}
 
 bool TextMatcher::sent(std::string_view octets) const {
   const auto field = message::Header(octets).find("Date");
@@ -80,22 +75,31 @@ bool TextMatcher::sent(std::string_view octets) const {
 }
 
 bool TextMatcher::matches(std::string_view octets, const std::optional<message::Structure>& structure) const {
-  switch (key_) {
-    case Key::from: return in_field(octets, "From");
-    case Key::to: return in_field(octets, "To");
-    case Key::cc: return in_field(octets, "Cc");
-    case Key::bcc: return in_field(octets, "Bcc");
-    case Key::subject: return in_field(octets, "Subject");
-    case Key::header: return in_field(octets, name_);
-    case Key::body: return structure && in_body(octets, *structure);
-    // RFC 9051 §6.4.4: TEXT looks at MIME header fields, too; BODY does not.
-    case Key::text:
-      return in_header(octets) || (structure && (in_mime_headers(octets, *structure) || in_body(octets, *structure)));
-    case Key::sent_before:
-    case Key::sent_on:
-    case Key::sent_since: return sent(octets);
-    default: return false;
+  if (search_.places() == 0) return sent(octets);
+  return search_.found_in(octets, structure ? &*structure : nullptr);
+}
+
+io::Task<Result<std::shared_ptr<const protocol::imap::Candidates>>> find_candidates(io::Pool& pool,
+                                                                                    store::Tablet& tablet,
+                                                                                    mailbox::AccountId account,
+                                                                                    protocol::imap::TextKey key) {
+  const message::TextPlaces places = places_of(key);
+  if (places == 0) co_return nullptr;
+  auto found = co_await io::run(pool,
+                                [&tablet, account, places, value = std::string(key.value),
+                                 name = std::string(key.name)]() -> Result<std::optional<index::Found>> {
+                                  const bool everywhere = places == message::kEveryPlace;
+                                  return index::Index(tablet, account)
+                                      .find({value, everywhere ? index::kAllPlaces : index::Places{places}, name});
+                                });
+  if (!found) {
+    // The mail is there: it is read instead.
+    log::warning("imap", "the index does not answer, a search reads all mail",
+                 {{"account", account}, {"kind", found.error().kind().name}, {"error", found.error().text()}});
+    co_return nullptr;
   }
+  if (!*found) co_return nullptr;
+  co_return std::make_shared<const Indexed>(**std::move(found));
 }
 
 }  // namespace angarium::agent

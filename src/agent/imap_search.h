@@ -2,13 +2,17 @@
 // coding and in UTF-8, compared without regard to case.
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 
+#include "io/pool.h"
 #include "mailbox/email.h"
+#include "message/search_text.h"
 #include "message/structure.h"
 #include "protocol/imap/backend.h"
+#include "store/tablet.h"
 
 namespace angarium::agent {
 
@@ -22,6 +26,9 @@ inline constexpr std::size_t kMatchPiece = 1024 * 1024;
 /// How many octets of the message hold its header; all of it when that is not known.
 std::uint64_t header_octets(const mailbox::EmailView& email);
 
+/// The places in a message that a key looks in; none for keys by date.
+message::TextPlaces places_of(const protocol::imap::TextKey& key);
+
 /// One key, prepared once for many messages. Owns what it needs; const calls from any thread.
 class TextMatcher {
  public:
@@ -34,17 +41,17 @@ class TextMatcher {
   [[nodiscard]] bool matches(std::string_view octets, const std::optional<message::Structure>& structure) const;
 
  private:
-  [[nodiscard]] bool in_field(std::string_view octets, std::string_view name) const;
-  [[nodiscard]] bool in_header(std::string_view header) const;
-  [[nodiscard]] bool in_mime_headers(std::string_view octets, const message::Structure& structure) const;
-  [[nodiscard]] bool in_body(std::string_view octets, const message::Structure& structure) const;
   [[nodiscard]] bool sent(std::string_view octets) const;
-  [[nodiscard]] bool holds(std::string_view utf8) const;
 
   protocol::imap::SearchNode::Key key_;
-  std::string name_;
-  std::string folded_;
+  message::TextSearch search_;
   protocol::imap::Day day_;
 };
+
+/// What the index says of the key; null when it says nothing.
+io::Task<Result<std::shared_ptr<const protocol::imap::Candidates>>> find_candidates(io::Pool& pool,
+                                                                                    store::Tablet& tablet,
+                                                                                    mailbox::AccountId account,
+                                                                                    protocol::imap::TextKey key);
 
 }  // namespace angarium::agent

@@ -217,6 +217,7 @@ void PostOffice::start() {
     body.loops->at(i).post([&body, i] { io::Loop::current().spawn(body.run_courier(i)); });
   body.loops->at(0).post([&body] { io::Loop::current().spawn(body.keep_tidy(body.desks[0])); });
   body.loops->at(0).post([&body] { io::Loop::current().spawn(body.sweeper.run()); });
+  body.loops->at(0).post([&body] { io::Loop::current().spawn(body.services->indexing().run()); });
   body.loops->at(0).post([&body] { io::Loop::current().spawn(body.collector.run()); });
   body.loops->start();
 }
@@ -255,6 +256,7 @@ void PostOffice::Body::finish_deliveries(const DrainPatience& patience) {
 void PostOffice::drain(const DrainPatience& patience) {
   Body& body = *body_;
   body.sweeper.stop();
+  body.services->indexing().stop();
   body.collector.stop();
   for (std::size_t i = 0; i < body.loops->size(); ++i) {
     body.loops->at(i).post([&desk = body.desks[i]] {

@@ -67,7 +67,12 @@ Services::Services(const configuration::Configuration& configuration, std::uniqu
       ledger_(*tablet_, {.keep = configuration.trace.keep,
                          .octets_max = static_cast<std::uint64_t>(configuration.trace.size_max)}),
       checkpoints_(*tablet_, *pool_, *ground.clock),
-      mail_(mailbox::MailboxStore::make(*tablet_, *pool_, {.clock = ground.clock})),
+      indexing_(std::make_unique<Indexing>(*tablet_,
+                                           Indexing::Options{.clock = ground.clock, .threads = threads(ground, 1)})),
+      mail_(mailbox::MailboxStore::make(
+          *tablet_, *pool_,
+          {.clock = ground.clock,
+           .on_added = [indexing = indexing_.get()](mailbox::AccountId account) { indexing->added(account); }})),
       queue_(queue::Queue::make(*tablet_, *pool_, {.clock = ground.clock, .wake = [this] {
                                                      if (ring_) ring_();
                                                    }})) {

@@ -8,6 +8,7 @@
 #include "account/directory.h"
 #include "account/verifier.h"
 #include "agent/checkpoints.h"
+#include "agent/indexing.h"
 #include "agent/sites.h"
 #include "agent/srs_keys.h"
 #include "agent/targets.h"
@@ -75,6 +76,7 @@ class Services {
   void end_work() {
     targets_->end();
     names_->end();
+    indexing_->end();
     pool_->end();
   }
 
@@ -82,6 +84,7 @@ class Services {
   [[nodiscard]] account::Directory& directory() { return directory_; }
   [[nodiscard]] account::Verifier& verifier() { return *verifier_; }
   [[nodiscard]] mailbox::MailboxStore& mail() { return *mail_; }
+  [[nodiscard]] Indexing& indexing() { return *indexing_; }
   [[nodiscard]] queue::Queue& queue() { return *queue_; }
   /// What is known of other hosts.
   [[nodiscard]] Sites& sites() { return sites_; }
@@ -122,6 +125,7 @@ class Services {
   trace::Ledger ledger_;
   Sites sites_;
   Checkpoints checkpoints_;
+  std::unique_ptr<Indexing> indexing_;  // told by the mailboxes
   std::unique_ptr<mailbox::MailboxStore> mail_;
   std::function<void()> ring_;
   std::unique_ptr<queue::InHand> in_hand_;

@@ -260,7 +260,9 @@ void Account::completed(CommitPart& part, const Result<store::CommitInfo>& resul
     else
       stale_ = true;  // shares, names and what else was changed for it are not as in the store
   }
-  if (result) wake(part);
+  if (!result) return;
+  wake(part);
+  if (part.only_adds && around_.on_added != nullptr && *around_.on_added) (*around_.on_added)(id_);
 }
 
 void Account::wake(const CommitPart& part) {

@@ -50,6 +50,7 @@ struct Surroundings {
   io::Pool& pool;
   const Clock& clock;
   Sharing& sharing;
+  const std::function<void(AccountId)>* on_added = nullptr;
 };
 
 /// Thread keys and the threads the state has for them; 0: none.

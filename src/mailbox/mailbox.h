@@ -335,6 +335,8 @@ struct MailboxStoreOptions {
   std::size_t idle_accounts_max = 10'000;
   /// Views nobody holds are dropped after so long.
   Duration view_idle = std::chrono::minutes(10);
+  /// Told of accounts that got mail, once it is visible; from any thread, brief.
+  std::function<void(AccountId)> on_added = {};
 };
 
 class MailboxStore {

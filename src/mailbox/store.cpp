@@ -13,7 +13,7 @@ namespace {
 class Store final : public MailboxStore {
  public:
   Store(store::Tablet& tablet, io::Pool& pool, const MailboxStoreOptions& options)
-      : around_{tablet, pool, *options.clock, sharing_}, options_(options) {}
+      : options_(options), around_{tablet, pool, *options.clock, sharing_, &options_.on_added} {}
 
   io::Task<Result<AccountMailPtr>> account(AccountId account) override {
     co_return AccountMailPtr(CO_TRY(co_await load(account)));
@@ -46,8 +46,8 @@ class Store final : public MailboxStore {
   io::Task<Result<>> know_sharing();
 
   Sharing sharing_;
-  Surroundings around_;
   MailboxStoreOptions options_;
+  Surroundings around_;
   std::mutex mutex_;  // guards the two below; an account's may be taken after it
   std::unordered_map<AccountId, std::shared_ptr<Account>> accounts_;
   std::uint64_t dropped_ = 0;  // how often an account left the map

@@ -445,17 +445,18 @@ class CommandLine {
   }
 
   void store() {
-    verb(&app_, "verify", "store.verify", "Read all that is stored and compare it with its checksums",
-         "verify --dir var");
+    verb(&app_, "verify", "store.verify", "Compare all that is stored with its checksums", "verify --dir var");
     command(&app_, "rebuild", "Make the store's state anew from its log; the server must not run", "rebuild --dir var")
         ->callback([this] { action_ = [this] { return rebuild(context_); }; });
-    CLI::App* made = verb(&app_, "snapshot", "store.snapshot", "Copy the store, as of now, into a new directory",
-                          "snapshot /srv/backup/2026-11-21");
+    CLI::App* made = verb(&app_, "snapshot", "store.snapshot", "Copy the store to a directory", "snapshot /srv/copy");
     made->add_option_function<std::string>(
             "directory", [this](const std::string& value) { request_.add("directory", absolute(value)); },
             "The new directory")
         ->required();
     verb(&app_, "sweep", "store.sweep", "Give back the space of deleted mail now", "sweep --dir var");
+    CLI::App* index = group("index", "The index of all mail, which searches use");
+    option(verb(index, "show", "index.show", "Show what is indexed", "index show"), "address", "address", "Whose");
+    option(verb(index, "rebuild", "index.rebuild", "Make it anew", "index rebuild"), "address", "address", "Whose");
     verb(&app_, "status", "store.status", "Show the state of the store", "status --dir var");
   }
 

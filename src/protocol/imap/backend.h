@@ -131,6 +131,14 @@ struct TextKey {
   Day day;  ///< for sent_…: the day in the Date field, its zone disregarded (RFC 9051 §6.4.4)
 };
 
+/// What is known of a key for all messages at once, without reading them.
+class Candidates {
+ public:
+  enum class Verdict : std::uint8_t { no, yes, look };  ///< look: Mailbox::match() can tell
+  virtual ~Candidates() = default;
+  [[nodiscard]] virtual Verdict of(const Entry& message) const = 0;
+};
+
 /// While it lives, the event it was made with is set whenever the mailbox has a newer view.
 class Watcher {
  public:
@@ -179,6 +187,10 @@ class Mailbox {
   /// One octet a message: 1 where the key matches the message itself, whatever the session's form. A message that is
   /// gone or damaged matches nothing.
   virtual io::Task<Result<std::vector<char>>> match(std::span<const Entry> messages, TextKey key) = 0;
+  /// What match() would say of any message, as far as it is known sooner. Null: nothing is known.
+  virtual io::Task<Result<std::shared_ptr<const Candidates>>> candidates([[maybe_unused]] TextKey key) {
+    co_return nullptr;
+  }
 };
 
 // ---- Authenticated --------------------------------------------------------------------------------------------------

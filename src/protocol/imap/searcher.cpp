@@ -28,6 +28,10 @@ Result<void> recode(SearchNode& node, std::string_view charset) {
   return {};
 }
 
+TextKey text_key(const SearchNode& node) {
+  return {.key = node.key, .name = node.name, .value = node.value, .day = node.day};
+}
+
 /// The day as it is told, in the zone it is told in.
 std::int64_t day_of(const InternalDate& date) {
   const auto seconds = date.seconds + date.zone_minutes * 60;
@@ -56,6 +60,21 @@ Result<Searcher::Ready> Searcher::prepare(const SearchNode& node) const {
   ready.children.reserve(node.children.size());
   for (const auto& child : node.children) ready.children.push_back(TRY(prepare(child)));
   return ready;
+}
+
+io::Task<Result<void>> Searcher::ask_ahead(Ready& ready) {
+  const auto& node = *ready.node;
+  if (!node.reads_messages) co_return Result<void>();
+  for (auto& child : ready.children) CO_TRY(co_await ask_ahead(child));
+  if (ready.children.empty() && node.key != Key::email_id && node.key != Key::thread_id)
+    ready.candidates = CO_TRY(co_await selected_.mailbox().candidates(text_key(node)));
+  co_return Result<void>();
+}
+
+Searcher::Mask Searcher::judged(const Ready& ready, Mask among, Candidates::Verdict verdict) const {
+  Mask found = 0;
+  each_bit(among, [&](std::size_t place) { found |= Mask{ready.candidates->of(batch_[place]) == verdict} << place; });
+  return found;
 }
 
 bool Searcher::holds(const Ready& ready, std::size_t place) const {
@@ -130,8 +149,7 @@ io::Task<Result<Searcher::Mask>> Searcher::ask(const SearchNode& node, Mask amon
     }
     co_return found;
   }
-  const TextKey key{.key = node.key, .name = node.name, .value = node.value, .day = node.day};
-  const auto matches = CO_TRY(co_await mailbox.match(entries, key));
+  const auto matches = CO_TRY(co_await mailbox.match(entries, text_key(node)));
   for (std::size_t i = 0; i < places.size(); ++i) {
     if (matches[i] != 0) found |= Mask{1} << places[i];
   }
@@ -149,6 +167,9 @@ io::Task<Result<Searcher::Mask>> Searcher::evaluate(const Ready& ready, Mask amo
         if (!child.node->reads_messages) among = look(child, among);
       }
       for (const auto& child : ready.children) {
+        if (child.candidates) among &= ~judged(child, among, Candidates::Verdict::no);
+      }
+      for (const auto& child : ready.children) {
         if (child.node->reads_messages && among != 0) among = CO_TRY(co_await evaluate(child, among));
       }
       co_return among;
@@ -161,7 +182,13 @@ io::Task<Result<Searcher::Mask>> Searcher::evaluate(const Ready& ready, Mask amo
       co_return found | CO_TRY(co_await evaluate(second, among & ~found));
     }
     case Key::negation: co_return among & ~CO_TRY(co_await evaluate(ready.children[0], among));
-    default: co_return co_await ask(node, among);
+    default: {
+      if (!ready.candidates) co_return co_await ask(node, among);
+      const auto known = judged(ready, among, Candidates::Verdict::yes);
+      const auto unknown = judged(ready, among & ~known, Candidates::Verdict::look);
+      if (unknown == 0) co_return known;
+      co_return known | CO_TRY(co_await ask(node, unknown));
+    }
   }
 }
 
@@ -214,9 +241,10 @@ io::Task<Result<void>> Searcher::run_among(const Ready& ready, const NumberSet& 
 }
 
 io::Task<Result<SearchResult>> Searcher::run(const NumberSet* among) {
-  const auto ready = CO_TRY(prepare(program_.root));
+  auto ready = CO_TRY(prepare(program_.root));
   SearchResult result;
   if (among == nullptr) {
+    if (selected_.view().size() >= kAskAheadMin) CO_TRY(co_await ask_ahead(ready));
     CO_TRY(co_await run_all(ready, result));
   } else {
     CO_TRY(co_await run_among(ready, *among, result));

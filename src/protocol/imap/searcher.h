@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -32,17 +33,22 @@ class Searcher {
   struct Ready {
     const SearchNode* node = nullptr;
     Selected::Resolved set;
-    std::size_t keyword = SIZE_MAX;  ///< index; SIZE_MAX: no message has it
+    std::size_t keyword = SIZE_MAX;                ///< index; SIZE_MAX: no message has it
+    std::shared_ptr<const Candidates> candidates;  ///< of a key that reads messages; null: all are to be read
     std::vector<Ready> children;
   };
   using Mask = std::uint64_t;
   static constexpr std::size_t kBatch = 64;
+  /// So many messages are read sooner than a question about all of them is answered.
+  static constexpr std::size_t kAskAheadMin = 16;
   /// Then others of the loop go first: about a tenth of a millisecond.
   static constexpr std::size_t kBatchesAtOnce = 256;
 
   Result<Ready> prepare(const SearchNode& node) const;
   [[nodiscard]] Mask look(const Ready& ready, Mask among) const;
   [[nodiscard]] bool holds(const Ready& ready, std::size_t place) const;
+  io::Task<Result<void>> ask_ahead(Ready& ready);
+  [[nodiscard]] Mask judged(const Ready& ready, Mask among, Candidates::Verdict verdict) const;
   io::Task<Result<Mask>> evaluate(const Ready& ready, Mask among);
   io::Task<Result<Mask>> ask(const SearchNode& node, Mask among);
   [[nodiscard]] bool enough(const SearchResult& found) const;

@@ -1,0 +1,101 @@
+#include "message/search_text.h"
+
+#include "base/text.h"
+#include "message/attachment.h"
+#include "message/charset.h"
+#include "message/content.h"
+#include "message/encoded_word.h"
+#include "message/html_text.h"
+
+namespace angarium::message {
+namespace {
+
+using Extent = TextVisitor::Extent;
+
+/// Octets of a character in UTF-8, at most.
+constexpr std::size_t kCharacterMax = 4;
+
+bool visit_fields(std::string_view header, TextPlace place, TextVisitor& visitor) {
+  for (const Field& field : Header(header))
+    if (visitor.field(place, field)) return true;
+  return false;
+}
+
+bool visit_part(std::string_view octets, const Structure& structure, const Part& part, TextPlaces wanted,
+                TextVisitor& visitor, std::size_t max) {
+  const bool root = &part == &structure.root();
+  const bool enclosed = part.parent != kNoPart && structure.parts[part.parent].kind == PartKind::message;
+  // An enclosed message's header is text of its body; the root's was visited.
+  const TextPlace place = enclosed ? TextPlace::body : TextPlace::mime;
+  if (!root && (wanted & place_bit(place)) != 0 && visit_fields(part.header().of(octets), place, visitor)) return true;
+  if ((wanted & place_bit(TextPlace::mime)) != 0) {
+    const std::string name = part_file_name(part, octets);
+    if (!name.empty() && visitor.text(TextPlace::mime, name, Extent::whole)) return true;
+  }
+  if ((wanted & place_bit(TextPlace::body)) == 0) return false;
+  if (part.kind != PartKind::leaf || !structure.is_type(part, octets, "text")) return false;
+  std::string text = part_text(structure, part, octets, max);
+  // What was ended is shorter by less than a character.
+  const Extent extent = text.size() + kCharacterMax < max ? Extent::whole : Extent::partial;
+  if (structure.is_type(part, octets, "text", "html")) text = html_to_text(text, max);
+  return visitor.text(TextPlace::body, text, extent);
+}
+
+}  // namespace
+
+TextPlace place_of_field(std::string_view name) {
+  if (equals_ignore_case(name, "Subject")) return TextPlace::subject;
+  if (equals_ignore_case(name, "From")) return TextPlace::from;
+  if (equals_ignore_case(name, "To")) return TextPlace::to;
+  if (equals_ignore_case(name, "Cc")) return TextPlace::cc;
+  if (equals_ignore_case(name, "Bcc")) return TextPlace::bcc;
+  return TextPlace::header;
+}
+
+bool visit_texts(std::string_view octets, const Structure* structure, TextPlaces wanted, TextVisitor& visitor,
+                 std::size_t max) {
+  if ((wanted & kHeaderPlaces) != 0) {
+    for (const Field& field : Header(structure == nullptr ? octets : structure->root().header().of(octets))) {
+      const TextPlace place = place_of_field(field.name);
+      if ((wanted & place_bit(place)) != 0 && visitor.field(place, field)) return true;
+    }
+  }
+  if (structure == nullptr || (wanted & ~kHeaderPlaces) == 0) return false;
+  for (const Part& part : structure->parts)
+    if (visit_part(octets, *structure, part, wanted, visitor, max)) return true;
+  return false;
+}
+
+class TextSearch::Look final : public TextVisitor {
+ public:
+  explicit Look(const TextSearch& search) : search_(search) {}
+
+  bool field(TextPlace, const Field& field) override {
+    if (!search_.name_.empty() && !field.is(search_.name_)) return false;
+    const bool with_name = (search_.places_ & place_bit(TextPlace::body)) != 0;
+    std::string text = decode_text(field.value);
+    if (with_name) text = std::string(field.name) + ": " + text;
+    return holds(text);
+  }
+  bool text(TextPlace, const std::string& utf8, Extent) override { return holds(utf8); }
+
+ private:
+  bool holds(std::string_view utf8) {
+    folded_.clear();
+    append_folded(folded_, utf8);
+    return folded_.contains(search_.folded_);
+  }
+
+  const TextSearch& search_;
+  std::string folded_;
+};
+
+TextSearch::TextSearch(TextPlaces places, std::string_view utf8, std::string_view name)
+    : places_(places), name_(name), folded_(fold_case(utf8)) {}
+
+bool TextSearch::found_in(std::string_view octets, const Structure* structure) const {
+  Look look(*this);
+  return visit_texts(octets, structure, places_, look);
+}
+
+}  // namespace angarium::message
