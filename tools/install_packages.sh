@@ -5,10 +5,12 @@ set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 kinds="$*"
 missing=()
+# What an installed package provides is there, too (npm comes with some builds of nodejs).
+provided=" $(dpkg-query -W -f='${db:Status-Status} ${Provides}\n' | sed -n 's/^installed //p' | sed 's/([^)]*)//g' | tr -s ', \n' ' ') "
 while read -r kind package _; do
   case "$kind" in '' | '#'*) continue ;; esac
   case " $kinds " in *" $kind "*) ;; *) continue ;; esac
-  dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q 'install ok installed' || missing+=("$package")
+  dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q 'install ok installed' || case "$provided" in *" $package "*) ;; *) missing+=("$package") ;; esac
 done <"$here/packages.txt"
 [ ${#missing[@]} -eq 0 ] && exit 0
 if ! command -v apt-get >/dev/null; then

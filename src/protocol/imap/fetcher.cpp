@@ -1,12 +1,21 @@
 #include "protocol/imap/fetcher.h"
 
 #include <algorithm>
+#include <array>
 #include <vector>
 
 namespace angarium::protocol::imap {
 namespace {
 
 constexpr std::uint32_t kTexts = kFetchEnvelope | kFetchBody | kFetchBodyStructure | kFetchEmailId | kFetchThreadId;
+
+/// Whether a message that was told to be \Seen still is: another session may have taken the flag away meanwhile.
+bool still_seen(const View* newest, const View& told, const Entry& entry) {
+  if (newest == nullptr || newest == &told) return true;
+  std::array<Entry, 1> now;
+  if (newest->read(newest->lower_bound(entry.uid), now) == 0 || now[0].uid != entry.uid) return true;
+  return (now[0].flags & kSeen) != 0;
+}
 
 }  // namespace
 
@@ -48,8 +57,11 @@ io::Task<Result<void>> Fetcher::run(Selected::Resolved resolved) {
 
 io::Task<Result<void>> Fetcher::mark_seen(std::span<const Target> batch) {
   just_seen_.clear();
+  const auto newest = session_.selected->mailbox().view();
   for (const auto& target : batch) {
-    if (target.ghost || (target.entry.flags & kSeen) != 0) continue;
+    if (target.ghost) continue;
+    if ((target.entry.flags & kSeen) != 0 && still_seen(newest.get(), session_.selected->view(), target.entry))
+      continue;
     if (co_await readable(target.entry)) just_seen_.add(target.entry.uid);
   }
   if (just_seen_.empty()) co_return Result<void>{};
