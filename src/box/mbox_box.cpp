@@ -1,4 +1,4 @@
-#include "mua/mbox_box.h"
+#include "box/mbox_box.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -10,10 +10,10 @@
 
 #include "base/crc32c.h"
 #include "base/text.h"
+#include "box/box.h"
 #include "delivery/mbox_lock.h"
-#include "mua/error.h"
 
-namespace angarium::mua {
+namespace angarium::box {
 namespace {
 
 using delivery::Descriptor;
@@ -51,7 +51,7 @@ struct Locked {
   std::unique_ptr<delivery::MboxPlace> place;
   delivery::LockedMbox mbox;
 };
-Result<Locked> lock(const std::string& path, const Surroundings& here) {
+Result<Locked> lock(const std::string& path, const Host& here) {
   auto found = delivery::find_mbox(path, here.delivery.files);
   if (!found) return fail(kHost, found.error().words);
   auto place = std::make_unique<delivery::MboxPlace>(*std::move(found));
@@ -98,7 +98,7 @@ std::size_t header_size(std::string_view octets) {
 
 }  // namespace
 
-Result<std::unique_ptr<Box>> MboxBox::open(const std::string& path, const Surroundings& here, Access access) {
+Result<std::unique_ptr<Box>> MboxBox::open(const std::string& path, const Host& here, Access access) {
   if (::access(path.c_str(), F_OK) != 0) return fail(kNoBox, "no mail in " + path);
   std::unique_ptr<MboxBox> box(new MboxBox(path, here));
   if (access == Access::change && ::access(path.c_str(), W_OK) == 0) {
@@ -323,4 +323,4 @@ Result<> MboxBox::write() {
   return reopen();
 }
 
-}  // namespace angarium::mua
+}  // namespace angarium::box

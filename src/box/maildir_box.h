@@ -6,9 +6,9 @@
 #include <string>
 #include <vector>
 
-#include "mua/boxes.h"
+#include "box/box.h"
 
-namespace angarium::mua {
+namespace angarium::box {
 
 /// Messages that one Maildir may have here.
 inline constexpr std::size_t kMaildirFilesMax = 1'000'000;
@@ -36,4 +36,4 @@ class MaildirBox final : public Box {
   std::set<std::string, std::less<>> known_;  ///< their bases
 };
 
-}  // namespace angarium::mua
+}  // namespace angarium::box
