@@ -60,6 +60,8 @@ class Box {
   [[nodiscard]] Entry& at(std::size_t number) { return entries_[number]; }
   [[nodiscard]] const Entry& at(std::size_t number) const { return entries_[number]; }
 
+  /// What names the message in the box for as long as it lives; empty: nothing but its octets does.
+  [[nodiscard]] virtual std::string_view name([[maybe_unused]] std::size_t number) const { return {}; }
   /// The message with CR LF, whole. Without the fields of state. kHost: it has more octets than `max`.
   Result<std::string> read(std::size_t number, std::size_t max);
   /// As much of it as `max` octets hold.

@@ -107,6 +107,10 @@ Result<std::size_t> MaildirBox::look() {
   return found.size();
 }
 
+std::string_view MaildirBox::name(std::size_t number) const {
+  return message::parse_maildir_name(std::string_view(files_[number].name).substr(4))->base;
+}
+
 Result<std::string> MaildirBox::content(std::size_t number, std::size_t max) {
   Descriptor file(::open((path_ + "/" + files_[number].name).c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
   if (file.get() < 0) return std::unexpected(cannot("the message is gone", errno));

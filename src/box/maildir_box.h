@@ -18,6 +18,8 @@ class MaildirBox final : public Box {
   static Result<std::unique_ptr<Box>> open(const std::string& path);
 
   [[nodiscard]] const std::string& path() const override { return path_; }
+  /// The file's name without what tells its flags.
+  [[nodiscard]] std::string_view name(std::size_t number) const override;
   Result<std::string> start(std::size_t number, std::size_t max) override;
   Result<Came> came(std::size_t number) override;
   Result<std::size_t> look() override;

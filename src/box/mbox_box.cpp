@@ -60,23 +60,31 @@ Result<Locked> lock(const std::string& path, const Host& here) {
   return Locked{std::move(place), *std::move(locked)};
 }
 
-/// The header with other flags; what stands after it, and all other fields, octet for octet.
+/// The header with other flags; what stands after it, all other fields and keywords, octet for octet.
 std::string with_flags(std::string_view header, message::BoxFlags flags) {
+  using message::BoxField;
   const std::size_t first = header.find('\n');
   const bool crlf = first != std::string_view::npos && first > 0 && header[first - 1] == '\r';
   std::string out;
+  message::BoxState state;
+  std::string keywords;  // the value of a field of them
   bool dropping = false;
+  bool reading = false;
   while (!header.empty()) {
     const std::size_t end = std::min(header.find('\n'), header.size() - 1) + 1;
     const std::string_view line = header.substr(0, end);
     header.remove_prefix(end);
-    if (!is_wsp(line.front())) {
+    if (is_wsp(line.front())) {
+      if (reading) keywords += line;
+    } else {
       const auto field = message::match_box_field(line.substr(0, line.find(':') + 1)).field;
-      dropping = field == message::BoxField::status || field == message::BoxField::x_status;
+      reading = field == BoxField::x_keywords;
+      dropping = reading || field == BoxField::status || field == BoxField::x_status;
+      if (reading) keywords += " " + std::string(line.substr(line.find(':') + 1));
     }
     if (!dropping) out += line;
   }
-  message::BoxState state;
+  message::read_box_field(BoxField::x_keywords, keywords, state);
   state.flags = flags;
   for (const char c : message::format_box_fields(state)) {
     if (c == '\n' && crlf) out += '\r';
