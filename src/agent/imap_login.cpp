@@ -120,6 +120,7 @@ io::Task<Result<std::shared_ptr<imap::Account>>> ImapAuthenticator::admit(const 
 
 io::Task<Result<std::shared_ptr<imap::Account>>> ImapAuthenticator::open(account::Account account,
                                                                          std::string_view mechanism) {
+  if (Caretaker* const caretaker = services_.caretaker()) attendance_ = co_await caretaker->attend(account.id);
   auto mail = CO_TRY(co_await services_.mail().account(account.id));
   log::info("imap", "login",
             {{"user", account.address}, {"mechanism", mechanism}, {"peer", connection_.peer().text()}});

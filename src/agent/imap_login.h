@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "agent/budget.h"
+#include "agent/caretaker.h"
 #include "agent/credential.h"
 #include "agent/services.h"
 #include "protocol/imap/backend.h"
@@ -44,6 +45,7 @@ class ImapAuthenticator final : public protocol::imap::Authenticator {
   const configuration::Configuration& configuration_;
   const wire::Connection& connection_;
   CredentialDesk credentials_;
+  Caretaker::Attendance attendance_;
 };
 
 }  // namespace angarium::agent

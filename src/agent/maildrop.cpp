@@ -152,6 +152,7 @@ io::Task<Result<>> Pop3Authenticator::verify_apop([[maybe_unused]] const sasl::I
 
 io::Task<Result<std::unique_ptr<pop3::Maildrop>>> Pop3Authenticator::open(const pop3::Login& login) {
   const account::Account account = CO_TRY(co_await credentials_.account(login.identity));
+  if (Caretaker* const caretaker = desk_.services.caretaker()) attendance_ = co_await caretaker->attend(account.id);
   mailbox::AccountMailPtr mail = CO_TRY(co_await desk_.services.mail().account(account.id));
   MaildropLocks::Lock lock = desk_.locks.take(account.id);
   if (!lock) co_return fail(pop3::kInUse, "another session has this maildrop open");

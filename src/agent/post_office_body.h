@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "agent/caretaker.h"
 #include "agent/collector.h"
 #include "agent/courier.h"
 #include "agent/doors.h"
@@ -64,6 +65,7 @@ struct PostOffice::Body {
   ~Body() {
     loops->end();
     if (users) users->end();
+    caretaker.end_work();
     services->end_work();
     loops->end();
   }
@@ -111,6 +113,7 @@ struct PostOffice::Body {
   Administrator administrator;
   Sweeper sweeper;
   Collector collector;
+  Caretaker caretaker;
   MaildropLocks maildrop_locks;
   std::vector<Desk> desks;
   std::vector<Doors::Bound> bound;

@@ -97,6 +97,7 @@ std::string effect_of(std::string_view name) {
   if (const std::string_view reason = restart_reason(name); !reason.empty())
     return "after a restart: " + std::string(reason);
   if (std::ranges::find(kShared, name) != kShared.end()) return "on SIGHUP, at once";
+  if (name.starts_with("location")) return "on SIGHUP, within a minute";
   if (std::ranges::any_of(kOutbound, [&](std::string_view prefix) { return name.starts_with(prefix); }))
     return "on SIGHUP, for what is sent on from then";
   return "on SIGHUP, for sessions that begin then";
@@ -124,6 +125,7 @@ Reload plan_reload(const Configuration& used, const Configuration& wanted) {
   }
   if (!same(used.transports, wanted.transports)) reload.changed.emplace_back(kTransportSection);
   if (!same(used.deliveries, wanted.deliveries)) reload.changed.emplace_back(kDeliverySection);
+  if (!same(used.locations, wanted.locations)) reload.changed.emplace_back(kLocationSection);
   if (!same(used.relay_logins, wanted.relay_logins)) reload.changed.emplace_back("relay_login");
   if (!same(used.odmr, wanted.odmr)) reload.changed.emplace_back("odmr");
   if (!same(used.listeners, wanted.listeners))

@@ -33,7 +33,10 @@ bool concerns_box(const Error& error) { return error.is(kTrouble) || error.is(ma
 io::Task<Result<Report>> Keeper::settle(mailbox::AccountId account, Location location) {
   Side side{.account = account, .location = std::move(location), .mail = nullptr, .found = {}, .report = {}};
   side.mail = CO_TRY(co_await mail_.account(account));
-  side.found = CO_TRY(co_await io::run(pool_, [location = side.location] { return find_boxes(location); }));
+  side.found = CO_TRY(co_await io::run(pool_, [location = side.location]() -> Result<std::vector<Found>> {
+    TRY(check_owner(location));
+    return find_boxes(location);
+  }));
   const std::vector<Kept> boxes = CO_TRY(co_await settle_boxes(side));
   for (const Kept& kept : boxes) {
     auto settled = co_await settle_box(side, kept);

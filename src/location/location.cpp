@@ -24,21 +24,8 @@ namespace {
 
 namespace files = std::filesystem;
 
-constexpr std::string_view kMaildir = "maildir:";
-constexpr std::string_view kMbox = "mbox:";
-constexpr std::string_view kInboxWord = ":INBOX=";
-
 Error cannot(std::string_view what, const std::string& path, int number) {
   return {kTrouble, "cannot " + std::string(what) + " " + path + ": " + strerrordesc_np(number)};
-}
-
-Result<std::string> checked_path(std::string_view text) {
-  const std::string path = files::path(text).lexically_normal().native();
-  if (!text.starts_with('/')) return fail(kBadLocation, "a location's path begins with '/'");
-  if (std::ranges::any_of(text, [](char c) { return static_cast<unsigned char>(c) < ' ' || c == '\x7f'; }))
-    return fail(kBadLocation, "a location's path has no control characters");
-  if (text.contains("/../") || text.ends_with("/..")) return fail(kBadLocation, "a location's path has no part \"..\"");
-  return path.size() > 1 && path.ends_with('/') ? path.substr(0, path.size() - 1) : path;
 }
 
 /// Folders of mbox files are told from the files by their ending: both may have the same mailbox' name.
@@ -91,30 +78,13 @@ Result<std::vector<Found>> found_in(const std::string& root, bool with_inbox) {
 
 }  // namespace
 
-Result<Location> parse_location(std::string_view text) {
-  if (text.size() > kLocationMax) return fail(kBadLocation, "a location is longer than 8192 octets");
-  if (text.starts_with(kMaildir)) {
-    const std::string path = TRY(checked_path(text.substr(kMaildir.size())));
-    return Location{.form = Location::Form::maildir, .inbox = path, .folders = {}};
-  }
-  if (!text.starts_with(kMbox))
-    return fail(kBadLocation, "a location is \"maildir:/PATH\", \"mbox:/FILE\" or \"mbox:/FOLDER:INBOX=/FILE\"");
-  text.remove_prefix(kMbox.size());
-  Location location{.form = Location::Form::mbox, .inbox = {}, .folders = {}};
-  const std::size_t inbox = text.find(kInboxWord);
-  if (inbox == std::string_view::npos) {
-    location.inbox = TRY(checked_path(text));
-    return location;
-  }
-  location.folders = TRY(checked_path(text.substr(0, inbox)));
-  location.inbox = TRY(checked_path(text.substr(inbox + kInboxWord.size())));
-  return location;
-}
-
-std::string format_location(const Location& location) {
-  if (location.form == Location::Form::maildir) return std::string(kMaildir) + location.inbox;
-  if (location.folders.empty()) return std::string(kMbox) + location.inbox;
-  return std::string(kMbox) + location.folders + std::string(kInboxWord) + location.inbox;
+Result<> check_owner(const Location& location) {
+  struct stat status{};
+  const std::string& path =
+      location.form == Location::Form::mbox && !location.folders.empty() ? location.folders : location.inbox;
+  if (::stat(path.c_str(), &status) != 0 || status.st_uid == ::geteuid()) return {};
+  return fail(kTrouble, path + " belongs to user " + std::to_string(status.st_uid) + ", and the server runs as " +
+                            std::to_string(::geteuid()) + ": its mail stays in the own store");
 }
 
 Result<std::vector<Found>> find_boxes(const Location& location) {

@@ -6,20 +6,6 @@
 using namespace angarium;
 using namespace angarium::location;
 
-TEST_CASE("a location is a Maildir, an mbox file, or a folder of mbox files and INBOX elsewhere") {
-  for (const char* const text :
-       {"maildir:/home/anna/Maildir", "mbox:/var/mail/anna", "mbox:/home/anna/mail:INBOX=/var/mail/anna"})
-    CHECK(format_location(parse_location(text).value()) == text);
-  CHECK(parse_location("maildir:/home/anna/Maildir/").value().inbox == "/home/anna/Maildir");
-  for (const char* const text : {"", "maildir:", "maildir:Maildir", "mbox:~/mail", "mbox:/a:INBOX=b", "imap:/x",
-                                 "maildir:/a/../b", "maildir:/a/..", "maildir:/a\nb", "mbox:/a:INBOX="}) {
-    const auto parsed = parse_location(text);
-    CHECK_MESSAGE((!parsed && parsed.error().is(kBadLocation)), text);
-  }
-  CHECK(parse_location("maildir:/" + std::string(kLocationMax - 9, 'a')));
-  CHECK_FALSE(parse_location("maildir:/" + std::string(kLocationMax - 8, 'a')));
-}
-
 TEST_CASE("a mailbox lies where other programs look for it, and is found there again") {
   const box::testing::Home home;
   const Location maildir{.form = Location::Form::maildir, .inbox = home.path() + "/Maildir", .folders = {}};
