@@ -9,7 +9,6 @@
 namespace angarium::agent {
 namespace {
 
-constexpr std::size_t kThreads = 4;
 /// How often it looks what is due, and for who waits.
 constexpr Duration kRound = std::chrono::milliseconds(100);
 /// While there is nobody to wait for.
@@ -19,10 +18,10 @@ constexpr Duration kRenewal = std::chrono::seconds(30);
 
 }  // namespace
 
-Caretaker::Caretaker(Services& services, RulesInUse rules, std::string home)
+Caretaker::Caretaker(Services& services, RulesInUse rules, std::string home, std::size_t threads)
     : services_(services),
       rules_in_use_(std::move(rules)),
-      pool_({.name = "boxes", .threads = kThreads, .queue = 4096}),
+      pool_({.name = "boxes", .threads = threads, .queue = 4096}),
       keeper_(services.mail(), services.tablet(), pool_, {.delivery = {}, .home = std::move(home)}) {}
 
 Caretaker::Attendance::~Attendance() {

@@ -27,14 +27,18 @@ inline constexpr Duration kLookSeldom = std::chrono::seconds(30);
 /// Who opens an account waits so long for its boxes to be looked at; then it shows what is here.
 inline constexpr Duration kOpeningWait = std::chrono::seconds(5);
 
+/// Boxes that are worked on at one time: each may wait for locks.
+inline constexpr std::size_t kBoxThreads = 4;
+
 /// On one loop; attend() from any.
 class Caretaker {
  public:
   using Rules = std::vector<configuration::TransportRule>;
   using RulesInUse = std::function<std::shared_ptr<const Rules>()>;
 
-  /// `home`: where journals of boxes go that may not lie beside them.
-  Caretaker(Services& services, RulesInUse rules, std::string home);
+  /// `home`: where journals of boxes go that may not lie beside them. Without threads all is done on the loop, as in a
+  /// simulation.
+  Caretaker(Services& services, RulesInUse rules, std::string home, std::size_t threads = kBoxThreads);
   Caretaker(const Caretaker&) = delete;
   Caretaker& operator=(const Caretaker&) = delete;
   ~Caretaker() { end_work(); }

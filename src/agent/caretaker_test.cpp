@@ -36,6 +36,7 @@ class House {
   ~House() {
     caretaker.stop();
     loop.advance(std::chrono::seconds(5));
+    loop.destroy_tasks();
     caretaker.end_work();
   }
   template <class T>
@@ -62,17 +63,29 @@ class House {
   }
 
   box::testing::Home home;
-  io::SimulatedLoop loop;
-  std::unique_ptr<Services> services = *Services::open_on(
-      *store::open_memory_volume(std::make_shared<store::MemoryDisk>()), store::StateKind::sorted, [] {
-        configuration::Configuration c;
-        c.store.reserve = 0;
-        return c;
-      }());
+  io::SimulatedLoop loop{1, WallTime::from_seconds(1'700'000'000), io::Answers::by_tasks};
+  SeededRandom random{1};
+  std::unique_ptr<Services> services = open();
   std::shared_ptr<const Caretaker::Rules> rules = std::make_shared<Caretaker::Rules>();
-  Caretaker caretaker{*services, [this] { return rules; }, home.path()};
+  Caretaker caretaker{*services, [this] { return rules; }, home.path(), 0};
   location::Location box;
   std::vector<account::AccountId> ids;
+
+ private:
+  std::unique_ptr<Services> open() {
+    configuration::Configuration c;
+    c.store.reserve = 0;
+    Services::Ground ground{.volume = *store::open_memory_volume(std::make_shared<store::MemoryDisk>()),
+                            .store = {},
+                            .clock = &loop.clock(),
+                            .random = &random,
+                            .work = Services::Ground::Work::on_the_loop};
+    ground.store.state = store::StateKind::sorted;
+    ground.store.threads = store::Threads::none;
+    ground.store.clock = &loop.clock();
+    ground.store.on_waiting = [this] { loop.post([this] { services->tablet().commit_waiting(); }); };
+    return *Services::open_on(std::move(ground), c);
+  }
 };
 
 }  // namespace
@@ -153,6 +166,7 @@ TEST_CASE(
   House house;
   house.put("a");
   house.loop.advance(std::chrono::seconds(3));
+  (void)house.wait_for(house.caretaker.attend(house.ids[0]));
   std::filesystem::remove_all(house.box.inbox);
   const Moment before = house.loop.now();
   (void)house.wait_for(house.caretaker.attend(house.ids[0]));
