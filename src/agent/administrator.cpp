@@ -16,6 +16,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "envelope/path.h"
+#include "location/pairs.h"
 #include "mailbox/verify.h"
 #include "transfer/ledger.h"
 
@@ -221,6 +222,7 @@ io::Task<Answer> account_remove(Work work) {
     // One batch: there is never mail without an address, nor words of mail that is gone.
     index::Index::erase(removal.account.id, removal.batch);
     transfer::erase_ledger(removal.account.id, removal.batch);
+    location::erase_account(removal.account.id, removal.batch);
     auto removed = co_await services.mail().remove_account(removal.account.id, std::move(removal.batch));
     services.directory().forget();
     if (removed) boxes.forget(removal.account.id);

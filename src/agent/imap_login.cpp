@@ -46,6 +46,7 @@ io::Task<Result<std::shared_ptr<imap::Account>>> ImapAuthenticator::open(sasl::I
 io::Task<Result<std::shared_ptr<imap::Account>>> ImapAuthenticator::open_account(account::Account account,
                                                                                  std::string_view mechanism,
                                                                                  std::optional<GuestRules> guest) {
+  if (Caretaker* const caretaker = services_.caretaker()) attendance_ = co_await caretaker->attend(account.id);
   auto mail = CO_TRY(co_await services_.mail().account(account.id));
   log::info("imap", "login",
             {{"user", account.address}, {"mechanism", mechanism}, {"peer", connection_.peer().text()}});

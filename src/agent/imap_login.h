@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "agent/budget.h"
+#include "agent/caretaker.h"
 #include "agent/credential.h"
 #include "agent/imap_account.h"
 #include "agent/services.h"
@@ -39,6 +40,7 @@ class ImapAuthenticator final : public protocol::imap::Authenticator {
   const wire::Connection& connection_;
   const LoginTerms terms_;
   CredentialDesk credentials_;
+  Caretaker::Attendance attendance_;
 };
 
 }  // namespace angarium::agent

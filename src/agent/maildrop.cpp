@@ -158,6 +158,7 @@ io::Task<Result<std::unique_ptr<pop3::Maildrop>>> Pop3Authenticator::open(const 
     co_return co_await open_inbox(CO_TRY(co_await credentials_.guest_account()), {}, login);
   }
   const account::Account account = CO_TRY(co_await credentials_.account(login.identity));
+  if (Caretaker* const caretaker = desk_.services.caretaker()) attendance_ = co_await caretaker->attend(account.id);
   MaildropLocks::Lock lock = desk_.locks.take(account.id);
   if (!lock) co_return fail(pop3::kInUse, "another session has this maildrop open");
   co_return co_await open_inbox(account, std::move(lock), login);

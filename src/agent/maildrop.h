@@ -6,6 +6,7 @@
 #include <set>
 #include <utility>
 
+#include "agent/caretaker.h"
 #include "agent/credential.h"
 #include "agent/services.h"
 #include "protocol/pop3/backend.h"
@@ -68,6 +69,7 @@ class Pop3Authenticator final : public protocol::pop3::Authenticator {
 
   Pop3Desk& desk_;
   CredentialDesk credentials_;
+  Caretaker::Attendance attendance_;
 };
 
 }  // namespace angarium::agent

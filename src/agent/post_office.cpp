@@ -59,6 +59,14 @@ PostOffice::Body::Body(const configuration::Configuration& c, std::shared_ptr<co
               services->tablet().stats().swept, {.hour = static_cast<int>(c.store.sweep_hour)}),
       collector(
           *services, [this] { return terms(); }, c.resolve("drop")),
+      caretaker(
+          *services,
+          [this] {
+            auto held = terms();
+            const Caretaker::Rules* const rules = &held->configuration.locations;
+            return std::shared_ptr<const Caretaker::Rules>(std::move(held), rules);
+          },
+          c.resolve("run")),
       desks(loops->size()),
       bound(std::move(doors.listeners)),
       lines(std::move(doors.lines)),
@@ -219,6 +227,8 @@ void PostOffice::start() {
   body.loops->at(0).post([&body] { io::Loop::current().spawn(body.sweeper.run()); });
   body.loops->at(0).post([&body] { io::Loop::current().spawn(body.services->indexing().run()); });
   body.loops->at(0).post([&body] { io::Loop::current().spawn(body.collector.run()); });
+  body.services->set_caretaker(body.caretaker);
+  body.loops->at(0).post([&body] { io::Loop::current().spawn(body.caretaker.run()); });
   body.loops->start();
 }
 
@@ -258,6 +268,7 @@ void PostOffice::drain(const DrainPatience& patience) {
   body.sweeper.stop();
   body.services->indexing().stop();
   body.collector.stop();
+  body.caretaker.stop();
   for (std::size_t i = 0; i < body.loops->size(); ++i) {
     body.loops->at(i).post([&desk = body.desks[i]] {
       desk.draining = true;

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "agent/caretaker.h"
 #include "agent/collector.h"
 #include "agent/courier.h"
 #include "agent/directories.h"
@@ -68,6 +69,7 @@ struct PostOffice::Body {
     if (users) users->end();
     directories.end();
     tokens.end();
+    caretaker.end_work();
     services->end_work();
     loops->end();
   }
@@ -118,6 +120,7 @@ struct PostOffice::Body {
   Administrator administrator;
   Sweeper sweeper;
   Collector collector;
+  Caretaker caretaker;
   MaildropLocks maildrop_locks;
   std::vector<Desk> desks;
   std::vector<Doors::Bound> bound;

@@ -24,6 +24,8 @@
 
 namespace angarium::agent {
 
+class Caretaker;
+
 /// What the store has to know of the records of all rooms. Lives as long as the tablet.
 class StoredRecords final : public store::BodyRefs {
  public:
@@ -98,6 +100,9 @@ class Services {
   [[nodiscard]] trace::Ledger& ledger() { return ledger_; }
   /// Called, from any thread, when the queue may have something to do. Set before the loops run.
   void on_queued(std::function<void()> ring) { ring_ = std::move(ring); }
+  /// Who keeps the boxes of accounts; null: nobody. Set before the loops run.
+  [[nodiscard]] Caretaker* caretaker() { return caretaker_; }
+  void set_caretaker(Caretaker& caretaker) { caretaker_ = &caretaker; }
   /// For what waits for the disk.
   [[nodiscard]] io::Pool& pool() { return *pool_; }
   /// For finding out where mail goes, which asks the host for its users: who guesses names holds up nobody else. The
@@ -128,6 +133,7 @@ class Services {
   std::unique_ptr<Indexing> indexing_;  // told by the mailboxes
   std::unique_ptr<mailbox::MailboxStore> mail_;
   std::function<void()> ring_;
+  Caretaker* caretaker_ = nullptr;
   std::unique_ptr<queue::InHand> in_hand_;
   std::unique_ptr<queue::Queue> queue_;
   std::unique_ptr<account::Verifier> verifier_;

@@ -198,6 +198,7 @@ struct Configuration {
   } outbound;
   std::vector<TransportRule> transports;  ///< [transport]; their order says nothing
   std::vector<TransportRule> deliveries;  ///< [delivery], the same: route/delivery_map.h has the grammar
+  std::vector<TransportRule> locations;   ///< [location], the same: route/location.h has the grammar
   std::vector<RelayLogin> relay_logins;   ///< for login=… of [transport]
   std::vector<OdmrCustomer> odmr;         ///< no domain twice
   std::vector<Directory> directories;     ///< asked in this order

@@ -395,6 +395,20 @@ TEST_CASE(
   CHECK(reload.applied.deliveries[0].transport == "mbox:/x");
 }
 
+TEST_CASE("[location]: keys of the operator's own, each with a location; explained, changed by a reload") {
+  const auto c = parse("[location]\n\"*\" = \"maildir:/srv/{user}/Maildir\"\n\"a.test\" = \"store\"\n", "/d");
+  REQUIRE(c);
+  CHECK(c->locations.size() == 2);
+  CHECK(error_of("[location]\n\"a.test\" = \"pipe:x\"\n").starts_with("angarium.toml:2: 'pipe:x' is no location"));
+  CHECK(error_of("[location]\n\"a.test\" = 1\n").starts_with("angarium.toml:2: a line of [location]"));
+  CHECK(error_of("[location]\n\"a.test\" = \"store\"\n\"A.test\" = \"store\"\n").find("twice") != std::string::npos);
+  CHECK(explain(*c, "location.*")->value == "\"maildir:/srv/{user}/Maildir\"");
+  CHECK(explain(*c, "location")->effect == "on SIGHUP, within a minute");
+  Configuration wanted = *c;
+  wanted.locations[1].transport = "mbox:/x";
+  CHECK(plan_reload(*c, wanted).changed == std::vector<std::string>{"location"});
+}
+
 TEST_CASE("[transport] and [dns] are explained, and changed by a reload") {
   Configuration used;
   used.transports = {{"*", "dns"}};

@@ -85,6 +85,8 @@ std::vector<KeyDescription> describe(const Configuration& configuration) {
   result.push_back({transport, "transport", "", "", std::string(transport_explanation()), effect_of(transport)});
   const std::string delivery = std::string(kDeliverySection) + ".KEY";
   result.push_back({delivery, "place", "", "", std::string(delivery_explanation()), effect_of(delivery)});
+  const std::string location = std::string(kLocationSection) + ".KEY";
+  result.push_back({location, "location", "", "", std::string(location_explanation()), effect_of(location)});
   return result;
 }
 
@@ -119,6 +121,7 @@ Result<KeyDescription> explain(const Configuration& configuration, std::string_v
     return explain(configuration, "listener.address");
   if (auto line = explain_line(all, kTransportSection, configuration.transports, name)) return *line;
   if (auto line = explain_line(all, kDeliverySection, configuration.deliveries, name)) return *line;
+  if (auto line = explain_line(all, kLocationSection, configuration.locations, name)) return *line;
   const std::string_view best = nearest(name, names);
   return fail(kInvalid, "there is no key '" + std::string(name) + "'" +
                             (best.empty() ? "; 'angarium config show' lists all"

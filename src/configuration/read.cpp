@@ -15,6 +15,7 @@
 #include "io/unbound_resolver.h"
 #include "message/domain.h"
 #include "route/delivery_map.h"
+#include "route/location.h"
 #include "route/transport.h"
 
 namespace angarium::configuration {
@@ -35,8 +36,11 @@ class Reader {
       } else if (section == kTransportSection && node.is_table()) {
         transports(*node.as_table());
       } else if (section == kDeliverySection && node.is_table()) {
-        deliveries(*node.as_table());
-      } else if (is_section(section) || section == kTransportSection || section == kDeliverySection) {
+        places(kDeliverySection, *node.as_table());
+      } else if (section == kLocationSection && node.is_table()) {
+        places(kLocationSection, *node.as_table());
+      } else if (is_section(section) || section == kTransportSection || section == kDeliverySection ||
+                 section == kLocationSection) {
         const toml::table* table = node.as_table();
         if (table == nullptr) {
           found(node, "'" + std::string(section) + "' is a section: write [" + std::string(section) + "]");
@@ -76,6 +80,7 @@ class Reader {
     for (const RepeatedKey& key : repeated_keys()) names.push_back(key.section);
     names.push_back(kTransportSection);
     names.push_back(kDeliverySection);
+    names.push_back(kLocationSection);
     return names;
   }
 
@@ -325,21 +330,27 @@ class Reader {
       configuration_.transports.push_back({key, *text});
     }
   }
-  /// [delivery]: likewise.
-  void deliveries(const toml::table& table) {
+  /// [delivery] and [location]: likewise.
+  void places(std::string_view section, const toml::table& table) {
+    const std::string name_of_it = "[" + std::string(section) + "]";
+    auto& rules = section == kDeliverySection ? configuration_.deliveries : configuration_.locations;
     std::map<std::string, std::size_t> forms;  // and their lines
     for (const auto& [name, node] : table) {
       const std::string key(name.str());
       const auto text = node.value_exact<std::string>();
       if (!text) {
-        found(node, "a line of [delivery] is \"KEY\" = \"PLACE\", both in quotes");
+        found(node, "a line of " + name_of_it + " is \"KEY\" = \"PLACE\", both in quotes");
         continue;
       }
-      if (const auto place = route::check_place(*text); !place)
-        found(node, "'" + escape_controls(*text) +
-                        "' is no place for mail (store, mbox:/PATH, maildir:/PATH/, "
-                        "pipe:COMMAND, exec:/PROGRAM): " +
-                        place.error().text());
+      if (section == kDeliverySection) {
+        if (const auto place = route::check_place(*text); !place)
+          found(node, "'" + escape_controls(*text) +
+                          "' is no place for mail (store, mbox:/PATH, maildir:/PATH/, "
+                          "pipe:COMMAND, exec:/PROGRAM): " +
+                          place.error().text());
+      } else if (const auto place = route::check_location(*text); !place) {
+        found(node, "'" + escape_controls(*text) + "' is no location of mail: " + place.error().text());
+      }
       const auto form = route::delivery_key(key);
       if (!form) {
         found(node, form.error().text());
@@ -347,9 +358,9 @@ class Reader {
       }
       const auto [first, fresh] = forms.try_emplace(*form, node.source().begin.line);
       if (!fresh)
-        found(node, "[delivery] has '" + escape_controls(*form) + "' twice: the first stands in line " +
+        found(node, name_of_it + " has '" + escape_controls(*form) + "' twice: the first stands in line " +
                         std::to_string(first->second));
-      configuration_.deliveries.push_back({key, *text});
+      rules.push_back({key, *text});
     }
   }
   void transport_found(const toml::node& node, std::string_view text, const Error& error) {

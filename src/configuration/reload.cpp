@@ -102,6 +102,7 @@ std::string effect_of(std::string_view name) {
   if (std::ranges::find(kShared, name) != kShared.end() ||
       std::ranges::find(kSharedTables, name.substr(0, name.find('.'))) != kSharedTables.end())
     return "on SIGHUP, at once";
+  if (name.starts_with("location")) return "on SIGHUP, within a minute";
   if (std::ranges::any_of(kOutbound, [&](std::string_view prefix) { return name.starts_with(prefix); }))
     return "on SIGHUP, for what is sent on from then";
   return "on SIGHUP, for sessions that begin then";
@@ -129,6 +130,7 @@ Reload plan_reload(const Configuration& used, const Configuration& wanted) {
   }
   if (!same(used.transports, wanted.transports)) reload.changed.emplace_back(kTransportSection);
   if (!same(used.deliveries, wanted.deliveries)) reload.changed.emplace_back(kDeliverySection);
+  if (!same(used.locations, wanted.locations)) reload.changed.emplace_back(kLocationSection);
   if (!same(used.relay_logins, wanted.relay_logins)) reload.changed.emplace_back("relay_login");
   if (!same(used.odmr, wanted.odmr)) reload.changed.emplace_back("odmr");
   if (used.directories != wanted.directories) reload.changed.emplace_back("directory");

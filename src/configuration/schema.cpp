@@ -333,6 +333,16 @@ constexpr std::string_view kDeliveryExplanation =
     "\"maildir:{home}/Maildir/\". For users of this host it is done with their rights, for other accounts with the "
     "server's. Try it: angarium route explain ADDRESS.";
 
+constexpr std::string_view kLocationExplanation =
+    "Accounts here whose mail other programs of this host read in their own boxes, a line each: \"KEY\" = "
+    "\"LOCATION\". "
+    "KEY as in [delivery]. LOCATION: maildir:/PATH (a Maildir++); mbox:/FILE (INBOX alone); mbox:/FOLDER:INBOX=/FILE "
+    "(a file of mbox for each mailbox); store (none; so it is without a match). {user} in it is the account's name. "
+    "Mailboxes and boxes are kept the same, mail and flags, whoever changes them; POP3 and IMAP show the mailboxes, "
+    "with "
+    "lasting UIDs. The boxes have to be the server's user's. Without its line an account's mail is in the own store "
+    "alone, whole; the boxes stay as they are.";
+
 struct Unit {
   std::string_view name;
   std::int64_t factor;
@@ -377,6 +387,7 @@ std::span<const Key> keys() { return kKeys; }
 std::span<const RepeatedKey> repeated_keys() { return kRepeated; }
 std::string_view transport_explanation() { return kTransportExplanation; }
 std::string_view delivery_explanation() { return kDeliveryExplanation; }
+std::string_view location_explanation() { return kLocationExplanation; }
 std::span<const std::string_view> listener_protocols() { return kProtocols; }
 
 bool parse_size(std::string_view text, std::int64_t& octets) { return parse_units(text, kSizes, octets); }

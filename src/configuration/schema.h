@@ -61,6 +61,9 @@ std::string_view transport_explanation();
 /// The table [delivery], likewise.
 inline constexpr std::string_view kDeliverySection = "delivery";
 std::string_view delivery_explanation();
+/// The table [location], likewise.
+inline constexpr std::string_view kLocationSection = "location";
+std::string_view location_explanation();
 
 /// The protocol names a listener may have.
 std::span<const std::string_view> listener_protocols();

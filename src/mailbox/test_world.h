@@ -26,18 +26,22 @@ class World {
     close();
     open();
   }
-  /// What a sudden end leaves: the disk as it is now, while everything is still open.
-  void crash() {
+  /// The disk as it is now, while everything is open. From any thread.
+  std::shared_ptr<store::MemoryDisk> image() {
     auto copy = std::make_shared<store::MemoryDisk>();
-    {
-      const std::lock_guard lock(disk_->mutex);
-      for (const auto& [name, content] : disk_->files)
-        copy->files[name] = std::make_shared<store::MemoryDisk::Content>(*content);
-    }
+    const std::lock_guard lock(disk_->mutex);
+    for (const auto& [name, content] : disk_->files)
+      copy->files[name] = std::make_shared<store::MemoryDisk::Content>(*content);
+    return copy;
+  }
+  /// What a new start finds on that disk.
+  void restart(std::shared_ptr<store::MemoryDisk> disk) {
     close();
-    disk_ = std::move(copy);
+    disk_ = std::move(disk);
     open();
   }
+  /// What a sudden end leaves.
+  void crash() { restart(image()); }
 
   /// Runs a task to its end.
   template <class T>

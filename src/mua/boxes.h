@@ -1,78 +1,25 @@
-// Where mail lies that is read here: an mbox file or a Maildir, which others deliver into meanwhile.
+// The boxes that are read here: those of the host, and folders of the server's own store.
 #pragma once
 
-#include <cstdint>
 #include <memory>
-#include <optional>
 #include <string>
-#include <string_view>
-#include <vector>
 
-#include "base/result.h"
-#include "base/time.h"
-#include "message/box_state.h"
-#include "message/date.h"
+#include "box/box.h"
 #include "mua/surroundings.h"
 
 namespace angarium::mua {
 
-/// The box was written by somebody else so that what we know of it is wrong: what was to be changed is not.
-inline constexpr ErrorKind kChanged{"mua.changed", Fault::dependency, Lasting::temporary};
-/// There is no such box, or nothing in it.
-inline constexpr ErrorKind kNoBox{"mua.no-box", Fault::user, Lasting::permanent};
+using box::Access;
+using box::Box;
+using box::Came;
+using box::Entry;
+using box::has_mail;
+using box::kChanged;
+using box::kHeaderMax;
+using box::kNoBox;
 
-/// Octets of a header that are looked at for a list.
-inline constexpr std::size_t kHeaderMax = std::size_t{64} << 10;
-
-/// What is kept of each message while the box is open: some ten octets besides the place.
-struct Entry {
-  std::uint64_t octets = 0;  ///< as it lies there
-  std::uint64_t lines = 0;
-  message::BoxFlags flags = 0;  ///< as they are to be
-  message::BoxFlags flags_there = 0;
-  bool deleted = false;  ///< leaves the box when it is closed
-};
-
-/// What a box knows of how a message came, besides what its header says.
-struct Came {
-  std::string sender;                     ///< of the envelope; empty: not known, or the null one
-  std::optional<message::DateTime> date;  ///< `zone_unknown`: as somebody's clock showed it
-};
-
-/// One thread. Numbers count from 0.
-class Box {
- public:
-  virtual ~Box() = default;
-
-  [[nodiscard]] virtual const std::string& path() const = 0;
-  /// Whether the user's mail comes to it, wherever the spool file lies.
-  [[nodiscard]] virtual bool is_inbox() const { return false; }
-  [[nodiscard]] std::size_t size() const { return entries_.size(); }
-  [[nodiscard]] Entry& at(std::size_t number) { return entries_[number]; }
-  [[nodiscard]] const Entry& at(std::size_t number) const { return entries_[number]; }
-
-  /// The message with CR LF, whole. Without the fields of state. kHost: it has more octets than `max`.
-  Result<std::string> read(std::size_t number, std::size_t max);
-  /// As much of it as `max` octets hold.
-  virtual Result<std::string> start(std::size_t number, std::size_t max) = 0;
-  /// By the separator line of an mbox, the file of a Maildir, or the server.
-  virtual Result<Came> came(std::size_t number) = 0;
-  /// Takes in what has come since; the number of new messages. kChanged.
-  virtual Result<std::size_t> look() = 0;
-  /// Makes the deletions and flags true in the box, and gives the numbers anew. Whatever comes in meanwhile stays.
-  /// kChanged, kHost: nothing was changed.
-  virtual Result<> write() = 0;
-  [[nodiscard]] bool is_changed() const;
-
- protected:
-  std::vector<Entry> entries_;
-};
-
-enum class Access { change, read_only };
 /// An mbox file, a Maildir, or with "@NAME" a folder of the server's store ("@": INBOX). Takes up what a crash left of
 /// a rewriting. kNoBox, kHost.
 Result<std::unique_ptr<Box>> open_box(const std::string& path, const Surroundings& here, Access access);
-/// Whether there is mail, without reading it.
-bool has_mail(const std::string& path);
 
 }  // namespace angarium::mua

@@ -2,12 +2,12 @@
 #pragma once
 
 #include "base/result.h"
+#include "box/box.h"
 
 namespace angarium::mua {
 
 /// A command, an option or a list of messages that means nothing. The text is for the user.
 inline constexpr ErrorKind kUsage{"mua.usage", Fault::user, Lasting::permanent};
-/// A file, a folder or a program did not do.
-inline constexpr ErrorKind kHost{"mua.host", Fault::dependency, Lasting::temporary};
+using box::kHost;
 
 }  // namespace angarium::mua

@@ -1,76 +1,29 @@
 // Only for this room's tests: a home folder, and a terminal of text.
 #pragma once
 
-#include <stdlib.h>
-#include <unistd.h>
-
-#include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <string>
 
 #include "base/text.h"
+#include "box/testing.h"
 #include "mua/error.h"
 #include "mua/surroundings.h"
 #include "mua/terminal.h"
 
 namespace angarium::mua::testing {
 
-/// Made empty, removed with all that is in it. In memory where the host has a place for that: all is synced often.
-class Home {
+/// A home folder, and the host as mail(1) finds it there.
+class Home : public box::testing::Home {
  public:
-  Home() {
-    const std::filesystem::path memory = "/dev/shm";
-    path_ = ((::access(memory.c_str(), W_OK) == 0 ? memory : std::filesystem::temp_directory_path()) /
-             "angarium-mua-XXXXXX")
-                .string();
-    if (::mkdtemp(path_.data()) == nullptr) std::abort();
-  }
-  Home(const Home&) = delete;
-  Home& operator=(const Home&) = delete;
-  ~Home() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-  [[nodiscard]] const std::string& path() const { return path_; }
-  void put(const std::string& name, std::string_view octets) const {
-    const std::filesystem::path path = path_ + "/" + name;
-    std::filesystem::create_directories(path.parent_path());
-    std::ofstream(path, std::ios::binary) << octets;
-  }
-  [[nodiscard]] std::string get(const std::string& name) const {
-    std::ifstream file(path_ + "/" + name, std::ios::binary);
-    if (!file) return "(not there)\n";
-    return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
-  }
-
-  /// The time stands still, randomness is always the same.
   Surroundings surroundings(Terminal& terminal) {
-    Surroundings here{.terminal = terminal,
-                      .submit = [](const Letter&) -> Result<> { return {}; },
-                      .delivery = {.files = delivery::local_files(),
-                                   .clock = clock_,
-                                   .random = random_,
-                                   .host = "host.test",
-                                   .process = 4712}};
+    Surroundings here{
+        .terminal = terminal, .submit = [](const Letter&) -> Result<> { return {}; }, .delivery = host().delivery};
     here.user = "anna";
-    here.home = path_;
-    here.spool = path_ + "/spool";
+    here.home = path();
+    here.spool = path() + "/spool";
     here.editor = "sed -i s/before/after/";
     here.visual = here.editor;
     return here;
   }
-
- private:
-  std::string path_;
-  /// Its day stands still; intervals pass, for locks are waited for.
-  class OneDay final : public Clock {
-   public:
-    [[nodiscard]] Moment now() const override { return system_clock().now(); }
-    [[nodiscard]] WallTime wall() const override { return WallTime::from_seconds(1'700'000'000); }
-  };
-  OneDay clock_;
-  SeededRandom random_{1};
 };
 
 /// Prompts and what is typed are seen, as on a terminal, where somebody sits.

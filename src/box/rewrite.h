@@ -18,10 +18,10 @@
 #include <string>
 #include <string_view>
 
+#include "box/box.h"
 #include "delivery/mbox_lock.h"
-#include "mua/boxes.h"
 
-namespace angarium::mua {
+namespace angarium::box {
 
 /// The new octets of a file from `from` on, in pieces.
 class NewOctets {
@@ -43,7 +43,7 @@ struct JournalPlaces {
   JournalPlace at_home;
   bool may_write_beside = false;
 };
-JournalPlaces journal_places(const std::string& box, const Surroundings& here);
+JournalPlaces journal_places(const std::string& box, const Host& here);
 
 /// Writes the file anew from octet `from` on; the caller holds the locks and knows that the file is `size` octets long.
 /// On an error before the journal counts nothing was changed; after it, what is missing is done by recover().
@@ -61,4 +61,4 @@ Result<> recover(delivery::LockedMbox& box, const JournalPlaces& places, const d
 /// Whether there is one.
 bool has_journal(const JournalPlaces& places);
 
-}  // namespace angarium::mua
+}  // namespace angarium::box

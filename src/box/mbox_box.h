@@ -4,16 +4,16 @@
 #include <memory>
 #include <string>
 
+#include "box/box.h"
+#include "box/rewrite.h"
 #include "delivery/files.h"
 #include "message/mbox.h"
-#include "mua/boxes.h"
-#include "mua/rewrite.h"
 
-namespace angarium::mua {
+namespace angarium::box {
 
 class MboxBox final : public Box {
  public:
-  static Result<std::unique_ptr<Box>> open(const std::string& path, const Surroundings& here, Access access);
+  static Result<std::unique_ptr<Box>> open(const std::string& path, const Host& here, Access access);
 
   [[nodiscard]] const std::string& path() const override { return path_; }
   Result<std::string> start(std::size_t number, std::size_t max) override;
@@ -22,7 +22,7 @@ class MboxBox final : public Box {
   Result<> write() override;
 
  private:
-  MboxBox(std::string path, const Surroundings& here) : path_(std::move(path)), here_(here) {}
+  MboxBox(std::string path, Host here) : path_(std::move(path)), here_(std::move(here)) {}
 
   /// Where a message lies: its separator line, and where the next one's begins.
   struct Place {
@@ -37,7 +37,7 @@ class MboxBox final : public Box {
   class Anew;
 
   std::string path_;
-  const Surroundings& here_;
+  Host here_;
   delivery::Descriptor file_;
   message::MboxVariant variant_ = message::MboxVariant::mboxrd;
   std::vector<Place> places_;
@@ -46,4 +46,4 @@ class MboxBox final : public Box {
   std::uint32_t crc_ = 0;    ///< of those
 };
 
-}  // namespace angarium::mua
+}  // namespace angarium::box

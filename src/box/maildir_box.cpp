@@ -1,4 +1,4 @@
-#include "mua/maildir_box.h"
+#include "box/maildir_box.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -11,14 +11,13 @@
 #include <cstring>
 
 #include "base/text.h"
+#include "box/box.h"
+#include "box/mbox_box.h"
 #include "delivery/files.h"
 #include "delivery/letter.h"
 #include "message/maildir_name.h"
-#include "mua/error.h"
-#include "mua/mbox_box.h"
-#include "mua/store_box.h"
 
-namespace angarium::mua {
+namespace angarium::box {
 namespace {
 
 using delivery::Descriptor;
@@ -108,6 +107,10 @@ Result<std::size_t> MaildirBox::look() {
   return found.size();
 }
 
+std::string_view MaildirBox::name(std::size_t number) const {
+  return message::parse_maildir_name(std::string_view(files_[number].name).substr(4))->base;
+}
+
 Result<std::string> MaildirBox::content(std::size_t number, std::size_t max) {
   Descriptor file(::open((path_ + "/" + files_[number].name).c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
   if (file.get() < 0) return std::unexpected(cannot("the message is gone", errno));
@@ -170,8 +173,7 @@ Result<> MaildirBox::write() {
   return sync_folder(path_ + "/new");
 }
 
-Result<std::unique_ptr<Box>> open_box(const std::string& path, const Surroundings& here, Access access) {
-  if (path.starts_with(kStoreMark)) return StoreBox::open(path, here, access);
+Result<std::unique_ptr<Box>> open_box(const std::string& path, const Host& here, Access access) {
   // Boxes may be links; who follows them is the user.
   char* resolved = realpath(path.c_str(), nullptr);
   if (resolved == nullptr) return fail(kNoBox, "no mail in " + path);
@@ -191,4 +193,4 @@ bool has_mail(const std::string& path) {
   return false;
 }
 
-}  // namespace angarium::mua
+}  // namespace angarium::box

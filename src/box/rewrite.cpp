@@ -1,4 +1,4 @@
-#include "mua/rewrite.h"
+#include "box/rewrite.h"
 
 #include <unistd.h>
 
@@ -9,10 +9,10 @@
 
 #include "base/crc32c.h"
 #include "base/text.h"
+#include "box/box.h"
 #include "delivery/file_writer.h"
-#include "mua/error.h"
 
-namespace angarium::mua {
+namespace angarium::box {
 namespace {
 
 using delivery::Answer;
@@ -337,7 +337,7 @@ Result<> recover(delivery::LockedMbox& box, const JournalPlace& place, const del
 
 }  // namespace
 
-JournalPlaces journal_places(const std::string& box, const Surroundings& here) {
+JournalPlaces journal_places(const std::string& box, const Host& here) {
   const std::size_t slash = box.rfind('/');
   const std::string folder = slash == std::string::npos ? "." : slash == 0 ? "/" : box.substr(0, slash);
   const std::string name = box.substr(slash + 1);
@@ -376,4 +376,4 @@ Result<> recover(delivery::LockedMbox& box, const JournalPlaces& places, const d
   return recover(box, places.at_home, surroundings);
 }
 
-}  // namespace angarium::mua
+}  // namespace angarium::box

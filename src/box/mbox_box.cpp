@@ -1,4 +1,4 @@
-#include "mua/mbox_box.h"
+#include "box/mbox_box.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -10,10 +10,10 @@
 
 #include "base/crc32c.h"
 #include "base/text.h"
+#include "box/box.h"
 #include "delivery/mbox_lock.h"
-#include "mua/error.h"
 
-namespace angarium::mua {
+namespace angarium::box {
 namespace {
 
 using delivery::Descriptor;
@@ -51,7 +51,7 @@ struct Locked {
   std::unique_ptr<delivery::MboxPlace> place;
   delivery::LockedMbox mbox;
 };
-Result<Locked> lock(const std::string& path, const Surroundings& here) {
+Result<Locked> lock(const std::string& path, const Host& here) {
   auto found = delivery::find_mbox(path, here.delivery.files);
   if (!found) return fail(kHost, found.error().words);
   auto place = std::make_unique<delivery::MboxPlace>(*std::move(found));
@@ -60,23 +60,31 @@ Result<Locked> lock(const std::string& path, const Surroundings& here) {
   return Locked{std::move(place), *std::move(locked)};
 }
 
-/// The header with other flags; what stands after it, and all other fields, octet for octet.
+/// The header with other flags; what stands after it, all other fields and keywords, octet for octet.
 std::string with_flags(std::string_view header, message::BoxFlags flags) {
+  using message::BoxField;
   const std::size_t first = header.find('\n');
   const bool crlf = first != std::string_view::npos && first > 0 && header[first - 1] == '\r';
   std::string out;
+  message::BoxState state;
+  std::string keywords;  // the value of a field of them
   bool dropping = false;
+  bool reading = false;
   while (!header.empty()) {
     const std::size_t end = std::min(header.find('\n'), header.size() - 1) + 1;
     const std::string_view line = header.substr(0, end);
     header.remove_prefix(end);
-    if (!is_wsp(line.front())) {
+    if (is_wsp(line.front())) {
+      if (reading) keywords += line;
+    } else {
       const auto field = message::match_box_field(line.substr(0, line.find(':') + 1)).field;
-      dropping = field == message::BoxField::status || field == message::BoxField::x_status;
+      reading = field == BoxField::x_keywords;
+      dropping = reading || field == BoxField::status || field == BoxField::x_status;
+      if (reading) keywords += " " + std::string(line.substr(line.find(':') + 1));
     }
     if (!dropping) out += line;
   }
-  message::BoxState state;
+  message::read_box_field(BoxField::x_keywords, keywords, state);
   state.flags = flags;
   for (const char c : message::format_box_fields(state)) {
     if (c == '\n' && crlf) out += '\r';
@@ -98,7 +106,7 @@ std::size_t header_size(std::string_view octets) {
 
 }  // namespace
 
-Result<std::unique_ptr<Box>> MboxBox::open(const std::string& path, const Surroundings& here, Access access) {
+Result<std::unique_ptr<Box>> MboxBox::open(const std::string& path, const Host& here, Access access) {
   if (::access(path.c_str(), F_OK) != 0) return fail(kNoBox, "no mail in " + path);
   std::unique_ptr<MboxBox> box(new MboxBox(path, here));
   if (access == Access::change && ::access(path.c_str(), W_OK) == 0) {
@@ -323,4 +331,4 @@ Result<> MboxBox::write() {
   return reopen();
 }
 
-}  // namespace angarium::mua
+}  // namespace angarium::box

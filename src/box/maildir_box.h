@@ -6,9 +6,9 @@
 #include <string>
 #include <vector>
 
-#include "mua/boxes.h"
+#include "box/box.h"
 
-namespace angarium::mua {
+namespace angarium::box {
 
 /// Messages that one Maildir may have here.
 inline constexpr std::size_t kMaildirFilesMax = 1'000'000;
@@ -18,6 +18,8 @@ class MaildirBox final : public Box {
   static Result<std::unique_ptr<Box>> open(const std::string& path);
 
   [[nodiscard]] const std::string& path() const override { return path_; }
+  /// The file's name without what tells its flags.
+  [[nodiscard]] std::string_view name(std::size_t number) const override;
   Result<std::string> start(std::size_t number, std::size_t max) override;
   Result<Came> came(std::size_t number) override;
   Result<std::size_t> look() override;
@@ -36,4 +38,4 @@ class MaildirBox final : public Box {
   std::set<std::string, std::less<>> known_;  ///< their bases
 };
 
-}  // namespace angarium::mua
+}  // namespace angarium::box

@@ -1,16 +1,14 @@
 // Whatever call the power goes in, and whatever comes in before the box is opened again: nothing is lost.
-#include "mua/rewrite.h"
+#include "box/rewrite.h"
 
+#include "box/testing.h"
 #include "delivery/files_faulty.h"
 #include "delivery/mbox.h"
-#include "mua/boxes.h"
-#include "mua/testing.h"
 #include "support/test.h"
 
 using namespace angarium;
-using namespace angarium::mua;
+using namespace angarium::box;
 using testing::Home;
-using testing::Typed;
 
 namespace {
 
@@ -20,12 +18,12 @@ std::string letter(std::string_view word, std::string_view fields = "") {
 }
 
 /// The bodies, in order.
-std::vector<std::string> bodies(const Home& home, Surroundings& here) {
+std::vector<std::string> bodies(const Home& home, const Host& here) {
   std::vector<std::string> found;
   auto box = open_box(home.path() + "/spool", here, Access::change);
   REQUIRE(box);
   for (std::size_t i = 0; i < (*box)->size(); ++i) {
-    std::string text = (*box)->read(i, kMessageMax).value();
+    std::string text = (*box)->read(i, 1u << 20).value();
     text.erase(0, text.find("\r\n\r\n") + 4);
     while (text.ends_with("\r\n")) text.resize(text.size() - 2);
     found.push_back(text);
@@ -33,7 +31,7 @@ std::vector<std::string> bodies(const Home& home, Surroundings& here) {
   return found;
 }
 
-void deliver(const Home& home, const Surroundings& here) {
+void deliver(const Home& home, const Host& here) {
   delivery::OctetsInMemory octets("Subject: new\r\n\r\ntext of new\r\n");
   delivery::Letter message{
       .reverse_path = {}, .recipient = {}, .extension = {}, .received = {}, .fields = {}, .message = octets};
@@ -67,15 +65,10 @@ std::vector<Case> cases() {
            {"text of b", "text of c"}}};
 }
 
-/// The host as mail(1) finds it, with files that fail.
-Surroundings faulty_host(const Home& home, Terminal& terminal, delivery::Files& files, const Clock& clock,
-                         Random& random) {
-  return {.terminal = terminal,
-          .submit = {},
-          .delivery = {.files = files, .clock = clock, .random = random, .host = "host.test", .process = 4711},
-          .user = "anna",
-          .home = home.path(),
-          .spool = home.path() + "/spool"};
+/// The host with files that fail.
+Host faulty_host(const Home& home, delivery::Files& files, const Clock& clock, Random& random) {
+  return {.delivery = {.files = files, .clock = clock, .random = random, .host = "host.test", .process = 4711},
+          .home = home.path()};
 }
 
 enum class Meanwhile { nothing, a_delivery };
@@ -85,13 +78,11 @@ bool crash(const Case& which, std::uint64_t at, std::uint64_t seed, Meanwhile me
            std::uint64_t octets_a_write = UINT64_MAX) {
   const Home home;
   home.put("spool", letter("a") + letter("b", "Status: O\n") + letter("c"));
-  Typed terminal("", false);
   ManualClock clock;
   delivery::FaultyFiles files(seed, clock);
   SeededRandom random(seed);
-  Home& mutable_home = const_cast<Home&>(home);
-  Surroundings healthy = mutable_home.surroundings(terminal);
-  Surroundings here = faulty_host(home, terminal, files, clock, random);
+  Host healthy = home.host();
+  Host here = faulty_host(home, files, clock, random);
   auto box = open_box(home.path() + "/spool", here, Access::change);
   REQUIRE(box);
   which.change(**box);
@@ -140,12 +131,11 @@ TEST_CASE("the power may go between any two octets that are written") {
 
 TEST_CASE("of a box that becomes longer any part may be on the disk when the power goes, in any order") {
   Home home;
-  Typed terminal("", false);
-  Surroundings here = home.surroundings(terminal);
+  Host here = home.host();
   ManualClock clock;
   delivery::FaultyFiles files(1, clock);
   SeededRandom random(1);
-  Surroundings faulty = faulty_host(home, terminal, files, clock, random);
+  Host faulty = faulty_host(home, files, clock, random);
   const std::string before = letter("a") + letter("b", "Status: O\n") + letter("c");
   // What the last failure leaves that leaves a journal: all is written.
   std::string after;
@@ -192,7 +182,6 @@ TEST_CASE("of a box that becomes longer any part may be on the disk when the pow
 
 TEST_CASE("a disk that is full leaves the box as it is") {
   Home home;
-  Typed terminal("", false);
   ManualClock clock;
   SeededRandom random(1);
   const std::string before = letter("a") + letter("b", "Status: O\n") + letter("c");
@@ -200,7 +189,7 @@ TEST_CASE("a disk that is full leaves the box as it is") {
   for (std::uint64_t room = 0; !written; ++room) {
     REQUIRE(room < 10'000);
     delivery::FaultyFiles files(1, clock);
-    Surroundings here = faulty_host(home, terminal, files, clock, random);
+    Host here = faulty_host(home, files, clock, random);
     home.put("spool", before);
     auto box = open_box(home.path() + "/spool", here, Access::change);
     REQUIRE(box);
@@ -220,8 +209,7 @@ TEST_CASE("a disk that is full leaves the box as it is") {
 TEST_CASE("mail that comes in while the box is read stays, and is found") {
   Home home;
   home.put("spool", letter("a") + letter("b"));
-  Typed terminal("", false);
-  Surroundings here = home.surroundings(terminal);
+  Host here = home.host();
   auto box = open_box(home.path() + "/spool", here, Access::change);
   REQUIRE(box);
   deliver(home, here);
@@ -236,8 +224,7 @@ TEST_CASE("mail that comes in while the box is read stays, and is found") {
 TEST_CASE("a box that another program wrote anew is not touched") {
   Home home;
   home.put("spool", letter("a") + letter("b"));
-  Typed terminal("", false);
-  Surroundings here = home.surroundings(terminal);
+  Host here = home.host();
   auto box = open_box(home.path() + "/spool", here, Access::change);
   REQUIRE(box);
   (*box)->at(0).deleted = true;
@@ -253,12 +240,11 @@ TEST_CASE("a box that another program wrote anew is not touched") {
 TEST_CASE("a journal that fits neither what is there nor what was wanted is set aside, and the box stays") {
   Home home;
   home.put("spool", letter("a") + letter("b"));
-  Typed terminal("", false);
-  Surroundings here = home.surroundings(terminal);
+  Host here = home.host();
   ManualClock clock;
   delivery::FaultyFiles files(1, clock);
   SeededRandom random(1);
-  Surroundings faulty = faulty_host(home, terminal, files, clock, random);
+  Host faulty = faulty_host(home, files, clock, random);
   const std::string foreign = letter("other") + letter("things") + letter("altogether");
   std::size_t set_aside = 0;
   // From some call on the journal is whole and stays.
@@ -284,11 +270,11 @@ TEST_CASE("a journal that fits neither what is there nor what was wanted is set 
 namespace {
 
 /// Leaves a journal that counts, beside the box.
-void leave_journal(const Home& home, Terminal& terminal) {
+void leave_journal(const Home& home) {
   ManualClock clock;
   SeededRandom random(1);
   delivery::FaultyFiles files(1, clock);
-  Surroundings faulty = faulty_host(home, terminal, files, clock, random);
+  Host faulty = faulty_host(home, files, clock, random);
   for (std::uint64_t at = 1;; ++at) {
     REQUIRE(at < 100);
     const std::string before = letter("a") + letter("b");
@@ -308,10 +294,9 @@ void leave_journal(const Home& home, Terminal& terminal) {
 
 TEST_CASE("a second journal that is set aside leaves the first") {
   Home home;
-  Typed terminal("", false);
-  Surroundings here = home.surroundings(terminal);
+  Host here = home.host();
   for (const char* const name : {"spool.rewrite.aside", "spool.rewrite.aside.2"}) {
-    leave_journal(home, terminal);
+    leave_journal(home);
     home.put("spool", letter("other"));
     CHECK(bodies(home, here).size() == 1);
     CHECK(home.get(name).size() > 100);
@@ -320,11 +305,10 @@ TEST_CASE("a second journal that is set aside leaves the first") {
 
 TEST_CASE("a journal is found beside the box and at home, whoever may write where") {
   Home home;
-  Typed terminal("", false);
-  Surroundings here = home.surroundings(terminal);
-  leave_journal(home, terminal);
+  Host here = home.host();
+  leave_journal(home);
   CHECK(bodies(home, here) == std::vector<std::string>{"text of b"});
-  leave_journal(home, terminal);
+  leave_journal(home);
   const JournalPlaces places = journal_places(home.path() + "/spool", here);
   std::filesystem::rename(home.path() + "/spool.rewrite", places.at_home.folder + "/" + places.at_home.name);
   CHECK(bodies(home, here) == std::vector<std::string>{"text of b"});
@@ -333,8 +317,7 @@ TEST_CASE("a journal is found beside the box and at home, whoever may write wher
 
 TEST_CASE("hosts that share a home and no box have journals of their own there") {
   Home home;
-  Typed terminal("", false);
-  Surroundings here = home.surroundings(terminal);
+  Host here = home.host();
   const JournalPlaces one = journal_places("/var/mail/anna", here);
   here.delivery.host = "other.test";
   CHECK(journal_places("/var/mail/anna", here).at_home.name != one.at_home.name);
@@ -351,13 +334,12 @@ TEST_CASE("a journal of root's that the user may not read stops changes, and say
     }
   };
   Home home;
-  Typed terminal("", false);
-  leave_journal(home, terminal);
+  leave_journal(home);
   const std::string half = home.get("spool");
   ManualClock clock;
   SeededRandom random(1);
   Closed files(1, clock);
-  Surroundings here = faulty_host(home, terminal, files, clock, random);
+  Host here = faulty_host(home, files, clock, random);
   const auto box = open_box(home.path() + "/spool", here, Access::change);
   REQUIRE_FALSE(box);
   CHECK(box.error().text().find("root") != std::string::npos);

@@ -1,0 +1,230 @@
+#include "location/keeper.h"
+
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <set>
+
+#include "location/side.h"
+#include "store/error.h"
+
+namespace angarium::location {
+namespace {
+
+/// Whether there is nothing of that name; what cannot be looked at is there.
+bool is_missing(const std::string& path) {
+  struct stat status{};
+  return ::stat(path.c_str(), &status) != 0 && errno == ENOENT;
+}
+
+bool has_path(const std::vector<Kept>& boxes, std::string_view path) {
+  return std::ranges::find(boxes, path, &Kept::path) != boxes.end();
+}
+bool has_mailbox(const std::vector<Kept>& boxes, mailbox::MailboxId mailbox) {
+  return std::ranges::find(boxes, mailbox, &Kept::mailbox) != boxes.end();
+}
+
+/// Of this box alone: others may do.
+bool concerns_box(const Error& error) { return error.is(kTrouble) || error.is(mailbox::kBadName); }
+
+}  // namespace
+
+io::Task<Result<Report>> Keeper::settle(mailbox::AccountId account, Location location) {
+  Side side{.account = account, .location = std::move(location), .mail = nullptr, .found = {}, .report = {}};
+  side.mail = CO_TRY(co_await mail_.account(account));
+  side.found = CO_TRY(co_await io::run(pool_, [location = side.location]() -> Result<std::vector<Found>> {
+    TRY(check_owner(location));
+    return find_boxes(location);
+  }));
+  const std::vector<Kept> boxes = CO_TRY(co_await settle_boxes(side));
+  for (const Kept& kept : boxes) {
+    auto settled = co_await settle_box(side, kept);
+    if (settled) continue;
+    if (!concerns_box(settled.error())) co_return std::unexpected(std::move(settled).error());
+    side.report.troubles.push_back(settled.error().text());
+  }
+  co_return std::move(side.report);
+}
+
+void Keeper::forget(mailbox::AccountId account) {
+  std::erase_if(same_, [account](const auto& one) { return one.first.first == account; });
+}
+
+io::Task<Result<>> Keeper::commit(store::Batch batch) {
+  CO_TRY(co_await io::run(pool_, [&tablet = tablet_, batch = std::move(batch)]() mutable {
+    return tablet.commit_and_wait(std::move(batch));
+  }));
+  co_return Result<>();
+}
+
+/// Which mailbox has which box from now on: boxes and mailboxes that came, went or were renamed on one side do so on
+/// the other.
+io::Task<Result<std::vector<Kept>>> Keeper::settle_boxes(Side& side) {
+  const auto known = CO_TRY(
+      co_await io::run(pool_, [&tablet = tablet_, account = side.account] { return kept_boxes(tablet, account); }));
+  std::vector<Kept> boxes;
+  for (const Kept& kept : known) {
+    auto settled = co_await settle_kept(side, kept, boxes);
+    if (settled) continue;
+    if (!concerns_box(settled.error())) co_return std::unexpected(std::move(settled).error());
+    side.report.troubles.push_back(settled.error().text());
+  }
+  CO_TRY(co_await settle_found(side, boxes));
+  CO_TRY(co_await settle_mailboxes(side, boxes));
+  co_return boxes;
+}
+
+/// False: it is none any more.
+io::Task<Result<bool>> Keeper::settle_kept(Side& side, const Kept& kept, std::vector<Kept>& boxes) {
+  const mailbox::ListingPtr listing = side.mail->listing();
+  const mailbox::MailboxInfo* const info = listing->find(kept.mailbox);
+  if (info == nullptr || !info->selectable) {
+    CO_TRY(co_await drop_box(side, kept));
+    co_return false;
+  }
+  const bool inbox = info->name == mailbox::kInbox;
+  const auto found = std::ranges::find(side.found, kept.path, &Found::path);
+  if (inbox && kept.path != side.location.inbox) {
+    // It lies elsewhere now: what both sides have is found by its octets.
+    store::Batch batch;
+    forget_box(side.account, kept.mailbox, batch);
+    CO_TRY(co_await commit(std::move(batch)));
+    co_return false;
+  }
+  if (found == side.found.end()) {
+    // A folder with nothing in it may be a disk that is not there: that concludes nothing.
+    const bool others_there =
+        std::ranges::any_of(side.found, [](const Found& one) { return one.mailbox != mailbox::kInbox; });
+    const bool missing =
+        CO_TRY(co_await io::run(pool_, [path = kept.path]() -> Result<bool> { return is_missing(path); }));
+    if (inbox || !others_there || !missing) {
+      side.absent.push_back(kept.mailbox);
+      co_return fail(kTrouble, kept.path + " is not there; its mail is kept here");
+    }
+    const auto pairs = CO_TRY(co_await io::run(pool_, [&tablet = tablet_, account = side.account, id = kept.mailbox] {
+      return pairs_of(tablet, account, id);
+    }));
+    const mailbox::ViewPtr view = CO_TRY(co_await side.mail->view(kept.mailbox));
+    const bool all_known =
+        std::ranges::count_if(pairs, [&](const Pair& pair) { return view->find(pair.uid) != nullptr; }) == view->size();
+    store::Batch batch;
+    forget_box(side.account, kept.mailbox, batch);
+    CO_TRY(co_await commit(std::move(batch)));
+    // A message that was never there is not lost with the folder, which is made anew for it.
+    if (all_known) CO_TRY(co_await side.mail->remove(std::string(info->name)));
+    co_return false;
+  }
+  if (inbox || found->mailbox == info->name) {
+    boxes.push_back(kept);
+    co_return true;
+  }
+  const std::string path = path_of(side.location, info->name);
+  CO_TRY(co_await io::run(
+      pool_, [location = side.location, from = kept.path, path] { return rename_box(location, from, path); }));
+  *found = {info->name, path};
+  boxes.push_back({kept.mailbox, path});
+  store::Batch batch;
+  note_box(side.account, boxes.back(), batch);
+  CO_TRY(co_await commit(std::move(batch)));
+  co_return true;
+}
+
+/// The mailbox was deleted here: so is its box, but for mail that came into it since.
+io::Task<Result<>> Keeper::drop_box(Side& side, const Kept& kept) {
+  const auto found = std::ranges::find(side.found, kept.path, &Found::path);
+  if (found != side.found.end()) {
+    const auto pairs = CO_TRY(co_await io::run(pool_, [&tablet = tablet_, account = side.account, id = kept.mailbox] {
+      return pairs_of(tablet, account, id);
+    }));
+    std::set<std::string, std::less<>> known;
+    for (const Pair& pair : pairs) known.insert(pair.name);
+    CO_TRY(co_await io::run(pool_, [location = side.location, path = kept.path, host = host_, known]() -> Result<> {
+      const auto box = TRY(OpenBox::open(path, host));
+      std::vector<std::size_t> removed;
+      for (std::size_t i = 0; i < box->messages().size(); ++i)
+        if (known.contains(box->messages()[i].name)) removed.push_back(i);
+      const bool all = removed.size() == box->messages().size();
+      TRY(box->change(removed, {}));
+      return all ? remove_box(location, path) : Result<>();
+    }));
+    side.report.removed += known.size();
+    const bool gone =
+        CO_TRY(co_await io::run(pool_, [path = kept.path]() -> Result<bool> { return is_missing(path); }));
+    if (gone) side.found.erase(found);
+  }
+  store::Batch batch;
+  forget_box(side.account, kept.mailbox, batch);
+  co_return co_await commit(std::move(batch));
+}
+
+/// Boxes that no mailbox has.
+io::Task<Result<>> Keeper::settle_found(Side& side, std::vector<Kept>& boxes) {
+  store::Batch batch;
+  for (const Found& found : side.found) {
+    if (has_path(boxes, found.path)) continue;
+    const mailbox::MailboxInfo* info = side.mail->listing()->find(found.mailbox);
+    mailbox::MailboxId id = info != nullptr && info->selectable ? info->id : 0;
+    if (id != 0 && has_mailbox(boxes, id)) continue;
+    if (id == 0) {
+      auto made = co_await side.mail->create(found.mailbox);
+      if (!made) {
+        side.report.troubles.push_back(found.path + ": " + made.error().text());
+        continue;
+      }
+      id = made->id;
+      CO_TRY(co_await side.mail->subscribe(found.mailbox, mailbox::AccountMail::Subscription::on));
+    }
+    boxes.push_back({id, found.path});
+    note_box(side.account, boxes.back(), batch);
+  }
+  if (!batch.empty()) CO_TRY(co_await commit(std::move(batch)));
+  co_return Result<>();
+}
+
+/// Mailboxes without a box. Those that every account has get one when there is mail in them.
+io::Task<Result<>> Keeper::settle_mailboxes(Side& side, std::vector<Kept>& boxes) {
+  const mailbox::ListingPtr listing = side.mail->listing();
+  for (const mailbox::MailboxInfo& info : listing->mailboxes) {
+    if (!info.selectable || has_mailbox(boxes, info.id) || std::ranges::count(side.absent, info.id) > 0) continue;
+    const std::string path = path_of(side.location, info.name);
+    if (path.empty()) continue;
+    const bool always_there = info.use != mailbox::SpecialUse::none || info.name == mailbox::kInbox;
+    if (always_there && CO_TRY(side.mail->status(info.id)).messages == 0) continue;
+    auto made = co_await io::run(pool_, [location = side.location, path] { return make_box(location, path); });
+    if (!made) {
+      side.report.troubles.push_back(made.error().text());
+      continue;
+    }
+    boxes.push_back({info.id, path});
+    store::Batch batch;
+    note_box(side.account, boxes.back(), batch);
+    CO_TRY(co_await commit(std::move(batch)));
+  }
+  co_return Result<>();
+}
+
+io::Task<Result<>> Keeper::settle_box(Side& side, const Kept& kept) {
+  for (int i = 0; i < kRoundsMax; ++i)
+    if (!CO_TRY(co_await round(side, kept))) break;
+  co_return Result<>();
+}
+
+io::Task<Result<bool>> Keeper::round(Side& side, const Kept& kept) {
+  if (side.mail->stale()) side.mail = CO_TRY(co_await mail_.account(side.account));
+  // Looked at before the box is: what changes meanwhile is a change the next time.
+  const Stamp stamp =
+      CO_TRY(co_await io::run(pool_, [location = side.location, path = kept.path, clock = &host_.delivery.clock] {
+        return stamp_of(location, path, *clock);
+      }));
+  mailbox::ViewPtr view = CO_TRY(co_await side.mail->view(kept.mailbox));
+  const std::uint64_t version = view->numbers().version;
+  Same& same = same_[{side.account, kept.mailbox}];
+  if (same.path == kept.path && same.version == version && same.stamp.same(stamp)) co_return false;
+  Comparison comparison(mail_, side.mail, tablet_, pool_, host_, side.location, kept, side.report);
+  const bool changed = CO_TRY(co_await comparison.run(std::move(view)));
+  if (!changed) same = {.stamp = stamp, .version = version, .path = kept.path};
+  co_return changed;
+}
+
+}  // namespace angarium::location

@@ -1,0 +1,79 @@
+#include "location/merge.h"
+
+#include <algorithm>
+#include <unordered_map>
+
+namespace angarium::location {
+namespace {
+
+constexpr std::size_t kAbsent = SIZE_MAX;
+
+message::BoxFlags merged(message::BoxFlags before, message::BoxFlags here, message::BoxFlags there) {
+  const auto changed_here = static_cast<message::BoxFlags>(here ^ before);
+  return static_cast<message::BoxFlags>(((here & changed_here) | (there & ~changed_here)) & kSharedFlags);
+}
+
+/// For each pair its message in the box, or kAbsent.
+std::vector<std::size_t> partners(const std::vector<Pair>& pairs, const std::vector<bool>& is_here,
+                                  const std::vector<There>& there) {
+  struct Group {
+    std::vector<std::size_t> pairs;
+    std::vector<std::size_t> there;
+  };
+  std::unordered_map<std::string_view, Group> groups;
+  groups.reserve(there.size());
+  for (std::size_t i = 0; i < there.size(); ++i) groups[there[i].name].there.push_back(i);
+  std::vector<std::size_t> partner(pairs.size(), kAbsent);
+  for (std::size_t p = 0; p < pairs.size(); ++p)
+    if (const auto group = groups.find(pairs[p].name); group != groups.end()) group->second.pairs.push_back(p);
+  for (auto& [name, group] : groups) {
+    if (group.there.size() < group.pairs.size())
+      std::ranges::sort(group.pairs,
+                        [&](std::size_t a, std::size_t b) { return is_here[a] != is_here[b] ? is_here[a] : a < b; });
+    for (std::size_t i = 0; i < std::min(group.pairs.size(), group.there.size()); ++i)
+      partner[group.pairs[i]] = group.there[i];
+  }
+  return partner;
+}
+
+}  // namespace
+
+Plan merge(const std::vector<Pair>& pairs, const std::vector<Here>& here, const std::vector<There>& there) {
+  Plan plan;
+  std::vector<bool> is_here(pairs.size());
+  std::vector<message::BoxFlags> flags_here(pairs.size());
+  auto at = here.begin();
+  for (std::size_t p = 0; p < pairs.size(); ++p) {
+    for (; at != here.end() && at->uid < pairs[p].uid; ++at) plan.give.push_back(at->uid);
+    is_here[p] = at != here.end() && at->uid == pairs[p].uid;
+    if (is_here[p]) flags_here[p] = static_cast<message::BoxFlags>((at++)->flags & kSharedFlags);
+  }
+  for (; at != here.end(); ++at) plan.give.push_back(at->uid);
+
+  const std::vector<std::size_t> partner = partners(pairs, is_here, there);
+  std::vector<bool> paired(there.size());
+  for (std::size_t p = 0; p < pairs.size(); ++p) {
+    const Pair& pair = pairs[p];
+    const std::size_t index = partner[p];
+    if (index != kAbsent) paired[index] = true;
+    if (!is_here[p] && index == kAbsent) {
+      plan.forgotten.push_back(pair.uid);
+    } else if (!is_here[p]) {
+      plan.remove.push_back(index);
+      plan.removed.push_back(pair.uid);
+    } else if (index == kAbsent) {
+      plan.expunge.push_back(pair.uid);
+    } else {
+      const auto flags_there = static_cast<message::BoxFlags>(there[index].flags & kSharedFlags);
+      const message::BoxFlags flags = merged(pair.flags, flags_here[p], flags_there);
+      if (flags != flags_here[p]) plan.mark_here.push_back({p, flags});
+      if (flags != flags_there) plan.mark_there.emplace_back(index, flags);
+      if (flags != pair.flags) plan.kept.push_back({pair.uid, pair.name, flags});
+    }
+  }
+  for (std::size_t i = 0; i < there.size(); ++i)
+    if (!paired[i]) plan.bring.push_back(i);
+  return plan;
+}
+
+}  // namespace angarium::location

@@ -1,0 +1,158 @@
+#include "location/open_box.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+
+#include "base/text.h"
+#include "message/maildir_name.h"
+#include "transfer/fingerprint.h"
+
+namespace angarium::location {
+namespace {
+
+/// Times of files are looked at by the clock that set them, and go in steps.
+constexpr std::int64_t kFresh_ns = 1'000'000'000;
+
+Error trouble(const Error& error) { return {kTrouble, error.text()}; }
+
+std::int64_t nanoseconds(const timespec& time) { return time.tv_sec * 1'000'000'000LL + time.tv_nsec; }
+
+/// Lines without their ends, one after the other.
+std::string_view take_line(std::string_view& text) {
+  std::string_view line = take_until(text, '\n');
+  if (line.ends_with('\r')) line.remove_suffix(1);
+  return line;
+}
+
+/// "From " behind any number of marks.
+std::string_view without_marks(std::string_view line) {
+  const std::size_t marks = std::min(line.find_first_not_of('>'), line.size());
+  return line.substr(marks).starts_with("From ") ? line.substr(marks) : line;
+}
+
+/// The sender that the message itself names in its first field.
+envelope::ReversePath sender_of(std::string_view octets) {
+  constexpr std::string_view kField = "Return-Path:";
+  const std::string_view line = take_line(octets);
+  if (!starts_with_ignore_case(line, kField)) return {};
+  return envelope::parse_reverse_path(trim(line.substr(kField.size()))).value_or(envelope::ReversePath());
+}
+
+}  // namespace
+
+std::string content_name(std::string_view message) {
+  transfer::Fingerprinter digest;
+  bool in_header = true;
+  bool dropping = false;
+  while (!message.empty()) {
+    const std::string_view line = take_line(message);
+    if (in_header && !line.empty() && !is_wsp(line.front()))
+      dropping = message::match_box_field(line.substr(0, line.find(':') + 1)).field.has_value();
+    if (line.empty()) in_header = dropping = false;
+    if (dropping) continue;
+    digest.add(in_header ? line : without_marks(line));
+    digest.add("\n");
+  }
+  return to_hex(transfer::octets(digest.finish()));
+}
+
+Result<Stamp> stamp_of(const Location& location, const std::string& path, const Clock& clock) {
+  Stamp stamp;
+  struct stat status{};
+  const bool maildir = location.form == Location::Form::maildir;
+  if (::stat((maildir ? path + "/cur" : path).c_str(), &status) != 0)
+    return fail(kTrouble, path + ": " + strerrordesc_np(errno));
+  stamp.size = maildir ? 0 : static_cast<std::uint64_t>(status.st_size);
+  stamp.inode = status.st_ino;
+  stamp.written_ns = nanoseconds(status.st_mtim);
+  if (maildir) {
+    if (::stat((path + "/new").c_str(), &status) != 0) return fail(kTrouble, path + ": " + strerrordesc_np(errno));
+    stamp.named_ns = nanoseconds(status.st_mtim);
+  }
+  const std::int64_t now_ns = clock.wall().seconds() * 1'000'000'000LL;
+  stamp.settled = now_ns - std::max(stamp.written_ns, stamp.named_ns) > kFresh_ns;
+  return stamp;
+}
+
+Result<std::shared_ptr<OpenBox>> OpenBox::open(const std::string& path, const box::Host& host) {
+  auto opened = box::open_box(path, host, box::Access::change);
+  if (!opened) return std::unexpected(trouble(opened.error()));
+  std::shared_ptr<OpenBox> result(new OpenBox(*std::move(opened)));
+  box::Box& box = *result->box_;
+  for (std::size_t i = 0; i < box.size(); ++i) {
+    if (box.at(i).octets > kMessageMax) continue;
+    std::string name(box.name(i));
+    if (name.empty()) {
+      const auto octets = box.read(i, kMessageMax);
+      // Whoever can't be read is not gone: nothing is concluded from a box that isn't whole.
+      if (!octets) return std::unexpected(trouble(octets.error()));
+      name = content_name(*octets);
+    }
+    result->messages_.push_back({std::move(name), box.at(i).flags});
+    result->numbers_.push_back(i);
+  }
+  return result;
+}
+
+Result<std::string> OpenBox::read(std::size_t index) {
+  auto octets = box_->read(numbers_[index], kMessageMax);
+  if (!octets) return std::unexpected(trouble(octets.error()));
+  return octets;
+}
+
+std::optional<message::DateTime> OpenBox::received(std::size_t index) {
+  const auto came = box_->came(numbers_[index]);
+  return came ? came->date : std::nullopt;
+}
+
+Result<> OpenBox::change(const std::vector<std::size_t>& removed,
+                         const std::vector<std::pair<std::size_t, message::BoxFlags>>& marked) {
+  for (const std::size_t index : removed) box_->at(numbers_[index]).deleted = true;
+  for (const auto& [index, flags] : marked) {
+    box::Entry& entry = box_->at(numbers_[index]);
+    // A reader here has it in its list now.
+    entry.flags = static_cast<message::BoxFlags>((entry.flags & ~kSharedFlags) | flags | message::kBoxOld);
+  }
+  const auto written = box_->write();
+  return written ? Result<>() : std::unexpected(trouble(written.error()));
+}
+
+Result<std::string> add_message(const Location& location, const std::string& path, const NewMessage& message,
+                                const delivery::Surroundings& surroundings) {
+  delivery::OctetsInMemory octets(message.octets);
+  message::BoxState state;
+  state.flags = message.flags;
+  delivery::Letter letter{.reverse_path = sender_of(message.octets),
+                          .recipient = {},
+                          .extension = {},
+                          .received = message.received,
+                          .fields = {},
+                          .message = octets,
+                          .state = state};
+  const bool maildir = location.form == Location::Form::maildir;
+  const delivery::Outcome outcome =
+      maildir ? delivery::deliver(delivery::MaildirTarget{path}, std::move(letter), surroundings)
+              : delivery::deliver(delivery::MboxTarget{path}, std::move(letter), surroundings);
+  if (!outcome.delivered()) return fail(kTrouble, outcome.words);
+  if (!maildir) return content_name(message.octets);
+  const std::string& file = outcome.words;
+  const std::string name = file.substr(file.rfind('/') + 1);
+  const timespec time{.tv_sec = message.received.seconds(), .tv_nsec = 0};
+  const std::array<timespec, 2> times{time, time};
+  // The date is a service to other readers; nothing depends on it.
+  (void)::utimensat(AT_FDCWD, file.c_str(), times.data(), AT_SYMLINK_NOFOLLOW);
+  if ((message.flags & kSharedFlags) != 0) {
+    const std::string marked = path + "/cur/" + message::format_maildir_name(name, message.flags & kSharedFlags);
+    // Somebody who was quicker has marked it: the next comparison goes on from there.
+    (void)::renameat2(AT_FDCWD, file.c_str(), AT_FDCWD, marked.c_str(), RENAME_NOREPLACE);
+  }
+  return name;
+}
+
+}  // namespace angarium::location

@@ -1,0 +1,65 @@
+// For this room alone: one settling of an account.
+#pragma once
+
+#include "location/keeper.h"
+
+namespace angarium::location {
+
+struct Keeper::Side {
+  mailbox::AccountId account = 0;
+  Location location;
+  mailbox::AccountMailPtr mail;
+  std::vector<Found> found;                ///< boxes that are there
+  std::vector<mailbox::MailboxId> absent;  ///< mailboxes whose boxes should be there, and are not
+  Report report;
+};
+
+/// What a box and a mailbox call the same flags.
+message::BoxFlags box_flags(const mailbox::View& view, const mailbox::Entry& entry);
+mailbox::FlagNames flag_names(message::BoxFlags flags);
+
+/// One comparison of a mailbox with its box, and what follows from it.
+class Comparison {
+ public:
+  Comparison(mailbox::MailboxStore& store, mailbox::AccountMailPtr mail, store::Tablet& tablet, io::Pool& pool,
+             const box::Host& host, const Location& location, const Kept& kept, Report& report)
+      : store_(store),
+        mail_(std::move(mail)),
+        tablet_(tablet),
+        pool_(pool),
+        host_(host),
+        location_(location),
+        kept_(kept),
+        report_(report) {}
+
+  /// Whether anything had to be done: then look again.
+  io::Task<Result<bool>> run(mailbox::ViewPtr view);
+
+ private:
+  io::Task<Result<>> look();
+  io::Task<Result<>> match();
+  io::Task<Result<std::string>> octets_of(mailbox::Uid uid);
+  io::Task<Result<>> mark_here();
+  io::Task<Result<>> bring(std::size_t index);
+  io::Task<Result<>> give(mailbox::Uid uid);
+  io::Task<Result<>> change_there();
+  io::Task<Result<>> note();
+  io::Task<Result<>> commit(store::Batch batch);
+
+  mailbox::MailboxStore& store_;
+  mailbox::AccountMailPtr mail_;
+  store::Tablet& tablet_;
+  io::Pool& pool_;
+  const box::Host& host_;
+  const Location& location_;
+  const Kept& kept_;
+  Report& report_;
+
+  mailbox::ViewPtr view_;
+  std::vector<Pair> pairs_;
+  std::vector<Here> here_;
+  std::shared_ptr<OpenBox> box_;
+  Plan plan_;
+};
+
+}  // namespace angarium::location
