@@ -21,6 +21,10 @@
 namespace angarium::configuration {
 namespace {
 
+constexpr std::string_view kNoPlace =
+    "' is no place for mail (store, mbox:/PATH, maildir:/PATH/, pipe:COMMAND, exec:/PROGRAM): ";
+constexpr std::string_view kNoLocation = "' is no location of mail: ";
+
 // Larger files are a mistake (a log or a mailbox in the wrong place), not a configuration.
 constexpr std::size_t kFileMax = 1 << 20;
 
@@ -35,12 +39,9 @@ class Reader {
         repeated(section, node);
       } else if (section == kTransportSection && node.is_table()) {
         transports(*node.as_table());
-      } else if (section == kDeliverySection && node.is_table()) {
-        places(kDeliverySection, *node.as_table());
-      } else if (section == kLocationSection && node.is_table()) {
-        places(kLocationSection, *node.as_table());
-      } else if (is_section(section) || section == kTransportSection || section == kDeliverySection ||
-                 section == kLocationSection) {
+      } else if ((section == kDeliverySection || section == kLocationSection) && node.is_table()) {
+        places(section, *node.as_table());
+      } else if (is_section(section) || std::ranges::find(kOwnKeySections, section) != std::end(kOwnKeySections)) {
         const toml::table* table = node.as_table();
         if (table == nullptr) {
           found(node, "'" + std::string(section) + "' is a section: write [" + std::string(section) + "]");
@@ -78,9 +79,7 @@ class Reader {
     std::vector<std::string_view> names;
     for (const Key& key : keys()) names.push_back(key.section);
     for (const RepeatedKey& key : repeated_keys()) names.push_back(key.section);
-    names.push_back(kTransportSection);
-    names.push_back(kDeliverySection);
-    names.push_back(kLocationSection);
+    names.insert(names.end(), std::begin(kOwnKeySections), std::end(kOwnKeySections));
     return names;
   }
 
@@ -104,11 +103,9 @@ class Reader {
   static std::string full_name(const Key& key) { return std::string(key.section) + "." + std::string(key.name); }
 
   void set(const Key& key, TextField field, const toml::node& node) {
-    if (auto text = node.value_exact<std::string>()) {
-      field(configuration_) = *text;
-    } else {
-      found(node, full_name(key) + " is a text: write it in quotes");
-    }
+    const auto text = node.value_exact<std::string>();
+    if (!text) return found(node, full_name(key) + " is a text: write it in quotes");
+    field(configuration_) = *text;
   }
 
   void set(const Key& key, ListField field, const toml::node& node) {
@@ -116,11 +113,9 @@ class Reader {
     std::vector<std::string> texts;
     for (std::size_t i = 0; array != nullptr && i < array->size(); ++i)
       if (auto text = (*array)[i].value_exact<std::string>()) texts.push_back(*text);
-    if (array == nullptr || texts.size() != array->size()) {
-      found(node, full_name(key) + " is a list of texts: [\"one\", \"two\"]");
-    } else {
-      field(configuration_) = std::move(texts);
-    }
+    if (array == nullptr || texts.size() != array->size())
+      return found(node, full_name(key) + " is a list of texts: [\"one\", \"two\"]");
+    field(configuration_) = std::move(texts);
   }
 
   void set(const Key& key, DurationField field, const toml::node& node) {
@@ -314,21 +309,24 @@ class Reader {
       }
       const auto transport = route::parse_transport(*text);
       if (!transport) transport_found(node, *text, transport.error());
-      if (const auto* const relay = transport ? std::get_if<route::Relay>(&*transport) : nullptr;
-          relay != nullptr && !relay->login.empty())
-        used_logins_.try_emplace(relay->login, node.source().begin.line);
+      const auto* const relay = transport ? std::get_if<route::Relay>(&*transport) : nullptr;
+      if (relay != nullptr && !relay->login.empty()) used_logins_.try_emplace(relay->login, node.source().begin.line);
       const auto form = route::rule_key(key);
       if (!form) {
         found(node, form.error().text());
         continue;
       }
-      const auto [first, fresh] = forms.try_emplace(*form, node.source().begin.line);
+      note_form(forms, *form, node, "[transport]");
       transport_lines_.try_emplace(*form, node.source().begin.line);
-      if (!fresh)
-        found(node, "[transport] has '" + escape_controls(*form) + "' twice: the first stands in line " +
-                        std::to_string(first->second));
       configuration_.transports.push_back({key, *text});
     }
+  }
+  void note_form(std::map<std::string, std::size_t>& forms, const std::string& form, const toml::node& node,
+                 std::string_view section) {
+    const auto [first, fresh] = forms.try_emplace(form, node.source().begin.line);
+    if (!fresh)
+      found(node, std::string(section) + " has '" + escape_controls(form) + "' twice: the first stands in line " +
+                      std::to_string(first->second));
   }
   /// [delivery] and [location]: likewise.
   void places(std::string_view section, const toml::table& table) {
@@ -342,24 +340,16 @@ class Reader {
         found(node, "a line of " + name_of_it + " is \"KEY\" = \"PLACE\", both in quotes");
         continue;
       }
-      if (section == kDeliverySection) {
-        if (const auto place = route::check_place(*text); !place)
-          found(node, "'" + escape_controls(*text) +
-                          "' is no place for mail (store, mbox:/PATH, maildir:/PATH/, "
-                          "pipe:COMMAND, exec:/PROGRAM): " +
-                          place.error().text());
-      } else if (const auto place = route::check_location(*text); !place) {
-        found(node, "'" + escape_controls(*text) + "' is no location of mail: " + place.error().text());
-      }
+      const bool delivery = section == kDeliverySection;
+      if (const auto place = delivery ? route::check_place(*text) : route::check_location(*text); !place)
+        found(node,
+              "'" + escape_controls(*text) + std::string(delivery ? kNoPlace : kNoLocation) + place.error().text());
       const auto form = route::delivery_key(key);
       if (!form) {
         found(node, form.error().text());
         continue;
       }
-      const auto [first, fresh] = forms.try_emplace(*form, node.source().begin.line);
-      if (!fresh)
-        found(node, name_of_it + " has '" + escape_controls(*form) + "' twice: the first stands in line " +
-                        std::to_string(first->second));
+      note_form(forms, *form, node, name_of_it);
       rules.push_back({key, *text});
     }
   }

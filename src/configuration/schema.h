@@ -64,6 +64,8 @@ std::string_view delivery_explanation();
 /// The table [location], likewise.
 inline constexpr std::string_view kLocationSection = "location";
 std::string_view location_explanation();
+/// Tables whose keys are the operator's.
+inline constexpr std::string_view kOwnKeySections[] = {kTransportSection, kDeliverySection, kLocationSection};
 
 /// The protocol names a listener may have.
 std::span<const std::string_view> listener_protocols();

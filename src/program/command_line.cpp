@@ -449,10 +449,8 @@ class CommandLine {
     command(&app_, "rebuild", "Make the store's state anew from its log; the server must not run", "rebuild --dir var")
         ->callback([this] { action_ = [this] { return rebuild(context_); }; });
     CLI::App* made = verb(&app_, "snapshot", "store.snapshot", "Copy the store to a directory", "snapshot /srv/copy");
-    made->add_option_function<std::string>(
-            "directory", [this](const std::string& value) { request_.add("directory", absolute(value)); },
-            "The new directory")
-        ->required();
+    const auto to = [this](const std::string& value) { request_.add("directory", absolute(value)); };
+    made->add_option_function<std::string>("directory", to, "The new directory")->required();
     verb(&app_, "sweep", "store.sweep", "Give back the space of deleted mail now", "sweep --dir var");
     CLI::App* index = group("index", "The index of all mail, which searches use");
     option(verb(index, "show", "index.show", "Show what is indexed", "index show"), "address", "address", "Whose");

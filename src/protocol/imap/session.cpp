@@ -18,9 +18,9 @@ Session::~Session() {
   while (!layers_.empty()) layers_.pop_back();
 }
 
-void Session::put_on(std::unique_ptr<wire::Connection> layer) {
-  connection_ = layer.get();
-  layers_.push_back(std::move(layer));
+void Session::put_on(std::unique_ptr<wire::Connection> above) {
+  connection_ = above.get();
+  layers_.push_back(std::move(above));
 }
 
 void Session::untagged(Status status, std::string_view words, std::string_view code) {
