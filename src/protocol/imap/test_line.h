@@ -28,6 +28,7 @@ struct Line {
       line.ended = true;
     }(*this));
   }
+  ~Line() { loop.destroy_tasks(); }
   void send(std::string_view octets) {
     CHECK(ends.client->try_write(octets) == octets.size());
     loop.settle();
