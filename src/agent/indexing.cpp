@@ -15,6 +15,8 @@ namespace {
 
 /// Email records read at a time: some may have a hundred kilobytes of ready texts.
 constexpr std::size_t kEmailsAtOnce = 32;
+/// A tenth of what others get of a processor that is short; the lowest priority would not keep up with the mail.
+constexpr int kNice = 10;
 /// After an error, and where an account was changed by another.
 constexpr Duration kAgain = std::chrono::minutes(1);
 /// While an index is made anew nobody is spared, but progress is told.
@@ -48,7 +50,8 @@ Indexing::Indexing(store::Tablet& tablet, Options options)
       clock_(*options.clock),
       thread_(io::PoolOptions{.name = "index", .threads = options.threads, .queue = kQueue}) {
   // A loop that does the work itself keeps its priority.
-  if (options.threads != 0) (void)thread_.submit([] { setpriority(PRIO_PROCESS, 0, 19); });  // on Linux: of this thread
+  if (options.threads != 0)
+    (void)thread_.submit([] { setpriority(PRIO_PROCESS, 0, kNice); });  // on Linux: of this thread
 }
 
 void Indexing::end() {
