@@ -67,7 +67,10 @@ class Side:
 
     def point(self, answer):
         """(UIDVALIDITY, HIGHESTMODSEQ) that an answer tells; None: it does not."""
-        text = b"\n".join(text for text, _ in answer.untagged)
+        told = [text for text, _ in answer.untagged]
+        if answer.step.verb == "STATUS":  # what is told of the selected mailbox beside it is of another one
+            told = [text for text in told if text.startswith(b"* STATUS ")]
+        text = b"\n".join(told)
         modseq, validity = re.search(rb"HIGHESTMODSEQ (\d+)", text), re.search(rb"UIDVALIDITY (\d+)", text)
         if modseq and validity and int(modseq.group(1)) > 1:  # Dovecot gives the first messages of a mailbox 1, too
             return int(validity.group(1)), int(modseq.group(1))

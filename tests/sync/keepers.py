@@ -24,7 +24,8 @@ def state(octets, flags):
 
 
 class Keeper:
-    """A client with a copy; `sync()` is one run of it."""
+    """A client with a copy; `sync()` is one run of it, `copy()` what it has: {mailbox: sorted (octets, flags)}, `flags` are those it knows."""
+    flags = "DFRS"
 
     def bring(self, final):
         """One run. While others change the mailbox it may find something gone and say so; in the end it may not."""
@@ -34,6 +35,9 @@ class Keeper:
             if final or not GONE.search(str(failure)):
                 raise
             self.ledger.count(f"{self.name} (told that something had gone)")
+
+    def close(self):
+        """Ends what runs."""
 
 
 class Maildirs(Keeper):
@@ -78,7 +82,6 @@ class Maildirs(Keeper):
         self.remove(path)
 
     def copy(self):
-        """{mailbox: sorted states}"""
         found = {}
         for box in BOXES:
             found[box] = []

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """run.py BINARY [--seconds N] [--seed N] [--only WORD...] [--keep]: real clients change one account at once, and all copies are the same in the end.
 
-Clients that keep a copy (mbsync, offlineimap3, Dovecot by imapc) and clients that change what is on the server (Mail::IMAPClient, ImapFlow,
+Clients that keep a copy (mbsync, offlineimap3, Dovecot by imapc, Thunderbird) and clients that change what is on the server (Mail::IMAPClient, ImapFlow,
 imapfilter, neomutt, sessions of our own) work for so many seconds at the same time. Then the keepers run once more each until nothing moves,
 and every copy holds the same messages with the same flags; nothing that was added and that nobody deleted is missing.
 Exit 0: identical; 1: not.
@@ -25,6 +25,7 @@ from harness.server import Failure, Server, free_offset  # noqa: E402
 from interop.bench import Bench  # noqa: E402
 from keepers import DovecotCopy, Mbsync, OfflineImap, OnServer  # noqa: E402
 from movers import BOXES, ImapFilter, Ledger, Neomutt, Raw, Spoken  # noqa: E402
+from thunderbird import Thunderbird  # noqa: E402
 
 ROOT = os.path.dirname(os.path.dirname(HERE))
 LAST_ROUNDS = 4  # in which the keepers have to come to rest
@@ -50,13 +51,16 @@ def node_modules():
     return os.path.join(place, "node_modules")
 
 
-def clients(bench, ledger, seed):
+def clients(bench, ledger, seed, only):
     """(those that keep a copy, those that change what is on the server)"""
-    keepers = [Mbsync(bench, ledger, seed), OfflineImap(bench, ledger, seed), DovecotCopy(bench, ledger)]
-    movers = [Raw(bench, ledger, seed, "raw1"), Raw(bench, ledger, seed, "raw2"),
-              Spoken(bench, ledger, seed, "perl", ["perl", os.path.join(HERE, "imapclient.pl")]),
-              Spoken(bench, ledger, seed, "node", ["node", os.path.join(HERE, "imapflow.js")], {"NODE_PATH": node_modules()}),
-              ImapFilter(bench, ledger, seed), Neomutt(bench, ledger, seed)]
+    def made(*makers):
+        return [make() for name, make in makers if named(name, only)]
+    keepers = made(("mbsync", lambda: Mbsync(bench, ledger, seed)), ("offlineimap", lambda: OfflineImap(bench, ledger, seed)),
+                   ("doveadm", lambda: DovecotCopy(bench, ledger)), ("thunderbird", lambda: Thunderbird(bench, ledger, seed)))
+    movers = made(("raw1", lambda: Raw(bench, ledger, seed, "raw1")), ("raw2", lambda: Raw(bench, ledger, seed, "raw2")),
+                  ("perl", lambda: Spoken(bench, ledger, seed, "perl", ["perl", os.path.join(HERE, "imapclient.pl")])),
+                  ("node", lambda: Spoken(bench, ledger, seed, "node", ["node", os.path.join(HERE, "imapflow.js")], {"NODE_PATH": node_modules()})),
+                  ("imapfilter", lambda: ImapFilter(bench, ledger, seed)), ("neomutt", lambda: Neomutt(bench, ledger, seed)))
     return keepers, movers
 
 
@@ -81,7 +85,13 @@ def work(everybody, seconds):
 
 
 def settle(keepers, server):
-    """The keepers in turn until one round changes nothing on the server."""
+    """The keepers in turn until one round changes nothing on the server. What is marked \\Deleted goes first: Mail::IMAPClient moves by copies and leaves
+    it so, mbsync expunges it, Thunderbird does not show it, the others keep it."""
+    session = server.bench.imap()
+    for box in BOXES:
+        session.command(f"SELECT {box}")
+        session.command("EXPUNGE")
+    session.close()
     before = None
     for _ in range(LAST_ROUNDS):
         for keeper in keepers:
@@ -105,7 +115,8 @@ def compare(server, keepers, ledger):
     for keeper in keepers:
         found = keeper.copy()
         for box in BOXES:
-            here, there = collections.Counter(wanted[box]), collections.Counter(found[box])
+            known = [(octets, "".join(flag for flag in flags if flag in keeper.flags)) for octets, flags in wanted[box]]
+            here, there = collections.Counter(known), collections.Counter(found[box])
             for more, where in ((here - there, "only on the server"), (there - here, f"only with {keeper.name}")):
                 if more:
                     wrong.append(f"{keeper.name}, {box}: {sum(more.values())} {where}: {', '.join(map(subject, list(more)[:SHOWN]))}")
@@ -119,6 +130,7 @@ def compare(server, keepers, ledger):
 def soak(options, directory):
     server = Server(options.binary, os.path.join(directory, "server"), free_offset(33000))
     server.init()
+    keepers = []
     try:
         server.add_account("sync", PASSWORD)
         server.start()
@@ -130,9 +142,7 @@ def soak(options, directory):
                 session.command(f"CREATE {box}")
         session.close()
         ledger = Ledger()
-        keepers, movers = clients(bench, ledger, options.seed)
-        keepers = [keeper for keeper in keepers if named(keeper.name, options.only)]
-        movers = [mover for mover in movers if named(mover.name, options.only)]
+        keepers, movers = clients(bench, ledger, options.seed, options.only)
         for keeper in keepers:
             keeper.bring(final=True)
         wrong = work(keepers + movers, options.seconds)
@@ -147,6 +157,8 @@ def soak(options, directory):
             wrong.append(f"the server ended with {status} after SIGTERM")
         return wrong
     finally:
+        for keeper in keepers:
+            keeper.close()
         server.end()
 
 
