@@ -37,6 +37,8 @@ class ImapAccount final : public protocol::imap::Account {
   io::Task<Result<std::shared_ptr<protocol::imap::Mailbox>>> select(std::string name,
                                                                     protocol::imap::Access access) override;
   io::Task<Result<std::unique_ptr<protocol::imap::Append>>> append(std::string name) override;
+  io::Task<Result<std::unique_ptr<protocol::imap::Append>>> replace(std::string name,
+                                                                    protocol::imap::Replaced replaced) override;
 
  private:
   io::ValueOrTask<Result<void>> renew();

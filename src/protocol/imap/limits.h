@@ -52,6 +52,8 @@ inline constexpr std::size_t kFlagsMax = 128;
 inline constexpr std::size_t kKeywordMax = 200;
 /// Messages of one MULTIAPPEND: all of them become visible in one batch.
 inline constexpr std::size_t kAppendMessagesMax = 1000;
+/// Parts of one CATENATE: a message of real parts has some dozens, each URL opens a mailbox.
+inline constexpr std::size_t kCatenatePartsMax = 1000;
 /// Fields of one ID (RFC 2971 §3.3).
 inline constexpr std::size_t kIdFieldsMax = 30;
 inline constexpr std::size_t kIdNameMax = 30;

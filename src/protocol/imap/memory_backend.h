@@ -39,6 +39,7 @@ struct MemoryEmail {
   std::string email_id;
   std::string thread_id;
   std::string references;
+  std::string preview;
 };
 
 /// One mailbox, shared by the sessions that selected it.

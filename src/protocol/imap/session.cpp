@@ -8,11 +8,17 @@ Session::Session(wire::Connection& connection, Authenticator& authenticator_, co
     : authenticator(authenticator_),
       options(options_),
       connection_(&connection),
+      bare_(&connection),
       login_by_(io::Loop::current().now() + options_.login_timeout) {}
 
 void Session::put_on(std::unique_ptr<wire::Connection> layer) {
   connection_ = layer.get();
   layers_.push_back(std::move(layer));
+}
+
+void Session::take_layers_off() {
+  connection_ = bare_;
+  while (!layers_.empty()) layers_.pop_back();
 }
 
 void Session::untagged(Status status, std::string_view words, std::string_view code) {
@@ -120,6 +126,15 @@ void Session::begin_account(std::shared_ptr<Account> opened) {
   reader.set_limit(kCommandMax);
 }
 
+void Session::end_account() {
+  leave();
+  account.reset();
+  enabled = 0;
+  state = kNotAuthenticated;
+  login_by_ = io::Loop::current().now() + options.login_timeout;
+  reader.set_limit(kUnauthenticatedCommandMax);
+}
+
 std::string Session::capabilities() const {
   // RFC 9051 §6.1.1. LITERAL- before login, LITERAL+ after it (RFC 7888).
   std::string out = "IMAP4rev1 IMAP4rev2 SASL-IR ID ENABLE";
@@ -133,8 +148,10 @@ std::string Session::capabilities() const {
   if (!compressed) out += " COMPRESS=DEFLATE";
   out +=
       " LITERAL+ IDLE NAMESPACE CHILDREN UIDPLUS MOVE UNSELECT CONDSTORE QRESYNC ESEARCH SEARCHRES LIST-EXTENDED"
-      " LIST-STATUS SPECIAL-USE CREATE-SPECIAL-USE STATUS=SIZE MULTIAPPEND BINARY SORT SORT=DISPLAY ESORT"
-      " THREAD=ORDEREDSUBJECT THREAD=REFERENCES THREAD=REFS I18NLEVEL=1 WITHIN PARTIAL UTF8=ACCEPT OBJECTID "
+      " LIST-STATUS SPECIAL-USE CREATE-SPECIAL-USE STATUS=SIZE MULTIAPPEND REPLACE CATENATE BINARY SORT SORT=DISPLAY "
+      "ESORT"
+      " THREAD=ORDEREDSUBJECT THREAD=REFERENCES THREAD=REFS I18NLEVEL=1 WITHIN PARTIAL PREVIEW SAVEDATE UNAUTHENTICATE "
+      "UTF8=ACCEPT OBJECTID "
       "APPENDLIMIT";
   if (options.append_limit) out += "=" + std::to_string(*options.append_limit);
   return out;

@@ -44,12 +44,13 @@ class Session {
   std::uint8_t enabled = 0;
   std::shared_ptr<Account> account;
   std::unique_ptr<Selected> selected;
+  std::string selected_name;  ///< UTF-8; of the mailbox that is selected
   int failed_logins = 0;
   int bad_commands = 0;
   /// Says BYE and ends at the next chance.
   bool stopping = false;
   /// What the connection does once the tagged reply is written.
-  enum class After { go_on, start_tls, compress, end };
+  enum class After { go_on, start_tls, compress, bare, end };
   After after = After::go_on;
   /// COMPRESS was agreed to.
   bool compressed = false;
@@ -58,6 +59,9 @@ class Session {
   [[nodiscard]] wire::Connection& connection() const { return *connection_; }
   /// A layer on the connection as it is: all that is said from now on goes through it.
   void put_on(std::unique_ptr<wire::Connection> layer);
+  [[nodiscard]] bool layered() const { return !layers_.empty(); }
+  /// Back to the connection as it was at the beginning, with its TLS.
+  void take_layers_off();
 
   // ---- output
   /// The buffer to append responses to; see wire::Output::text().
@@ -105,10 +109,13 @@ class Session {
 
   // ---- login
   void begin_account(std::shared_ptr<Account> opened);
+  /// RFC 8437 §4.1: all that a client made of the session is gone, but for TLS, layers and what was counted against it.
+  void end_account();
   [[nodiscard]] std::string capabilities() const;
 
  private:
   wire::Connection* connection_;
+  wire::Connection* const bare_;
   std::vector<std::unique_ptr<wire::Connection>> layers_;  ///< each stands on the one before
   Moment login_by_;                                        ///< absolute, so that an octet a second buys nothing
 };

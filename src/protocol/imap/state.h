@@ -73,6 +73,7 @@ io::Task<Result<Reply>> move(Session&, Command&);
 io::Task<Result<Reply>> namespaces(Session&, Command&);
 io::Task<Result<Reply>> noop(Session&, Command&);
 io::Task<Result<Reply>> rename(Session&, Command&);
+io::Task<Result<Reply>> replace(Session&, Command&);
 io::Task<Result<Reply>> search(Session&, Command&);
 io::Task<Result<Reply>> select(Session&, Command&);
 io::Task<Result<Reply>> sort(Session&, Command&);
@@ -81,6 +82,7 @@ io::Task<Result<Reply>> status(Session&, Command&);
 io::Task<Result<Reply>> store(Session&, Command&);
 io::Task<Result<Reply>> subscribe(Session&, Command&);
 io::Task<Result<Reply>> thread(Session&, Command&);
+io::Task<Result<Reply>> unauthenticate(Session&, Command&);
 io::Task<Result<Reply>> unselect(Session&, Command&);
 io::Task<Result<Reply>> unsubscribe(Session&, Command&);
 }  // namespace command
@@ -120,6 +122,7 @@ inline constexpr auto kCommands = std::to_array<CommandRow>({
     {"NAMESPACE", kLoggedIn, detail::kNone, detail::kNoUid, detail::kTold, command::namespaces},
     {"NOOP", kAnyState, detail::kNone, detail::kNoUid, detail::kTold, command::noop},
     {"RENAME", kLoggedIn, detail::kSome, detail::kNoUid, detail::kTold, command::rename},
+    {"REPLACE", kSelected, detail::kSome, detail::kUidAlso, detail::kTold, command::replace},
     {"SEARCH", kSelected, detail::kSome, detail::kUidAlso, detail::kWithheld, command::search},
     {"SELECT", kLoggedIn, detail::kSome, detail::kNoUid, detail::kTold, command::select},
     {"SORT", kSelected, detail::kSome, detail::kUidAlso, detail::kWithheld, command::sort},
@@ -129,6 +132,7 @@ inline constexpr auto kCommands = std::to_array<CommandRow>({
     {"STORE", kSelected, detail::kSome, detail::kUidAlso, detail::kWithheld, command::store},
     {"SUBSCRIBE", kLoggedIn, detail::kSome, detail::kNoUid, detail::kTold, command::subscribe},
     {"THREAD", kSelected, detail::kSome, detail::kUidAlso, detail::kWithheld, command::thread},
+    {"UNAUTHENTICATE", kLoggedIn, detail::kNone, detail::kNoUid, detail::kTold, command::unauthenticate},
     {"UNSELECT", kSelected, detail::kNone, detail::kNoUid, detail::kTold, command::unselect},
     {"UNSUBSCRIBE", kLoggedIn, detail::kSome, detail::kNoUid, detail::kTold, command::unsubscribe},
 });

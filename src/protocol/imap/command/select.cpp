@@ -141,6 +141,7 @@ io::Task<Result<Reply>> open(Session& session, Command& command, Access access) 
   auto view = mailbox->view();
   if (view == nullptr) co_return fail(kNonExistent, "No such mailbox");
   session.selected = std::make_unique<Selected>(std::move(mailbox), std::move(view), session.wake);
+  session.selected_name = *std::move(name);
   session.state = kSelected;
   describe(session);
   session.text() += row;
