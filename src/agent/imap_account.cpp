@@ -34,20 +34,28 @@ Result<void> told(Result<> result) {
 /// One APPEND, with one message or several: all become visible by one batch.
 class Appending final : public imap::Append {
  public:
-  Appending(Services& services, Budget& budget, mailbox::AccountMailPtr mail, mailbox::MailboxId mailbox)
-      : services_(services), budget_(budget), mail_(std::move(mail)), mailbox_(mailbox) {}
+  /// A message that goes with the commit.
+  struct Other {
+    mailbox::MailboxId mailbox = 0;
+    mailbox::Uid uid = 0;
+  };
+  Appending(Services& services, Budget& budget, mailbox::AccountMailPtr mail, mailbox::MailboxId mailbox,
+            std::optional<Other> replaced = std::nullopt)
+      : services_(services), budget_(budget), mail_(std::move(mail)), mailbox_(mailbox), replaced_(replaced) {}
 
   io::Task<Result<void>> begin(imap::AppendMessage message) override {
     CO_TRY(co_await finish_message());
     if (!services_.tablet().accepting()) co_return fail(imap::kBusy, "There is no room for mail at this moment");
-    if (auto room = mail_->may_accept(octets_ + message.size, items_.size() + 1); !room)
-      co_return std::unexpected(imap_error(std::move(room).error()));
+    // What replaces another is judged with it, by the commit.
+    const std::uint64_t announced = message.size.value_or(0);
+    if (!replaced_) CO_TRY(told(mail_->may_accept(octets_ + announced, items_.size() + 1)));
     const mailbox::FlagNames flags{.system = message.flags.system, .keywords = message.flags.keywords};
     if (auto permitted = mail_->may_flag(mailbox_, flags); !permitted)
       co_return std::unexpected(imap_error(std::move(permitted).error()));
-    octets_ += message.size;
+    octets_ += announced;
+    constexpr std::uint64_t kMost = mailbox::Intake::kIntakeBufferMax;
     hold_ = budget_.take(std::to_string(mail_->id()),
-                         std::min<std::uint64_t>(message.size + 4096, mailbox::Intake::kIntakeBufferMax));
+                         message.size ? std::min<std::uint64_t>(announced + 4096, kMost) : kMost);
     if (!hold_) co_return fail(imap::kBusy, "Too busy, try again later");
     message_ = std::move(message);
     intake_ = services_.mail().intake(message_.form == imap::AppendMessage::Form::plain ? mailbox::Arrival::ordinary
@@ -64,7 +72,9 @@ class Appending final : public imap::Append {
 
   io::Task<Result<imap::AppendOutcome>> commit() override {
     CO_TRY(co_await finish_message());
-    auto appended = co_await mail_->append(mailbox_, std::move(items_));
+    auto appended =
+        replaced_ ? co_await mail_->replace(replaced_->mailbox, replaced_->uid, mailbox_, std::move(items_.front()))
+                  : co_await mail_->append(mailbox_, std::move(items_));
     if (!appended) co_return std::unexpected(imap_error(std::move(appended).error()));
     imap::AppendOutcome outcome{.uid_validity = appended->uid_validity, .uids = imap_set(appended->uids)};
     co_return outcome;
@@ -91,6 +101,7 @@ class Appending final : public imap::Append {
   Budget& budget_;
   mailbox::AccountMailPtr mail_;
   mailbox::MailboxId mailbox_;
+  std::optional<Other> replaced_;
   imap::AppendMessage message_;
   std::unique_ptr<mailbox::Intake> intake_;
   Budget::Hold hold_;
@@ -320,6 +331,19 @@ io::Task<Result<std::unique_ptr<imap::Append>>> ImapAccount::append(std::string 
   const mailbox::MailboxInfo* info = listing->find(name);
   if (info == nullptr || !info->selectable) co_return fail(imap::kTryCreate, "There is no such mailbox");
   co_return std::make_unique<Appending>(services_, budget_, mail_, info->id);
+}
+
+io::Task<Result<std::unique_ptr<imap::Append>>> ImapAccount::replace(std::string name, imap::Replaced replaced) {
+  CO_TRY(co_await renew());
+  const mailbox::ListingPtr listing = mail_->listing();
+  const mailbox::MailboxInfo* info = listing->find(name);
+  if (info == nullptr || !info->selectable) co_return fail(imap::kTryCreate, "There is no such mailbox");
+  const auto source = std::ranges::find_if(listing->mailboxes, [&](const mailbox::MailboxInfo& other) {
+    return mailbox::mailbox_id_text(other.id) == replaced.mailbox;
+  });
+  if (source == listing->mailboxes.end()) co_return fail(imap::kExpungeIssued, "The message is not there any more");
+  co_return std::make_unique<Appending>(services_, budget_, mail_, info->id,
+                                        Appending::Other{.mailbox = source->id, .uid = replaced.uid});
 }
 
 }  // namespace angarium::agent

@@ -51,6 +51,8 @@ class ImapAccount final : public protocol::imap::Account {
                                                                     protocol::imap::Access access) override;
   std::unique_ptr<protocol::imap::AccountWatcher> watch(io::Event& event) override;
   io::Task<Result<std::unique_ptr<protocol::imap::Append>>> append(std::string name) override;
+  io::Task<Result<std::unique_ptr<protocol::imap::Append>>> replace(std::string name,
+                                                                    protocol::imap::Replaced replaced) override;
 
  private:
   [[nodiscard]] bool visible(std::string_view name) const;

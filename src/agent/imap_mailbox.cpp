@@ -24,6 +24,7 @@ imap::Entry imap_entry(const mailbox::View& view, const mailbox::Entry& entry) {
           .modseq = entry.modseq,
           .keywords = entry.keywords,
           .date = {.seconds = entry.date, .zone_minutes = entry.zone_minutes()},
+          .saved = view.saved_of(entry),
           .size = sizes.original,
           .ascii_size = sizes.ascii,
           .uid = entry.uid,
@@ -259,6 +260,7 @@ io::Task<Result<imap::TextBatch>> ImapMailbox::read_texts(std::span<const imap::
     }
   }
   CO_TRY(co_await read_references(collector, messages));
+  CO_TRY(co_await read_previews(collector, messages));
   co_return collector.finish();
 }
 
@@ -273,6 +275,21 @@ io::Task<Result<>> ImapMailbox::read_references(TextCollector& collector, std::s
     if (!octets && !damaged(octets.error())) co_return std::unexpected(imap_error(std::move(octets).error()));
     // What can't be read refers to nothing.
     if (octets) collector.refer(index, *octets);
+  }
+  co_return Result<>();
+}
+
+/// Of emails whose preview is not stored with them.
+io::Task<Result<>> ImapMailbox::read_previews(TextCollector& collector, std::span<const imap::Entry> messages) {
+  for (const std::size_t index : collector.unpreviewed()) {
+    auto email = co_await mail_->email(messages[index].email);
+    if (!email && (damaged(email.error()) || email.error().is(mailbox::kExpunged))) continue;
+    if (!email) co_return std::unexpected(imap_error(std::move(email).error()));
+    const std::uint64_t beginning = std::min<std::uint64_t>((**email)->size, kReadOctets);
+    auto octets = co_await mail_->read(*email, 0, static_cast<std::size_t>(beginning));
+    if (!octets && !damaged(octets.error())) co_return std::unexpected(imap_error(std::move(octets).error()));
+    // What can't be read says nothing.
+    if (octets) collector.show(index, (*email)->view(), *octets);
   }
   co_return Result<>();
 }

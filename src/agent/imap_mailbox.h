@@ -75,6 +75,7 @@ class ImapMailbox final : public protocol::imap::Mailbox {
   io::Task<Result<protocol::imap::TextBatch>> read_texts(std::span<const protocol::imap::Entry> messages,
                                                          std::uint32_t wanted, message::ImapForm form);
   io::Task<Result<>> read_references(TextCollector& collector, std::span<const protocol::imap::Entry> messages);
+  io::Task<Result<>> read_previews(TextCollector& collector, std::span<const protocol::imap::Entry> messages);
   /// What of an email is read: most have no form of their own for readers without UTF-8.
   enum class Form : std::uint8_t { original, ascii };
   static Form form_of(const protocol::imap::Entry& message, message::ImapForm form) {

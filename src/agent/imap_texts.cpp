@@ -1,6 +1,7 @@
 #include "agent/imap_texts.h"
 
 #include "base/text.h"
+#include "message/content.h"
 #include "message/threading.h"
 
 namespace angarium::agent {
@@ -56,11 +57,22 @@ void TextCollector::add(std::size_t index, const mailbox::EmailView& email) {
     row.references = keep(email.references.value_or(""));
     if (!email.references) unreferred_.push_back(index);
   }
+  if ((wanted_ & (imap::kFetchPreview | imap::kFetchPreviewLazy)) != 0) {
+    if (email.preview) row.preview = keep(*email.preview);
+    // RFC 8970 §4.1: to read the message takes its time.
+    else if ((wanted_ & imap::kFetchPreview) != 0)
+      unpreviewed_.push_back(index);
+  }
   if ((wanted_ & kStored) != 0 && !email.ready) unready_.push_back(index);
 }
 
 void TextCollector::refer(std::size_t index, std::string_view header) {
   rows_[index].references = keep(message::thread_references(header));
+}
+
+void TextCollector::show(std::size_t index, const mailbox::EmailView& email, std::string_view octets) {
+  const auto structure = message_structure(email);
+  rows_[index].preview = keep(structure ? message::preview(*structure, octets) : "");
 }
 
 void TextCollector::lose(std::size_t index) {
@@ -94,6 +106,9 @@ imap::TextBatch TextCollector::finish() {
     const Row& row = rows_[i];
     batch.messages.push_back({text(row.envelope), text(row.body), text(row.body_structure), text(row.email_id),
                               text(row.thread_id), text(row.references)});
+    // RFC 8970 §3.2: never NIL for who asked without LAZY.
+    if (row.preview || (wanted_ & imap::kFetchPreview) != 0)
+      batch.messages.back().preview = text(row.preview.value_or(Place{}));
     if (row.present) continue;
     batch.missing.resize(rows_.size());
     batch.missing[i] = 1;

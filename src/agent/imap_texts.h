@@ -31,6 +31,10 @@ class TextCollector {
   [[nodiscard]] const std::vector<std::size_t>& unreferred() const { return unreferred_; }
   /// Makes the references from the email's header.
   void refer(std::size_t index, std::string_view header);
+  /// Those added whose preview was not stored, where it is to be made.
+  [[nodiscard]] const std::vector<std::size_t>& unpreviewed() const { return unpreviewed_; }
+  /// Makes the preview from the email's first octets.
+  void show(std::size_t index, const mailbox::EmailView& email, std::string_view octets);
   /// Makes the texts from the email's octets; false when its stored structure is damaged.
   bool make(std::size_t index, const mailbox::EmailView& email, std::string_view octets);
   /// The email can't be read: its texts stay empty and are told as damaged.
@@ -52,6 +56,7 @@ class TextCollector {
     Place email_id;
     Place thread_id;
     Place references;
+    std::optional<Place> preview;
     bool present = false;
   };
   Place keep(std::string_view text);
@@ -61,6 +66,7 @@ class TextCollector {
   std::vector<Row> rows_;
   std::vector<std::size_t> unready_;
   std::vector<std::size_t> unreferred_;
+  std::vector<std::size_t> unpreviewed_;
   std::vector<char> damaged_;  ///< empty: none is
   std::string buffer_;
 };

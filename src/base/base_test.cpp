@@ -239,3 +239,14 @@ TEST_CASE("a time that was printed is read again, in the host's zone or in unive
         "2023-11-15 12", "2h", "+023-11-15", "2023-11-15 12:00:00,5"})
     CHECK_MESSAGE(!parse_time(bad), bad);
 }
+
+TEST_CASE("RFC 3339 5.6: date-time with its zone, and nothing else") {
+  for (const std::string_view text : {"2023-11-14T22:13:20Z", "2023-11-14t22:13:20z", "2023-11-14T22:13:20.000Z",
+                                      "2023-11-15T03:43:20+05:30", "2023-11-14T14:13:20-08:00"})
+    CHECK_MESSAGE(parse_rfc3339(text).value_or(WallTime{}).microseconds == 1'700'000'000'000'000, text);
+  for (const std::string_view text :
+       {"", "2023-11-14T22:13:20", "2023-11-14 22:13:20Z", "2023-11-14T22:13Z", "2023-11-31T22:13:20Z",
+        "2023-11-14T22:13:20+0530", "2023-11-14T22:13:20+05:60", "2023-11-14T22:13:20Z ", "2023-11-14T22:13:20.Z",
+        "2023-11-14T24:13:20Z", "x023-11-14T22:13:20Z", "2023-11-14T22:13:20*05:30"})
+    CHECK_MESSAGE(!parse_rfc3339(text), text);
+}

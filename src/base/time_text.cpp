@@ -101,4 +101,29 @@ std::optional<WallTime> parse_time(std::string_view text) {
   return WallTime{static_cast<std::int64_t>(seconds) * 1'000'000 + fraction};
 }
 
+std::optional<WallTime> parse_rfc3339(std::string_view text) {
+  // "2026-11-21T12:00:00": what stands behind it is a fraction and the zone.
+  constexpr std::size_t kSeconds = 19;
+  if (text.size() <= kSeconds || (text[10] != 'T' && text[10] != 't')) return std::nullopt;
+  int minutes = 0;
+  std::size_t zone = text.size() - 1;
+  if (text.back() != 'Z' && text.back() != 'z') {
+    zone = text.size() - 6;
+    auto offset = text.substr(zone);
+    const int sign = offset.front() == '-' ? -1 : 1;
+    if (zone < kSeconds || !take(offset, "+-")) return std::nullopt;
+    const auto hour = take_digits(offset, 2);
+    if (!hour || *hour > 23 || !take(offset, ":")) return std::nullopt;
+    const auto minute = take_digits(offset, 2);
+    if (!minute || *minute > 59 || !offset.empty()) return std::nullopt;
+    minutes = sign * (60 * *hour + *minute);
+  }
+  std::string universal(text.substr(0, zone));
+  universal[10] = 'T';
+  if (universal.find_first_not_of("0123456789-T:.") != std::string::npos) return std::nullopt;
+  auto time = parse_time(universal + "Z");
+  if (time) time->microseconds -= std::int64_t{minutes} * 60 * 1'000'000;
+  return time;
+}
+
 }  // namespace angarium

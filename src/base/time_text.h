@@ -15,5 +15,7 @@ std::string to_local_text(WallTime time);
 /// middle, also without the seconds or the time of day. Without the "Z" it is of this host's zone. Nothing for other
 /// text, and for days that are none.
 std::optional<WallTime> parse_time(std::string_view text);
+/// date-time of RFC 3339 §5.6, strictly: with seconds and with a zone.
+std::optional<WallTime> parse_rfc3339(std::string_view text);
 
 }  // namespace angarium

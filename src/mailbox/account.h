@@ -94,6 +94,7 @@ class Account final : public AccountMail, public std::enable_shared_from_this<Ac
   std::uint64_t metadata_seen() const override;
 
   io::Task<Result<AppendResult>> append(MailboxId mailbox, std::vector<AppendItem> items, store::Batch also) override;
+  io::Task<Result<AppendResult>> replace(MailboxId from, Uid uid, MailboxId to, AppendItem item) override;
   io::Task<Result<FlagResult>> change_flags(MailboxId mailbox, UidSet uids, FlagRequest request,
                                             FlagOptions options) override;
   io::Task<Result<ExpungeResult>> expunge(MailboxId mailbox, UidSet uids, ExpungeOnly only) override;
@@ -258,13 +259,21 @@ class Account final : public AccountMail, public std::enable_shared_from_this<Ac
   void send(std::shared_ptr<CommitPart> part, store::Batch batch, Done<> done);
   void dispatch(std::shared_ptr<CommitPart> part, store::Batch batch, Done<> done);
 
-  // account_add.cpp
+  // account_add.cpp, account_replace.cpp
   struct NewEmail;
   using Targets = std::vector<std::pair<Mailbox*, const DeliveryTarget*>>;
   /// Where a delivery goes, each mailbox once; or why it is not taken.
   Result<Targets> delivery_targets(const DeliveryRecipient& recipient, const Content& content);
   void begin_append(MailboxId mailbox, const std::vector<AppendItem>& items, const std::vector<ThreadHits>& hits,
                     store::Batch batch, Done<AppendResult> done);
+  /// A message for append() as it is stored: its email put, its keywords resolved.
+  Result<NewEntry> new_entry(const AppendItem& item, const ThreadHits& hits, std::shared_ptr<const KeywordTable>& table,
+                             KeywordSet& used, store::Batch& batch, CommitPart& part);
+  /// Bodies go to the store's body segments first: beyond what one batch takes, and where a batch must not fail alone.
+  static io::Task<Result<std::vector<AppendItem>>> set_aside(const Surroundings& around, std::vector<AppendItem> items,
+                                                             std::size_t from);
+  void begin_replace(MailboxId from, Uid uid, MailboxId to, const AppendItem& item, const ThreadHits& hits,
+                     Done<AppendResult> done);
   enum class Copying { copy, move };
   void begin_copy(MailboxId from, const UidSet& uids, MailboxId to, Copying copying, Done<Partial<CopyResult>> done);
   io::Task<Result<CopyResult>> copy_or_move(MailboxId from, UidSet uids, MailboxId to, Copying copying);

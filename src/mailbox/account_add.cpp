@@ -83,6 +83,7 @@ std::pair<NewEntry, ThreadId> Account::put_email(const NewEmail& email, std::opt
     view.ascii = facts.ascii;
     view.utf8 = facts.utf8;
     view.references = facts.references;
+    view.preview = facts.preview;
   }
   view.structure = facts.structure;
   view.presentation = presentation;
@@ -106,6 +107,7 @@ std::pair<NewEntry, ThreadId> Account::put_email(const NewEmail& email, std::opt
     entry.growth = static_cast<std::int64_t>(*sizes.ascii - sizes.original);
   }
   entry.entry.open_end = facts.open_end ? -1 : 0;
+  entry.saved = around_.clock.wall().seconds();
   return {std::move(entry), view.thread};
 }
 
@@ -144,6 +146,20 @@ UidSet Account::add_messages(Mailbox& mailbox, std::vector<NewEntry> entries, st
   return uids;
 }
 
+Result<NewEntry> Account::new_entry(const AppendItem& item, const ThreadHits& hits,
+                                    std::shared_ptr<const KeywordTable>& table, KeywordSet& used, store::Batch& batch,
+                                    CommitPart& part) {
+  const KeywordSet keywords = TRY(resolve(table, item.flags, Unknown::add));
+  used.insert(keywords);
+  std::optional<std::size_t> body;
+  const std::int64_t received = item.received.value_or(around_.clock.wall()).seconds();
+  auto [entry, thread] = put_email({*item.content, item.prepended, received, hits}, body, batch, part);
+  entry.entry.flag_bits = item.flags.system;
+  entry.entry.zone = zone_quarters(item.zone_minutes);
+  entry.keywords = keywords;
+  return std::move(entry);
+}
+
 void Account::begin_append(MailboxId id, const std::vector<AppendItem>& items, const std::vector<ThreadHits>& hits,
                            store::Batch batch, Done<AppendResult> done) {
   const std::lock_guard lock(mutex_);
@@ -158,18 +174,8 @@ void Account::begin_append(MailboxId id, const std::vector<AppendItem>& items, c
     std::vector<NewEntry> entries;
     std::shared_ptr<const KeywordTable> table = mailbox.keywords;
     KeywordSet used;
-    for (const AppendItem& item : items) {
-      const KeywordSet keywords = TRY(resolve(table, item.flags, Unknown::add));
-      used.insert(keywords);
-      std::optional<std::size_t> body;
-      const std::int64_t received = item.received.value_or(around_.clock.wall()).seconds();
-      auto [entry, thread] =
-          put_email({*item.content, item.prepended, received, hits[entries.size()]}, body, batch, *part);
-      entry.entry.flag_bits = item.flags.system;
-      entry.entry.zone = zone_quarters(item.zone_minutes);
-      entry.keywords = keywords;
-      entries.push_back(std::move(entry));
-    }
+    for (const AppendItem& item : items)
+      entries.push_back(TRY(new_entry(item, hits[entries.size()], table, used, batch, *part)));
     if (batch.metadata_size() > store::kBatchMetadataMax / 2) return fail(kTooMany, "too many messages at once");
     keep_keywords(mailbox, std::move(table), used, batch);
     part->modseq = next_modseq(batch);
@@ -186,34 +192,11 @@ void Account::begin_append(MailboxId id, const std::vector<AppendItem>& items, c
   send(std::move(part), std::move(batch), answer(std::move(done), *std::move(outcome)));
 }
 
-namespace {
-
-/// Bodies that would not fit one batch go to the store's body segments first.
-Result<> store_aside(store::Tablet& tablet, std::span<AppendItem> items) {
-  for (AppendItem& item : items) {
-    if (!item.content->octets) continue;
-    auto writer = TRY(tablet.open_body());
-    TRY(writer->append(*item.content->octets));
-    auto content = std::make_shared<Content>();
-    content->facts = item.content->facts;
-    content->stored = TRY(writer->seal());
-    item.content = std::move(content);
-  }
-  return {};
-}
-
-}  // namespace
-
 io::Task<Result<AppendResult>> Account::append(MailboxId mailbox, std::vector<AppendItem> items, store::Batch also) {
   if (items.empty()) co_return AppendResult{};
   // RFC 3502: all of a MULTIAPPEND or nothing.
   if (items.size() > store::kBatchBodiesMax)
-    items = CO_TRY(co_await io::run(
-        around_.pool,
-        [&tablet = around_.tablet, items = std::move(items)]() mutable -> Result<std::vector<AppendItem>> {
-          TRY(store_aside(tablet, std::span(items).subspan(store::kBatchBodiesMax)));
-          return std::move(items);
-        }));
+    items = CO_TRY(co_await set_aside(around_, std::move(items), store::kBatchBodiesMax));
   std::vector<ThreadHits> hits;
   for (const AppendItem& item : items) hits.push_back(CO_TRY(co_await find_threads(item.content->facts.threads)));
   io::CrossThread<AppendResult> answer;
@@ -231,6 +214,7 @@ Result<> Account::copy_messages(Mailbox& from, const UidSet& uids, Mailbox& to, 
   std::optional<Draft> pending;
   if (has_pending(from.info.id)) pending = head_of(from);
   const Draft& head = pending ? *pending : from.draft;
+  const std::int64_t now = around_.clock.wall().seconds();
   head.for_each(uids, [&](const Entry& entry) {
     if (entry.uid >= from.shown.uid_next) return;
     if (entries.size() >= kBatchMessagesMax) {
@@ -239,6 +223,8 @@ Result<> Account::copy_messages(Mailbox& from, const UidSet& uids, Mailbox& to, 
       return;
     }
     entries.push_back(head.whole(entry));
+    // RFC 8514 §3: not the source's.
+    entries.back().saved = now;
     emails.push_back(entry.email);
     outcome.result.source.add(entry.uid);
     tally.count(entry);

@@ -180,8 +180,9 @@ TEST_CASE("an ordinary message's record and entry have no octet for it") {
   added.entry.email = 1;
   added.entry.modseq = 2;
   added.entry.size = 5000;
-  CHECK(add_operand({&added, 1}).size() == 2 + 1 + 1 + 1 + 1 + 1 + 2);
+  // The last octet says that no save date is known.
+  CHECK(add_operand({&added, 1}).size() == 2 + 1 + 1 + 1 + 1 + 1 + 2 + 1);
   added.entry.ascii_form = -1;
   added.growth = -100;
-  CHECK(add_operand({&added, 1}).size() == 2 + 1 + 2 + 1 + 1 + 1 + 2 + 2);
+  CHECK(add_operand({&added, 1}).size() == 2 + 1 + 2 + 1 + 1 + 1 + 2 + 1 + 2);
 }

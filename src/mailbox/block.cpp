@@ -10,10 +10,13 @@ namespace angarium::mailbox {
 namespace {
 
 // Sections of a stored block. The snapshot, if there is one, stands first.
-constexpr char kSnapshot = 'S';  // length, entries
-constexpr char kAdd = 'A';       // count, entries
-constexpr char kChange = 'F';    // mode, system flags, keywords, MODSEQ, ranges
-constexpr char kRemove = 'R';    // ranges
+constexpr char kSnapshot = 'T';  // length, entries
+constexpr char kAdd = 'B';       // count, entries
+// The same as they were written before entries had save dates.
+constexpr char kOldSnapshot = 'S';
+constexpr char kOldAdd = 'A';
+constexpr char kChange = 'F';  // mode, system flags, keywords, MODSEQ, ranges
+constexpr char kRemove = 'R';  // ranges
 
 // Entry::open_end and Entry::ascii_form, among the flags of a stored entry.
 constexpr std::uint64_t kOpenEnd = 1U << 7;
@@ -55,8 +58,23 @@ struct Before {
   std::int64_t date = 0;
 };
 
+/// Save dates lie within so many seconds of the others that an entry can have.
+constexpr std::int64_t kSavedFar = std::int64_t{1} << 40;
+
+/// 0: not known. One octet where it is the date.
+void put_saved(std::string& out, std::optional<std::int64_t> saved, std::int64_t date) {
+  const std::int64_t apart = saved ? *saved - date : 0;
+  put_number(out, saved ? 1 + (static_cast<std::uint64_t>(apart) << 1 ^ static_cast<std::uint64_t>(apart >> 63)) : 0);
+}
+
+std::optional<std::int64_t> read_saved(RecordReader& reader, std::int64_t date) {
+  const std::uint64_t number = reader.number_up_to(2 * static_cast<std::uint64_t>(kSavedFar));
+  if (number == 0) return std::nullopt;
+  return date + static_cast<std::int64_t>((number - 1) >> 1 ^ (0 - ((number - 1) & 1)));
+}
+
 void put_entry(std::string& out, const Entry& entry, std::span<const std::uint16_t> high, std::int64_t growth,
-               Before& before) {
+               std::optional<std::int64_t> saved, Before& before) {
   out.push_back(static_cast<char>(entry.uid & 0xFF));
   // One number holds the zone, mostly 0, the usual flags and whether any keyword follows.
   static_assert(kSystemFlagsAll <= 0xFF);
@@ -70,10 +88,13 @@ void put_entry(std::string& out, const Entry& entry, std::span<const std::uint16
   put_signed(out, entry.date - before.date);
   put_number(out, entry.size);
   if (entry.ascii_form) put_signed(out, growth);
+  put_saved(out, saved, entry.date);
   before = {entry.uid, entry.email, entry.modseq, entry.date};
 }
 
-NewEntry read_entry(RecordReader& reader, std::uint32_t number, Before& before) {
+enum class SaveDates : std::uint8_t { none, written };
+
+NewEntry read_entry(RecordReader& reader, std::uint32_t number, SaveDates dates, Before& before) {
   NewEntry result;
   Entry& entry = result.entry;
   entry.uid = number << 8 | reader.octet();
@@ -90,6 +111,7 @@ NewEntry read_entry(RecordReader& reader, std::uint32_t number, Before& before) 
   entry.date = static_cast<std::int64_t>(date << 25) >> 25;
   entry.size = static_cast<std::uint32_t>(reader.number_up_to(UINT32_MAX));
   if (entry.ascii_form) result.growth = reader.signed_number();
+  if (dates == SaveDates::written) result.saved = read_saved(reader, entry.date);
   if (entry.uid == 0 || result.growth > std::int64_t{entry.size} || result.growth < -std::int64_t{entry.size})
     reader.broken();
   before = {entry.uid, entry.email, entry.modseq, entry.date};
@@ -117,7 +139,7 @@ void read_ranges(RecordReader& reader, std::uint32_t number, F&& each) {
 
 /// Octets of the snapshot section at the start, with its header; 0 when there is none.
 std::size_t snapshot_size(std::string_view stored) {
-  if (stored.empty() || stored.front() != kSnapshot) return 0;
+  if (stored.empty() || (stored.front() != kSnapshot && stored.front() != kOldSnapshot)) return 0;
   RecordReader reader(stored.substr(1));
   const std::string_view snapshot = reader.octets();
   return reader.ok() ? static_cast<std::size_t>(snapshot.data() + snapshot.size() - stored.data()) : 0;
@@ -175,6 +197,14 @@ std::int64_t Block::growth(const Entry& entry) const {
   return at != growth_.end() && at->first == entry.uid ? at->second : 0;
 }
 
+std::optional<std::int64_t> Block::saved(const Entry& entry) const {
+  if (!entry.saved) return std::nullopt;
+  if (!entry.saved_apart) return entry.date;
+  const auto at = std::ranges::lower_bound(saved_, entry.uid, {}, &std::pair<Uid, std::int64_t>::first);
+  if (at == saved_.end() || at->first != entry.uid) return std::nullopt;
+  return at->second;
+}
+
 Sizes Block::sizes(const Entry& entry) const {
   const std::int64_t more = growth(entry);
   // An entry has the larger size.
@@ -208,6 +238,12 @@ Tally Block::add(const NewEntry& added) {
   if (entry->ascii_form) {
     const auto after = std::ranges::lower_bound(growth_, entry->uid, {}, &std::pair<Uid, std::int64_t>::first);
     growth_.emplace(after, entry->uid, added.growth);
+  }
+  entry->saved = added.saved ? -1 : 0;
+  entry->saved_apart = added.saved && *added.saved != entry->date ? -1 : 0;
+  if (entry->saved_apart) {
+    const auto after = std::ranges::lower_bound(saved_, entry->uid, {}, &std::pair<Uid, std::int64_t>::first);
+    saved_.emplace(after, entry->uid, *added.saved);
   }
   modseq_max_ = std::max(modseq_max_, entry->modseq);
   tally.count(*entry);
@@ -264,6 +300,7 @@ Tally Block::remove(UidRange uids) {
   const auto removed = [&](const auto& of) { return of.first >= uids.first && of.first <= uids.last; };
   std::erase_if(spill_, removed);
   std::erase_if(growth_, removed);
+  std::erase_if(saved_, removed);
   tally_ += tally;
   return tally;
 }
@@ -276,7 +313,7 @@ std::string Block::encode() const {
   Before before;
   for (const Entry& entry : entries_) {
     const KeywordSet spilled = entry.spilled ? keywords(entry) : KeywordSet{};
-    put_entry(entries, entry, spilled.high, growth(entry), before);
+    put_entry(entries, entry, spilled.high, growth(entry), saved(entry), before);
   }
   std::string result(1, kSnapshot);
   put_octets(result, entries);
@@ -286,12 +323,15 @@ std::string Block::encode() const {
 Result<> Block::apply(std::string_view changes) {
   RecordReader reader(changes);
   while (!reader.at_end() && reader.ok()) {
-    switch (static_cast<char>(reader.octet())) {
+    const auto section = static_cast<char>(reader.octet());
+    switch (section) {
+      case kOldAdd:
       case kAdd: {
+        const auto dates = section == kAdd ? SaveDates::written : SaveDates::none;
         const std::uint64_t count = reader.number_up_to(256);
         Before before;
         for (std::uint64_t i = 0; i < count && reader.ok(); ++i) {
-          const NewEntry added = read_entry(reader, number_, before);
+          const NewEntry added = read_entry(reader, number_, dates, before);
           if (reader.ok()) add(added);
         }
         break;
@@ -316,6 +356,7 @@ Result<> Block::apply(std::string_view changes) {
 Result<Block> Block::decode(std::uint32_t number, std::string_view stored) {
   Block block(number);
   if (const std::size_t size = snapshot_size(stored); size != 0) {
+    const auto dates = stored.front() == kSnapshot ? SaveDates::written : SaveDates::none;
     RecordReader section(stored.substr(1, size - 1));
     RecordReader reader(section.octets());
     block.modseq_max_ = reader.number();
@@ -323,7 +364,7 @@ Result<Block> Block::decode(std::uint32_t number, std::string_view stored) {
     block.entries_.reserve(count);
     Before before;
     for (std::uint64_t i = 0; i < count && reader.ok(); ++i) {
-      const NewEntry added = read_entry(reader, number, before);
+      const NewEntry added = read_entry(reader, number, dates, before);
       if (reader.ok()) block.add(added);
     }
     if (!reader.ok() || !reader.at_end() || block.entries_.size() != count)
@@ -341,7 +382,7 @@ std::string add_operand(std::span<const NewEntry> added) {
   for (const NewEntry& item : added) {
     Entry entry = item.entry;
     entry.keywords = item.keywords.low;
-    put_entry(out, entry, item.keywords.high, item.growth, before);
+    put_entry(out, entry, item.keywords.high, item.growth, item.saved, before);
   }
   return out;
 }

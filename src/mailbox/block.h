@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -27,7 +28,9 @@ struct Entry {
   std::uint64_t keywords = 0;  ///< the first 64; the rest by Block::keywords
   std::int64_t date : 39 = 0;  ///< INTERNALDATE, seconds since 1970: beyond the years 0-9999
   std::int64_t zone : 7 = 0;   ///< the zone it was given in, quarters of an hour east of Greenwich (zone_quarters())
-  std::int64_t flag_bits : 15 = 0;
+  std::int64_t flag_bits : 13 = 0;
+  std::int64_t saved : 1 = 0;        ///< not 0: when it came into the mailbox is known (RFC 8514); mostly `date`, …
+  std::int64_t saved_apart : 1 = 0;  ///< … but another moment where this is not 0: Block::saved
   std::int64_t ascii_form : 1 = 0;  ///< not 0: readers without UTF-8 get another form, of a size of its own: sizes_of()
   std::int64_t open_end : 1 = 0;  ///< not 0: the last octets are no CRLF, which POP3 adds and counts (RFC 1939 §3, §11)
   std::int64_t spilled : 1 = 0;   ///< it has keywords beyond the first 64
@@ -51,6 +54,8 @@ struct NewEntry {
   Entry entry;
   KeywordSet keywords;      ///< all of them
   std::int64_t growth = 0;  ///< with ascii_form: octets that the ASCII form has more than the original
+  /// When it came into the mailbox, seconds since 1970; nothing: not known. The entry's own bits follow from it.
+  std::optional<std::int64_t> saved{};
 };
 
 /// The octets of a message as its readers get it: RFC822.SIZE, BODY[], LIST and RETR.
@@ -92,6 +97,8 @@ class Block {
   [[nodiscard]] KeywordSet keywords(const Entry& entry) const;
   [[nodiscard]] std::int64_t growth(const Entry& entry) const;
   [[nodiscard]] Sizes sizes(const Entry& entry) const;
+  /// When it came into the mailbox, where that is known.
+  [[nodiscard]] std::optional<std::int64_t> saved(const Entry& entry) const;
 
   /// Each says what it did to the counters. A UID that is there already is not added again; the flags of one that is
   /// not there are not changed; where nothing changes, the MODSEQ does not either.
@@ -113,6 +120,7 @@ class Block {
   std::vector<Entry> entries_;
   std::vector<std::pair<Uid, std::vector<std::uint16_t>>> spill_;  // ascending by UID
   std::vector<std::pair<Uid, std::int64_t>> growth_;               // likewise, of entries with an ASCII form
+  std::vector<std::pair<Uid, std::int64_t>> saved_;                // likewise, of those with saved_apart
   Tally tally_;
   Modseq modseq_max_ = 0;
 };

@@ -35,6 +35,7 @@ void check_same(const Block& a, const Block& b) {
     CHECK((x.open_end != 0) == (y.open_end != 0));
     CHECK((x.ascii_form != 0) == (y.ascii_form != 0));
     CHECK(a.sizes(x) == b.sizes(y));
+    CHECK(a.saved(x) == b.saved(y));
     CHECK(std::int64_t{x.date} == std::int64_t{y.date});
     CHECK(a.keywords(x) == b.keywords(y));
   }
@@ -189,4 +190,67 @@ TEST_CASE("a block cut anywhere or with an octet changed is damaged or another b
     auto read = Block::decode(1, changed);
     if (read) CHECK(read->entries().size() <= 256);
   }
+}
+
+TEST_CASE("RFC 8514: save dates are kept, an octet each where they are the date") {
+  Block block(3);
+  NewEntry known = message(0x301, 1, 1);
+  NewEntry unknown = known;
+  unknown.entry.uid = 0x302;
+  known.saved = std::int64_t{known.entry.date};
+  CHECK(add_operand(std::span(&known, 1)).size() == add_operand(std::span(&unknown, 1)).size());
+  NewEntry early = known;
+  early.entry.uid = 0x303;
+  early.entry.date = -62'167'219'200;
+  early.saved = 253'402'300'799;
+  NewEntry late = known;
+  late.entry.uid = 0x304;
+  late.entry.date = 253'402'300'799;
+  late.saved = -62'167'219'200;
+  NewEntry near = known;
+  near.entry.uid = 0x305;
+  near.saved = near.entry.date - 1;
+  // What the entry says of itself does not count: it may be another mailbox's.
+  near.entry.saved = 0;
+  unknown.entry.saved = -1;
+  unknown.entry.saved_apart = -1;
+  for (const NewEntry& added : {known, unknown, early, late, near}) block.add(added);
+  const Block again = Block::decode(3, block.encode()).value();
+  check_same(block, again);
+  const std::vector<NewEntry> all = {known, unknown, early, late, near};
+  check_same(block, Block::decode(3, add_operand(all)).value());
+  CHECK(again.saved(*again.find(0x301)) == std::int64_t{known.entry.date});
+  CHECK(again.saved(*again.find(0x302)) == std::nullopt);
+  CHECK(again.saved(*again.find(0x303)) == 253'402'300'799);
+  CHECK(again.saved(*again.find(0x304)) == -62'167'219'200);
+  CHECK(again.saved(*again.find(0x305)) == near.entry.date - 1);
+  block.remove({0x303, 0x303});
+  NewEntry anew = known;
+  anew.entry.uid = 0x303;
+  block.add(anew);
+  CHECK(block.saved(*block.find(0x303)) == std::int64_t{known.entry.date});
+}
+
+TEST_CASE("blocks of before there were save dates are read, and know none, also once they are written anew") {
+  // UID 5, email 7, MODSEQ 9, date 1000, 100 octets, seen; then UID 6 is added.
+  const std::string entry("\x05\x02\x0E\x12\xD0\x0F\x64", 7);
+  const std::string snapshot = "S" + std::string("\x09\x09\x01", 3) + entry;
+  const std::string addition = "A" + std::string("\x01\x06\x02\x10\x14\xD0\x0F\x64", 8);
+  const Block block = Block::decode(0, snapshot + addition).value();
+  REQUIRE(block.entries().size() == 2);
+  CHECK(block.entries()[0].email == 7);
+  CHECK(block.entries()[0].date == 1000);
+  CHECK(block.entries()[0].has(kSeen));
+  CHECK(block.entries()[1].modseq == 10);
+  const std::string anew = block.encode();
+  CHECK(anew.front() == 'T');
+  for (const Entry& old : Block::decode(0, anew).value().entries()) CHECK(block.saved(old) == std::nullopt);
+  // New changes behind an old snapshot.
+  NewEntry added = message(7, 9, 11);
+  added.saved = 5;
+  const Block both = Block::decode(0, merge_block(0, snapshot, std::array{std::string_view(addition)}) +
+                                          add_operand(std::span(&added, 1)))
+                         .value();
+  CHECK(both.saved(both.entries()[0]) == std::nullopt);
+  CHECK(both.saved(both.entries()[2]) == 5);
 }

@@ -41,6 +41,7 @@ struct Facts {
   Texts ascii;
   Texts utf8;                          ///< empty where it is the same
   std::string references;              ///< message::thread_references(); kept with the texts
+  std::string preview;                 ///< message::preview(); kept with the texts
   std::vector<std::uint64_t> threads;  ///< keys of Message-ID, In-Reply-To, References, own one first (thread.h)
   std::string message_id;              ///< with its brackets; empty: none that is one. Not stored.
 };

@@ -39,6 +39,8 @@ struct EmailView {
   ReadyTexts utf8;             ///< message::ImapForm::utf8; the same octets where there is no difference
   /// message::thread_references(); nothing: not stored, read the header.
   std::optional<std::string_view> references;
+  /// message::preview(); nothing: not stored, read the message.
+  std::optional<std::string_view> preview;
   std::string_view structure;     ///< message::deserialize(): offsets in the presented body, without `prepended`
   std::string_view presentation;  ///< Presentation::decode()
   std::string_view thread_keys;   ///< the message-id keys this email put into the account's table

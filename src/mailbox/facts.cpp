@@ -9,6 +9,7 @@
 #include "mailbox/limits.h"
 #include "mailbox/thread.h"
 #include "message/ascii_form.h"
+#include "message/content.h"
 #include "message/imap_text.h"
 #include "message/threading.h"
 
@@ -65,9 +66,12 @@ void make_texts(const message::Structure& structure, std::string_view message, F
   facts.references = message::thread_references(structure.root().header().of(message));
   facts.ascii = texts_of(structure, message, message::ImapForm::ascii);
   if (forms_differ(structure, message)) facts.utf8 = texts_of(structure, message, message::ImapForm::utf8);
-  facts.ready = size_of(facts.ascii) + size_of(facts.utf8) + facts.references.size() <= kReadyTextMax;
+  facts.preview = message::preview(structure, message);
+  facts.ready =
+      size_of(facts.ascii) + size_of(facts.utf8) + facts.references.size() + facts.preview.size() <= kReadyTextMax;
   if (!facts.ready) facts.ascii = {};
   if (!facts.ready) facts.references.clear();
+  if (!facts.ready) facts.preview.clear();
   if (!facts.ready || facts.utf8 == facts.ascii) facts.utf8 = {};
 }
 
@@ -131,6 +135,13 @@ Result<Facts> FactsReader::finish(store::Tablet& tablet, const store::BodyRef& r
   for (const message::Part& part : structure.parts) {
     TRY(read(part.header()));
     message.fill(part.header_begin, header);
+  }
+  // The preview is made of the text that stands first.
+  if (const auto text = message::main_text_part(structure, message.octets()); text != message::kNoPart) {
+    message::Range range = structure.parts[text].body();
+    range.size = std::min<std::uint64_t>(range.size, message::kPreviewSourceMax);
+    TRY(read(range));
+    message.fill(range.begin, header);
   }
   make_texts(structure, message.octets(), facts);
   return facts;

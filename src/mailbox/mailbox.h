@@ -289,6 +289,9 @@ class AccountMail {
   /// (store::kExpectation). Not written when there are no items.
   virtual io::Task<Result<AppendResult>> append(MailboxId mailbox, std::vector<AppendItem> items,
                                                 store::Batch also = {}) = 0;
+  /// Adds the message to `to` and removes `uid` from `from` by one batch (RFC 8508); the quota is judged by what both
+  /// leave. kExpunged when `uid` is not there.
+  virtual io::Task<Result<AppendResult>> replace(MailboxId from, Uid uid, MailboxId to, AppendItem item) = 0;
   virtual io::Task<Result<FlagResult>> change_flags(MailboxId mailbox, UidSet uids, FlagRequest request,
                                                     FlagOptions options = {}) = 0;
   virtual io::Task<Result<ExpungeResult>> expunge(MailboxId mailbox, UidSet uids, ExpungeOnly only) = 0;

@@ -93,7 +93,7 @@ class Run {
       case 0:
       case 1:
       case 2: return deliver(1 + random_.below(3));
-      case 3: return append();
+      case 3: return random_.below(2) == 0 ? append() : replace();
       case 4:
       case 5:
       case 6:
@@ -203,6 +203,23 @@ class Run {
       add(*box, uid, messages[i++]);
     });
     return "append " + std::to_string(items.size());
+  }
+
+  std::string replace() {
+    Box* const from = any_box();
+    Box* const to = any_box();
+    if (from->messages.empty()) return "replace nothing";
+    const auto gone =
+        std::next(from->messages.begin(), static_cast<std::ptrdiff_t>(random_.below(from->messages.size())));
+    const Uid uid = gone->first;
+    const std::string octets = any_text();
+    const FlagNames flags = any_flags();
+    const AppendResult result = world_.must(mail_->replace(from->id, uid, to->id, {make_content(octets), flags, {}}));
+    require(result.uids.count() == 1, "REPLACE gave another number of UIDs");
+    from->messages.erase(gone);
+    const Uid given = result.uids.ranges().front().first;
+    add(*to, given, {octets, flags.system, {flags.keywords.begin(), flags.keywords.end()}, email_at(*to, given)});
+    return "replace " + std::to_string(uid);
   }
 
   std::string store() {

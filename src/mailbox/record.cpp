@@ -221,6 +221,9 @@ constexpr std::uint64_t kAsciiSize = 4;
 /// And: references follow the size. Records written before there were any have none.
 constexpr std::uint64_t kReferences = 8;
 
+/// And: a preview follows these. Likewise.
+constexpr std::uint64_t kPreview = 16;
+
 std::array<const std::string_view*, 3> parts_of(const ReadyTexts& texts) {
   return {&texts.envelope, &texts.body, &texts.body_structure};
 }
@@ -249,9 +252,10 @@ std::string encode_email(const EmailView& email) {
   const bool same = email.utf8 == ReadyTexts() || email.utf8 == email.ascii;
   const Ready ready = !email.ready ? Ready::none : same ? Ready::one_form : Ready::both_forms;
   put_number(out, static_cast<std::uint64_t>(ready) | (email.ascii_size ? kAsciiSize : 0) |
-                      (email.references ? kReferences : 0));
+                      (email.references ? kReferences : 0) | (email.preview ? kPreview : 0));
   if (email.ascii_size) put_number(out, *email.ascii_size);
   if (email.references) put_octets(out, *email.references);
+  if (email.preview) put_octets(out, *email.preview);
   if (ready != Ready::none)
     for (const std::string_view* text : parts_of(email.ascii)) put_octets(out, *text);
   if (ready == Ready::both_forms)
@@ -270,10 +274,11 @@ Result<EmailView> decode_email(EmailId id, std::string_view record) {
   for (std::string_view* octets : {&result.prepended, &result.structure, &result.presentation, &result.thread_keys})
     *octets = reader.octets();
   const std::uint64_t what =
-      reader.number_up_to(kReferences | kAsciiSize | static_cast<std::uint64_t>(Ready::both_forms));
+      reader.number_up_to(kPreview | kReferences | kAsciiSize | static_cast<std::uint64_t>(Ready::both_forms));
   if ((what & kAsciiSize) != 0) result.ascii_size = static_cast<std::uint32_t>(reader.number_up_to(UINT32_MAX));
   if ((what & kReferences) != 0) result.references = reader.octets();
-  const auto ready = static_cast<Ready>(what & ~(kReferences | kAsciiSize));
+  if ((what & kPreview) != 0) result.preview = reader.octets();
+  const auto ready = static_cast<Ready>(what & ~(kPreview | kReferences | kAsciiSize));
   if (ready > Ready::both_forms) reader.broken();
   result.ready = ready != Ready::none;
   if (result.ready) result.ascii = read_texts(reader);

@@ -59,6 +59,12 @@ Sizes View::sizes_of(const Entry& entry) const {
   return blocks_[block_from(block_of(entry.uid))]->sizes(entry);
 }
 
+std::optional<std::int64_t> View::saved_of(const Entry& entry) const {
+  if (!entry.saved) return std::nullopt;
+  if (!entry.saved_apart) return entry.date;
+  return blocks_[block_from(block_of(entry.uid))]->saved(entry);
+}
+
 std::uint32_t View::first_unseen() const {
   for (std::size_t b = 0; b < blocks_.size(); ++b) {
     if (blocks_[b]->tally().unseen == 0) continue;

@@ -44,6 +44,8 @@ class View {
   [[nodiscard]] KeywordSet keywords_of(const Entry& entry) const;
   /// The sizes of a message of this view.
   [[nodiscard]] Sizes sizes_of(const Entry& entry) const;
+  /// When a message of this view came into the mailbox (RFC 8514), seconds since 1970; nothing: not known.
+  [[nodiscard]] std::optional<std::int64_t> saved_of(const Entry& entry) const;
   /// The sequence number of the first message without \Seen; 0 if there is none.
   [[nodiscard]] std::uint32_t first_unseen() const;
   /// The UIDs of all messages.

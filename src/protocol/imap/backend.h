@@ -34,8 +34,9 @@ struct Entry {
   std::uint64_t modseq = 0;  ///< of the last change
   std::uint64_t keywords = 0;  ///< bit i: View::keywords()[i]
   InternalDate date;
-  std::uint32_t size = 0;        ///< octets
-  std::uint32_t ascii_size = 0;  ///< for who may get no UTF-8, as counted at acceptance; with `ascii_form` only
+  std::optional<std::int64_t> saved{};  ///< when it came into the mailbox, seconds since 1970 (RFC 8514); not known
+  std::uint32_t size = 0;               ///< octets
+  std::uint32_t ascii_size = 0;         ///< for who may get no UTF-8, as counted at acceptance; with `ascii_form` only
   std::uint32_t uid = 0;
   Flags flags = 0;
   bool spilled = false;     ///< has keywords beyond the first 64: View::spilled_keywords()
@@ -102,12 +103,13 @@ struct CopyOutcome {
 
 /// Ready texts of one message, as they stand in FETCH responses.
 struct MessageTexts {
-  std::string_view envelope;        ///< "(…)"
-  std::string_view body;            ///< BODY, without extension data
-  std::string_view body_structure;  ///< BODYSTRUCTURE
-  std::string_view email_id;        ///< RFC 8474 §5.1
-  std::string_view thread_id;       ///< RFC 8474 §5.2; empty: NIL
-  std::string_view references;      ///< message::thread_references()
+  std::string_view envelope;                  ///< "(…)"
+  std::string_view body;                      ///< BODY, without extension data
+  std::string_view body_structure;            ///< BODYSTRUCTURE
+  std::string_view email_id;                  ///< RFC 8474 §5.1
+  std::string_view thread_id;                 ///< RFC 8474 §5.2; empty: NIL
+  std::string_view references;                ///< message::thread_references()
+  std::optional<std::string_view> preview{};  ///< RFC 8970; nothing: not at hand, and asked for lazily
 };
 struct TextBatch {
   std::vector<MessageTexts> messages;  ///< as they were asked for; only the wanted texts are set
@@ -172,7 +174,8 @@ class Mailbox {
   /// UIDs of `known` expunged after `modseq`; when that is no longer known, all of `known` that are not there now.
   virtual io::Task<Result<NumberSet>> vanished(std::uint64_t modseq, NumberSet known) = 0;
 
-  /// `wanted`: FetchBits envelope, body, body structure, email id, thread id, references. At most kTextBatch entries.
+  /// `wanted`: FetchBits envelope, body, body structure, email id, thread id, references, preview (lazy). At most
+  /// kTextBatch entries.
   /// `form`: what the client may get in strings (RFC 6855 §3).
   virtual io::ValueOrTask<Result<TextBatch>> texts(std::span<const Entry> messages, std::uint32_t wanted,
                                                    message::ImapForm form) = 0;
@@ -243,7 +246,8 @@ struct AppendMessage {
   enum class Form { plain, binary, utf8 };  ///< binary: literal8, NULs allowed (RFC 3516); utf8: RFC 6855 §4
   FlagList flags;
   std::optional<InternalDate> internal_date;
-  std::uint64_t size = 0;
+  /// nullopt: it is put together of parts, as long as they turn out to be (RFC 4469).
+  std::optional<std::uint64_t> size = 0;
   Form form = Form::plain;
 };
 struct AppendOutcome {
@@ -257,9 +261,15 @@ class Append {
   virtual ~Append() = default;
   /// Begins the next message, before the client is told to send it: quota, sizes, flags are judged here.
   virtual io::Task<Result<void>> begin(AppendMessage message) = 0;
-  /// The octets, message.size in all.
+  /// The octets, message.size in all; of what is put together, as many as come before commit().
   virtual io::ValueOrTask<Result<void>> write(std::string_view octets) = 0;
   virtual io::Task<Result<AppendOutcome>> commit() = 0;
+};
+
+/// A message that makes way for another (RFC 8508).
+struct Replaced {
+  std::string mailbox;  ///< MailboxFacts::id
+  std::uint32_t uid = 0;
 };
 
 enum class Subscription { subscribe, unsubscribe };
@@ -315,6 +325,9 @@ class Account {
   virtual std::unique_ptr<AccountWatcher> watch(io::Event& event) = 0;
   /// kTryCreate when there is no such mailbox.
   virtual io::Task<Result<std::unique_ptr<Append>>> append(std::string name) = 0;
+  /// The same for one message, with whose commit the other one goes: both or neither. The quota is judged by what is
+  /// left. commit() is kExpungeIssued when the other one went before.
+  virtual io::Task<Result<std::unique_ptr<Append>>> replace(std::string name, Replaced replaced) = 0;
 };
 
 // ---- Not authenticated ----------------------------------------------------------------------------------------------

@@ -146,3 +146,14 @@ TEST_CASE("a bomb of compressed octets ends the connection: a message may be of 
   deflateEnd(&stream);
   CHECK(line.ended);
 }
+
+TEST_CASE("RFC 8437 §4.1: UNAUTHENTICATE ends compression behind its OK, and it may be agreed to again") {
+  Compressed line;
+  line.say("c SELECT INBOX\r\n");
+  CHECK(line.say("d UNAUTHENTICATE\r\n") == "d OK Log in again\r\n");
+  CHECK(line.say(*line.ends.client, "e SELECT INBOX\r\n").starts_with("e BAD "));
+  CHECK(line.say(*line.ends.client, "f LOGIN wilma secret\r\n").contains(" COMPRESS=DEFLATE "));
+  CHECK(line.say(*line.ends.client, "g COMPRESS DEFLATE\r\n") == "g OK DEFLATE active\r\n");
+  line.client = wire::deflate::deflated(*line.ends.client);
+  CHECK(line.say("h EXAMINE INBOX\r\n").contains("* 0 EXISTS\r\n"));
+}

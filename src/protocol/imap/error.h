@@ -45,6 +45,8 @@ inline constexpr ErrorKind kPrivacyRequired{"imap.privacy-required", Fault::user
 inline constexpr ErrorKind kContactAdmin{"imap.contact-admin", Fault::user, Lasting::permanent};
 inline constexpr ErrorKind kExpungeIssued{"imap.expunge-issued", Fault::user, Lasting::temporary};
 inline constexpr ErrorKind kInUse{"imap.in-use", Fault::user, Lasting::temporary};
+/// Its reply carries the URL: RFC 4469 §4.1.
+inline constexpr ErrorKind kBadUrl{"imap.bad-url", Fault::user, Lasting::permanent};
 inline constexpr ErrorKind kCompressionActive{"imap.compression-active", Fault::user, Lasting::permanent};
 inline constexpr ErrorKind kNotSaved{"imap.not-saved", Fault::user, Lasting::permanent};
 // Not the client's fault: NO.

@@ -12,10 +12,10 @@ struct Item {
 };
 
 constexpr Item kItems[] = {
-    {"ENVELOPE", kFetchEnvelope}, {"FLAGS", kFetchFlags},   {"INTERNALDATE", kFetchInternalDate},
-    {"RFC822.SIZE", kFetchSize},  {"UID", kFetchUid},       {"BODYSTRUCTURE", kFetchBodyStructure},
-    {"BODY", kFetchBody},         {"MODSEQ", kFetchModseq}, {"EMAILID", kFetchEmailId},
-    {"THREADID", kFetchThreadId},
+    {"ENVELOPE", kFetchEnvelope}, {"FLAGS", kFetchFlags},       {"INTERNALDATE", kFetchInternalDate},
+    {"RFC822.SIZE", kFetchSize},  {"UID", kFetchUid},           {"BODYSTRUCTURE", kFetchBodyStructure},
+    {"BODY", kFetchBody},         {"MODSEQ", kFetchModseq},     {"EMAILID", kFetchEmailId},
+    {"THREADID", kFetchThreadId}, {"SAVEDATE", kFetchSaveDate},
 };
 
 constexpr Item kMacros[] = {
@@ -131,6 +131,14 @@ Result<void> Parser::fetch_attribute(FetchProgram& into) {
     if (name != item.name) continue;
     into.items |= item.bits;
     return {};
+  }
+  if (name == "PREVIEW") {
+    // "PREVIEW" [SP "(" preview-mod *(SP preview-mod) ")"] (RFC 8970 §6)
+    const bool lazy = present(" (LAZY");
+    into.items |= lazy ? kFetchPreviewLazy : kFetchPreview;
+    if (!lazy) return {};
+    while (present(" LAZY")) continue;
+    return require(')');
   }
   return expected("fetch item");
 }

@@ -4,15 +4,13 @@
 #include "message/coding.h"
 #include "message/section.h"
 #include "protocol/imap/fetcher.h"
+#include "protocol/imap/section_range.h"
 
 namespace angarium::protocol::imap {
 namespace {
 
 using Form = SectionItem::Form;
 using Text = Section::Text;
-
-/// Fields beyond so many octets of a header are not looked for: a header must be in memory to be chosen from.
-constexpr std::uint64_t kHeaderSubsetMax = 4 * 1024 * 1024;
 
 /// "BODY[HEADER]<0>" as it stands in the response.
 std::string label_of(const SectionItem& item) {
@@ -35,27 +33,12 @@ std::string label_of(const SectionItem& item) {
 message::SectionText section_text(const SectionItem& item) {
   if (item.form == Form::rfc822_header) return message::SectionText::header;
   if (item.form == Form::rfc822_text) return message::SectionText::text;
-  switch (item.section.text) {
-    case Text::all: break;
-    case Text::header:
-    case Text::header_fields:
-    case Text::header_fields_not: return message::SectionText::header;
-    case Text::text: return message::SectionText::text;
-    case Text::mime: return message::SectionText::mime;
-  }
-  return message::SectionText::whole;
+  return section_text(item.section);
 }
 
 bool is_whole(const SectionItem& item) {
   return item.form == Form::rfc822 || (item.form != Form::rfc822_header && item.form != Form::rfc822_text &&
                                        item.section.part.empty() && item.section.text == Text::all);
-}
-
-/// What is left of `size` octets, from where on.
-message::Range cut(std::uint64_t size, const std::optional<Partial>& partial) {
-  if (!partial) return {0, size};
-  const auto begin = std::min(partial->offset, size);
-  return {begin, std::min(partial->count, size - begin)};
 }
 
 /// Whether a range of an ASCII form holds a header that was put into ASCII.

@@ -4,10 +4,25 @@
 #include <array>
 #include <vector>
 
+#include "base/text.h"
+
 namespace angarium::protocol::imap {
 namespace {
 
-constexpr std::uint32_t kTexts = kFetchEnvelope | kFetchBody | kFetchBodyStructure | kFetchEmailId | kFetchThreadId;
+constexpr std::uint32_t kPreviews = kFetchPreview | kFetchPreviewLazy;
+constexpr std::uint32_t kTexts =
+    kFetchEnvelope | kFetchBody | kFetchBodyStructure | kFetchEmailId | kFetchThreadId | kPreviews;
+
+/// As UTF-8 whatever is enabled (RFC 8970 §3.3), so what is beyond ASCII comes as a literal.
+void append_preview(std::string& out, const std::optional<std::string_view>& preview) {
+  if (preview && !all_ascii(*preview)) {
+    ((out += '{') += std::to_string(preview->size())) += "}\r\n";
+    out += *preview;
+    return;
+  }
+  const std::string text(preview.value_or(""));
+  append_nstring(out, preview ? &text : nullptr, message::ImapForm::ascii);
+}
 
 /// Whether a message that was told to be \Seen still is: another session may have taken the flag away meanwhile.
 bool still_seen(const View* newest, const View& told, const Entry& entry) {
@@ -151,6 +166,15 @@ void Fetcher::open(const Target& target) {
     item("INTERNALDATE ");
     append_internal_date(out, entry.date);
   }
+  if ((items & kFetchSaveDate) != 0) {
+    item("SAVEDATE ");
+    // RFC 8514 §4.2: NIL for what came before it was kept.
+    if (entry.saved) {
+      append_internal_date(out, {.seconds = *entry.saved});
+    } else {
+      out += "NIL";
+    }
+  }
   if ((items & kFetchSize) != 0) {
     item("RFC822.SIZE ");
     append_number(out, entry.octets(form_));
@@ -174,6 +198,10 @@ void Fetcher::append_texts(const MessageTexts& texts) {
   if ((texts_wanted_ & kFetchEmailId) != 0) {
     item("EMAILID (");
     (out += texts.email_id) += ')';
+  }
+  if ((texts_wanted_ & kPreviews) != 0) {
+    item("PREVIEW ");
+    append_preview(out, texts.preview);
   }
   if ((texts_wanted_ & kFetchThreadId) != 0) {
     item("THREADID ");

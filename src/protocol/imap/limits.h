@@ -73,6 +73,8 @@ inline constexpr std::size_t kAnnotationNameMax = 256;
 inline constexpr std::size_t kAnnotationsMax = 100;
 /// Resources of one SETQUOTA: RFC 9208 §5 defines four.
 inline constexpr std::size_t kQuotaResourcesMax = 20;
+/// Parts of one CATENATE: a message of real parts has some dozens, each URL opens a mailbox.
+inline constexpr std::size_t kCatenatePartsMax = 1000;
 /// Fields of one ID (RFC 2971 §3.3).
 inline constexpr std::size_t kIdFieldsMax = 30;
 inline constexpr std::size_t kIdNameMax = 30;

@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "message/ascii_form.h"
 #include "message/binary_parts.h"
+#include "message/content.h"
 #include "message/downgrade.h"
 #include "message/imap_text.h"
 #include "message/threading.h"
@@ -105,6 +106,7 @@ std::shared_ptr<const MemoryEmail> MemoryAccountState::keep(std::string octets_o
   email->email_id = "E" + std::to_string(email->id);
   email->thread_id = "T" + std::to_string(email->id);
   email->references = message::thread_references(email->octets);
+  email->preview = message::preview(email->structure, email->octets);
   emails[email->id] = email;
   return email;
 }
@@ -148,6 +150,7 @@ Result<AppendOutcome> arrive(MemoryAccountState& account, MemoryMailboxState& ma
                        .modseq = account.modseq + 1,
                        .keywords = TRY(keyword_bits(names, arrival.flags.keywords)),
                        .date = arrival.date,
+                       .saved = account.now.seconds(),
                        .size = size,
                        .ascii_size = ascii ? static_cast<std::uint32_t>(ascii->octets.size()) : 0,
                        .uid = uid,
@@ -173,13 +176,15 @@ Result<std::string> without_binary_parts(std::string_view octets) {
 
 class MemoryAppend : public Append {
  public:
-  MemoryAppend(std::shared_ptr<MemoryAccountState> account, std::shared_ptr<MemoryMailboxState> mailbox)
-      : account_(std::move(account)), mailbox_(std::move(mailbox)) {}
+  /// `source` and `replaced`: where a message is to go, and its UID; null, 0 for APPEND.
+  MemoryAppend(std::shared_ptr<MemoryAccountState> account, std::shared_ptr<MemoryMailboxState> mailbox,
+               std::shared_ptr<MemoryMailboxState> source = nullptr, std::uint32_t replaced = 0)
+      : account_(std::move(account)), mailbox_(std::move(mailbox)), source_(std::move(source)), replaced_(replaced) {}
 
   io::Task<Result<void>> begin(AppendMessage message) override {
     CO_TRY(account_->take_trouble());
-    if (account_->octets + octets_ + message.size > account_->quota) co_return fail(kOverQuota, "Over quota");
-    octets_ += message.size;
+    octets_ += message.size.value_or(0);
+    CO_TRY(room());
     auto names = mailbox_->keywords();
     CO_TRY(keyword_bits(names, message.flags.keywords));
     messages_.push_back(std::move(message));
@@ -195,6 +200,10 @@ class MemoryAppend : public Append {
   io::Task<Result<AppendOutcome>> commit() override {
     CO_TRY(account_->take_trouble());
     if (mailbox_->deleted) co_return fail(kTryCreate, "The mailbox was deleted");
+    if (source_ != nullptr && !old()) co_return fail(kExpungeIssued, "The message is not there any more");
+    octets_ = 0;
+    for (const auto& body : bodies_) octets_ += body.size();
+    CO_TRY(room());
     std::vector<Arrival> arrivals;
     for (std::size_t i = 0; i < messages_.size(); ++i) {
       if (messages_[i].form != AppendMessage::Form::plain) bodies_[i] = CO_TRY(without_binary_parts(bodies_[i]));
@@ -202,12 +211,32 @@ class MemoryAppend : public Append {
                           .flags = messages_[i].flags,
                           .date = messages_[i].internal_date.value_or(InternalDate{account_->now.seconds()})});
     }
-    co_return arrive(*account_, *mailbox_, arrivals);
+    auto outcome = arrive(*account_, *mailbox_, arrivals);
+    NumberSet gone;
+    gone.add(replaced_);
+    if (outcome && source_ != nullptr) MemoryMailbox(account_, source_, Access::read_write).remove(gone);
+    co_return outcome;
   }
 
  private:
+  [[nodiscard]] std::optional<Entry> old() const {
+    if (source_ == nullptr || source_->deleted) return std::nullopt;
+    for (const auto& entry : source_->entries())
+      if (entry.uid == replaced_) return entry;
+    return std::nullopt;
+  }
+  [[nodiscard]] Result<void> room() const {
+    const auto gone = old();
+    const auto less = gone ? gone->size : 0;
+    if (account_->octets + octets_ > account_->quota + std::min<std::uint64_t>(less, UINT64_MAX - account_->quota))
+      return fail(kOverQuota, "Over quota");
+    return {};
+  }
+
   std::shared_ptr<MemoryAccountState> account_;
   std::shared_ptr<MemoryMailboxState> mailbox_;
+  std::shared_ptr<MemoryMailboxState> source_;
+  std::uint32_t replaced_;
   std::vector<AppendMessage> messages_;
   std::vector<std::string> bodies_;
   std::uint64_t octets_ = 0;
@@ -421,6 +450,15 @@ class MemoryAccount : public Account {
     auto mailbox = selectable(name);
     if (!mailbox) co_return fail(kTryCreate, "No such mailbox");
     co_return std::make_unique<MemoryAppend>(state_, *std::move(mailbox));
+  }
+
+  io::Task<Result<std::unique_ptr<Append>>> replace(std::string name, Replaced replaced) override {
+    auto mailbox = selectable(name);
+    if (!mailbox) co_return fail(kTryCreate, "No such mailbox");
+    for (const auto& [other, source] : state_->mailboxes)
+      if (source->id == replaced.mailbox)
+        co_return std::make_unique<MemoryAppend>(state_, *std::move(mailbox), source, replaced.uid);
+    co_return fail(kExpungeIssued, "The message is not there any more");
   }
 
  private:

@@ -40,6 +40,7 @@ struct MemoryEmail {
   std::string email_id;
   std::string thread_id;
   std::string references;
+  std::string preview;
 };
 
 /// Who wants to know of changes in an account.

@@ -147,6 +147,7 @@ io::Task<Result<CopyOutcome>> MemoryMailbox::copy(NumberSet uids, std::string ta
     entry.keywords = CO_TRY(keyword_bits(target_names, keywords));
     entry.uid = uid++;
     entry.modseq = modseq;
+    entry.saved = account_->now.seconds();
     octets += entry.size;
     copies.push_back(entry);
   }
@@ -172,7 +173,7 @@ std::shared_ptr<const MemoryEmail> MemoryMailbox::email(const Entry& entry) cons
   return at == account_->emails.end() ? nullptr : at->second;
 }
 
-io::ValueOrTask<Result<TextBatch>> MemoryMailbox::texts(std::span<const Entry> messages, std::uint32_t,
+io::ValueOrTask<Result<TextBatch>> MemoryMailbox::texts(std::span<const Entry> messages, std::uint32_t wanted,
                                                         message::ImapForm form) {
   TextBatch batch;
   batch.messages.reserve(messages.size());
@@ -188,6 +189,8 @@ io::ValueOrTask<Result<TextBatch>> MemoryMailbox::texts(std::span<const Entry> m
     const auto& texts = form == message::ImapForm::utf8 ? found->utf8 : found->ascii;
     batch.messages.push_back(
         {texts.envelope, texts.body, texts.body_structure, found->email_id, found->thread_id, found->references});
+    if ((wanted & kFetchPreview) != 0 || found->id % kMemoryLazyEvery != 0)
+      batch.messages.back().preview = found->preview;
     keep.push_back(std::move(found));
   }
   batch.owner = std::make_shared<const std::vector<std::shared_ptr<const MemoryEmail>>>(std::move(keep));

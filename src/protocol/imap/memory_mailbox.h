@@ -8,6 +8,9 @@ namespace angarium::protocol::imap {
 /// Keywords of one mailbox: as many as an entry has bits.
 inline constexpr std::size_t kMemoryKeywordsMax = 64;
 
+/// Of so many emails one has no preview ready: what is asked for lazily is NIL there.
+inline constexpr std::uint64_t kMemoryLazyEvery = 3;
+
 class MemoryView : public View {
  public:
   std::vector<Entry> entries;
@@ -46,10 +49,10 @@ class MemoryMailbox : public Mailbox {
   io::ValueOrTask<Result<std::shared_ptr<const message::Structure>>> structure(const Entry& message,
                                                                                message::ImapForm form) override;
   io::Task<Result<std::vector<char>>> match(std::span<const Entry> messages, TextKey key) override;
+  NumberSet remove(const NumberSet& uids);
 
  private:
   [[nodiscard]] std::shared_ptr<const MemoryEmail> email(const Entry& entry) const;
-  NumberSet remove(const NumberSet& uids);
 
   std::shared_ptr<MemoryAccountState> account_;
   std::shared_ptr<MemoryMailboxState> state_;

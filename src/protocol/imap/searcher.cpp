@@ -38,6 +38,10 @@ std::int64_t day_of(const InternalDate& date) {
   return (seconds >= 0 ? seconds : seconds - 86399) / 86400;
 }
 
+std::int64_t saved_day(const Entry& entry) {
+  return day_of(entry.saved ? InternalDate{.seconds = *entry.saved} : entry.date);
+}
+
 }  // namespace
 
 Result<Searcher::Ready> Searcher::prepare(const SearchNode& node) const {
@@ -97,6 +101,10 @@ bool Searcher::holds(const Ready& ready, std::size_t place) const {
     case Key::before: return day_of(entry.date) < node.day.days;
     case Key::on: return day_of(entry.date) == node.day.days;
     case Key::since: return day_of(entry.date) >= node.day.days;
+    // RFC 8514 §4.3: INTERNALDATE stands in where no save date is known.
+    case Key::saved_before: return saved_day(entry) < node.day.days;
+    case Key::saved_on: return saved_day(entry) == node.day.days;
+    case Key::saved_since: return saved_day(entry) >= node.day.days;
     // RFC 5032 §2: by the moment itself.
     case Key::older: return entry.date.seconds <= now_ - static_cast<std::int64_t>(node.number);
     case Key::younger: return entry.date.seconds >= now_ - static_cast<std::int64_t>(node.number);

@@ -34,6 +34,15 @@ std::string tag_of(std::string_view text) {
   return tag && parser.peek() == ' ' ? std::string(*tag) : "*";
 }
 
+/// Whether the command takes its literals itself.
+bool streams(std::string_view text, State state) {
+  Parser parser(text);
+  if (!parser.tag() || !parser.present(' ')) return false;
+  if (parser.present("APPEND ")) return (state & kLoggedIn) != 0;
+  parser.present("UID ");
+  return parser.present("REPLACE ") && state == kSelected;
+}
+
 }  // namespace
 
 Server::Server(wire::Connection& connection, Authenticator& authenticator, const ServerOptions& options)
@@ -89,10 +98,8 @@ io::Task<Result<void>> Server::command() {
       }
       co_return co_await dispatch();
     }
-    // A literal. Those of APPEND belong to its handler, which streams them; the others join the command.
-    Parser parser(reader.text());
-    const bool append = parser.tag() && parser.present(' ') && parser.present("APPEND ");
-    if (append && (session.state & kLoggedIn) != 0) co_return co_await dispatch();
+    // A literal. Those of APPEND and REPLACE belong to the handler, which streams them; the others join the command.
+    if (streams(reader.text(), session.state)) co_return co_await dispatch();
     const auto& head = reader.head();
     const bool flows = head.sync == LiteralHead::Sync::flows;
     // RFC 7888 §5: LITERAL- bounds those that don't wait.
@@ -222,6 +229,14 @@ io::Task<Result<void>> Server::follow() {
     auto layer = wire::deflate::deflated(session.connection(), session.input.view(), burst);
     session.input.clear();
     session.put_on(std::move(layer));
+    co_return Result<void>{};
+  }
+  if (after == Session::After::bare) {
+    // RFC 8437 §4.1: compression and security layers end with the OK. What came through them and was not asked for
+    // yet came too early; in the clear a client may send what follows at once.
+    if (session.layered()) session.input.clear();
+    session.take_layers_off();
+    session.compressed = false;
     co_return Result<void>{};
   }
   // What came before the handshake is dropped by the connection (RFC 9051 §6.2.1).

@@ -11,6 +11,7 @@ Session::Session(wire::Connection& connection, Authenticator& authenticator_, co
     : authenticator(authenticator_),
       options(options_),
       connection_(&connection),
+      bare_(&connection),
       login_by_(io::Loop::current().now() + options_.login_timeout) {}
 
 // Each layer ends before the one it stands on.
@@ -21,6 +22,11 @@ Session::~Session() {
 void Session::put_on(std::unique_ptr<wire::Connection> above) {
   connection_ = above.get();
   layers_.push_back(std::move(above));
+}
+
+void Session::take_layers_off() {
+  connection_ = bare_;
+  while (!layers_.empty()) layers_.pop_back();
 }
 
 void Session::untagged(Status status, std::string_view words, std::string_view code) {
@@ -147,6 +153,17 @@ void Session::secure() {
   put_on(std::move(secured));
 }
 
+void Session::end_account() {
+  leave();
+  account.reset();
+  enabled = 0;
+  notifications.reset();
+  annotations.reset();
+  state = kNotAuthenticated;
+  login_by_ = io::Loop::current().now() + options.login_timeout;
+  reader.set_limit(kUnauthenticatedCommandMax);
+}
+
 std::string Session::capabilities() const {
   // RFC 9051 §6.1.1. LITERAL- before login, LITERAL+ after it (RFC 7888).
   std::string out = "IMAP4rev1 IMAP4rev2 SASL-IR ID ENABLE";
@@ -163,9 +180,9 @@ std::string Session::capabilities() const {
   if (!compressed) out += " COMPRESS=DEFLATE";
   out +=
       " LITERAL+ IDLE NAMESPACE CHILDREN UIDPLUS MOVE UNSELECT CONDSTORE QRESYNC ESEARCH SEARCHRES LIST-EXTENDED"
-      " LIST-STATUS SPECIAL-USE CREATE-SPECIAL-USE STATUS=SIZE MULTIAPPEND BINARY SORT SORT=DISPLAY ESORT"
-      " THREAD=ORDEREDSUBJECT THREAD=REFERENCES THREAD=REFS I18NLEVEL=1 WITHIN PARTIAL CONTEXT=SEARCH CONTEXT=SORT"
-      " MULTISEARCH NOTIFY UIDONLY UIDBATCHES INPROGRESS UTF8=ACCEPT OBJECTID"
+      " LIST-STATUS SPECIAL-USE CREATE-SPECIAL-USE STATUS=SIZE MULTIAPPEND REPLACE CATENATE BINARY SORT SORT=DISPLAY"
+      " ESORT THREAD=ORDEREDSUBJECT THREAD=REFERENCES THREAD=REFS I18NLEVEL=1 WITHIN PARTIAL CONTEXT=SEARCH CONTEXT=SORT"
+      " MULTISEARCH NOTIFY UIDONLY UIDBATCHES INPROGRESS PREVIEW SAVEDATE UNAUTHENTICATE UTF8=ACCEPT OBJECTID"
       " QUOTA QUOTASET QUOTA=RES-STORAGE QUOTA=RES-MESSAGE METADATA METADATA-SERVER LIST-METADATA FILTERS"
       " APPENDLIMIT";
   if (options.append_limit) out += "=" + std::to_string(*options.append_limit);

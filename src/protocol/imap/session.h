@@ -67,7 +67,7 @@ class Session {
   /// Of the command at work, while it may tell of itself (progress.h).
   Progress* progress = nullptr;
   /// What the connection does once the tagged reply is written.
-  enum class After { go_on, start_tls, secure, compress, end };
+  enum class After { go_on, start_tls, secure, compress, bare, end };
   After after = After::go_on;
   /// COMPRESS was agreed to.
   bool compressed = false;
@@ -76,6 +76,9 @@ class Session {
   [[nodiscard]] wire::Connection& connection() const { return *connection_; }
   /// A layer on the connection as it is: all that is said from now on goes through it.
   void put_on(std::unique_ptr<wire::Connection> layer);
+  [[nodiscard]] bool layered() const { return !layers_.empty(); }
+  /// Back to the connection as it was at the beginning, with its TLS.
+  void take_layers_off();
 
   /// What AUTHENTICATE agreed on, for After::secure.
   std::unique_ptr<sasl::SecurityLayer> layer;
@@ -136,10 +139,11 @@ class Session {
 
   // ---- login
   void begin_account(std::shared_ptr<Account> opened);
+  /// RFC 8437 §4.1: all that a client made of the session is gone, but for TLS, layers and what was counted against it.
+  void end_account();
   [[nodiscard]] std::string capabilities() const;
   /// The mechanisms that this connection may use now.
   [[nodiscard]] std::vector<const sasl::Mechanism*> mechanisms() const;
-  [[nodiscard]] wire::Connection& connection() { return *connection_; }
   /// All octets from now on go through `layer`. What waits must have been sent.
   void secure();
 
@@ -155,6 +159,7 @@ class Session {
   NumberSet take_new();
 
   wire::Connection* connection_;
+  wire::Connection* const bare_;
   std::vector<std::unique_ptr<wire::Connection>> layers_;  ///< each stands on the one before
   Moment login_by_;                                        ///< absolute, so that an octet a second buys nothing
 };

@@ -79,6 +79,7 @@ io::Task<Result<Reply>> namespaces(Session&, Command&);
 io::Task<Result<Reply>> noop(Session&, Command&);
 io::Task<Result<Reply>> notify(Session&, Command&);
 io::Task<Result<Reply>> rename(Session&, Command&);
+io::Task<Result<Reply>> replace(Session&, Command&);
 io::Task<Result<Reply>> search(Session&, Command&);
 io::Task<Result<Reply>> select(Session&, Command&);
 io::Task<Result<Reply>> setmetadata(Session&, Command&);
@@ -90,6 +91,7 @@ io::Task<Result<Reply>> store(Session&, Command&);
 io::Task<Result<Reply>> subscribe(Session&, Command&);
 io::Task<Result<Reply>> thread(Session&, Command&);
 io::Task<Result<Reply>> uidbatches(Session&, Command&);
+io::Task<Result<Reply>> unauthenticate(Session&, Command&);
 io::Task<Result<Reply>> unselect(Session&, Command&);
 io::Task<Result<Reply>> unsubscribe(Session&, Command&);
 }  // namespace command
@@ -135,6 +137,7 @@ inline constexpr auto kCommands = std::to_array<CommandRow>({
     {"NOOP", kAnyState, detail::kNone, detail::kNoUid, detail::kTold, command::noop},
     {"NOTIFY", kLoggedIn, detail::kSome, detail::kNoUid, detail::kTold, command::notify},
     {"RENAME", kLoggedIn, detail::kSome, detail::kNoUid, detail::kTold, command::rename},
+    {"REPLACE", kSelected, detail::kSome, detail::kUidAlso, detail::kTold, command::replace},
     {"SEARCH", kSelected, detail::kSome, detail::kUidAlso, detail::kWithheld, command::search},
     {"SELECT", kLoggedIn, detail::kSome, detail::kNoUid, detail::kTold, command::select},
     {"SETMETADATA", kLoggedIn, detail::kSome, detail::kNoUid, detail::kTold, command::setmetadata},
@@ -147,6 +150,7 @@ inline constexpr auto kCommands = std::to_array<CommandRow>({
     {"SUBSCRIBE", kLoggedIn, detail::kSome, detail::kNoUid, detail::kTold, command::subscribe},
     {"THREAD", kSelected, detail::kSome, detail::kUidAlso, detail::kWithheld, command::thread},
     {"UIDBATCHES", kSelected, detail::kSome, detail::kNoUid, detail::kTold, command::uidbatches},
+    {"UNAUTHENTICATE", kLoggedIn, detail::kNone, detail::kNoUid, detail::kTold, command::unauthenticate},
     {"UNSELECT", kSelected, detail::kNone, detail::kNoUid, detail::kTold, command::unselect},
     {"UNSUBSCRIBE", kLoggedIn, detail::kSome, detail::kNoUid, detail::kTold, command::unsubscribe},
 });

@@ -83,6 +83,9 @@ enum FetchBit : std::uint32_t {
   kFetchEmailId = 256,
   kFetchThreadId = 512,
   kFetchReferences = 1024,  ///< no item of FETCH: what THREAD asks of the backend
+  kFetchPreview = 2048,
+  kFetchPreviewLazy = 4096,  ///< only what is at hand (RFC 8970 §4.1); beside kFetchPreview it means nothing
+  kFetchSaveDate = 8192,
 };
 
 /// partial-range (RFC 9394 §4): results by their places, counted from the first or from the last.
@@ -129,6 +132,9 @@ struct SearchNode {
     since,
     older,
     younger,  // than `number` seconds (RFC 5032)
+    saved_before,
+    saved_on,
+    saved_since,
     sent_before,
     sent_on,
     sent_since,

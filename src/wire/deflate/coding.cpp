@@ -1,5 +1,7 @@
 #include "wire/deflate/coding.h"
 
+// Input is read, never written.
+#define ZLIB_CONST
 #include <zlib.h>
 
 #include <algorithm>
@@ -109,7 +111,7 @@ std::size_t Deflater::append(std::span<const std::string_view> clear, std::strin
   z_stream& stream = compression().begin(said_);
   std::array<char, 16 * 1024> room;
   const auto run = [&](std::string_view piece, int flush) {
-    stream.next_in = const_cast<Bytef*>(octets(piece));
+    stream.next_in = octets(piece);
     stream.avail_in = static_cast<uInt>(piece.size());
     do {
       stream.next_out = reinterpret_cast<Bytef*>(room.data());
@@ -154,7 +156,7 @@ Result<Inflater::Step> Inflater::open(std::string_view packed, std::span<char> r
     heard_ = std::string();
   }
   z_stream& stream = state_->stream;
-  stream.next_in = const_cast<Bytef*>(octets(packed));
+  stream.next_in = octets(packed);
   stream.avail_in = static_cast<uInt>(packed.size());
   stream.next_out = reinterpret_cast<Bytef*>(room.data());
   stream.avail_out = static_cast<uInt>(room.size());
