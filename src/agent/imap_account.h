@@ -71,7 +71,7 @@ class ImapAccount final : public protocol::imap::Account {
   std::string address_;
   mailbox::AccountMailPtr mail_;
   std::optional<GuestRules> guest_;
-  std::vector<std::weak_ptr<Watched>> watched_;  ///< owned by the watchers the session holds
+  std::vector<std::weak_ptr<Watched>> watched_;   ///< owned by the watchers the session holds
   const std::uint64_t session_ = next_session();  ///< this one among all, as author of changes
 };
 

@@ -85,7 +85,7 @@ class MemoryAccountState {
   std::uint64_t octets = 0;
   std::uint64_t quota = UINT64_MAX;  ///< octets
   std::uint32_t next_uid_validity = 1;
-  Duration work_takes{};                                 ///< each match of some messages, each copy
+  Duration work_takes{};  ///< each match of some messages, each copy
   std::map<std::string, std::shared_ptr<const std::string>, std::less<>> annotations;  ///< private, of the server
   struct AnnotationNews {
     AnnotationChange change;

@@ -22,8 +22,7 @@ io::Task<Result<Reply>> append_all(Session& session, Command& command, Appending
   const auto outcome = CO_TRY(co_await append->commit());
   progress.reset();
   auto* const selected = session.selected.get();
-  if (session.notifications != nullptr && selected != nullptr &&
-      selected->facts().uid_validity == outcome.uid_validity)
+  if (session.notifications != nullptr && selected != nullptr && selected->facts().uid_validity == outcome.uid_validity)
     for (const auto range : outcome.uids.ranges()) selected->own.add(range);
   if (outcome.uids.empty()) co_return done("APPEND completed");
   // RFC 4315 §3; RFC 3502 §6.3.11: all UIDs in one set.

@@ -10,9 +10,9 @@ io::Task<Result<Reply>> enable(Session& session, Command& command) {
     std::uint8_t bits;
   };
   // QRESYNC brings CONDSTORE with it (RFC 7162 §3.2.3).
-  static constexpr Row kRows[] = {{"CONDSTORE", kCondstore},    {"QRESYNC", kQresync | kCondstore},
-                                  {"UTF8=ACCEPT", kUtf8Accept}, {"IMAP4REV2", kImap4rev2},
-                                  {"UIDONLY", kUidOnly},        {"METADATA", kMetadata},
+  static constexpr Row kRows[] = {{"CONDSTORE", kCondstore},     {"QRESYNC", kQresync | kCondstore},
+                                  {"UTF8=ACCEPT", kUtf8Accept},  {"IMAP4REV2", kImap4rev2},
+                                  {"UIDONLY", kUidOnly},         {"METADATA", kMetadata},
                                   {"METADATA-SERVER", kMetadata}};
   auto& parser = command.parser;
   std::vector<std::string> asked;
