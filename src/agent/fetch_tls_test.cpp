@@ -189,7 +189,7 @@ TEST_CASE("--any-certificate: the first key is the server's; another is told not
 TEST_CASE("a box that was refused for its password is not told to another key by resume") {
   World world;
   world.there.show(identity(world));
-  world.there.fred().password = "other";
+  world.there.store->logins.users["fred"] = "other";
   world.add("imaps://there.test", {{"any_certificate", "yes"}});
   world.loop.advance(1min);
   CHECK(holds(world.about(), "\"state\":\"refused\""));

@@ -194,7 +194,7 @@ TEST_CASE("a wrong password pauses the box until somebody has looked at it") {
   for (const char* const url : {"pop3+plain://there.test", "imap+plain://there.test"}) {
     World world;
     world.there.house.users["fred"].password = "other";
-    world.there.fred().password = "other";
+    world.there.store->logins.users["fred"] = "other";
     world.add(url);
     world.loop.advance(1min);
     CHECK(holds(world.about(), "\"state\":\"refused\""));
@@ -202,7 +202,7 @@ TEST_CASE("a wrong password pauses the box until somebody has looked at it") {
     world.loop.advance(24h);
     CHECK(world.there.sessions == sessions);
     world.there.house.users["fred"].password = "secret";
-    world.there.fred().password = "secret";
+    world.there.store->logins.users["fred"] = "secret";
     world.about("resume");
     world.loop.advance(1min);
     CHECK(holds(world.about(), "\"state\":\"ok\""));

@@ -373,7 +373,8 @@ TEST_CASE("a wrong password makes no mailbox, and an outage is neither right nor
 TEST_CASE("a session of a user who logged in without a domain finds the account for each of its messages") {
   House house;
   house.services->verifier().set_users(house.users);
-  CredentialDesk desk(*house.services, io::Endpoint(*io::IpAddress::parse("192.0.2.1"), 1));
+  const LoginTerms terms;
+  CredentialDesk desk(*house.services, io::Endpoint(*io::IpAddress::parse("192.0.2.1"), 1), terms);
   const sasl::Identity anna{.authentication_id = "anna", .authorization_id = "anna"};
   REQUIRE(finish(house.loop, desk.verify_password(anna, sasl::Secret::copy("of anna"))));
   for (int i = 0; i < 3; ++i) {

@@ -152,6 +152,9 @@ TEST_CASE("who is not let in after all gets no layer") {
   Bench bench;
   bench.house.fail_open = Error(kInUse, "another session holds this maildrop");
   CHECK(bench.auth("DIGEST-MD5", {.protection = sasl::Protection::integrity}).starts_with("-ERR [IN-USE]"));
+  // Both sides go on in the clear.
+  CHECK(!bench.client->secure());
+  CHECK(bench.client->say("STAT") == "-ERR log in first");
 }
 
 }  // namespace

@@ -79,7 +79,8 @@ class LineClient {
                                                 : exchange->respond(*octets);
       line = say(response ? to_base64(*response) : "*");
     }
-    if (!exchange->finish({})) return line;
+    const bool in = line.starts_with("2") || line.starts_with("+OK") || line.find(" OK ") != std::string::npos;
+    if (!in || !exchange->finish({})) return line;
     if (auto layer = exchange->take_layer()) secured_ = secured(*below_, std::move(layer));
     return line;
   }
