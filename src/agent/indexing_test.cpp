@@ -30,6 +30,7 @@ struct House : mailbox::test::Ready {
         *tablet, pool, {.clock = &loop.clock(), .on_added = [this](mailbox::AccountId id) { indexing->added(id); }});
     mail = account(kAlice);
     loop.spawn(indexing->run());
+    loop.settle();  // it has looked for what was there before
   }
   void finish() {
     if (!indexing) return;
