@@ -272,3 +272,9 @@ def in_days(command, message):
 @rule("RFC 9051 section 6.4.4: the body of a message that is a message/rfc822 begins with a header; Dovecot does not look into it")
 def message_within(d):
     return d.kind in FOUND[1:] and re.search("BODY|TEXT", d.command) and all(b"\r\nContent-Type: message/rfc822" in header(m) for m in d.messages())
+
+
+@rule("RFC 9051 section 6.3.5: a deleted name with names below it stays, and can be deleted when they are gone; Dovecot's goes with the last of them")
+def name_left(d):
+    name = d.command.partition(" ")[2].strip('"')
+    return d.step.verb == "DELETE" and name in d.world.deleted and [answer.facts["result",] for answer in d.answers] == ["OK", "NO"]

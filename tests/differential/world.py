@@ -161,8 +161,8 @@ class World:
                           if (match := re.match(rb'\* LIST \([^)]*\) "/" (.*)', text)) and b"\\Noselect" not in text and b"\\NonExistent" not in text}
             for n in [n for n, name in enumerate(self.checkpoints) if name not in self.boxes]:
                 self.checkpoints[n] = None
-            self.deleted |= before - self.boxes
-            self.renamed |= self.boxes - before if step.verb == "RENAME" else set()
+            self.deleted |= {name.strip('"') for name in before - self.boxes}
+            self.renamed |= {name.strip('"') for name in self.boxes - before} if step.verb == "RENAME" else set()
             for box in self.boxes - before:
                 self.begin_modseqs(box)
             if step.verb == "RENAME":

@@ -99,8 +99,7 @@ class Thunderbird(Keeper):
                     return line[len(wanted):].strip()
                 self.take(line)
             time.sleep(0.1)
-        with open(self.errors.name, errors="replace") as f:
-            raise Failure(f"thunderbird did not say {wanted!r}:\n{f.read()[-2000:]}")
+        raise Failure(f"thunderbird did not say {wanted!r} ({self.process.poll()}); what it wrote is in {self.errors.name}")
 
     def run(self, ended):
         self.ask("work")
