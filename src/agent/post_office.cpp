@@ -190,6 +190,7 @@ Result<std::unique_ptr<PostOffice>> PostOffice::open(const configuration::Config
       configuration, std::move(outbound), std::move(services), std::move(doors), std::move(steward))));
   TRY(office->body_->directories.use(std::move(directories)));
   office->body_->tokens.use(configuration);
+  office->body_->services->verifier().set_tokens(office->body_->tokens);
   office->body_->services->verifier().set_users(office->body_->all_users);
   TRY(office->body_->bind_control(configuration));
   // Behind the store, which one process alone may have; in the folder that binding has made.

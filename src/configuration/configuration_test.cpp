@@ -431,9 +431,9 @@ TEST_CASE("mechanisms are switched on by name, and those that lack what they nee
   CHECK(parse("[auth]\nmechanisms = [\"CRAM-MD5\", \"DIGEST-MD5\", \"NTLM\", \"OTP\", \"SKEY\", \"SCRAM-SHA-512\"]\n",
               "/d"));
   CHECK(error_of("[auth]\nmechanisms = [\"OAUTHBEARER\"]\n") ==
-        "angarium.toml:2: OAUTHBEARER needs somebody who verifies tokens, and nobody is configured");
+        "angarium.toml:2: OAUTHBEARER needs a [[token_issuer]], whose tokens count");
   CHECK(error_of("[auth]\nmechanisms = [\"XOAUTH2\"]\n") ==
-        "angarium.toml:2: XOAUTH2 needs somebody who verifies tokens, and nobody is configured");
+        "angarium.toml:2: XOAUTH2 needs a [[token_issuer]], whose tokens count");
   CHECK(error_of("[auth]\nmechanisms = [\"ANONYMOUS\"]\n") ==
         "angarium.toml:2: ANONYMOUS needs auth.anonymous_account: the account whose mail guests may read");
   CHECK(parse("[auth]\nmechanisms = [\"ANONYMOUS\"]\nanonymous_account = \"public@example.org\"\n", "/d"));

@@ -10,7 +10,9 @@ namespace {
 /// What a mechanism needs that is not there.
 std::string_view lacking(const Configuration& configuration, const sasl::Mechanism& mechanism) {
   switch (mechanism.needs) {
-    case sasl::Needs::token: return "needs somebody who verifies tokens, and nobody is configured";
+    case sasl::Needs::token:
+      if (configuration.token_issuers.empty()) return "needs a [[token_issuer]], whose tokens count";
+      break;
     case sasl::Needs::nothing:
       if (configuration.auth.anonymous_account.empty())
         return "needs auth.anonymous_account: the account whose mail guests may read";

@@ -60,8 +60,8 @@ const auto kKeys = std::to_array<Key>({
     {"auth", "mechanisms", ListField([](C& c) -> std::vector<std::string>& { return c.auth.mechanisms; }),
      "The SASL mechanisms that are switched on. Beside those of the default: SCRAM-SHA-512, SCRAM-SHA-512-PLUS, "
      "EXTERNAL "
-     "(needs tls.client_authorities), ANONYMOUS (needs auth.anonymous_account), OAUTHBEARER and XOAUTH2 (need somebody "
-     "who verifies tokens), and the weak OTP, SKEY, DIGEST-MD5, NTLM, CRAM-MD5. Those with keys of their own work for "
+     "(needs tls.client_authorities), ANONYMOUS (needs auth.anonymous_account), OAUTHBEARER and XOAUTH2 (need a "
+     "[[token_issuer]]), and the weak OTP, SKEY, DIGEST-MD5, NTLM, CRAM-MD5. Those with keys of their own work for "
      "accounts that have them: angarium account auth."},
     {"auth", "apop", SwitchField([](C& c) -> bool& { return c.auth.apop; }),
      "Whether POP3 offers APOP (weak), for accounts that have its key: angarium account auth ADDRESS --add apop."},

@@ -17,7 +17,9 @@ constexpr Code kCodes[] = {
     {&kClientBug, "CLIENTBUG"},
     {&kTooFew, "TOOFEW"},
     // RFC 5465 §3.1: all events that there are.
-    {&kBadEvent, "BADEVENT (MessageNew MessageExpunge FlagChange MailboxName SubscriptionChange)"},
+    {&kBadEvent,
+     "BADEVENT (MessageNew MessageExpunge FlagChange MailboxName SubscriptionChange MailboxMetadataChange "
+     "ServerMetadataChange)"},
     {&kNotificationOverflow, "NOTIFICATIONOVERFLOW"},
     {&kNonExistent, "NONEXISTENT"},
     {&kTryCreate, "TRYCREATE"},

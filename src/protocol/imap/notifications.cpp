@@ -49,6 +49,20 @@ const FetchProgram* Notifications::shown() const {
   return selected() != nullptr && selected()->items ? &*selected()->items : nullptr;
 }
 
+bool Notifications::wants_annotations() const {
+  return std::ranges::any_of(program_.groups, [](const EventGroup& group) {
+    return (group.events & (kEventMailboxMetadata | kEventServerMetadata)) != 0;
+  });
+}
+
+bool Notifications::wants_annotations_of(std::string_view mailbox) const {
+  if (mailbox.empty())
+    return std::ranges::any_of(program_.groups,
+                               [](const EventGroup& group) { return (group.events & kEventServerMetadata) != 0; });
+  const auto known = known_.find(mailbox);
+  return known != known_.end() && (known->second.events & kEventMailboxMetadata) != 0;
+}
+
 std::uint8_t Notifications::events_of(const NameRow& row, const Namespaces& namespaces) const {
   std::uint8_t events = 0;
   for (const auto& group : program_.groups) {

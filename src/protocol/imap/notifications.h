@@ -33,6 +33,10 @@ class Notifications {
   io::Task<Result<void>> tell_all(Session& session);
   /// Tells what changed in the account, mailboxes other than the selected one. Costs a look at a bit while nothing did.
   io::ValueOrTask<Result<void>> tell_changes(Session& session);
+  /// Whether changes of annotations are told, of any mailbox or the server (RFC 5465 §5.6, §5.7).
+  [[nodiscard]] bool wants_annotations() const;
+  /// The same of one mailbox; empty: the server.
+  [[nodiscard]] bool wants_annotations_of(std::string_view mailbox) const;
   /// The names this session changes itself, which it is not told of (RFC 5465 §5).
   void expect(std::string name);
 

@@ -15,6 +15,8 @@ constexpr auto kEvents = std::to_array<std::pair<std::string_view, NotifyEvent>>
     {"FLAGCHANGE", kEventFlagChange},
     {"MAILBOXNAME", kEventMailboxName},
     {"SUBSCRIPTIONCHANGE", kEventSubscriptionChange},
+    {"MAILBOXMETADATACHANGE", kEventMailboxMetadata},
+    {"SERVERMETADATACHANGE", kEventServerMetadata},
 });
 
 /// RFC 5465 §5: what must stand together, and what belongs to whom.
@@ -26,7 +28,7 @@ Result<void> check(const EventGroup& group) {
     return fail(kSyntax, "FlagChange stands beside MessageNew and MessageExpunge");
   const bool selected =
       group.filter.kind == MailboxFilter::Kind::selected || group.filter.kind == MailboxFilter::Kind::selected_delayed;
-  if (selected && has(kEventMailboxName | kEventSubscriptionChange))
+  if (selected && has(kEventMailboxName | kEventSubscriptionChange | kEventMailboxMetadata | kEventServerMetadata))
     return fail(kSyntax, "Only events of messages belong to the selected mailbox");
   if (!selected && group.items) return fail(kSyntax, "Messages are shown of the selected mailbox alone");
   return {};

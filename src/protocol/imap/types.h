@@ -219,6 +219,8 @@ enum NotifyEvent : std::uint8_t {
   kEventFlagChange = 4,
   kEventMailboxName = 8,
   kEventSubscriptionChange = 16,
+  kEventMailboxMetadata = 32,
+  kEventServerMetadata = 64,
 };
 
 struct EventGroup {

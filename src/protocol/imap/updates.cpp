@@ -192,7 +192,9 @@ io::Task<Result<void>> Session::tell_notified(CommandRow::Expunges expunges, Add
 io::Task<Result<void>> Session::tell_between_commands() {
   if (selected != nullptr) CO_TRY(co_await selected->mailbox().renew());
   const auto expunges = notifications->delayed() ? CommandRow::Expunges::withheld : CommandRow::Expunges::told;
-  co_return co_await tell_notified(expunges, Addressing::sequence);
+  CO_TRY(co_await tell_notified(expunges, Addressing::sequence));
+  tell_annotations();
+  co_return Result<void>{};
 }
 
 void Session::tell_adopted(News news, CommandRow::Expunges expunges, Addressing addressing, const NumberSet* quiet) {
@@ -231,6 +233,7 @@ void Session::tell_adopted(News news, CommandRow::Expunges expunges, Addressing 
 void Session::tell_annotations() {
   if (annotations == nullptr) return;
   for (const auto& [mailbox, entry] : annotations->take()) {
+    if (!has(kMetadata) && (notifications == nullptr || !notifications->wants_annotations_of(mailbox))) continue;
     auto& out = text();
     out += "* METADATA ";
     append_mailbox(out, mailbox, names());

@@ -35,7 +35,8 @@ io::Task<Result<Reply>> enable(Session& session, Command& command) {
   }
   session.text() += told + "\r\n";
   if ((fresh & (kCondstore | kQresync)) != 0) session.enable_condstore();
-  if ((fresh & kMetadata) != 0) session.annotations = session.account->watch_annotations(session.wake);
+  if ((fresh & kMetadata) != 0 && session.annotations == nullptr)
+    session.annotations = session.account->watch_annotations(session.wake);
   session.enabled |= fresh;
   co_return done("ENABLE completed");
 }

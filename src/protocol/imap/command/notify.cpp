@@ -20,6 +20,12 @@ io::Task<Result<Reply>> notify(Session& session, Command& command) {
     CO_TRY(co_await session.tell_news(CommandRow::Expunges::told, Addressing::sequence));
   }
   session.notifications = std::move(fresh);
+  // RFC 5465 §5.6: nobody has to ENABLE METADATA besides.
+  if (!session.has(kMetadata) && !session.notifications->wants_annotations()) {
+    session.annotations.reset();
+  } else if (session.annotations == nullptr) {
+    session.annotations = session.account->watch_annotations(session.wake);
+  }
   if (session.selected != nullptr) session.selected->show_from = session.selected->view().uid_next();
   CO_TRY(co_await session.notifications->tell_all(session));
   co_return done("NOTIFY completed");
