@@ -284,6 +284,7 @@ TEST_CASE("guests read the mailboxes that are for them, change nothing, and send
   LineClient owner = house.connect(House::Protocol::imap);
   REQUIRE(owner.authenticate("a AUTHENTICATE", "PLAIN", {.name = "public@example.test"}).starts_with("a OK"));
   CHECK(owner.say("b APPEND INBOX {28+}\r\nSubject: news\r\n\r\nfor all\r\n..").find("b OK") != std::string::npos);
+  CHECK(owner.say("c SETMETADATA INBOX (/private/comment \"mine\" /shared/comment \"ours\")").starts_with("c OK"));
   LineClient guest = house.connect(House::Protocol::imap);
   CHECK(guest.say("a AUTHENTICATE ANONYMOUS c2lyaGM=").starts_with("a OK "));
   const std::string list = guest.say("b LIST \"\" *");
@@ -291,11 +292,16 @@ TEST_CASE("guests read the mailboxes that are for them, change nothing, and send
   CHECK(list.find("Sent") == std::string::npos);
   CHECK(guest.say("c SELECT Sent").starts_with("c NO "));
   CHECK(guest.say("d STATUS Drafts (MESSAGES)").starts_with("d NO "));
+  const std::string notes = guest.say("d GETMETADATA INBOX (/private/comment /shared/comment)");
+  CHECK(notes.find("ours") != std::string::npos);
+  CHECK(notes.find("mine") == std::string::npos);
   CHECK(guest.say("e SELECT INBOX").find("e OK [READ-ONLY]") != std::string::npos);
   CHECK(guest.say("f FETCH 1 BODY[TEXT]").find("for all") != std::string::npos);
   for (const std::string_view change :
        {"STORE 1 +FLAGS (\\Deleted)", "EXPUNGE", "MOVE 1 Trash", "COPY 1 INBOX", "COPY 1 Trash", "CREATE x",
-        "DELETE Trash", "RENAME INBOX x", "SUBSCRIBE INBOX", "APPEND INBOX {3+}\r\nabc"}) {
+        "DELETE Trash", "RENAME INBOX x", "SUBSCRIBE INBOX", "APPEND INBOX {3+}\r\nabc", "REPLACE 1 INBOX {3+}\r\nabc",
+        "SETMETADATA INBOX (/shared/comment \"x\")", "SETMETADATA INBOX (/private/comment \"x\")",
+        "GETMETADATA Sent /shared/comment", "STATUS Sent (DELETED-STORAGE)"}) {
     CAPTURE(change);
     CHECK(guest.say("g " + std::string(change)).find("g NO ") != std::string::npos);
   }

@@ -273,7 +273,8 @@ io::Task<Result<std::uint64_t>> ImapAccount::deleted_octets(std::string name) {
   CO_TRY(co_await renew());
   const mailbox::ListingPtr listing = mail_->listing();
   const mailbox::MailboxInfo* info = listing->find(name);
-  if (info == nullptr || !info->selectable) co_return fail(imap::kNonExistent, "There is no such mailbox");
+  if (info == nullptr || !info->selectable || !visible(name))
+    co_return fail(imap::kNonExistent, "There is no such mailbox");
   auto view = co_await mail_->view(info->id);
   if (!view) co_return std::unexpected(imap_error(std::move(view).error()));
   std::uint64_t octets = 0;
@@ -334,6 +335,7 @@ io::Task<Result<std::unique_ptr<imap::Append>>> ImapAccount::append(std::string 
 }
 
 io::Task<Result<std::unique_ptr<imap::Append>>> ImapAccount::replace(std::string name, imap::Replaced replaced) {
+  CO_TRY(may_change());
   CO_TRY(co_await renew());
   const mailbox::ListingPtr listing = mail_->listing();
   const mailbox::MailboxInfo* info = listing->find(name);

@@ -65,13 +65,19 @@ class Watching final : public imap::AnnotationWatch {
   std::unique_ptr<mailbox::Watch> watch_;
 };
 
+/// For guests.
+class HearsNothing final : public imap::AnnotationWatch {
+ public:
+  std::vector<imap::AnnotationChange> take() override { return {}; }
+};
+
 }  // namespace
 
 Result<mailbox::MailboxId> ImapAccount::annotated(const std::string& name) const {
   if (name.empty()) return mailbox::MailboxId{0};
   const mailbox::ListingPtr listing = mail_->listing();
   const mailbox::MailboxInfo* const info = listing->find(name);
-  if (info == nullptr) return fail(imap::kNonExistent, "There is no such mailbox");
+  if (info == nullptr || !visible(name)) return fail(imap::kNonExistent, "There is no such mailbox");
   return info->id;
 }
 
@@ -83,12 +89,14 @@ io::Task<Result<std::vector<imap::Annotation>>> ImapAccount::annotations(std::st
   if (name.empty())
     all.push_back({"/shared/admin", std::make_shared<const std::string>("mailto:postmaster@" +
                                                                         address_.substr(address_.rfind('@') + 1))});
-  add(all, mail_->metadata(mailbox, mail_->id()));
+  // Guests have no notes of their own, and those of the account's owner are private.
+  if (!guest_) add(all, mail_->metadata(mailbox, mail_->id()));
   add(all, mail_->metadata(mailbox, mailbox::kEverybody));
   co_return all;
 }
 
 io::Task<Result<void>> ImapAccount::annotate(std::string name, std::vector<imap::Annotation> changes) {
+  CO_TRY(may_change());
   CO_TRY(co_await renew());
   const mailbox::MailboxId mailbox = CO_TRY(annotated(name));
   std::vector<mailbox::AccountMail::MetadataItem> items;
@@ -103,6 +111,7 @@ io::Task<Result<void>> ImapAccount::annotate(std::string name, std::vector<imap:
 }
 
 std::unique_ptr<imap::AnnotationWatch> ImapAccount::watch_annotations(io::Event& event) {
+  if (guest_) return std::make_unique<HearsNothing>();
   return std::make_unique<Watching>(services_.mail(), mail_, session_, event);
 }
 

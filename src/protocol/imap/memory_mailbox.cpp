@@ -228,4 +228,31 @@ io::Task<Result<std::vector<char>>> MemoryMailbox::match(std::span<const Entry> 
   co_return found;
 }
 
+namespace {
+
+class MemoryCandidates final : public Candidates {
+ public:
+  explicit MemoryCandidates(NumberSet found) : found_(std::move(found)) {}
+  [[nodiscard]] Verdict of(const Entry& message) const override {
+    if (message.uid % 3 == 0) return Verdict::look;
+    return found_.contains(message.uid) ? Verdict::yes : Verdict::no;
+  }
+
+ private:
+  NumberSet found_;
+};
+
+}  // namespace
+
+io::Task<Result<std::shared_ptr<const Candidates>>> MemoryMailbox::candidates(TextKey key) {
+  std::vector<Entry> all(state_->view->size());
+  (void)state_->view->read(0, all);
+  NumberSet found;
+  for (const auto& entry : all) {
+    const auto mail = email(entry);
+    if (mail != nullptr && matches_key(*mail, key)) found.add(entry.uid);
+  }
+  co_return std::make_shared<const MemoryCandidates>(std::move(found));
+}
+
 }  // namespace angarium::protocol::imap

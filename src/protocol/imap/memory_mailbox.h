@@ -50,6 +50,8 @@ class MemoryMailbox : public Mailbox {
                                                                                message::ImapForm form) override;
   io::Task<Result<std::vector<char>>> match(std::span<const Entry> messages, TextKey key) override;
   NumberSet remove(const NumberSet& uids);
+  /// Knows two messages of three, by their UIDs, as an index does that not all is in.
+  io::Task<Result<std::shared_ptr<const Candidates>>> candidates(TextKey key) override;
 
  private:
   [[nodiscard]] std::shared_ptr<const MemoryEmail> email(const Entry& entry) const;
