@@ -4,6 +4,7 @@ import os
 import random
 import re
 import shutil
+import signal
 import subprocess
 import time
 
@@ -66,7 +67,11 @@ class Thunderbird(Keeper):
         self.errors = open(os.path.join(self.place, "errors"), "wb")
         self.process = subprocess.Popen([f"{program}/thunderbird-bin", "--headless", "--no-remote", "--profile", f"{self.place}/profile"],
                                         stdin=subprocess.DEVNULL, stdout=self.errors, stderr=self.errors, env=environment, cwd=self.place, start_new_session=True)
-        self.hear("ready", START_SECONDS)
+        try:
+            self.hear("ready", START_SECONDS)
+        except Failure:
+            self.close()
+            raise
 
     def ask(self, words):
         path = os.path.join(self.place, "ask")
@@ -131,6 +136,6 @@ class Thunderbird(Keeper):
         try:
             self.process.wait(20)
         except subprocess.TimeoutExpired:
-            self.process.kill()
+            os.killpg(self.process.pid, signal.SIGKILL)  # its own session: only processes that it started
             self.process.wait()
         self.errors.close()
