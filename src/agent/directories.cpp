@@ -118,7 +118,12 @@ DirectoryList Directories::serving(std::string_view domain) {
   return found;
 }
 
-bool Directories::serves(std::string_view domain) { return !serving(domain).empty(); }
+bool Directories::serves(std::string_view domain) {
+  const std::lock_guard lock(mutex_);
+  if (list_.empty()) return false;
+  const std::string key = message::domain_key(domain);
+  return std::ranges::any_of(list_, [&](const OneDirectory& one) { return one.domains.contains(key); });
+}
 
 /// There is one where anybody serves a domain.
 io::FairPool& Directories::pool() {
@@ -133,7 +138,7 @@ Result<std::optional<Asked>> Directories::ours(const std::string& name) {
   auto canonical = account::canonical_address(address);
   if (!canonical) return std::nullopt;
   Asked asked = directory::asked_for(*canonical);
-  if (serving(asked.domain).empty()) return std::nullopt;
+  if (!serves(asked.domain)) return std::nullopt;
   const auto account = TRY(services_.directory().account(*canonical));
   if (account && account->origin != Origin::elsewhere) return std::nullopt;
   return asked;

@@ -285,11 +285,13 @@ namespace {
 class Table final : public People {
  public:
   std::optional<account::Destination> anna;
+  std::optional<account::Destination> ann;
   bool away = false;
   bool serves(std::string_view domain) override { return domain == "a.test"; }
   Result<std::optional<account::Destination>> find(const std::string& address) override {
     if (away) return fail(directory::kUnreachable, "away");
     if (address == "anna@a.test") return anna;
+    if (address == "ann@a.test") return ann;
     return std::nullopt;
   }
   io::Task<Result<std::optional<account::Destination>>> ask(std::string address) override { co_return find(address); }
@@ -334,6 +336,23 @@ TEST_CASE("RCPT during an outage: who has an account goes on, an unknown address
   CHECK(replies[0].starts_with("250"));
   CHECK(replies[1].starts_with("451 4.3.0"));
   CHECK(replies[3].starts_with("250"));
+}
+
+TEST_CASE("what is told of a way says whose mailbox it is, and what the directory had to do with it") {
+  Place place;
+  const auto told = [&](const std::string& name) {
+    const auto sorted = sort_mail(*place.site.world.services, place.site.world.terms->local.get(),
+                                  {.local_part = name, .domain = "a.test"});
+    REQUIRE(sorted);
+    std::string text;
+    for (const route::Fact& fact : sorted->facts) text += std::string(fact.about) + ": " + fact.text + "|";
+    return text;
+  };
+  CHECK(told("anna") == "mailbox: anna@a.test|");
+  place.table->ann = place.table->anna;
+  CHECK(told("ann") == "alias: ann@a.test is anna@a.test, as its directory says|mailbox: anna@a.test|");
+  place.table->away = true;
+  CHECK(told("anna") == "mailbox: anna@a.test, known from before: its directory does not answer now|");
 }
 
 TEST_CASE("RCPT: who is gone from the directory does not exist, though the mail is kept") {

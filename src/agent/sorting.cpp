@@ -284,7 +284,9 @@ Result<bool> Walk::lay_down_person(const Step& step, const ResolutionPtr& found,
   auto person = local_->people->find(address);
   if (person && *person) {
     (*person)->owner = step.owner;
-    sorted_.facts.push_back({"directory", address + " is " + (*person)->address});
+    if ((*person)->address != address)
+      sorted_.facts.push_back({"alias", address + " is " + (*person)->address + ", as its directory says"});
+    sorted_.facts.push_back({"mailbox", (*person)->address});
     TRY(lay(**std::move(person), nullptr));
     return true;
   }
@@ -296,7 +298,7 @@ Result<bool> Walk::lay_down_person(const Step& step, const ResolutionPtr& found,
     return true;
   }
   if (was_known) {
-    sorted_.facts.push_back({"directory", "it does not answer; " + address + " is known from before"});
+    sorted_.facts.push_back({"mailbox", address + ", known from before: its directory does not answer now"});
     TRY(lay({.id = own->id, .address = own->address, .owner = step.owner}, nullptr));
     return true;
   }

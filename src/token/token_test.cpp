@@ -170,6 +170,11 @@ TEST_CASE("the algorithm is bound to the key: its type, and the one that it name
   CHECK(verify_signature(rsa.sign(R"({"alg":"RS256","kid":"a"})", "x", EVP_sha256()), set));
   CHECK(verify_signature(rsa.sign(R"({"alg":"RS512"})", "x", EVP_sha512()), set).error().is(kUnknownKey));
   CHECK(verify_signature(rsa.sign(R"({"alg":"RS256","kid":"b"})", "x", EVP_sha256()), set).error().is(kUnknownKey));
+  // A signature as OpenSSL itself writes it, under the name of another algorithm.
+  const Signer p384 = Signer::p384();
+  const auto curve = verify_signature(p384.sign(R"({"alg":"RS384"})", "x", EVP_sha384()), keys(p384.jwk));
+  REQUIRE(!curve);
+  CHECK(curve.error().is(kUnknownKey));
 }
 
 TEST_CASE("RFC 7515 section 4.1.11: a token that asks to be understood is refused, and so is one of another type") {
