@@ -105,7 +105,8 @@ io::Task<Result<void>> Server::command() {
     // RFC 7888 §5: LITERAL- bounds those that don't wait.
     const bool small = session.account != nullptr || !flows || head.size <= kUnauthenticatedLiteralMax;
     // RFC 5464 §5: a value may be literal8.
-    const bool annotation = session.account != nullptr && !append && parser.present("SETMETADATA ");
+    Parser parser(reader.text());
+    const bool annotation = session.account != nullptr && parser.tag() && parser.present(" SETMETADATA ");
     const bool binary = head.form == LiteralHead::Form::binary && !annotation;
     if (binary || !reader.fits() || !small) co_return co_await refuse_literal(annotation);
     if (!flows) session.text() += "+ Ready\r\n";
