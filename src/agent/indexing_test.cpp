@@ -61,7 +61,7 @@ struct House : mailbox::test::Ready {
   std::unique_ptr<ImapMailbox> select(std::string_view name = "INBOX") {
     const mailbox::MailboxInfo info = *mail->listing()->find(name);
     return std::make_unique<ImapMailbox>(pool, *store, mail, info, view(info.id), imap::Access::read_write,
-                                         tablet.get());
+                                         ImapMailbox::Copies::allowed, tablet.get());
   }
   std::vector<imap::Entry> entries(const ImapMailbox& mailbox) {
     std::vector<imap::Entry> all(mailbox.view()->size());
