@@ -160,7 +160,8 @@ TEST_CASE("after a crash the index goes on where it was, and mail that came with
 TEST_CASE("a damaged message does not keep the others out of the index, and is never taken as known") {
   House house;
   house.deliver(kAlice, letter("one", "whole"));
-  house.deliver(kAlice, letter("two", "spoiled octets"));
+  // Behind what the preview has, which stands in the email's record.
+  house.deliver(kAlice, letter("two", std::string(300, 'x') + " spoiled octets"));
   house.deliver(kAlice, letter("three", "whole"));
   REQUIRE(house.damage("spoiled octets") == 1);
   house.wait(kIndexPatience * 2);
