@@ -36,7 +36,7 @@ io::Task<Caretaker::Attendance> Caretaker::attend(account::AccountId account) {
   io::CrossThread<> answer;
   {
     const std::lock_guard lock(mutex_);
-    if (!known_.contains(account) || stopped_) co_return attendance;
+    if (!known_.contains(account) || closed_) co_return attendance;
     ++attended_[account];
     attendance.caretaker_ = this;
     attendance.account_ = account;
@@ -58,6 +58,7 @@ io::Task<> Caretaker::run() {
   }
   {
     const std::lock_guard lock(mutex_);
+    closed_ = true;
     came_.clear();
   }
   waiting_.clear();

@@ -109,6 +109,7 @@ class Caretaker {
   std::size_t at_work_ = 0;
 
   std::mutex mutex_;
+  bool closed_ = false;                                 // under the mutex: nobody is answered any more
   std::map<account::AccountId, std::size_t> attended_;  // under the mutex, for known ones
   std::list<Waiting> came_;                             // under the mutex
   std::set<account::AccountId> known_;                  // under the mutex: accounts with a location

@@ -219,11 +219,13 @@ io::Task<Result<bool>> Keeper::round(Side& side, const Kept& kept) {
       }));
   mailbox::ViewPtr view = CO_TRY(co_await side.mail->view(kept.mailbox));
   const std::uint64_t version = view->numbers().version;
-  Same& same = same_[{side.account, kept.mailbox}];
-  if (same.path == kept.path && same.version == version && same.stamp.same(stamp)) co_return false;
+  const std::pair key{side.account, kept.mailbox};
+  const Same& before = same_[key];
+  if (before.path == kept.path && before.version == version && before.stamp.same(stamp)) co_return false;
   Comparison comparison(mail_, side.mail, tablet_, pool_, host_, side.location, kept, side.report);
   const bool changed = CO_TRY(co_await comparison.run(std::move(view)));
-  if (!changed) same = {.stamp = stamp, .version = version, .path = kept.path};
+  // forget() may have been called meanwhile.
+  if (!changed) same_[key] = {.stamp = stamp, .version = version, .path = kept.path};
   co_return changed;
 }
 
