@@ -76,14 +76,15 @@ class Finder {
   Finder(store::Tablet& tablet, AccountId account, Places places)
       : tablet_(tablet), account_(account), places_(places) {}
 
-  Result<std::optional<Found>> find(const Conditions& text, const Conditions& name) {
+  /// `named`: the question is of one field alone, whose name is only known by its words.
+  Result<std::optional<Found>> find(const Conditions& text, const Conditions& name, bool named) {
     view_ = TRY(tablet_.view());
     const auto record = TRY(tablet_.get(record_key(RecordKind::state, account_), {.view = &view_}));
     if (!record) return std::nullopt;
     const State state = TRY(State::decode(*record));
     Found found;
     found.mark_ = state.mark;
-    found.exact_ = text.exact && name.all.empty();
+    found.exact_ = text.exact && !named;
     for (const ChunkFacts& chunk : state.chunks) TRY(look_in(chunk, text, name, found));
     return found;
   }
@@ -186,7 +187,7 @@ Result<std::optional<Found>> Index::find(const Question& question) const {
   const Conditions text = conditions_of(message::fold_case(question.value));
   const Conditions name = whole_conditions_of(message::fold_case(question.name));
   if (text.all.empty() && name.all.empty()) return std::nullopt;
-  return Finder(tablet_, account_, question.places).find(text, name);
+  return Finder(tablet_, account_, question.places).find(text, name, !question.name.empty());
 }
 
 }  // namespace angarium::index

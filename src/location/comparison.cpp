@@ -11,6 +11,14 @@ namespace {
 constexpr std::string_view kForwarded = "$Forwarded";
 /// Octets of a message that go to the store at once.
 constexpr std::size_t kPiece = 64u << 10;
+/// Pairs that are noted at once while messages are given: what a sudden end may leave to be found by its octets.
+constexpr std::size_t kNotedTogether = 64;
+
+/// Of one message: it cannot be read, or there is no room for it here.
+bool concerns_message(const Error& error) {
+  return error.is(kTrouble) || error.is(mailbox::kOverQuota) || error.is(mailbox::kTooMany) ||
+         error.is(mailbox::kBadKeyword);
+}
 
 struct SameFlag {
   message::BoxFlags there;
@@ -53,26 +61,61 @@ io::Task<Result<bool>> Comparison::run(mailbox::ViewPtr view) {
     std::vector<mailbox::Uid> sure;
     std::ranges::set_intersection(plan_.expunge, gone, std::back_inserter(sure));
     plan_.expunge = std::move(sure);
+    CO_TRY(check_identity());
   }
   if (!plan_.bring.empty() && !plan_.give.empty()) CO_TRY(co_await match());
-  if (plan_.empty()) co_return false;
   CO_TRY(co_await mark_here());
-  for (const std::size_t index : plan_.bring) CO_TRY(co_await bring(index));
+  for (const std::size_t index : plan_.bring) {
+    auto brought = co_await bring(index);
+    // One that cannot be read or taken does not keep the others back.
+    if (!brought && !concerns_message(brought.error())) co_return std::unexpected(std::move(brought).error());
+    if (!brought) trouble(box_->messages()[index].name, brought.error());
+  }
   CO_TRY(co_await change_there());
   Result<> given;
-  for (auto uid = plan_.give.begin(); given && uid != plan_.give.end(); ++uid) given = co_await give(*uid);
+  for (auto uid = plan_.give.begin(); given && uid != plan_.give.end(); ++uid) {
+    given = co_await give(*uid);
+    if (plan_.kept.size() >= kNotedTogether) CO_TRY(co_await note());
+  }
   // What was given is noted, whatever became of the next.
   CO_TRY(co_await note());
   if (!given) co_return std::unexpected(std::move(given).error());
-  co_return true;
+  co_return did_;
+}
+
+/// A box that was made anew and holds nothing of what it held is no box whose mail was removed: its disk may be away.
+Result<> Comparison::check_identity() const {
+  const bool anew = kept_.identity != 0 && kept_.identity != identity_;
+  const auto gone = plan_.expunge.size() + plan_.forgotten.size();
+  if (!anew || gone < pairs_.size()) return {};
+  return fail(kTrouble,
+              kept_.path +
+                  " is another one than before, and holds nothing of its mail, which is kept here; if that is "
+                  "meant, take the account's line out of [location], and put it in again once that counts");
+}
+
+void Comparison::trouble(std::string_view what, const Error& error) {
+  report_.troubles.push_back(kept_.path + ": " + std::string(what) + ": " + error.text());
 }
 
 io::Task<Result<>> Comparison::look() {
-  box_ = CO_TRY(co_await io::run(pool_, [path = kept_.path, host = host_] { return OpenBox::open(path, host); }));
-  pairs_ = CO_TRY(co_await io::run(pool_, [&tablet = tablet_, account = mail_->id(), mailbox = kept_.mailbox] {
-    return pairs_of(tablet, account, mailbox);
-  }));
-  plan_ = merge(pairs_, here_, box_->messages());
+  struct Looked {
+    std::shared_ptr<OpenBox> box;
+    std::vector<Pair> pairs;
+    Plan plan;
+  };
+  // Large boxes take their time: not on the loop.
+  auto looked = CO_TRY(co_await io::run(
+      pool_, [&tablet = tablet_, account = mail_->id(), kept = kept_, host = host_, here = here_]() -> Result<Looked> {
+        Looked result;
+        result.box = TRY(OpenBox::open(kept.path, host));
+        result.pairs = TRY(pairs_of(tablet, account, kept.mailbox));
+        result.plan = merge(result.pairs, here, result.box->messages());
+        return result;
+      }));
+  box_ = std::move(looked.box);
+  pairs_ = std::move(looked.pairs);
+  plan_ = std::move(looked.plan);
   co_return Result<>();
 }
 
@@ -81,14 +124,20 @@ io::Task<Result<>> Comparison::look() {
 io::Task<Result<>> Comparison::match() {
   std::map<std::string, std::vector<std::size_t>, std::less<>> there;
   for (const std::size_t index : plan_.bring) {
-    const auto octets = CO_TRY(co_await io::run(pool_, [box = box_, index] { return box->read(index); }));
-    there[content_name(octets)].push_back(index);
+    const auto name = co_await io::run(pool_, [box = box_, index]() -> Result<std::string> {
+      const std::string octets = TRY(box->read(index));
+      return content_name(octets);
+    });
+    if (name) there[*name].push_back(index);
   }
-  std::vector<mailbox::Uid> give;
   std::set<std::size_t> matched;
   for (const mailbox::Uid uid : std::exchange(plan_.give, {})) {
-    const auto octets = co_await octets_of(uid);
-    const auto same = octets ? there.find(content_name(*octets)) : there.end();
+    auto octets = co_await octets_of(uid);
+    std::string name;
+    if (octets)
+      name = CO_TRY(co_await io::run(
+          pool_, [octets = *std::move(octets)]() -> Result<std::string> { return content_name(octets); }));
+    const auto same = there.find(name);
     if (same == there.end() || same->second.empty()) {
       plan_.give.push_back(uid);
       continue;
@@ -96,14 +145,10 @@ io::Task<Result<>> Comparison::match() {
     const std::size_t index = same->second.front();
     same->second.erase(same->second.begin());
     matched.insert(index);
+    // With the flags that both have, so that the next comparison finds what either has alone as set by it.
     const auto here = std::ranges::lower_bound(here_, uid, {}, &Here::uid)->flags;
-    const auto flags = static_cast<message::BoxFlags>((here | box_->messages()[index].flags) & kSharedFlags);
-    plan_.kept.push_back({uid, box_->messages()[index].name, flags});
-    if (flags != box_->messages()[index].flags) plan_.mark_there.emplace_back(index, flags);
-    if (flags != here) {
-      pairs_.push_back({uid, box_->messages()[index].name, here});
-      plan_.mark_here.push_back({pairs_.size() - 1, flags});
-    }
+    const There& message = box_->messages()[index];
+    plan_.kept.push_back({uid, message.name, static_cast<message::BoxFlags>(here & message.flags & kSharedFlags)});
   }
   std::erase_if(plan_.bring, [&](std::size_t index) { return matched.contains(index); });
   co_return Result<>();
@@ -136,6 +181,7 @@ io::Task<Result<>> Comparison::mark_here() {
       CO_TRY(co_await mail_->change_flags(kept_.mailbox, uids,
                                           {.mode = mailbox::FlagMode::remove, .flags = flag_names(change.second)}));
   }
+  did_ = did_ || !changes.empty() || !plan_.expunge.empty();
   mailbox::UidSet gone;
   for (const mailbox::Uid uid : plan_.expunge) gone.add(uid);
   report_.expunged += plan_.expunge.size();
@@ -157,7 +203,7 @@ io::Task<Result<>> Comparison::bring(std::size_t index) {
   const There& there = box_->messages()[index];
   mailbox::Delivery delivery;
   delivery.content = CO_TRY(co_await intake->finish());
-  // What lies in a box is there, whatever the quota says.
+  // As mail that comes for several: one message may go beyond the quota, and what follows stays in the box alone.
   delivery.recipients.push_back({.account = mail_->id(),
                                  .prepended = {},
                                  .targets = {{.mailbox = info->name, .flags = flag_names(there.flags)}},
@@ -172,6 +218,7 @@ io::Task<Result<>> Comparison::bring(std::size_t index) {
   const auto delivered = CO_TRY(co_await store_.deliver(std::move(delivery)));
   if (!delivered.front()) co_return std::unexpected(delivered.front().error());
   ++report_.brought;
+  did_ = true;
   co_return Result<>();
 }
 
@@ -182,6 +229,7 @@ io::Task<Result<>> Comparison::change_there() {
   // Under the locks of an mbox nothing else changed. A Maildir's file may have got another name meanwhile: its pair is
   // forgotten when the next comparison misses it.
   if (location_.form == Location::Form::mbox) std::ranges::copy(plan_.removed, std::back_inserter(plan_.forgotten));
+  did_ = true;
   report_.removed += plan_.remove.size();
   report_.marked += plan_.mark_there.size();
   co_return Result<>();
@@ -192,29 +240,32 @@ io::Task<Result<>> Comparison::give(mailbox::Uid uid) {
   // Whoever removed it here meanwhile wants it nowhere.
   if (!octets && octets.error().is(mailbox::kExpunged)) co_return Result<>();
   if (!octets) {
-    report_.troubles.push_back(kept_.path + ": " + octets.error().text());
+    trouble("UID " + std::to_string(uid), octets.error());
     co_return Result<>();
   }
   const mailbox::Entry* const entry = view_->find(uid);
   NewMessage message{.octets = *std::move(octets),
                      .flags = box_flags(*view_, *entry),
                      .received = WallTime::from_seconds(entry->date)};
-  std::string name =
+  There there =
       CO_TRY(co_await io::run(pool_, [location = location_, path = kept_.path, message = std::move(message),
                                       host = host_] { return add_message(location, path, message, host.delivery); }));
-  plan_.kept.push_back({uid, std::move(name), box_flags(*view_, *entry)});
+  plan_.kept.push_back({uid, std::move(there.name), there.flags});
+  did_ = true;
   ++report_.given;
   co_return Result<>();
 }
 
 io::Task<Result<>> Comparison::note() {
   store::Batch batch;
-  for (const Pair& pair : plan_.kept) {
+  did_ = did_ || !plan_.kept.empty() || !plan_.forgotten.empty();
+  for (const Pair& pair : std::exchange(plan_.kept, {})) {
     note_pair(mail_->id(), kept_.mailbox, pair, batch);
     if (batch.metadata_size() < store::kBatchMetadataMax / 2) continue;
     CO_TRY(co_await commit(std::exchange(batch, store::Batch())));
   }
-  for (const mailbox::Uid uid : plan_.forgotten) forget_pair(mail_->id(), kept_.mailbox, uid, batch);
+  for (const mailbox::Uid uid : std::exchange(plan_.forgotten, {})) forget_pair(mail_->id(), kept_.mailbox, uid, batch);
+  if (kept_.identity != identity_) note_box(mail_->id(), {kept_.mailbox, kept_.path, identity_}, batch);
   if (!batch.empty()) CO_TRY(co_await commit(std::move(batch)));
   co_return Result<>();
 }

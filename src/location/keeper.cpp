@@ -61,13 +61,16 @@ io::Task<Result<>> Keeper::commit(store::Batch batch) {
 /// Which mailbox has which box from now on: boxes and mailboxes that came, went or were renamed on one side do so on
 /// the other.
 io::Task<Result<std::vector<Kept>>> Keeper::settle_boxes(Side& side) {
-  const auto known = CO_TRY(
+  side.known = CO_TRY(
       co_await io::run(pool_, [&tablet = tablet_, account = side.account] { return kept_boxes(tablet, account); }));
   std::vector<Kept> boxes;
-  for (const Kept& kept : known) {
+  for (const Kept& kept : side.known) {
     auto settled = co_await settle_kept(side, kept, boxes);
     if (settled) continue;
     if (!concerns_box(settled.error())) co_return std::unexpected(std::move(settled).error());
+    // Neither the mailbox nor the box gets another partner meanwhile.
+    side.absent.push_back(kept.mailbox);
+    side.held.push_back(kept.path);
     side.report.troubles.push_back(settled.error().text());
   }
   CO_TRY(co_await settle_found(side, boxes));
@@ -75,59 +78,74 @@ io::Task<Result<std::vector<Kept>>> Keeper::settle_boxes(Side& side) {
   co_return boxes;
 }
 
-/// False: it is none any more.
-io::Task<Result<bool>> Keeper::settle_kept(Side& side, const Kept& kept, std::vector<Kept>& boxes) {
+io::Task<Result<>> Keeper::settle_kept(Side& side, const Kept& kept, std::vector<Kept>& boxes) {
   const mailbox::ListingPtr listing = side.mail->listing();
   const mailbox::MailboxInfo* const info = listing->find(kept.mailbox);
-  if (info == nullptr || !info->selectable) {
-    CO_TRY(co_await drop_box(side, kept));
-    co_return false;
-  }
+  if (info == nullptr || !info->selectable) co_return co_await drop_box(side, kept);
   const bool inbox = info->name == mailbox::kInbox;
+  if (!is_in(side.location, kept.path) || (inbox && kept.path != side.location.inbox)) {
+    // The account's mail lies elsewhere now: what both sides have is found by its octets.
+    store::Batch batch;
+    forget_box(side.account, kept.mailbox, batch);
+    co_return co_await commit(std::move(batch));
+  }
   const auto found = std::ranges::find(side.found, kept.path, &Found::path);
-  if (inbox && kept.path != side.location.inbox) {
-    // It lies elsewhere now: what both sides have is found by its octets.
-    store::Batch batch;
-    forget_box(side.account, kept.mailbox, batch);
-    CO_TRY(co_await commit(std::move(batch)));
-    co_return false;
-  }
-  if (found == side.found.end()) {
-    // A folder with nothing in it may be a disk that is not there: that concludes nothing.
-    const bool others_there =
-        std::ranges::any_of(side.found, [](const Found& one) { return one.mailbox != mailbox::kInbox; });
-    const bool missing =
-        CO_TRY(co_await io::run(pool_, [path = kept.path]() -> Result<bool> { return is_missing(path); }));
-    if (inbox || !others_there || !missing) {
-      side.absent.push_back(kept.mailbox);
-      co_return fail(kTrouble, kept.path + " is not there; its mail is kept here");
-    }
-    const auto pairs = CO_TRY(co_await io::run(pool_, [&tablet = tablet_, account = side.account, id = kept.mailbox] {
-      return pairs_of(tablet, account, id);
-    }));
-    const mailbox::ViewPtr view = CO_TRY(co_await side.mail->view(kept.mailbox));
-    const bool all_known =
-        std::ranges::count_if(pairs, [&](const Pair& pair) { return view->find(pair.uid) != nullptr; }) == view->size();
-    store::Batch batch;
-    forget_box(side.account, kept.mailbox, batch);
-    CO_TRY(co_await commit(std::move(batch)));
-    // A message that was never there is not lost with the folder, which is made anew for it.
-    if (all_known) CO_TRY(co_await side.mail->remove(std::string(info->name)));
-    co_return false;
-  }
-  if (inbox || found->mailbox == info->name) {
+  if (found == side.found.end()) co_return co_await lose_box(side, kept, *info, boxes);
+  if (!inbox && found->mailbox != info->name) co_return co_await rename_kept(side, kept, info->name, boxes);
+  boxes.push_back(kept);
+  co_return Result<>();
+}
+
+/// The mailbox was renamed here. Where its box cannot be, it stays under its name: the mail is the same on both sides.
+io::Task<Result<>> Keeper::rename_kept(Side& side, const Kept& kept, std::string name, std::vector<Kept>& boxes) {
+  const std::string path = path_of(side.location, name);
+  auto renamed = path.empty() ? Result<>(fail(kTrouble, kept.path + " cannot be named as the mailbox is"))
+                              : co_await io::run(pool_, [location = side.location, from = kept.path, path] {
+                                  return rename_box(location, from, path);
+                                });
+  if (!renamed) {
+    side.report.troubles.push_back(renamed.error().text());
     boxes.push_back(kept);
-    co_return true;
+    co_return Result<>();
   }
-  const std::string path = path_of(side.location, info->name);
-  CO_TRY(co_await io::run(
-      pool_, [location = side.location, from = kept.path, path] { return rename_box(location, from, path); }));
-  *found = {info->name, path};
-  boxes.push_back({kept.mailbox, path});
+  *std::ranges::find(side.found, kept.path, &Found::path) = {std::move(name), path};
+  boxes.push_back({kept.mailbox, path, kept.identity});
   store::Batch batch;
   note_box(side.account, boxes.back(), batch);
-  CO_TRY(co_await commit(std::move(batch)));
-  co_return true;
+  co_return co_await commit(std::move(batch));
+}
+
+/// The box is not where it was: it was renamed by us before a sudden end, or removed by another program, or cannot be
+/// seen.
+io::Task<Result<>> Keeper::lose_box(Side& side, const Kept& kept, const mailbox::MailboxInfo& info,
+                                    std::vector<Kept>& boxes) {
+  const std::string renamed = path_of(side.location, info.name);
+  const bool is_there = std::ranges::find(side.found, renamed, &Found::path) != side.found.end();
+  if (is_there && !has_path(side.known, renamed)) {
+    boxes.push_back({kept.mailbox, renamed, kept.identity});
+    store::Batch batch;
+    note_box(side.account, boxes.back(), batch);
+    co_return co_await commit(std::move(batch));
+  }
+  // A folder with nothing in it may be a disk that is not there: that concludes nothing.
+  const bool others_there =
+      std::ranges::any_of(side.found, [](const Found& one) { return one.mailbox != mailbox::kInbox; });
+  const bool missing =
+      CO_TRY(co_await io::run(pool_, [path = kept.path]() -> Result<bool> { return is_missing(path); }));
+  if (info.name == mailbox::kInbox || !others_there || !missing)
+    co_return fail(kTrouble, kept.path + " is not there; its mail is kept here");
+  const auto pairs = CO_TRY(co_await io::run(
+      pool_, [&tablet = tablet_, account = side.account, id = kept.mailbox] { return pairs_of(tablet, account, id); }));
+  const mailbox::ViewPtr view = CO_TRY(co_await side.mail->view(kept.mailbox));
+  const auto known = std::ranges::count_if(pairs, [&](const Pair& pair) { return view->find(pair.uid) != nullptr; });
+  // A message that was never there is not lost with the folder, which is made anew for it. The mailbox goes before its
+  // record does: what a sudden end leaves is then a record without a mailbox.
+  const mailbox::MailboxInfo* const now = side.mail->listing()->find(kept.mailbox);
+  if (now != nullptr && static_cast<std::uint32_t>(known) == view->size())
+    CO_TRY(co_await side.mail->remove(std::string(now->name)));
+  store::Batch batch;
+  forget_box(side.account, kept.mailbox, batch);
+  co_return co_await commit(std::move(batch));
 }
 
 /// The mailbox was deleted here: so is its box, but for mail that came into it since.
@@ -144,7 +162,7 @@ io::Task<Result<>> Keeper::drop_box(Side& side, const Kept& kept) {
       std::vector<std::size_t> removed;
       for (std::size_t i = 0; i < box->messages().size(); ++i)
         if (known.contains(box->messages()[i].name)) removed.push_back(i);
-      const bool all = removed.size() == box->messages().size();
+      const bool all = removed.size() == box->all();
       TRY(box->change(removed, {}));
       return all ? remove_box(location, path) : Result<>();
     }));
@@ -162,10 +180,10 @@ io::Task<Result<>> Keeper::drop_box(Side& side, const Kept& kept) {
 io::Task<Result<>> Keeper::settle_found(Side& side, std::vector<Kept>& boxes) {
   store::Batch batch;
   for (const Found& found : side.found) {
-    if (has_path(boxes, found.path)) continue;
+    if (has_path(boxes, found.path) || std::ranges::count(side.held, found.path) > 0) continue;
     const mailbox::MailboxInfo* info = side.mail->listing()->find(found.mailbox);
     mailbox::MailboxId id = info != nullptr && info->selectable ? info->id : 0;
-    if (id != 0 && has_mailbox(boxes, id)) continue;
+    if (id != 0 && (has_mailbox(boxes, id) || std::ranges::count(side.absent, id) > 0)) continue;
     if (id == 0) {
       auto made = co_await side.mail->create(found.mailbox);
       if (!made) {
@@ -176,6 +194,8 @@ io::Task<Result<>> Keeper::settle_found(Side& side, std::vector<Kept>& boxes) {
       CO_TRY(co_await side.mail->subscribe(found.mailbox, mailbox::AccountMail::Subscription::on));
     }
     boxes.push_back({id, found.path});
+    // Pairs are of another box, if there are any.
+    forget_box(side.account, id, batch);
     note_box(side.account, boxes.back(), batch);
   }
   if (!batch.empty()) CO_TRY(co_await commit(std::move(batch)));
@@ -188,7 +208,7 @@ io::Task<Result<>> Keeper::settle_mailboxes(Side& side, std::vector<Kept>& boxes
   for (const mailbox::MailboxInfo& info : listing->mailboxes) {
     if (!info.selectable || has_mailbox(boxes, info.id) || std::ranges::count(side.absent, info.id) > 0) continue;
     const std::string path = path_of(side.location, info.name);
-    if (path.empty()) continue;
+    if (path.empty() || has_path(boxes, path) || std::ranges::count(side.held, path) > 0) continue;
     const bool always_there = info.use != mailbox::SpecialUse::none || info.name == mailbox::kInbox;
     if (always_there && CO_TRY(side.mail->status(info.id)).messages == 0) continue;
     auto made = co_await io::run(pool_, [location = side.location, path] { return make_box(location, path); });
@@ -198,6 +218,7 @@ io::Task<Result<>> Keeper::settle_mailboxes(Side& side, std::vector<Kept>& boxes
     }
     boxes.push_back({info.id, path});
     store::Batch batch;
+    forget_box(side.account, info.id, batch);
     note_box(side.account, boxes.back(), batch);
     CO_TRY(co_await commit(std::move(batch)));
   }
@@ -222,7 +243,7 @@ io::Task<Result<bool>> Keeper::round(Side& side, const Kept& kept) {
   const std::pair key{side.account, kept.mailbox};
   const Same& before = same_[key];
   if (before.path == kept.path && before.version == version && before.stamp.same(stamp)) co_return false;
-  Comparison comparison(mail_, side.mail, tablet_, pool_, host_, side.location, kept, side.report);
+  Comparison comparison(mail_, side.mail, tablet_, pool_, host_, side.location, kept, stamp.identity, side.report);
   const bool changed = CO_TRY(co_await comparison.run(std::move(view)));
   // forget() may have been called meanwhile.
   if (!changed) same_[key] = {.stamp = stamp, .version = version, .path = kept.path};

@@ -56,7 +56,9 @@ class Keeper {
   };
 
   io::Task<Result<std::vector<Kept>>> settle_boxes(Side& side);
-  io::Task<Result<bool>> settle_kept(Side& side, const Kept& kept, std::vector<Kept>& boxes);
+  io::Task<Result<>> settle_kept(Side& side, const Kept& kept, std::vector<Kept>& boxes);
+  io::Task<Result<>> rename_kept(Side& side, const Kept& kept, std::string name, std::vector<Kept>& boxes);
+  io::Task<Result<>> lose_box(Side& side, const Kept& kept, const mailbox::MailboxInfo& info, std::vector<Kept>& boxes);
   io::Task<Result<>> drop_box(Side& side, const Kept& kept);
   io::Task<Result<>> settle_found(Side& side, std::vector<Kept>& boxes);
   io::Task<Result<>> settle_mailboxes(Side& side, std::vector<Kept>& boxes);

@@ -346,6 +346,106 @@ TEST_CASE("boxes that are not there tell nothing: no mail is lost with them") {
   }
 }
 
+TEST_CASE("a location that is another now begins anew by octets: nothing is expunged, doubled or deleted") {
+  for (const Location::Form form : kForms) {
+    House house(form);
+    for (const char* const name : {"x", "y"}) house.must(house.mail->create(name));
+    for (const char* const name : {"x", "y"}) house.append(name, "kept");
+    house.put("INBOX", "a");
+    house.settle();
+    // Its boxes are elsewhere, some with mail, some empty.
+    house.location.inbox = house.home.path() + "/other/box";
+    if (form == Location::Form::mbox) house.location.folders = house.home.path() + "/other/mail";
+    std::filesystem::create_directories(house.home.path() + "/other/mail");
+    REQUIRE(make_box(house.location, house.location.inbox));
+    REQUIRE(make_box(house.location, house.path("x")));
+    house.put("INBOX", "a");
+    house.settle();
+    CHECK(house.here("INBOX") == Contents{{"a", 0}});
+    for (const char* const name : {"x", "y"}) {
+      CHECK(house.here(name) == Contents{{"kept", 0}});
+      CHECK(house.there(name) == Contents{{"kept", 0}});
+    }
+    CHECK_FALSE(house.settle().changed());
+  }
+}
+
+TEST_CASE("a box that is another one now and holds nothing of what it held is not believed") {
+  for (const Location::Form form : kForms) {
+    House house(form);
+    house.put("INBOX", "a");
+    house.settle();
+    house.settle();
+    // The disk is not mounted, and somebody has delivered into its place.
+    const std::string root = form == Location::Form::maildir ? house.location.inbox : house.location.folders;
+    const std::string above = house.home.path() + "/elsewhere";
+    std::filesystem::create_directories(above);
+    Location other = house.location;
+    other.inbox = above + "/box";
+    REQUIRE(make_box(other, other.inbox));
+    REQUIRE(add_message(other, other.inbox, {.octets = letter("b"), .received = {}}, {}));
+    std::filesystem::remove_all(house.location.inbox);
+    std::filesystem::create_symlink(other.inbox, house.location.inbox);
+    store::Batch batch;
+    note_box(kAlice, {house.inbox, house.location.inbox, 12345}, batch);  // of the disk that is away
+    REQUIRE(house.tablet->commit_and_wait(std::move(batch)));
+    const Report report = house.must(house.keeper->settle(kAlice, house.location));
+    CHECK(report.troubles.size() == 1);
+    CHECK(house.here("INBOX") == Contents{{"a", 0}});
+  }
+}
+
+TEST_CASE("a renaming that a sudden end cut off is taken up, and one that cannot be leaves the mail the same") {
+  for (const Location::Form form : kForms) {
+    House house(form);
+    for (const char* const name : {"x", "y", "z"}) house.must(house.mail->create(name));
+    for (const char* const name : {"x", "y", "z"}) house.append(name, name);
+    house.settle();
+    const mailbox::UidSet uids = house.view(house.id("x"))->uids();
+    house.must(house.mail->rename("x", "renamed"));
+    REQUIRE(rename_box(house.location, house.path("x"), house.path("renamed")));  // and no note of it
+    // y and z change their names with each other.
+    house.must(house.mail->rename("y", "t"));
+    house.must(house.mail->rename("z", "y"));
+    house.must(house.mail->rename("t", "z"));
+    for (int i = 0; i < 2; ++i) (void)house.must(house.keeper->settle(kAlice, house.location));
+    CHECK(house.view(house.id("renamed"))->uids() == uids);
+    CHECK(house.there("renamed") == Contents{{"x", 0}});
+    CHECK(house.here("y") == Contents{{"z", 0}});
+    CHECK(house.here("z") == Contents{{"y", 0}});
+    CHECK(house.mail->listing()->find("x") == nullptr);
+  }
+}
+
+TEST_CASE("a mailbox whose name no box can have stays here alone, whatever becomes of its neighbours") {
+  for (const Location::Form form : kForms) {
+    House house(form);
+    const std::string name = form == Location::Form::maildir ? "example.com" : "example.lock";
+    house.must(house.mail->create(name));
+    house.append(name, "kept");
+    for (int i = 0; i < 3; ++i) house.settle();
+    CHECK(house.here(name) == Contents{{"kept", 0}});
+    CHECK(house.mail->listing()->find("example_com") == nullptr);
+    CHECK(find_boxes(house.location).value().size() == 1);
+  }
+}
+
+TEST_CASE("messages that the quota does not let in stay in the box, and the rest goes on") {
+  for (const Location::Form form : kForms) {
+    House house(form);
+    house.must(house.mail->set_quota({.octets = 0, .messages = 2}));
+    for (const char* const word : {"a", "b", "c", "d"}) house.put("INBOX", word);
+    const Report report = house.must(house.keeper->settle(kAlice, house.location));
+    CHECK(report.troubles.size() >= 1);
+    CHECK(house.here("INBOX").size() == 2);
+    CHECK(house.there("INBOX").size() == 4);
+    house.must(house.mail->set_quota({}));
+    house.begin();
+    house.settle();
+    CHECK(house.here("INBOX").size() == 4);
+  }
+}
+
 TEST_CASE("a message that is larger than a box takes stays where it is, and is no hindrance") {
   for (const Location::Form form : kForms) {
     House house(form);

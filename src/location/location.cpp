@@ -16,8 +16,9 @@
 #include "base/text.h"
 #include "box/box.h"
 #include "mailbox/name.h"
+#include "protocol/imap/mailbox_name.h"
+#include "transfer/name.h"
 #include "transfer/source.h"
-#include "transfer/target.h"
 
 namespace angarium::location {
 namespace {
@@ -31,11 +32,27 @@ Error cannot(std::string_view what, const std::string& path, int number) {
 /// Folders of mbox files are told from the files by their ending: both may have the same mailbox' name.
 constexpr std::string_view kFolderEnding = ".sbd";
 
-std::string folder_level(std::string_view level) {
-  std::string name(level);
-  std::ranges::replace(name, '/', '_');
-  if (name.starts_with('.') || name.ends_with(kFolderEnding)) name.insert(0, "_");
-  return name;
+/// Names of files that mail programs, and we, keep beside boxes, and endings that are taken off when a box is found.
+bool is_beside_boxes(std::string_view name) {
+  constexpr std::string_view kEndings[] = {".sbd",   ".mbox",    ".mbx",     ".msf",  ".lock",  ".lck",
+                                           ".dat",   ".html",    ".json",    ".db",   ".cmeta", ".ibex",
+                                           ".plist", ".mozmsgs", ".rewrite", ".aside"};
+  constexpr std::string_view kBeginnings[] = {".",       "dovecot",       "cyrus.",        "maildirsize",
+                                              "courier", "maildirfolder", "subscriptions", "mailboxes"};
+  return std::ranges::any_of(kEndings, [&](std::string_view one) { return name.ends_with(one); }) ||
+         std::ranges::any_of(kBeginnings, [&](std::string_view one) { return name.starts_with(one); }) ||
+         name.contains(".rewrite.");
+}
+
+/// A level of a name as a part of a path; nothing where the path would not be found as that name again.
+std::optional<std::string> part_of(const Location& location, std::string_view level) {
+  if (equals_ignore_case(level, mailbox::kInbox)) return std::nullopt;
+  if (location.form == Location::Form::maildir) {
+    const std::string part = protocol::imap::to_modified_utf7(level);
+    return level.contains('.') || transfer::level_from(part) != level ? std::nullopt : std::optional(part);
+  }
+  if (is_beside_boxes(level) || transfer::level_from(level) != level) return std::nullopt;
+  return std::string(level);
 }
 
 /// A new Maildir's folders, or an empty file; made durable with the folder above.
@@ -65,13 +82,18 @@ Result<> make_way(const Location& location, const std::string& path) {
 Result<std::vector<Found>> found_in(const std::string& root, bool with_inbox) {
   const auto folders = transfer::find_folders(root);
   if (!folders) return fail(kTrouble, folders.error().text());
+  std::error_code error;
+  const std::string real = files::canonical(root, error).native();
+  if (error) return std::unexpected(cannot("look at", root, error.value()));
   std::vector<Found> boxes;
   std::set<std::string> seen;
   for (const transfer::Folder& folder : folders->folders) {
     auto name = mailbox::canonical_name(folder.name);
     // Of two boxes that would have one name the first counts; names that cannot be ours are not shown.
     if (!name || (!with_inbox && *name == mailbox::kInbox) || !seen.insert(*name).second) continue;
-    boxes.push_back({*std::move(name), folder.path});
+    // As the location names it, whatever links lead there.
+    if (!folder.path.starts_with(real)) continue;
+    boxes.push_back({*std::move(name), root + folder.path.substr(real.size())});
   }
   return boxes;
 }
@@ -103,15 +125,20 @@ Result<std::vector<Found>> find_boxes(const Location& location) {
 
 std::string path_of(const Location& location, std::string_view mailbox) {
   if (mailbox == mailbox::kInbox) return location.inbox;
-  if (location.form == Location::Form::maildir)
-    return location.inbox + "/" + transfer::box_path(transfer::Format::maildir_plus_plus, mailbox);
-  if (location.folders.empty()) return "";
-  std::string path = location.folders;
+  const bool maildir = location.form == Location::Form::maildir;
+  if (!maildir && location.folders.empty()) return "";
+  std::string path = maildir ? location.inbox + "/" : location.folders;
   for (std::string_view rest = mailbox; !rest.empty();) {
-    const std::string_view level = take_until(rest, mailbox::kSeparator);
-    path += "/" + folder_level(level) + std::string(rest.empty() ? "" : kFolderEnding);
+    const auto part = part_of(location, take_until(rest, mailbox::kSeparator));
+    if (!part) return "";
+    path += maildir ? "." + *part : "/" + *part + std::string(rest.empty() ? "" : kFolderEnding);
   }
   return path;
+}
+
+bool is_in(const Location& location, const std::string& path) {
+  const std::string& root = location.form == Location::Form::maildir ? location.inbox : location.folders;
+  return path == location.inbox || (!root.empty() && path.starts_with(root + "/"));
 }
 
 Result<> make_box(const Location& location, const std::string& path) {
@@ -149,8 +176,9 @@ Result<> remove_box(const Location& location, const std::string& path) {
     return sync_folder(above(path));
   }
   if (box::has_mail(path)) return fail(kTrouble, path + " has mail in it");
-  // rmdir() removes nothing that came in meanwhile; what else lies in the folder keeps it.
-  for (const char* const part : {"/cur", "/new", "/tmp"})
+  // rmdir() removes nothing that came in meanwhile; what else lies in the folder keeps it. A box without "new" is one
+  // still, into which mail is delivered.
+  for (const char* const part : {"/new", "/cur", "/tmp"})
     if (::rmdir((path + part).c_str()) != 0 && errno != ENOENT)
       return std::unexpected(cannot("remove", path + part, errno));
   std::error_code ignored;

@@ -25,8 +25,11 @@ Result<> check_owner(const Location& location);
 /// The boxes that are there, without INBOX where its box is missing. Blocks. kTrouble: the location itself is not
 /// there or cannot be read, which says nothing of the mail in it.
 Result<std::vector<Found>> find_boxes(const Location& location);
-/// Where a mailbox of this name lies, or would. Empty: in the own store alone.
+/// Where a mailbox of this name lies, or would. Empty: in the own store alone, for the location has no room for it, or
+/// a box of that path would be found under another name.
 std::string path_of(const Location& location, std::string_view mailbox);
+/// Whether a box of this path belongs to the location.
+bool is_in(const Location& location, const std::string& path);
 
 /// An empty box, and the folders that lead to it. One that is there stays. Blocks. kTrouble.
 Result<> make_box(const Location& location, const std::string& path);

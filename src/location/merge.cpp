@@ -68,7 +68,8 @@ Plan merge(const std::vector<Pair>& pairs, const std::vector<Here>& here, const 
       const message::BoxFlags flags = merged(pair.flags, flags_here[p], flags_there);
       if (flags != flags_here[p]) plan.mark_here.push_back({p, flags});
       if (flags != flags_there) plan.mark_there.emplace_back(index, flags);
-      if (flags != pair.flags) plan.kept.push_back({pair.uid, pair.name, flags});
+      // What is to be marked there is noted by the next comparison, once it is seen there.
+      if (flags != pair.flags && flags == flags_there) plan.kept.push_back({pair.uid, pair.name, flags});
     }
   }
   for (std::size_t i = 0; i < there.size(); ++i)

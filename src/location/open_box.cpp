@@ -70,11 +70,15 @@ Result<Stamp> stamp_of(const Location& location, const std::string& path, const 
     return fail(kTrouble, path + ": " + strerrordesc_np(errno));
   stamp.size = maildir ? 0 : static_cast<std::uint64_t>(status.st_size);
   stamp.inode = status.st_ino;
+  const std::uint64_t disk = status.st_dev;
   stamp.written_ns = nanoseconds(status.st_mtim);
   if (maildir) {
     if (::stat((path + "/new").c_str(), &status) != 0) return fail(kTrouble, path + ": " + strerrordesc_np(errno));
     stamp.named_ns = nanoseconds(status.st_mtim);
   }
+  if (::stat(path.substr(0, std::max<std::size_t>(path.rfind('/'), 1)).c_str(), &status) != 0)
+    return fail(kTrouble, path + ": " + strerrordesc_np(errno));
+  stamp.identity = disk << 32 ^ status.st_ino;
   const std::int64_t now_ns = clock.wall().seconds() * 1'000'000'000LL;
   stamp.settled = now_ns - std::max(stamp.written_ns, stamp.named_ns) > kFresh_ns;
   return stamp;
@@ -103,6 +107,9 @@ Result<std::shared_ptr<OpenBox>> OpenBox::open(const std::string& path, const bo
 Result<std::string> OpenBox::read(std::size_t index) {
   auto octets = box_->read(numbers_[index], kMessageMax);
   if (!octets) return std::unexpected(trouble(octets.error()));
+  // Others write an mbox anew in its place: what lies where the message lay may be another by now.
+  if (box_->name(numbers_[index]).empty() && content_name(*octets) != messages_[index].name)
+    return fail(kTrouble, box_->path() + " was written anew while it was read");
   return octets;
 }
 
@@ -123,8 +130,8 @@ Result<> OpenBox::change(const std::vector<std::size_t>& removed,
   return written ? Result<>() : std::unexpected(trouble(written.error()));
 }
 
-Result<std::string> add_message(const Location& location, const std::string& path, const NewMessage& message,
-                                const delivery::Surroundings& surroundings) {
+Result<There> add_message(const Location& location, const std::string& path, const NewMessage& message,
+                          const delivery::Surroundings& surroundings) {
   delivery::OctetsInMemory octets(message.octets);
   message::BoxState state;
   state.flags = message.flags;
@@ -140,19 +147,19 @@ Result<std::string> add_message(const Location& location, const std::string& pat
       maildir ? delivery::deliver(delivery::MaildirTarget{path}, std::move(letter), surroundings)
               : delivery::deliver(delivery::MboxTarget{path}, std::move(letter), surroundings);
   if (!outcome.delivered()) return fail(kTrouble, outcome.words);
-  if (!maildir) return content_name(message.octets);
+  const auto flags = static_cast<message::BoxFlags>(message.flags & kSharedFlags);
+  if (!maildir) return There{content_name(message.octets), flags};
   const std::string& file = outcome.words;
   const std::string name = file.substr(file.rfind('/') + 1);
   const timespec time{.tv_sec = message.received.seconds(), .tv_nsec = 0};
   const std::array<timespec, 2> times{time, time};
   // The date is a service to other readers; nothing depends on it.
   (void)::utimensat(AT_FDCWD, file.c_str(), times.data(), AT_SYMLINK_NOFOLLOW);
-  if ((message.flags & kSharedFlags) != 0) {
-    const std::string marked = path + "/cur/" + message::format_maildir_name(name, message.flags & kSharedFlags);
-    // Somebody who was quicker has marked it: the next comparison goes on from there.
-    (void)::renameat2(AT_FDCWD, file.c_str(), AT_FDCWD, marked.c_str(), RENAME_NOREPLACE);
-  }
-  return name;
+  if (flags == 0) return There{name, 0};
+  const std::string marked = path + "/cur/" + message::format_maildir_name(name, flags);
+  // Where somebody was quicker and has moved it, the next comparison marks it.
+  const bool done = ::renameat2(AT_FDCWD, file.c_str(), AT_FDCWD, marked.c_str(), RENAME_NOREPLACE) == 0;
+  return There{name, done ? flags : message::BoxFlags{0}};
 }
 
 }  // namespace angarium::location

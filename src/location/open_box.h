@@ -23,7 +23,9 @@ std::string content_name(std::string_view message);
 /// What tells that a box was written to.
 struct Stamp {
   std::uint64_t size = 0;
-  std::uint64_t inode = 0;
+  std::uint64_t inode = 0;  ///< of the mbox file, or of the Maildir's folder cur
+  std::uint64_t identity =
+      0;  ///< of the disk it lies on and the folder it lies in: of one that is not mounted, another
   std::int64_t written_ns = 0;
   std::int64_t named_ns = 0;
   bool settled = false;  ///< false: so fresh that a later change may bear the same time
@@ -42,7 +44,9 @@ class OpenBox {
 
   /// Without those larger than kMessageMax.
   [[nodiscard]] const std::vector<There>& messages() const { return messages_; }
-  /// With CR LF, whole.
+  /// Those that are too large, too.
+  [[nodiscard]] std::size_t all() const { return box_->size(); }
+  /// With CR LF, whole. kTrouble where it is not the message of that name any more.
   Result<std::string> read(std::size_t index);
   [[nodiscard]] std::optional<message::DateTime> received(std::size_t index);
   /// Makes it so in the box, durably; the object is of no use afterwards. kTrouble: somebody else wrote it meanwhile.
@@ -62,8 +66,8 @@ struct NewMessage {
   message::BoxFlags flags = 0;
   WallTime received;
 };
-/// Puts it into the box, durably; its name there. kTrouble.
-Result<std::string> add_message(const Location& location, const std::string& path, const NewMessage& message,
-                                const delivery::Surroundings& surroundings);
+/// Puts it into the box, durably; its name there, and the flags it has there for certain. kTrouble.
+Result<There> add_message(const Location& location, const std::string& path, const NewMessage& message,
+                          const delivery::Surroundings& surroundings);
 
 }  // namespace angarium::location

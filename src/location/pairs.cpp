@@ -2,6 +2,7 @@
 
 #include "location/location.h"
 #include "store/keys.h"
+#include "store/octets.h"
 
 namespace angarium::location {
 namespace {
@@ -21,7 +22,9 @@ Error damaged() { return {kTrouble, "a record of what lies in place is damaged; 
 }  // namespace
 
 void note_box(mailbox::AccountId account, const Kept& kept, store::Batch& batch) {
-  batch.put(box_key(account, kept.mailbox).key(), std::string(1, kVersion) + kept.path);
+  std::string value(1, kVersion);
+  store::append_varint(value, kept.identity);
+  batch.put(box_key(account, kept.mailbox).key(), value + kept.path);
 }
 
 void forget_box(mailbox::AccountId account, mailbox::MailboxId mailbox, store::Batch& batch) {
@@ -60,7 +63,10 @@ Result<std::vector<Kept>> kept_boxes(store::Tablet& tablet, mailbox::AccountId a
       parts.u8();
       parts.u64();
       found = parts.u32();
-      boxes.push_back({*found, std::string(value.substr(1))});
+      value.remove_prefix(1);
+      std::uint64_t identity = 0;
+      right = store::take_varint(value, identity);
+      boxes.push_back({*found, std::string(value), identity});
       return store::Step::next;
     }));
     if (!right) return std::unexpected(damaged());

@@ -18,6 +18,7 @@ inline constexpr unsigned char kKeyOctet = 'l';
 struct Kept {
   mailbox::MailboxId mailbox = 0;
   std::string path;
+  std::uint64_t identity = 0;  ///< of the box that was last the same (Stamp::identity); 0: none was yet
 };
 
 void note_box(mailbox::AccountId account, const Kept& kept, store::Batch& batch);

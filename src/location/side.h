@@ -10,7 +10,9 @@ struct Keeper::Side {
   Location location;
   mailbox::AccountMailPtr mail;
   std::vector<Found> found;                ///< boxes that are there
-  std::vector<mailbox::MailboxId> absent;  ///< mailboxes whose boxes should be there, and are not
+  std::vector<Kept> known;                 ///< as the store has it
+  std::vector<mailbox::MailboxId> absent;  ///< mailboxes of which it cannot be told now what their boxes are,
+  std::vector<std::string> held;           ///< and those boxes
   Report report;
 };
 
@@ -22,7 +24,7 @@ mailbox::FlagNames flag_names(message::BoxFlags flags);
 class Comparison {
  public:
   Comparison(mailbox::MailboxStore& store, mailbox::AccountMailPtr mail, store::Tablet& tablet, io::Pool& pool,
-             const box::Host& host, const Location& location, const Kept& kept, Report& report)
+             const box::Host& host, const Location& location, const Kept& kept, std::uint64_t identity, Report& report)
       : store_(store),
         mail_(std::move(mail)),
         tablet_(tablet),
@@ -30,6 +32,7 @@ class Comparison {
         host_(host),
         location_(location),
         kept_(kept),
+        identity_(identity),
         report_(report) {}
 
   /// Whether anything had to be done: then look again.
@@ -38,6 +41,8 @@ class Comparison {
  private:
   io::Task<Result<>> look();
   io::Task<Result<>> match();
+  Result<> check_identity() const;
+  void trouble(std::string_view what, const Error& error);
   io::Task<Result<std::string>> octets_of(mailbox::Uid uid);
   io::Task<Result<>> mark_here();
   io::Task<Result<>> bring(std::size_t index);
@@ -53,7 +58,9 @@ class Comparison {
   const box::Host& host_;
   const Location& location_;
   const Kept& kept_;
+  std::uint64_t identity_;  ///< Stamp::identity of the box as it is now
   Report& report_;
+  bool did_ = false;  ///< something that makes another look worth while
 
   mailbox::ViewPtr view_;
   std::vector<Pair> pairs_;

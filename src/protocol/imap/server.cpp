@@ -140,6 +140,9 @@ io::Task<Result<void>> Server::dispatch() {
   command.tag = *tag;
   if (session.selected) CO_TRY(co_await session.selected->mailbox().renew());
   auto result = co_await perform(command);
+  // What was refused before its handler began: the literals that belong to it are no commands.
+  if (!result && !result.error().is(kSessionOver) && session.reader.announced())
+    CO_TRY(co_await session.drop_literals());
   session.reader.next();
   co_return co_await finish(command.tag, std::move(result));
 }

@@ -1,5 +1,6 @@
 // REPLACE and UID REPLACE (RFC 8508).
 #include "protocol/imap/command/appending.h"
+#include "protocol/imap/notifications.h"
 
 namespace angarium::protocol::imap::command {
 
@@ -30,6 +31,9 @@ io::Task<Result<Reply>> replace_one(Session& session, Command& command, Appendin
   CO_TRY(co_await appending.message(*append));
   CO_TRY(parser.end());
   const auto outcome = CO_TRY(co_await append->commit());
+  if (session.notifications != nullptr && session.selected != nullptr &&
+      session.selected->facts().uid_validity == outcome.uid_validity)
+    for (const auto range : outcome.uids.ranges()) session.selected->own.add(range);
   // RFC 8508 §4.3: the new UID comes before the EXPUNGE, untagged.
   if (!outcome.uids.empty()) session.untagged(Status::ok, "Replacement is there", append_uid(outcome));
   CO_TRY(co_await session.tell_news(CommandRow::Expunges::told, command.addressing));
