@@ -34,7 +34,8 @@ void Engine::stop(const Error& error) {
 
 std::optional<Duration> Engine::until_mending() const {
   if (running() && !state_suspect_) return std::nullopt;
-  return std::max(Duration(0), mend_at_ - options_.clock->now());
+  const Moment now = options_.clock->now();
+  return mend_at_ <= now ? Duration(0) : mend_at_ - now;
 }
 
 void Engine::mend_if_due() {
