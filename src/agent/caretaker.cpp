@@ -126,6 +126,8 @@ bool Caretaker::begin_due() {
     attended = attended_;
   }
   for (auto& [account, located] : located_) {
+    // Each holds a message or two in memory while it moves them.
+    if (at_work_ >= kAccountsAtOnce) break;
     if (located.busy) continue;
     const bool changed = located.changed->exchange(false);
     const Duration pause = attended.contains(account) ? kLookOften : kLookSeldom;

@@ -30,6 +30,9 @@ inline constexpr Duration kOpeningWait = std::chrono::seconds(5);
 /// Boxes that are worked on at one time: each may wait for locks.
 inline constexpr std::size_t kBoxThreads = 4;
 
+/// Accounts that are looked at together.
+inline constexpr std::size_t kAccountsAtOnce = 8;
+
 /// On one loop; attend() from any.
 class Caretaker {
  public:

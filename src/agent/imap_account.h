@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "agent/budget.h"
+#include "agent/caretaker.h"
 #include "agent/services.h"
 #include "mailbox/content.h"
 #include "mailbox/mailbox.h"
@@ -26,13 +27,15 @@ class ImapAccount final : public protocol::imap::Account {
  public:
   /// `append_limit`: octets of a message, as STATUS tells it (RFC 7889).
   ImapAccount(Services& services, Budget& budget, std::uint64_t append_limit, std::string address,
-              mailbox::AccountMailPtr mail, std::optional<GuestRules> guest = std::nullopt)
+              mailbox::AccountMailPtr mail, std::optional<GuestRules> guest = std::nullopt,
+              Caretaker::Attendance attendance = {})
       : services_(services),
         budget_(budget),
         append_limit_(append_limit),
         address_(std::move(address)),
         mail_(std::move(mail)),
-        guest_(std::move(guest)) {}
+        guest_(std::move(guest)),
+        attendance_(std::move(attendance)) {}
 
   io::Task<Result<std::vector<protocol::imap::NameRow>>> list() override;
   [[nodiscard]] protocol::imap::Namespaces namespaces() const override;
@@ -71,6 +74,7 @@ class ImapAccount final : public protocol::imap::Account {
   std::string address_;
   mailbox::AccountMailPtr mail_;
   std::optional<GuestRules> guest_;
+  Caretaker::Attendance attendance_;
   std::vector<std::weak_ptr<Watched>> watched_;   ///< owned by the watchers the session holds
   const std::uint64_t session_ = next_session();  ///< this one among all, as author of changes
 };

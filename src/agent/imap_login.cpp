@@ -46,13 +46,14 @@ io::Task<Result<std::shared_ptr<imap::Account>>> ImapAuthenticator::open(sasl::I
 io::Task<Result<std::shared_ptr<imap::Account>>> ImapAuthenticator::open_account(account::Account account,
                                                                                  std::string_view mechanism,
                                                                                  std::optional<GuestRules> guest) {
-  if (Caretaker* const caretaker = services_.caretaker()) attendance_ = co_await caretaker->attend(account.id);
+  Caretaker::Attendance attendance;
+  if (Caretaker* const caretaker = services_.caretaker()) attendance = co_await caretaker->attend(account.id);
   auto mail = CO_TRY(co_await services_.mail().account(account.id));
   log::info("imap", "login",
             {{"user", account.address}, {"mechanism", mechanism}, {"peer", connection_.peer().text()}});
   co_return std::make_shared<ImapAccount>(services_, budget_,
                                           static_cast<std::uint64_t>(configuration_.imap.append_size_max),
-                                          account.address, std::move(mail), std::move(guest));
+                                          account.address, std::move(mail), std::move(guest), std::move(attendance));
 }
 
 }  // namespace angarium::agent

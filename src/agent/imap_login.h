@@ -6,7 +6,6 @@
 #include <vector>
 
 #include "agent/budget.h"
-#include "agent/caretaker.h"
 #include "agent/credential.h"
 #include "agent/imap_account.h"
 #include "agent/services.h"
@@ -40,7 +39,6 @@ class ImapAuthenticator final : public protocol::imap::Authenticator {
   const wire::Connection& connection_;
   const LoginTerms terms_;
   CredentialDesk credentials_;
-  Caretaker::Attendance attendance_;
 };
 
 }  // namespace angarium::agent
