@@ -93,22 +93,23 @@ void Verifier::remember(std::string fingerprint) {
 /// What was right a moment ago is not asked again.
 io::Task<Result<Users::Check>> Verifier::ask_users(std::string name, std::string_view password, std::string peer) {
   const std::string print = users_fingerprint(name, password);
-  bool known = false;
+  std::optional<Right> known;
   {
     const std::lock_guard lock(mutex_);
     const auto at = users_cache_.find(print);
-    known = at != users_cache_.end() && clock_.now() < at->second;
+    if (at != users_cache_.end() && clock_.now() < at->second.until) known = at->second;
   }
   if (known) {
-    auto account = CO_TRY(co_await users_->account(name));
-    if (account && account->status == Status::enabled)
+    auto account = CO_TRY(co_await users_->account(known->address));
+    if (account && account->id == known->id && account->status == Status::enabled)
       co_return Users::Check{.kind = Users::Check::Kind::right, .account = *std::move(account)};
   }
   auto check = CO_TRY(co_await users_->check_password(std::move(name), sasl::Secret::copy(password), std::move(peer)));
   if (check.kind == Users::Check::Kind::right && options_.users_cache > Duration(0)) {
     const std::lock_guard lock(mutex_);
     if (users_cache_.size() >= options_.cache_max) users_cache_.clear();
-    users_cache_[print] = clock_.now() + options_.users_cache;
+    users_cache_[print] = {
+        .until = clock_.now() + options_.users_cache, .id = check.account.id, .address = check.account.address};
   }
   co_return check;
 }
