@@ -392,7 +392,13 @@ io::Task<Result<std::optional<sasl::ScramKeys>>> UsersInOrder::scram_keys(std::s
   Result<std::optional<sasl::ScramKeys>> answer = std::nullopt;
   for (account::Users* const body : bodies_) {
     auto keys = co_await body->scram_keys(name, hash);
-    if (keys && *keys) co_return std::move(keys);
+    if (keys && *keys) {
+      // By the name alone the account is opened afterwards: it has to be the one whose keys these are.
+      const auto opened = CO_TRY(co_await account(name));
+      const auto own = CO_TRY(co_await body->account(name));
+      if (!opened || !own || opened->id != own->id) co_return std::nullopt;
+      co_return std::move(keys);
+    }
     if (!keys && answer) answer = std::move(keys);
   }
   co_return answer;

@@ -335,6 +335,24 @@ TEST_CASE("several bodies in order: right before an outage, that before wrong, w
   other.end();
 }
 
+TEST_CASE("SCRAM: keys are told only where the name opens the account that they are kept for") {
+  House house;
+  Directories other{*house.services, "mx.example.test", house.clock};
+  const auto elsewhere = std::make_shared<Register>();
+  REQUIRE(other.use({{.name = "other", .domains = {"example.test"}, .source = elsewhere}}));
+  elsewhere->people["zoe@example.test"] = {.address = "zoe@example.test", .name = "", .quota = {}};
+  // Another name of anna's for one body, somebody's own for the other one.
+  elsewhere->people["ann@example.test"] = {.address = "ann@example.test", .name = "", .quota = {}};
+  UsersInOrder users({&house.directories, &other});
+  const auto keys = [&](const char* name) {
+    return finish(house.loop, users.scram_keys(name, sasl::Hash::sha256)).value();
+  };
+  CHECK(keys("anna@example.test"));
+  CHECK(keys("zoe@example.test"));
+  CHECK(!keys("ann@example.test"));
+  other.end();
+}
+
 namespace {
 
 /// anna has a mailbox; "away" is nobody's to tell.
