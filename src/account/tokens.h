@@ -14,8 +14,8 @@ class TokenVerifier {
  public:
   virtual ~TokenVerifier() = default;
 
-  /// The address of the account that the token speaks for. sasl::kBadCredentials for one that is forged, over, or not
-  /// for this server; temporary errors when it cannot be told now.
+  /// The address of the account that the token speaks for. sasl::kBadCredentials for one that is forged or not for
+  /// this server; a permanent error of its own for one that is over; temporary errors when it cannot be told now.
   virtual io::Task<Result<std::string>> owner(sasl::Secret token) = 0;
 };
 

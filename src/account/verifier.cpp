@@ -93,22 +93,23 @@ void Verifier::remember(std::string fingerprint) {
 /// What was right a moment ago is not asked again.
 io::Task<Result<Users::Check>> Verifier::ask_users(std::string name, std::string_view password, std::string peer) {
   const std::string print = users_fingerprint(name, password);
-  bool known = false;
+  std::optional<Right> known;
   {
     const std::lock_guard lock(mutex_);
     const auto at = users_cache_.find(print);
-    known = at != users_cache_.end() && clock_.now() < at->second;
+    if (at != users_cache_.end() && clock_.now() < at->second.until) known = at->second;
   }
   if (known) {
-    auto account = CO_TRY(co_await users_->account(name));
-    if (account && account->status == Status::enabled)
+    auto account = CO_TRY(co_await users_->account(known->address));
+    if (account && account->id == known->id && account->status == Status::enabled)
       co_return Users::Check{.kind = Users::Check::Kind::right, .account = *std::move(account)};
   }
   auto check = CO_TRY(co_await users_->check_password(std::move(name), sasl::Secret::copy(password), std::move(peer)));
   if (check.kind == Users::Check::Kind::right && options_.users_cache > Duration(0)) {
     const std::lock_guard lock(mutex_);
     if (users_cache_.size() >= options_.cache_max) users_cache_.clear();
-    users_cache_[print] = clock_.now() + options_.users_cache;
+    users_cache_[print] = {
+        .until = clock_.now() + options_.users_cache, .id = check.account.id, .address = check.account.address};
   }
   co_return check;
 }
@@ -164,22 +165,25 @@ io::Task<Result<Account>> Verifier::check_password(std::string name, std::string
 /// The password is here and right: what was asked for since it was set can be made. A login does not fail by it.
 io::Task<> Verifier::make_missing(Account account, sasl::Secret password) {
   const std::string address = account.address;
+  const Credentials& before = account.credentials;
   auto made = co_await io::run(hash_pool_,
-                               [keys = account.credentials.on_demand, address, realm = options_.realm,
+                               [keys = before.on_demand, address, realm = options_.realm,
                                 secret = std::move(password)]() mutable -> Result<OnDemand> {
                                  TRY(make_on_demand(keys, secret.view(), address, realm));
                                  return std::move(keys);
                                });
-  if (!made || *made == account.credentials.on_demand) co_return;  // the password is no pass phrase, or too much waits
-  auto stored = co_await io::run(
-      read_pool_, [this, address, keys = *std::move(made), version = account.credentials.version]() -> Result<> {
-        TRY(directory_.change_account(address, [&](Account& now) {
-          // Another password, or another wish, has its own keys.
-          if (now.credentials.version == version && now.credentials.on_demand.wanted == keys.wanted)
-            now.credentials.on_demand = keys;
-        }));
-        return {};
-      });
+  if (!made || *made == before.on_demand) co_return;  // the password is no pass phrase, or too much waits
+  auto stored = co_await io::run(read_pool_, [this, &before, address, keys = *std::move(made)]() -> Result<bool> {
+    bool changed = false;
+    TRY(directory_.change_account(address, [&](Account& now) {
+      // Another password, or another wish, has its own keys; and a one-time password that was used meanwhile stays
+      // used: the next login makes what is still missing.
+      changed = now.credentials.version == before.version && now.credentials.on_demand == before.on_demand;
+      if (changed) now.credentials.on_demand = keys;
+    }));
+    return changed;
+  });
+  if (stored && !*stored) co_return;
   if (stored)
     log::info("account", "keys made", {{"user", address}});
   else
@@ -250,7 +254,13 @@ io::Task<Result<std::optional<sasl::ScramKeys>>> Verifier::scram_keys(std::strin
 
 io::Task<Result<Account>> Verifier::proven(std::string name) {
   auto account = CO_TRY(co_await find(name));
-  if (!account && users_ != nullptr) account = CO_TRY(co_await users_->account(std::move(name)));
+  if (account && account->origin == Origin::elsewhere && account->credentials.argon2id.empty() && users_ != nullptr) {
+    // Who is gone there does not come in by a token or a certificate that goes on.
+    auto there = CO_TRY(co_await users_->account(account->address));
+    if (!there || there->id != account->id) co_return std::unexpected(refused());
+  } else if (!account && users_ != nullptr) {
+    account = CO_TRY(co_await users_->account(std::move(name)));
+  }
   if (!account || account->status != Status::enabled) co_return std::unexpected(refused());
   co_return *std::move(account);
 }

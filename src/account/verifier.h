@@ -117,8 +117,13 @@ class Verifier {
   Users* users_ = nullptr;
   TokenVerifier* tokens_ = nullptr;
   const Clock& clock_;
-  std::mutex mutex_;                                     // of all that follows but the pool
-  std::unordered_map<std::string, Moment> users_cache_;  // until when
+  std::mutex mutex_;  // of all that follows but the pool
+  struct Right {
+    Moment until;
+    AccountId id = 0;
+    std::string address;  ///< the account's own, by which it is read: a name may be another body's user, too
+  };
+  std::unordered_map<std::string, Right> users_cache_;
   struct OtpTurn {
     std::uint64_t ticket = 0;
     Moment began;

@@ -279,6 +279,36 @@ TEST_CASE("a user's right password is remembered for the time that is set, for t
   CHECK(!desk.check("bob", "another"));
 }
 
+namespace {
+
+/// "ann" is carl's other name for one who checks passwords, and somebody's own name for another.
+class TwoBodies final : public Users {
+ public:
+  io::Task<Result<Check>> check_password(std::string, sasl::Secret, std::string) override {
+    co_return Check{.kind = Check::Kind::right, .account = {.id = 5, .address = "carl@example.test"}};
+  }
+  io::Task<Result<std::optional<Account>>> account(std::string name) override {
+    if (name == "carl@example.test") co_return Account{.id = carl, .address = "carl@example.test"};
+    co_return Account{.id = 6, .address = "ann@example.test"};
+  }
+  io::Task<Result<std::optional<sasl::ScramKeys>>> scram_keys(std::string, sasl::Hash) override {
+    co_return std::nullopt;
+  }
+  AccountId carl = 5;
+};
+
+}  // namespace
+
+TEST_CASE("a password that is remembered opens the account that it opened, whoever else has the name") {
+  TwoBodies users;
+  Desk desk({.users_cache = std::chrono::minutes(1)});
+  desk.verifier.set_users(users);
+  for (int i = 0; i < 2; ++i) CHECK(desk.check("ann", "x").value().id == 5);
+  // Another account under that address by now: the password is judged again.
+  users.carl = 7;
+  CHECK(desk.check("ann", "x").value().id == 5);
+}
+
 TEST_CASE("a disabled account stays closed though a user of the host has its name") {
   TableUsers users;
   Desk desk;

@@ -7,6 +7,7 @@
 #include "agent/key_verbs.h"
 #include "agent/maildrop.h"
 #include "agent/settings.h"
+#include "agent/tokens.h"
 #include "agent/transaction.h"
 #include "protocol/imap/server.h"
 #include "protocol/pop3/server.h"
@@ -47,6 +48,7 @@ class Backwards final : public account::TokenVerifier {
   io::Task<Result<std::string>> owner(sasl::Secret token) override {
     const std::string text(token.view());
     if (text == "away") co_return fail(sasl::kUnavailable, "the issuer is away");
+    if (text == "over") co_return fail(kTokenOver, "the time of the token is over");
     co_return std::string(text.rbegin(), text.rend());
   }
 };
@@ -301,10 +303,13 @@ TEST_CASE("guests read the mailboxes that are for them, change nothing, and send
        {"STORE 1 +FLAGS (\\Deleted)", "EXPUNGE", "MOVE 1 Trash", "COPY 1 INBOX", "COPY 1 Trash", "CREATE x",
         "DELETE Trash", "RENAME INBOX x", "SUBSCRIBE INBOX", "APPEND INBOX {3+}\r\nabc", "REPLACE 1 INBOX {3+}\r\nabc",
         "SETMETADATA INBOX (/shared/comment \"x\")", "SETMETADATA INBOX (/private/comment \"x\")",
-        "GETMETADATA Sent /shared/comment", "STATUS Sent (DELETED-STORAGE)"}) {
+        "GETMETADATA Sent /shared/comment", "GETQUOTA \"\"", "STATUS Sent (DELETED-STORAGE)"}) {
     CAPTURE(change);
     CHECK(guest.say("g " + std::string(change)).find("g NO ") != std::string::npos);
   }
+  const std::string roots = guest.say("h GETQUOTAROOT INBOX");
+  CHECK(roots.find("h OK") != std::string::npos);
+  CHECK_MESSAGE(roots.find("* QUOTA ") == std::string::npos, "how full an account is concerns its owner");
   // Any number of them, whoever else is there.
   LineClient pop3 = house.connect(House::Protocol::pop3);
   LineClient another = house.connect(House::Protocol::pop3);
@@ -328,6 +333,37 @@ TEST_CASE("failures of every kind count towards the limit of an address") {
     CHECK(house.auth(mechanism, kAlice, "something-else").starts_with("454 4.7.0"));
     CHECK(house.auth("PLAIN", kAlice, kPassword, "198.51.100.9:99") == kDone);
   }
+}
+
+TEST_CASE("keys that can never be made are not promised: an account without a password of its own") {
+  House house;
+  REQUIRE(house.services().directory().add_account({.address = "elsewhere@example.test",
+                                                    .name = "",
+                                                    .quota = {},
+                                                    .credentials = {},
+                                                    .origin = account::Origin::elsewhere}));
+  control::Request request{.verb = "account.auth", .arguments = {{"address", "elsewhere@example.test"}}};
+  CHECK(account_keys(house.services(), request));
+  control::Request adding = request;
+  adding.add("add", "cram-md5");
+  const auto refused = account_keys(house.services(), adding);
+  REQUIRE(!refused);
+  CHECK(refused.error().text().find("has no password here") != std::string::npos);
+  CHECK(house.services().directory().account("elsewhere@example.test").value()->credentials.on_demand.wanted == 0);
+  request.add("remove", "cram-md5");
+  CHECK(account_keys(house.services(), request));
+}
+
+TEST_CASE("a token whose time is over is refused as a guess is, and locks nobody out") {
+  House house;
+  house.services().verifier().set_attempt_limits({.failures_max = 2});
+  for (int i = 0; i < 3; ++i) {
+    CHECK(house.auth("OAUTHBEARER", kAlice, "over") == kWrong);
+    CHECK(house.auth("XOAUTH2", kAlice, "over") == kWrong);
+  }
+  CHECK(house.auth("PLAIN", kAlice, kPassword) == kDone);
+  for (int i = 0; i < 2; ++i) CHECK(house.auth("XOAUTH2", kAlice, "tset.elpmaxe@ydobon") == kWrong);
+  CHECK(house.auth("PLAIN", kAlice, kPassword).starts_with("454 4.7.0"));
 }
 
 TEST_CASE("operators see what is kept, what is to come, and what it means") {

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "account/tokens.h"
+#include "agent/tokens.h"
 #include "base/counters.h"
 #include "base/log.h"
 #include "base/text.h"
@@ -79,8 +80,8 @@ Result<> CredentialDesk::begin() {
 io::Task<Result<>> CredentialDesk::verify_password(const sasl::Identity& identity, const sasl::Secret& password) {
   auto account =
       co_await services_.verifier().check_password(identity.authentication_id, std::string(password.view()), peer_);
-  // What is refused for now (locked out, busy) is no attempt, and no session says that it was one.
-  counted_ = !account && !account.error().temporary();
+  // What else is refused (locked out, busy, a damaged record) is no attempt, and no session says that it was one.
+  counted_ = !account && account.error().is(sasl::kBadCredentials);
   if (!account) {
     failures.add();
     co_return std::unexpected(std::move(account).error());
@@ -93,7 +94,7 @@ io::Task<Result<>> CredentialDesk::verify_password(const sasl::Identity& identit
 }
 
 io::Task<Result<>> CredentialDesk::verify_authority(const sasl::Identity& identity) {
-  counted_ = false;
+  CO_TRY(begin());
   CO_TRY(co_await services_.verifier().proven(identity.authentication_id));
   if (!may_act(identity)) co_return std::unexpected(not_authorized());
   co_return Result<>();
@@ -164,8 +165,14 @@ io::Task<Result<std::string>> CredentialDesk::verify_token(const sasl::Identity&
   CO_TRY(begin());
   account::TokenVerifier* tokens = services_.verifier().tokens();
   if (tokens == nullptr) co_return fail(sasl::kUnavailable, "nobody verifies tokens here");
-  sasl::Identity owner{.authentication_id = CO_TRY(co_await tokens->owner(sasl::Secret::copy(token.view()))),
-                       .authorization_id = identity.authorization_id};
+  auto address = co_await tokens->owner(sasl::Secret::copy(token.view()));
+  if (!address && address.error().is(kTokenOver)) {
+    // Clients try what they have until they get a fresh one: refused as all are, and no guess.
+    counted_ = true;
+    failures.add();
+    co_return fail(sasl::kBadCredentials, address.error().text());
+  }
+  sasl::Identity owner{.authentication_id = CO_TRY(std::move(address)), .authorization_id = identity.authorization_id};
   CO_TRY(co_await services_.verifier().proven(owner.authentication_id));
   if (!may_act(owner)) co_return std::unexpected(not_authorized());
   co_return std::move(owner.authentication_id);

@@ -53,6 +53,20 @@ std::string display_name(const directory::Person& person) {
   return person.name.size() <= account::kNameMax && valid_utf8(person.name) ? person.name : std::string();
 }
 
+/// Whether the address that somebody was found with, by another one, leads to the same entry: nobody takes over a
+/// mailbox by writing another's address into the own entry.
+Result<> is_its_own(const OneDirectory& one, const Asked& named, const directory::Person& person) {
+  const auto there = TRY(one.source->find(named));
+  if (there && there->entry == person.entry) {
+    const auto address = account::canonical_address(there->address);
+    if (address && *address == named.address) return {};
+  }
+  log::warning("directory", "it names an address that is not found there as the same person's",
+               {{"directory", one.name}, {"address", named.address}});
+  return fail(directory::kImplausible,
+              "the directory " + one.name + " names an address that is not found there as the same person's");
+}
+
 bool is_enabled(const Account& account) { return account.status == account::Status::enabled; }
 
 /// What sessions know to say of it.
@@ -153,16 +167,18 @@ io::Task<Result<std::optional<Asked>>> Directories::asked_by(std::string name) {
 }
 
 /// The account of somebody the directory knows, made when it is not there; nothing when the address is an alias here.
-Result<Directories::Person> Directories::account_of(const OneDirectory& one, const directory::Person& person) {
+Result<Directories::Person> Directories::account_of(const OneDirectory& one, const Asked& asked,
+                                                    const directory::Person& person) {
   auto address = account::canonical_address(person.address);
-  const Asked asked = directory::asked_for(address ? *address : std::string());
-  if (!address || !one.domains.contains(message::domain_key(asked.domain))) {
+  const Asked named = directory::asked_for(address ? *address : std::string());
+  if (!address || !one.domains.contains(message::domain_key(named.domain))) {
     // Another domain's people are not this directory's to name.
     log::warning("directory", "it names an address that is none of its domains'",
                  {{"directory", one.name}, {"address", person.address}});
     return fail(directory::kImplausible,
                 "the directory " + one.name + " names an address that is none of its domains'");
   }
+  if (named != asked) TRY(is_its_own(one, named, person));
   account::Directory& directory = services_.directory();
   if (auto account = TRY(directory.account(*address))) return TRY(keep_up(*std::move(account), person));
   account::Directory::NewAccount wanted{
@@ -215,7 +231,7 @@ io::Task<> Directories::set_quota(Met met) {
 Result<Directories::Person> Directories::look(const OneDirectory& one, const Asked& asked) {
   const auto person = TRY(one.source->find(asked));
   if (!person) return std::nullopt;
-  return account_of(one, *person);
+  return account_of(one, asked, *person);
 }
 
 std::optional<Directories::Known> Directories::known(const std::string& address) {
@@ -282,7 +298,7 @@ Result<Directories::Checked> Directories::check(const OneDirectory& one, const A
   const auto check = TRY(one.source->check(asked, password));
   if (check.kind == Kind::nobody) return Checked{};
   if (check.kind == Kind::wrong) return Checked{.kind = Check::Kind::wrong, .met = {}};
-  auto met = TRY(account_of(one, check.person));
+  auto met = TRY(account_of(one, asked, check.person));
   if (!met || met->account.origin != Origin::elsewhere || !is_enabled(met->account))
     return Checked{.kind = Check::Kind::wrong, .met = {}};
   return Checked{.kind = Check::Kind::right, .met = *std::move(met)};
@@ -293,6 +309,7 @@ io::Task<Result<account::Users::Check>> Directories::check_password(std::string 
   const auto asked = CO_TRY(co_await asked_by(std::move(name)));
   if (!asked) co_return Check{};
   std::optional<Error> failure;
+  Check answer;
   for (const OneDirectory& one : serving(asked->domain)) {
     auto checked =
         co_await io::run(pool(), one.name, [this, one, asked = *asked, secret = sasl::Secret::copy(password.view())] {
@@ -301,15 +318,17 @@ io::Task<Result<account::Users::Check>> Directories::check_password(std::string 
     if (!checked) {
       failure = std::move(checked).error();
     } else if (checked->kind == Check::Kind::wrong) {
-      co_return Check{.kind = Check::Kind::wrong, .account = {}};
+      answer.kind = Check::Kind::wrong;
     } else if (checked->kind == Check::Kind::right) {
       Account account = checked->met.account;
+      (void)remember(asked->address, Person(checked->met));
       co_await set_quota(std::move(checked->met));
       co_return Check{.kind = Check::Kind::right, .account = std::move(account)};
     }
   }
+  // The one that is away may be the one whose password it is.
   if (failure) co_return std::unexpected(unavailable(*failure));
-  co_return Check{};
+  co_return answer;
 }
 
 io::Task<Result<std::optional<Account>>> Directories::account(std::string name) {
@@ -318,11 +337,11 @@ io::Task<Result<std::optional<Account>>> Directories::account(std::string name) 
   auto found = co_await io::run(services_.pool(),
                                 [this, address = asked->address] { return services_.directory().account(address); });
   if (!found) co_return std::unexpected(std::move(found).error());
-  if (!*found) {
-    // By another address of theirs, or for the first time.
-    const auto person = co_await ask(asked->address);
-    if (!person) co_return std::unexpected(unavailable(person.error()));
-    if (!*person) co_return std::nullopt;
+  // By another address of theirs, or for the first time; and who has an account may be gone.
+  const auto person = co_await ask(asked->address);
+  if (person && !*person) co_return std::nullopt;
+  if (!person && !*found) co_return std::unexpected(unavailable(person.error()));
+  if (person && (!*found || (**found).id != (*person)->id)) {
     found = co_await io::run(services_.pool(),
                              [this, address = (*person)->address] { return services_.directory().account(address); });
     if (!found) co_return std::unexpected(std::move(found).error());
@@ -351,20 +370,20 @@ io::Task<Result<account::Users::Check>> UsersInOrder::check_password(std::string
   for (account::Users* const body : bodies_) {
     auto check = co_await body->check_password(name, sasl::Secret::copy(password.view()), peer);
     if (check && check->kind == Check::Kind::right) co_return std::move(check);
-    if (check && check->kind == Check::Kind::wrong)
-      answer = std::move(check);
-    else if (!check && answer && answer->kind == Check::Kind::nobody)
-      answer = std::move(check);
+    if (!check || (answer && check->kind == Check::Kind::wrong)) answer = std::move(check);
   }
   co_return answer;
 }
 
 io::Task<Result<std::optional<Account>>> UsersInOrder::account(std::string name) {
   Result<std::optional<Account>> answer = std::nullopt;
+  const auto address = account::canonical_address(name);
   for (account::Users* const body : bodies_) {
     auto account = co_await body->account(name);
-    if (account && *account) co_return std::move(account);
-    if (!account && answer) answer = std::move(account);
+    const bool found = account && *account;
+    // Whose own address it is comes before those who only answer to it.
+    if (found && (!address || (*account)->address == *address)) co_return std::move(account);
+    if ((found && (!answer || !*answer)) || (!account && answer && !*answer)) answer = std::move(account);
   }
   co_return answer;
 }
@@ -373,7 +392,13 @@ io::Task<Result<std::optional<sasl::ScramKeys>>> UsersInOrder::scram_keys(std::s
   Result<std::optional<sasl::ScramKeys>> answer = std::nullopt;
   for (account::Users* const body : bodies_) {
     auto keys = co_await body->scram_keys(name, hash);
-    if (keys && *keys) co_return std::move(keys);
+    if (keys && *keys) {
+      // By the name alone the account is opened afterwards: it has to be the one whose keys these are.
+      const auto opened = CO_TRY(co_await account(name));
+      const auto own = CO_TRY(co_await body->account(name));
+      if (!opened || !own || opened->id != own->id) co_return std::nullopt;
+      co_return std::move(keys);
+    }
     if (!keys && answer) answer = std::move(keys);
   }
   co_return answer;

@@ -87,7 +87,7 @@ class Directories final : public account::Users, public People {
   io::FairPool& pool();
 
   Result<Person> look(const OneDirectory& one, const directory::Asked& asked);
-  Result<Person> account_of(const OneDirectory& one, const directory::Person& person);
+  Result<Person> account_of(const OneDirectory& one, const directory::Asked& asked, const directory::Person& person);
   Result<Met> keep_up(account::Account account, const directory::Person& person);
   io::Task<> set_quota(Met met);
   std::optional<Known> known(const std::string& address);
@@ -102,7 +102,7 @@ class Directories final : public account::Users, public People {
   std::unique_ptr<io::FairPool> pool_;            // made with the first directory, and kept
 };
 
-/// Several bodies as one, asked in order: right before wrong, wrong before "cannot be told", that before nobody.
+/// Several bodies as one, asked in order: right before "cannot be told", that before wrong, wrong before nobody.
 class UsersInOrder final : public account::Users {
  public:
   explicit UsersInOrder(std::vector<account::Users*> bodies) : bodies_(std::move(bodies)) {}

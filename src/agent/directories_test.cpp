@@ -167,7 +167,7 @@ TEST_CASE("with one directory away, whom another one knows is found; whom none k
   CHECK(house.ask("bob@example.test").value());
   CHECK(!house.ask("carol@example.test"));
   CHECK(house.check("bob@example.test", "of bob@example.test")->kind == Kind::right);
-  CHECK(house.check("bob@example.test", "x")->kind == Kind::wrong);
+  CHECK_MESSAGE(!house.check("bob@example.test", "x"), "it may be right where it cannot be told");
   const auto carol = house.check("carol@example.test", "x");
   REQUIRE(!carol);
   CHECK(carol.error().is(sasl::kUnavailable));
@@ -255,7 +255,62 @@ TEST_CASE("an alias here comes before the directory's people, and takes no passw
   CHECK(house.check("anna@example.test", "of anna@example.test")->kind == Kind::wrong);
 }
 
-TEST_CASE("several bodies in order: right before wrong, wrong before an outage, that before nobody") {
+TEST_CASE("who is gone from the directory has no account to log in to, nor by a proof given elsewhere") {
+  House house;
+  REQUIRE(house.check("anna@example.test", "of anna@example.test"));
+  const auto anna = [&] { return finish(house.loop, house.directories.account("anna@example.test")); };
+  CHECK(anna().value());
+  house.staff->people.erase("anna@example.test");
+  CHECK_MESSAGE(anna().value(), "what was said is believed for a while");
+  house.clock.advance(kPersonKnown);
+  CHECK(!anna().value());
+  account::Verifier& verifier = house.services->verifier();
+  verifier.set_users(house.directories);
+  CHECK(finish(house.loop, verifier.proven("anna@example.test")).error().is(sasl::kBadCredentials));
+  house.staff->people["anna@example.test"] = {.address = "anna@example.test", .name = "", .quota = {}};
+  house.clock.advance(kPersonKnown);
+  CHECK(finish(house.loop, verifier.proven("anna@example.test")));
+  house.clock.advance(kPersonKnown);
+  house.staff->away = house.club->away = true;
+  CHECK_MESSAGE(finish(house.loop, verifier.proven("anna@example.test")), "an outage is not nobody");
+}
+
+TEST_CASE("nobody takes over a mailbox by writing its address into the own entry") {
+  House house;
+  house.staff->people["anna@example.test"].entry = "cn=anna";
+  house.staff->people["ann@example.test"].entry = "cn=anna";
+  CHECK(house.check("ann@example.test", "of ann@example.test")->kind == Kind::right);
+  house.staff->people["eve@example.test"] = {
+      .address = "anna@example.test", .name = "", .quota = {}, .entry = "cn=eve"};
+  // Nobody, and somebody under yet another name.
+  house.staff->people["mallory@example.test"] = {.address = "carol@example.test", .name = "", .quota = {}};
+  house.staff->people["oscar@example.test"] = {.address = "olga@example.test", .name = "", .quota = {}};
+  house.staff->people["olga@example.test"] = {.address = "oscar@example.test", .name = "", .quota = {}};
+  for (const std::string name : {"eve", "mallory", "oscar"}) {
+    CAPTURE(name);
+    const std::string address = name + "@example.test";
+    const auto in = house.check(address, "of " + address);
+    REQUIRE(!in);
+    CHECK(in.error().temporary());
+    CHECK(!house.ask(address));
+  }
+  CHECK(!house.account("carol@example.test"));
+}
+
+TEST_CASE("while one of a domain's directories is away, no password is wrong") {
+  House house;
+  house.club->people["anna@example.test"] = house.staff->people["anna@example.test"];
+  CHECK(house.check("anna@example.test", "x")->kind == Kind::wrong);
+  house.club->away = true;
+  CHECK(!house.check("anna@example.test", "x"));
+  CHECK(house.check("anna@example.test", "of anna@example.test")->kind == Kind::right);
+  // Nor does the first one that says so keep the second from being asked.
+  house.club->away = false;
+  house.staff->people["bob@example.test"] = {.address = "zoe@example.test", .name = "", .quota = {}};
+  CHECK(house.check("bob@example.test", "of bob@example.test")->kind == Kind::right);
+}
+
+TEST_CASE("several bodies in order: right before an outage, that before wrong, wrong before nobody") {
   House house;
   Directories other{*house.services, "mx.example.test", house.clock};
   const auto elsewhere = std::make_shared<Register>();
@@ -269,13 +324,32 @@ TEST_CASE("several bodies in order: right before wrong, wrong before an outage, 
   CHECK(check("carol@example.test", "x")->kind == Kind::nobody);
   elsewhere->away = true;
   CHECK(check("anna@example.test", "of anna@example.test")->kind == Kind::right);
-  CHECK(check("anna@example.test", "x")->kind == Kind::wrong);
+  CHECK_MESSAGE(!check("anna@example.test", "x"), "it may be right where it cannot be told");
   CHECK(!check("carol@example.test", "x"));
   elsewhere->away = false;
+  CHECK(check("anna@example.test", "x")->kind == Kind::wrong);
   house.staff->away = house.club->away = true;
   CHECK(check("anna@example.test", "of anna@example.test")->kind == Kind::right);
-  CHECK(check("anna@example.test", "x")->kind == Kind::wrong);
+  CHECK(!check("anna@example.test", "x"));
   CHECK(finish(house.loop, users.account("anna@example.test")).value());
+  other.end();
+}
+
+TEST_CASE("SCRAM: keys are told only where the name opens the account that they are kept for") {
+  House house;
+  Directories other{*house.services, "mx.example.test", house.clock};
+  const auto elsewhere = std::make_shared<Register>();
+  REQUIRE(other.use({{.name = "other", .domains = {"example.test"}, .source = elsewhere}}));
+  elsewhere->people["zoe@example.test"] = {.address = "zoe@example.test", .name = "", .quota = {}};
+  // Another name of anna's for one body, somebody's own for the other one.
+  elsewhere->people["ann@example.test"] = {.address = "ann@example.test", .name = "", .quota = {}};
+  UsersInOrder users({&house.directories, &other});
+  const auto keys = [&](const char* name) {
+    return finish(house.loop, users.scram_keys(name, sasl::Hash::sha256)).value();
+  };
+  CHECK(keys("anna@example.test"));
+  CHECK(keys("zoe@example.test"));
+  CHECK(!keys("ann@example.test"));
   other.end();
 }
 

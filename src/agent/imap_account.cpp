@@ -299,12 +299,14 @@ imap::QuotaRoot quota_root(std::string name, const mailbox::Quota& quota) {
 
 io::Task<Result<std::vector<imap::QuotaRoot>>> ImapAccount::quota_roots(std::string) {
   CO_TRY(co_await renew());
+  // How full an account is concerns its owner.
+  if (guest_) co_return std::vector<imap::QuotaRoot>();
   co_return std::vector{quota_root("", mail_->quota())};
 }
 
 io::Task<Result<imap::QuotaRoot>> ImapAccount::quota(std::string root) {
   CO_TRY(co_await renew());
-  if (!root.empty()) co_return fail(imap::kNonExistent, "There is no such quota root");
+  if (guest_ || !root.empty()) co_return fail(imap::kNonExistent, "There is no such quota root");
   co_return quota_root("", mail_->quota());
 }
 

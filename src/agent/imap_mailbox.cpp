@@ -45,6 +45,8 @@ imap::Octets owned(std::string octets) {
   return {view, std::move(owner)};
 }
 
+std::unexpected<Error> read_only() { return fail(imap::kReadOnly, "The mailbox is open read-only"); }
+
 bool damaged(const Error& error) { return error.is(store::kDamaged) || error.is(mailbox::kDamaged); }
 
 }  // namespace
@@ -185,6 +187,7 @@ std::unique_ptr<imap::Watcher> ImapMailbox::watch(io::Event& event) {
 }
 
 io::Task<Result<imap::StoreOutcome>> ImapMailbox::store(imap::StoreRequest request) {
+  if (facts_.access == imap::Access::read_only) co_return read_only();
   mailbox::FlagRequest wanted;
   switch (request.change) {
     case imap::FlagChange::replace: wanted.mode = mailbox::FlagMode::replace; break;
@@ -199,6 +202,7 @@ io::Task<Result<imap::StoreOutcome>> ImapMailbox::store(imap::StoreRequest reque
 }
 
 io::Task<Result<imap::NumberSet>> ImapMailbox::expunge(std::optional<imap::NumberSet> uids) {
+  if (facts_.access == imap::Access::read_only) co_return read_only();
   auto expunged =
       co_await mail_->expunge(info_.id, uids ? uid_set(*uids) : mailbox::UidSet::all(), mailbox::ExpungeOnly::deleted);
   if (!expunged) co_return std::unexpected(imap_error(std::move(expunged).error()));
@@ -207,6 +211,7 @@ io::Task<Result<imap::NumberSet>> ImapMailbox::expunge(std::optional<imap::Numbe
 
 io::Task<Result<imap::CopyOutcome>> ImapMailbox::copy(imap::NumberSet uids, std::string target, imap::CopyMode mode) {
   if (copies_ == Copies::refused) co_return fail(imap::kNoPermission, "Guests change nothing");
+  if (mode == imap::CopyMode::move && facts_.access == imap::Access::read_only) co_return read_only();
   const mailbox::ListingPtr listing = mail_->listing();
   const mailbox::MailboxInfo* to = listing->find(target);
   if (to == nullptr || !to->selectable) co_return fail(imap::kTryCreate, "There is no such mailbox");

@@ -19,9 +19,9 @@ namespace {
 namespace imap = protocol::imap;
 
 struct House : mailbox::test::Ready {
-  std::unique_ptr<ImapMailbox> select(std::string_view name) {
+  std::unique_ptr<ImapMailbox> select(std::string_view name, imap::Access access = imap::Access::read_write) {
     const mailbox::MailboxInfo info = *mail->listing()->find(name);
-    return std::make_unique<ImapMailbox>(pool, *store, mail, info, view(info.id), imap::Access::read_write);
+    return std::make_unique<ImapMailbox>(pool, *store, mail, info, view(info.id), access);
   }
 };
 
@@ -46,6 +46,23 @@ TEST_CASE("RFC 9051 2.3.1.1: a selected mailbox that is deleted is gone, though 
   const auto other = house.select("p/q");
   house.must(house.mail->rename("p/q", "r"));
   CHECK(other->view());
+}
+
+TEST_CASE("RFC 9051 6.3.3: nothing of a mailbox that is open read-only is changed, whoever asks") {
+  House house;
+  house.deliver(kAlice, mailbox::test::text(1));
+  house.must(house.mail->create("p"));
+  const auto examined = house.select("INBOX", imap::Access::read_only);
+  imap::NumberSet all;
+  all.add(imap::Range{1, 1});
+  const imap::StoreRequest deleted{.uids = all, .flags = {.system = imap::kDeleted, .keywords = {}}};
+  CHECK(house.run(examined->store(deleted)).error().is(imap::kReadOnly));
+  const auto selected = house.select("INBOX");
+  REQUIRE(house.run(selected->store(deleted)));
+  CHECK(house.run(examined->expunge(std::nullopt)).error().is(imap::kReadOnly));
+  CHECK(house.run(examined->copy(all, "p", imap::CopyMode::move)).error().is(imap::kReadOnly));
+  CHECK(house.run(examined->copy(all, "p", imap::CopyMode::copy)));
+  CHECK(selected->view()->size() == 1);
 }
 
 TEST_CASE("RFC 9051 5.2: a session that was silent for hours sees what came meanwhile") {

@@ -13,6 +13,7 @@ using account::Account;
 using account::Demand;
 
 constexpr ErrorKind kUnknownMechanism{"agent.unknown-mechanism", Fault::user, Lasting::permanent};
+constexpr ErrorKind kNoOwnPassword{"agent.no-own-password", Fault::user, Lasting::permanent};
 
 Result<std::vector<Demand>> demands_of(const control::Request& request, std::string_view name) {
   std::vector<Demand> demands;
@@ -62,10 +63,18 @@ Result<std::string> account_keys(Services& services, const control::Request& req
     if (!found) return fail(account::kUnknown, "there is no account " + escape_controls(address));
     account = *std::move(found);
   } else {
+    bool refused = false;
     account = TRY(services.directory().change_account(address, [&](Account& changed) {
+      refused = !add.empty() && changed.credentials.argon2id.empty();
+      if (refused) return;
       for (const Demand demand : add) changed.credentials.on_demand.want(demand);
       for (const Demand demand : remove) changed.credentials.on_demand.unwant(demand);
     }));
+    // They are made from the password when its owner logs in by it, and such a password is not known here.
+    if (refused)
+      return fail(kNoOwnPassword, escape_controls(account.address) +
+                                      " has no password here (the host or a directory elsewhere keeps it, or none was "
+                                      "set): no keys can be made for it");
   }
   json::array rows;
   for (const Demand demand : account::kDemands) rows.push_back(show(account, demand, services.verifier().realm()));

@@ -75,6 +75,7 @@ io::Task<Result<std::string>> Tokens::owner(sasl::Secret token) {
     if (address.error().temporary()) co_return fail(sasl::kUnavailable, "the token cannot be verified now");
     // What the user cannot see, and the operator has to: a wrong audience, a clock that is off.
     log::info("token", "refused", {{"issuer", issuer->terms.issuer}, {"error", address.error().text()}});
+    if (address.error().is(token::kExpired)) co_return fail(kTokenOver, "the time of the token is over");
     co_return std::unexpected(refused());
   }
   auto canonical = account::canonical_address(*address);

@@ -19,6 +19,9 @@ inline constexpr std::size_t kTokenShare = 2;
 inline constexpr std::size_t kTokenThreads = 4;
 inline constexpr std::size_t kTokensWaiting = 256;
 
+/// Rightly signed, by whom we asked for, and its time is over or has not come: nobody guesses by it.
+inline constexpr ErrorKind kTokenOver{"agent.token-over", Fault::user, Lasting::permanent};
+
 /// Any thread. Outlives the verifier that asks it, or ends after it is asked no more.
 class Tokens final : public account::TokenVerifier {
  public:
@@ -32,7 +35,7 @@ class Tokens final : public account::TokenVerifier {
   /// None is verified any more; those under way are waited for.
   void end();
 
-  /// The address has one of the issuer's domains.
+  /// The address has one of the issuer's domains. Errors also: kTokenOver.
   io::Task<Result<std::string>> owner(sasl::Secret token) override;
 
  private:

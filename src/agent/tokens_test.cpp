@@ -63,6 +63,18 @@ TEST_CASE("a token that is over, another's, or of an issuer that is not configur
   }
 }
 
+TEST_CASE("a rightly signed token of ours whose time is over is told from a guess") {
+  Desk desk;
+  desk.clock.advance(std::chrono::seconds(4'000'000'000));
+  const auto owner = desk.owner(kAnna);
+  REQUIRE(!owner);
+  CHECK(owner.error().is(kTokenOver));
+  std::string forged = kAnna;
+  forged.back() = 'g';
+  forged[forged.size() - 5] = forged[forged.size() - 5] == 'a' ? 'b' : 'a';
+  CHECK(desk.owner(forged.c_str()).error().is(sasl::kBadCredentials));
+}
+
 TEST_CASE("an issuer names no addresses but its domains'") {
   Desk desk;
   desk.use("example.net");

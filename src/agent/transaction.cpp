@@ -47,17 +47,19 @@ io::Task<Result<bool>> is_alias_elsewhere(std::shared_ptr<const LocalTerms> loca
 /// Names of the host are those of its home domain, under whatever name of the host they are written.
 io::Task<Result<bool>> owns(Services& services, std::shared_ptr<const LocalTerms> local, account::Account account,
                             envelope::Mailbox mailbox) {
-  if (CO_TRY(co_await is_alias_elsewhere(local, account, mailbox))) co_return true;
-  co_return co_await io::run(services.pool(),
-                             [&directory = services.directory(), local, account, mailbox]() -> Result<bool> {
-                               if (TRY(directory.may_send_as(account, mailbox.local_part, mailbox.domain))) return true;
-                               if (local == nullptr || !local->is_here(mailbox.domain)) return false;
-                               // A domain that is served has names of its own.
-                               if (TRY(directory.is_local(mailbox.domain))) return false;
-                               const std::string home = TRY(directory.home(local->hostname));
-                               if (home.empty()) return false;
-                               return directory.may_send_as(account, mailbox.local_part, home);
-                             });
+  const bool here = CO_TRY(
+      co_await io::run(services.pool(), [&directory = services.directory(), local, account, mailbox]() -> Result<bool> {
+        if (TRY(directory.may_send_as(account, mailbox.local_part, mailbox.domain))) return true;
+        if (local == nullptr || !local->is_here(mailbox.domain)) return false;
+        // A domain that is served has names of its own.
+        if (TRY(directory.is_local(mailbox.domain))) return false;
+        const std::string home = TRY(directory.home(local->hostname));
+        if (home.empty()) return false;
+        return directory.may_send_as(account, mailbox.local_part, home);
+      }));
+  // What is known here is asked first: sending does not wait for a directory that is away.
+  if (here) co_return true;
+  co_return co_await is_alias_elsewhere(local, account, mailbox);
 }
 
 }  // namespace

@@ -34,7 +34,7 @@ Result<std::string> Keyring::verify(std::string_view token, const Terms& terms) 
   bool old = false;
   {
     const std::lock_guard lock(mutex_);
-    old = !keys_ || clock_.now() - last_ >= kAge;
+    old = !keys_ || !told_ || clock_.now() - last_ >= kAge;
   }
   if (old) now = renewed();
   for (bool again : {true, false}) {

@@ -315,6 +315,21 @@ TEST_CASE("known keys go on during an outage; what another one signed cannot be 
   CHECK_MESSAGE(bad(site.verify(site.first, "1")), "and a key that was withdrawn is none");
 }
 
+TEST_CASE("a failed fetch does not make keys young: they are asked for again until they come, once in each pause") {
+  Site site;
+  REQUIRE(site.verify(site.first, "1"));
+  site.away = true;
+  site.clock.advance(Keyring::kAge);
+  CHECK(site.verify(site.first, "1"));
+  CHECK(site.verify(site.first, "1"));
+  CHECK(site.fetched == 2);
+  site.away = false;
+  site.published = site.second.jwk;
+  site.clock.advance(Keyring::kPause);
+  CHECK_MESSAGE(bad(site.verify(site.first, "1")), "withdrawn during the outage");
+  CHECK(site.fetched == 3);
+}
+
 TEST_CASE("without any keys yet nothing can be told, and the issuer is not asked for each token") {
   Site site;
   site.away = true;

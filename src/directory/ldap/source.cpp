@@ -51,7 +51,10 @@ class LdapSource final : public Source {
   }
 
   static Result<Person> person_of(const LdapSession::Entry& entry, const Asked& asked) {
-    Person person{.address = entry.address.empty() ? asked.address : entry.address, .name = entry.name, .quota = {}};
+    Person person{.address = entry.address.empty() ? asked.address : entry.address,
+                  .name = entry.name,
+                  .quota = {},
+                  .entry = entry.dn};
     if (!entry.quota.empty()) {
       person.quota = parse_number<std::uint64_t>(entry.quota);
       if (!person.quota) return fail(kImplausible, "the quota of " + escape_controls(entry.dn, 200) + " is no number");

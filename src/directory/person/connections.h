@@ -29,7 +29,8 @@ class Connections {
 
   /// `open()` gives a Result of a unique_ptr to a connection; `ask(connection)` gives a Result. It is asked again over
   /// a fresh connection when one that was kept turns out lost (kLost). After kLost, kUnreachable and kTimedOut the
-  /// connection is closed, and all are told kUnreachable for Outage::kPause.
+  /// connection is closed, and all are told kUnreachable for Outage::kPause. After kRefused that
+  /// connection alone is closed.
   template <class Open, class Ask>
   auto ask(const Open& open, const Ask& ask) -> decltype(ask(std::declval<Connection&>())) {
     const Turn turn(*this);
@@ -92,6 +93,8 @@ class Connections {
       return fail(kUnreachable, answer.error().text());
     }
     if (outage_.answered()) log::notice("directory", "it answers again", {{"directory", options_.name}});
+    // What refuses once may be a connection that is no more what it was: bound by a name whose password was changed.
+    if (!answer && answer.error().is(kRefused)) return answer;
     const std::lock_guard lock(mutex_);
     kept_.push_back(std::move(connection));
     return answer;

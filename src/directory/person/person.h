@@ -40,6 +40,7 @@ struct Person {
   std::string address;  ///< the one whose mailbox it is; may be another than was asked for: then that one is an alias
   std::string name;     ///< for people
   std::optional<std::uint64_t> quota;  ///< octets; nothing: the directory does not say
+  std::string entry{};                 ///< what tells this one from others there (a DN); empty: the address alone
   friend bool operator==(const Person&, const Person&) = default;
 };
 

@@ -112,6 +112,17 @@ TEST_CASE("a hash costs no more than its bound") {
   CHECK(!unusable("$argon2id$v=19$m=1048576,t=64,p=1$c2FsdHNhbHQ$x"));
   CHECK(unusable("$argon2id$v=19$m=1048577,t=64,p=1$c2FsdHNhbHQ$x"));
   CHECK(unusable("$argon2id$v=19$m=1048576,t=65,p=1$c2FsdHNhbHQ$x"));
+  CHECK(!unusable("$argon2id$v=19$m=1048576,t=1,p=16$c2FsdHNhbHQ$x"));
+  CHECK(unusable("$argon2id$v=19$m=1048576,t=1,p=17$c2FsdHNhbHQ$x"));
+  CHECK(unusable("$argon2id$v=19$m=1048576,t=1$c2FsdHNhbHQ$x"));
+  CHECK(!unusable("$y$j9T$saltsaltsalt$x"));
+  CHECK_MESSAGE(!unusable("$y$jFT$saltsaltsalt$x"), "the highest cost that crypt_gensalt makes");
+  CHECK(unusable("$y$jGT$saltsaltsalt$x"));
+  CHECK(unusable("$y$jFU$saltsaltsalt$x"));
+  CHECK(unusable("$y$jjT$saltsaltsalt$x"));
+  CHECK_MESSAGE(unusable("$y$j9T/./$saltsaltsalt$x"), "more lanes or passes");
+  CHECK(unusable("$y$j9k$saltsaltsalt$x"));
+  CHECK(unusable("$y$"));
 }
 
 TEST_CASE("a template is cut at its places, and has to name who is asked for") {
@@ -213,18 +224,21 @@ TEST_CASE("what took too long is not asked again over another connection") {
   CHECK(bench.opened == 1);
 }
 
-TEST_CASE("a refused question keeps the connection, a refused opening begins an outage") {
+TEST_CASE("a refused question closes its connection alone, a refused opening begins an outage") {
   Bench bench;
+  CHECK(bench.ask() == 1);
   bench.answers.emplace_back(fail(kRefused, "no such base"));
   CHECK(bench.ask().error().is(kRefused));
-  CHECK(bench.ask() == 1);
+  CHECK(bench.ask() == 2);
+  CHECK(bench.ask() == 2);
+  CHECK(bench.asked == std::vector{1, 1, 2, 2});
   bench.answers.emplace_back(fail(kLost, "closed"));
   bench.refuses = true;
   CHECK(bench.ask().error().is(kUnreachable));
   bench.refuses = false;
   CHECK(bench.ask().error().is(kUnreachable));
   bench.clock.advance(Outage::kPause);
-  CHECK(bench.ask() == 2);
+  CHECK(bench.ask() == 3);
 }
 
 TEST_CASE("no more connections than allowed are used at one time") {

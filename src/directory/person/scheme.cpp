@@ -23,9 +23,23 @@ std::optional<std::uint32_t> parameter(std::string_view text, std::string_view n
   return parse_number<std::uint32_t>(value.substr(0, value.find_first_of(ends)));
 }
 
+/// Of the parameters that crypt_gensalt(3) writes: a sign each for the flavour, the logarithm of N and r ("j9T").
+/// Longer ones, for an r beyond 48 and for more lanes or passes, are nobody's.
+bool is_cheap_yescrypt(std::string_view text) {
+  constexpr std::string_view kSigns = "./0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghij";
+  const std::string_view parameters = text.substr(0, text.find('$'));
+  if (parameters.size() != 3 || parameters.find_first_not_of(kSigns) != std::string_view::npos) return false;
+  const std::uint64_t blocks = kSigns.find(parameters[2]) + 1;
+  const std::uint64_t octets = (128 * blocks) << (kSigns.find(parameters[1]) + 1);
+  return octets <= kYescryptOctetsMax;
+}
+
 Result<StoredPassword> parse_crypt(std::string_view text) {
   StoredPassword stored{.kind = StoredPassword::Kind::crypt, .text = std::string(text), .keys = {}};
-  if (text.starts_with("$y$")) return stored;
+  if (text.starts_with("$y$")) {
+    if (!is_cheap_yescrypt(text.substr(3))) return unusable("a yescrypt hash costs too much");
+    return stored;
+  }
   if (text.starts_with("$2a$") || text.starts_with("$2b$") || text.starts_with("$2y$")) {
     const auto cost = parse_number<std::uint32_t>(text.substr(4, 2));
     if (!cost || *cost > kBcryptCostMax) return unusable("a bcrypt hash costs too much");
@@ -42,7 +56,8 @@ Result<StoredPassword> parse_crypt(std::string_view text) {
 Result<StoredPassword> parse_argon2(std::string_view text) {
   if (!text.starts_with("$argon2id$")) return unusable("of Argon2 only argon2id is taken here");
   if (parameter(text, "$m=", ",$").value_or(UINT32_MAX) > kArgon2MemoryMax ||
-      parameter(text, ",t=", ",$").value_or(UINT32_MAX) > kArgon2PassesMax)
+      parameter(text, ",t=", ",$").value_or(UINT32_MAX) > kArgon2PassesMax ||
+      parameter(text, ",p=", ",$").value_or(UINT32_MAX) > kArgon2LanesMax)
     return unusable("an Argon2id hash costs too much");
   return StoredPassword{.kind = StoredPassword::Kind::argon2id, .text = std::string(text), .keys = {}};
 }

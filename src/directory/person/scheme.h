@@ -18,6 +18,8 @@ inline constexpr std::uint32_t kShaRoundsMax = 10'000'000;
 inline constexpr int kBcryptCostMax = 16;
 inline constexpr std::uint32_t kArgon2MemoryMax = 1U << 20;  ///< KiB
 inline constexpr std::uint32_t kArgon2PassesMax = 64;
+inline constexpr std::uint32_t kArgon2LanesMax = 16;              ///< each is a thread
+inline constexpr std::uint64_t kYescryptOctetsMax = 1ULL << 30U;  ///< cost 11, the highest that crypt_gensalt(3) makes
 
 /// Whether passwords may lie in the directory as they are.
 enum class PlainPasswords : bool { refused, allowed };

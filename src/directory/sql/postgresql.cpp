@@ -49,9 +49,19 @@ std::string host_of(const ConnectionOptions& options) {
 }
 
 /// What need not be encrypted: sockets of this host.
-bool is_local(const std::string& host) {
+bool is_local(std::string_view host) {
   return host.empty() || host.front() == '/' || host.front() == '@' || host == "localhost" || host == "127.0.0.1" ||
          host == "::1";
+}
+
+/// libpq tries a list of hosts one by one, and any of them may be the one that gets the password.
+bool are_local(std::string_view hosts) {
+  for (;;) {
+    const std::size_t comma = hosts.find(',');
+    if (!is_local(trim(hosts.substr(0, comma)))) return false;
+    if (comma == std::string_view::npos) return true;
+    hosts.remove_prefix(comma + 1);
+  }
 }
 
 /// Waits until the socket is ready, to the deadline.
@@ -172,7 +182,7 @@ Result<std::unique_ptr<SqlSession>> open_postgresql(const PostgresqlOptions& opt
                     {"options", value_of(given, "options") +
                                     " -c default_transaction_read_only=on -c statement_timeout=" + milliseconds}};
   if (!options.password.empty()) parameters.all.emplace_back("password", options.password.view());
-  if (value_of(given, "sslmode").empty() && !is_local(host_of(given))) {
+  if (value_of(given, "sslmode").empty() && !are_local(host_of(given))) {
     parameters.all.emplace_back("sslmode", "verify-full");
     if (value_of(given, "sslrootcert").empty()) parameters.all.emplace_back("sslrootcert", options.ca_file);
   }
