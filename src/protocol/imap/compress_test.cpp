@@ -85,7 +85,8 @@ TEST_CASE("RFC 4978 §3: a second COMPRESS is told that it is active, and it is 
 TEST_CASE("RFC 4978 §3: an answer larger than all buffers, to a client that is slow") {
   Compressed line;
   std::string body = "Subject: x\r\n\r\n";
-  for (int i = 0; i < 300'000; ++i) body += std::to_string(i * std::int64_t{7919} % 10'007) + (i % 9 == 0 ? "\r\n" : " ");
+  for (int i = 0; i < 300'000; ++i)
+    body += std::to_string(i * std::int64_t{7919} % 10'007) + (i % 9 == 0 ? "\r\n" : " ");
   MemoryStore::deliver(*line.fred, "INBOX", body);
   line.say("c SELECT INBOX\r\n");
   const std::string answer = line.say("d FETCH 4 (BODY.PEEK[] UID)\r\n");
