@@ -32,6 +32,12 @@ constexpr SameFlag kSameFlags[] = {{message::kBoxSeen, mailbox::kSeen},
 
 }  // namespace
 
+io::Task<Result<>> commit_to(store::Tablet& tablet, io::Pool& pool, store::Batch batch) {
+  CO_TRY(co_await io::run(
+      pool, [&tablet, batch = std::move(batch)]() mutable { return tablet.commit_and_wait(std::move(batch)); }));
+  co_return Result<>();
+}
+
 message::BoxFlags box_flags(const mailbox::View& view, const mailbox::Entry& entry) {
   unsigned flags = 0;
   for (const SameFlag& same : kSameFlags)
@@ -270,11 +276,6 @@ io::Task<Result<>> Comparison::note() {
   co_return Result<>();
 }
 
-io::Task<Result<>> Comparison::commit(store::Batch batch) {
-  CO_TRY(co_await io::run(pool_, [&tablet = tablet_, batch = std::move(batch)]() mutable {
-    return tablet.commit_and_wait(std::move(batch));
-  }));
-  co_return Result<>();
-}
+io::Task<Result<>> Comparison::commit(store::Batch batch) { return commit_to(tablet_, pool_, std::move(batch)); }
 
 }  // namespace angarium::location

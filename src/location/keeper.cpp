@@ -51,12 +51,7 @@ void Keeper::forget(mailbox::AccountId account) {
   std::erase_if(same_, [account](const auto& one) { return one.first.first == account; });
 }
 
-io::Task<Result<>> Keeper::commit(store::Batch batch) {
-  CO_TRY(co_await io::run(pool_, [&tablet = tablet_, batch = std::move(batch)]() mutable {
-    return tablet.commit_and_wait(std::move(batch));
-  }));
-  co_return Result<>();
-}
+io::Task<Result<>> Keeper::commit(store::Batch batch) { return commit_to(tablet_, pool_, std::move(batch)); }
 
 /// Which mailbox has which box from now on: boxes and mailboxes that came, went or were renamed on one side do so on
 /// the other.

@@ -32,16 +32,12 @@ Error cannot(std::string_view what, const std::string& path, int number) {
 /// Folders of mbox files are told from the files by their ending: both may have the same mailbox' name.
 constexpr std::string_view kFolderEnding = ".sbd";
 
-/// Names of files that mail programs, and we, keep beside boxes, and endings that are taken off when a box is found.
+/// Names that a box cannot have: those of files beside boxes, our journals among them, and endings that are taken off
+/// when a box is found.
 bool is_beside_boxes(std::string_view name) {
-  constexpr std::string_view kEndings[] = {".sbd",   ".mbox",    ".mbx",     ".msf",  ".lock",  ".lck",
-                                           ".dat",   ".html",    ".json",    ".db",   ".cmeta", ".ibex",
-                                           ".plist", ".mozmsgs", ".rewrite", ".aside"};
-  constexpr std::string_view kBeginnings[] = {".",       "dovecot",       "cyrus.",        "maildirsize",
-                                              "courier", "maildirfolder", "subscriptions", "mailboxes"};
-  return std::ranges::any_of(kEndings, [&](std::string_view one) { return name.ends_with(one); }) ||
-         std::ranges::any_of(kBeginnings, [&](std::string_view one) { return name.starts_with(one); }) ||
-         name.contains(".rewrite.");
+  constexpr std::string_view kEndings[] = {kFolderEnding, ".mbox", ".mbx", ".rewrite", ".aside"};
+  return transfer::is_control_file(name) || name.contains(".rewrite.") ||
+         std::ranges::any_of(kEndings, [&](std::string_view one) { return name.ends_with(one); });
 }
 
 /// A level of a name as a part of a path; nothing where the path would not be found as that name again.

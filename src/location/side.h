@@ -16,6 +16,9 @@ struct Keeper::Side {
   Report report;
 };
 
+/// Durable when the task ends.
+io::Task<Result<>> commit_to(store::Tablet& tablet, io::Pool& pool, store::Batch batch);
+
 /// What a box and a mailbox call the same flags.
 message::BoxFlags box_flags(const mailbox::View& view, const mailbox::Entry& entry);
 mailbox::FlagNames flag_names(message::BoxFlags flags);

@@ -45,16 +45,6 @@ bool leads_root_astray(const files::path& path) {
   return S_ISLNK(status.st_mode) || S_ISDIR(status.st_mode);
 }
 
-/// Files that mail programs keep beside mail, and that hold none.
-bool is_control_file(std::string_view name) {
-  constexpr std::array<std::string_view, 8> kBeginnings = {".",       "dovecot",       "cyrus.",        "maildirsize",
-                                                           "courier", "maildirfolder", "subscriptions", "mailboxes"};
-  constexpr std::array<std::string_view, 11> kEndings = {".msf", ".lock",  ".lck",  ".dat",   ".html",   ".json",
-                                                         ".db",  ".cmeta", ".ibex", ".plist", ".mozmsgs"};
-  return std::ranges::any_of(kBeginnings, [&](std::string_view one) { return name.starts_with(one); }) ||
-         std::ranges::any_of(kEndings, [&](std::string_view one) { return name.ends_with(one); });
-}
-
 /// "Sent" of "Sent.mbox".
 std::string_view without_ending(std::string_view name) {
   for (const std::string_view ending : {".mbox", ".mbx"})

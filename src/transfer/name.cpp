@@ -1,5 +1,6 @@
 #include "transfer/name.h"
 
+#include <algorithm>
 #include <array>
 #include <utility>
 
@@ -84,6 +85,15 @@ std::string level_of(std::string level) {
   if (level.starts_with('#')) level[0] = '_';
   level = cut(level, mailbox::kLevelMax);
   return level.empty() ? "_" : level;
+}
+
+bool is_control_file(std::string_view name) {
+  constexpr std::array<std::string_view, 8> kBeginnings = {".",       "dovecot",       "cyrus.",        "maildirsize",
+                                                           "courier", "maildirfolder", "subscriptions", "mailboxes"};
+  constexpr std::array<std::string_view, 11> kEndings = {".msf", ".lock",  ".lck",  ".dat",   ".html",   ".json",
+                                                         ".db",  ".cmeta", ".ibex", ".plist", ".mozmsgs"};
+  return std::ranges::any_of(kBeginnings, [&](std::string_view one) { return name.starts_with(one); }) ||
+         std::ranges::any_of(kEndings, [&](std::string_view one) { return name.ends_with(one); });
 }
 
 SpecialUse use_of(std::string_view name) {

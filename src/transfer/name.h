@@ -16,6 +16,9 @@ std::string level_from(std::string_view octets);
 /// The same of octets that are no modified UTF-7.
 std::string level_of(std::string octets);
 
+/// Files that mail programs keep beside mail, and that hold none: they are no boxes.
+bool is_control_file(std::string_view name);
+
 /// The special use that goes by this name in other programs, in a few languages; none for all others. Whole names:
 /// "Sent Items", "[Gmail]/Spam".
 mailbox::SpecialUse use_of(std::string_view name);
