@@ -60,9 +60,10 @@ class Worker {
  public:
   Worker(Shared& shared, std::uint64_t number) : shared_(shared), number_(number), random_(number + 1) {}
 
-  void run() {
-    auto loop = io::make_loop().value();
-    loop->spawn([](Worker& self, io::Loop& on) -> io::Task<> {
+  /// The loop outlives the threads that answer it: one may still be on its way to wake it when the last answer is
+  /// taken.
+  void run(io::Loop& loop) {
+    loop.spawn([](Worker& self, io::Loop& on) -> io::Task<> {
       io::Event admitted;
       on.spawn([](Worker& one, io::Event& ended) -> io::Task<> {
         co_await one.admit_all();
@@ -71,8 +72,8 @@ class Worker {
       co_await self.send_all(on);
       co_await admitted.wait();
       on.stop();
-    }(*this, *loop));
-    loop->run();
+    }(*this, loop));
+    loop.run();
   }
 
  private:
@@ -168,9 +169,12 @@ class Worker {
 
 TEST_CASE("several loops admit, take, settle, rest and claim at once: each consignment ends once, and none is left") {
   io::SimulatedLoop loop;  // outlives the pool, whose thread may still be leaving it after the last answer
+  std::vector<std::unique_ptr<io::Loop>> loops;
+  for (std::uint64_t i = 0; i < kWorkers; ++i) loops.push_back(io::make_loop().value());
   Shared shared;
   std::vector<std::thread> threads;
-  for (std::uint64_t i = 0; i < kWorkers; ++i) threads.emplace_back([&shared, i] { Worker(shared, i).run(); });
+  for (std::uint64_t i = 0; i < kWorkers; ++i)
+    threads.emplace_back([&shared, i, &on = *loops[i]] { Worker(shared, i).run(on); });
   for (std::thread& one : threads) one.join();
   CHECK(shared.times.size() == kWorkers * kMessages * 2);
   CHECK(std::ranges::all_of(shared.times, [](const auto& one) { return one.second == 1; }));
