@@ -238,7 +238,7 @@ void Account::show(CommitPart& part) {
     }
     if (mailbox.loaded)
       mailbox.draft.apply(*change.delta);
-    else if (mailbox.loaders > 0)
+    else if (mailbox.loading)
       mailbox.backlog.push_back(change.delta);
     ++mailbox.version;
   }
@@ -280,7 +280,7 @@ bool Account::settle(Moment before) {
   for (const auto& [id, mailbox] : mailboxes_) {
     // Somebody's view keeps its blocks alive, not the draft; who watches asks for the next view without waiting.
     // Who still loads it would otherwise lay a backlog over it that ends before what came since.
-    if (!mailbox->loaded || mailbox->loaders > 0 || mailbox->used > before || mailbox->published.use_count() > 1 ||
+    if (!mailbox->loaded || mailbox->loading || mailbox->used > before || mailbox->published.use_count() > 1 ||
         watched.contains(id))
       continue;
     const auto part_of = [&](const auto& part) {

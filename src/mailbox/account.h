@@ -157,9 +157,10 @@ class Account final : public AccountMail, public std::enable_shared_from_this<Ac
     KeywordSet keywords_pending;  ///< whose definitions are not durable yet: every batch that uses one writes it again
 
     bool loaded = false;
-    int loaders = 0;
+    bool loading = false;                               ///< somebody reads the blocks
+    std::vector<Done<>> awaiting_load;                  ///< of those who wait for that
     Draft draft;                                        ///< shown messages, if loaded
-    std::vector<std::shared_ptr<const Delta>> backlog;  ///< became durable while loaders read
+    std::vector<std::shared_ptr<const Delta>> backlog;  ///< became durable while somebody reads
     ViewPtr published;
     std::uint64_t version = 1;
     Moment used;
@@ -213,7 +214,10 @@ class Account final : public AccountMail, public std::enable_shared_from_this<Ac
   Result<> read_others();
   static Result<Draft> read_blocks(store::Tablet& tablet, AccountId account, MailboxId mailbox,
                                    const store::Reading& reading);
+  /// One reads, however many ask at once: after a restart all sessions of a large mailbox come together.
   io::Task<Result<>> loaded(MailboxId mailbox);
+  /// `view`: of the moment at which the guard was made.
+  io::Task<Result<Draft>> read_mailbox(MailboxId mailbox, Result<store::ReadView> view, bool small);
 
   // account_change.cpp: judges a change and enqueues it; the mutex is not held when a begin_… is called.
   /// What one batch did of a command, and whether more is to be done.

@@ -136,19 +136,29 @@ Result<Draft> Account::read_blocks(store::Tablet& tablet, AccountId account, Mai
   return draft;
 }
 
-/// Counts one who reads a mailbox's blocks; what becomes durable meanwhile is kept for it.
+/// Somebody reads a mailbox's blocks: what becomes durable meanwhile is kept for it, and others wait for its end.
 class Account::LoadGuard {
  public:
   /// The mutex is held.
   LoadGuard(std::shared_ptr<Account> account, Mailbox& mailbox) : account_(std::move(account)), id_(mailbox.info.id) {
-    ++mailbox.loaders;
+    mailbox.loading = true;
   }
   LoadGuard(const LoadGuard&) = delete;
   LoadGuard& operator=(const LoadGuard&) = delete;
-  ~LoadGuard() {
-    const std::lock_guard lock(account_->mutex_);
-    const auto at = account_->mailboxes_.find(id_);
-    if (at != account_->mailboxes_.end() && --at->second->loaders == 0) at->second->backlog.clear();
+  /// The mutex is not held. Whoever reads and is ended amid that leaves those who wait to do it themselves.
+  ~LoadGuard() { end(fail(kCancelled, "who read the mailbox has ended")); }
+  void end(const Result<>& outcome) {
+    std::vector<Done<>> waiting;
+    {
+      const std::lock_guard lock(account_->mutex_);
+      const auto at = account_->mailboxes_.find(id_);
+      if (ended_ || at == account_->mailboxes_.end()) return;
+      ended_ = true;
+      at->second->loading = false;
+      at->second->backlog.clear();
+      waiting = std::exchange(at->second->awaiting_load, {});
+    }
+    for (Done<>& one : waiting) one(outcome);
   }
   /// The mutex is not held.
   void install(Draft draft) {
@@ -167,40 +177,53 @@ class Account::LoadGuard {
  private:
   std::shared_ptr<Account> account_;
   MailboxId id_;
+  bool ended_ = false;
 };
+
+io::Task<Result<Draft>> Account::read_mailbox(MailboxId id, Result<store::ReadView> view, bool small) {
+  if (small && view) {
+    auto draft = read_blocks(around_.tablet, id_, id, {.view = &*view, .tier = store::Tier::memory});
+    if (draft || !draft.error().is(kWouldBlock)) co_return draft;
+  }
+  co_return co_await io::run(around_.pool, [&tablet = around_.tablet, account = id_, id, view] -> Result<Draft> {
+    const store::ReadView now = view ? *view : TRY(tablet.view());
+    return read_blocks(tablet, account, id, {.view = &now});
+  });
+}
 
 io::Task<Result<>> Account::loaded(MailboxId id) {
   auto self = shared_from_this();
-  std::optional<LoadGuard> guard;
-  Result<store::ReadView> view;
-  bool small = false;
-  {
-    const std::lock_guard lock(mutex_);
-    Mailbox* const mailbox = CO_TRY(find(id));
-    if (!mailbox->info.selectable) co_return fail(kNotSelectable, "the mailbox holds no messages");
-    if (mailbox->loaded) co_return Result<>();
-    // What is durable but not yet in the view is among the pending parts, and so comes to the backlog. Only messages
-    // are added to a mailbox that is not loaded, and one that is in both is added once.
-    guard.emplace(self, *mailbox);
-    view = around_.tablet.view(store::Tier::memory);
-    small = mailbox->shown.tally.messages <= kLoadOnLoopMax;
-  }
-  if (small && view) {
-    auto draft = read_blocks(around_.tablet, id_, id, {.view = &*view, .tier = store::Tier::memory});
-    if (draft) {
-      guard->install(*std::move(draft));
-      co_return Result<>();
+  while (true) {
+    std::optional<LoadGuard> guard;
+    std::optional<io::CrossThread<>> other;
+    Result<store::ReadView> view;
+    bool small = false;
+    {
+      const std::lock_guard lock(mutex_);
+      Mailbox* const mailbox = CO_TRY(find(id));
+      if (!mailbox->info.selectable) co_return fail(kNotSelectable, "the mailbox holds no messages");
+      if (mailbox->loaded) co_return Result<>();
+      if (mailbox->loading) {
+        mailbox->awaiting_load.emplace_back(other.emplace().completion());
+      } else {
+        // What is durable but not yet in the view is among the pending parts, and so comes to the backlog. Only
+        // messages are added to a mailbox that is not loaded, and one that is in both is added once.
+        guard.emplace(self, *mailbox);
+        view = around_.tablet.view(store::Tier::memory);
+        small = mailbox->shown.tally.messages <= kLoadOnLoopMax;
+      }
     }
-    if (!draft.error().is(kWouldBlock)) co_return std::unexpected(std::move(draft).error());
+    if (guard) {
+      auto draft = co_await read_mailbox(id, std::move(view), small);
+      if (draft) guard->install(*std::move(draft));
+      const Result<> outcome = draft ? Result<>() : std::unexpected(std::move(draft).error());
+      guard->end(outcome);
+      co_return outcome;
+    }
+    const Result<> outcome = co_await *other;
+    if (!outcome && !outcome.error().is(kCancelled)) co_return outcome;
   }
-  guard->install(
-      CO_TRY(co_await io::run(around_.pool, [&tablet = around_.tablet, account = id_, id, view] -> Result<Draft> {
-        const store::ReadView now = view ? *view : TRY(tablet.view());
-        return read_blocks(tablet, account, id, {.view = &now});
-      })));
-  co_return Result<>();
 }
-
 io::Task<Result<ViewPtr>> Account::view(MailboxId id) {
   CO_TRY(co_await loaded(id));
   const std::lock_guard lock(mutex_);

@@ -1,4 +1,7 @@
 // What a mailbox and its view are to those who hold on to them.
+#include <coroutine>
+#include <latch>
+
 #include "mailbox/limits.h"
 #include "mailbox/test_world.h"
 #include "support/test.h"
@@ -6,6 +9,27 @@
 using namespace angarium;
 using namespace angarium::mailbox;
 using namespace angarium::mailbox::test;
+
+namespace {
+
+/// A task that is ended where it stands when this goes.
+struct Endable {
+  struct promise_type {
+    Endable get_return_object() { return Endable(std::coroutine_handle<promise_type>::from_promise(*this)); }
+    std::suspend_never initial_suspend() noexcept { return {}; }
+    std::suspend_always final_suspend() noexcept { return {}; }
+    void return_void() {}
+    void unhandled_exception() { std::abort(); }
+  };
+  explicit Endable(std::coroutine_handle<promise_type> frame) : handle(frame) {}
+  Endable(const Endable&) = delete;
+  Endable& operator=(const Endable&) = delete;
+  ~Endable() { handle.destroy(); }
+  std::coroutine_handle<promise_type> handle;
+};
+Endable begin(io::Task<> task) { co_await std::move(task); }
+
+}  // namespace
 
 TEST_CASE("RFC 9051 5.2: a mailbox that somebody watches tells of new messages, however long it was silent") {
   Ready world;
@@ -33,6 +57,56 @@ TEST_CASE("RFC 9051 5.2: a mailbox that somebody watches tells of new messages, 
   world.loop.advance(std::chrono::hours(2));
   world.must(world.store->tidy());
   CHECK(!world.mail->view_now(world.inbox));
+}
+
+TEST_CASE("however many ask for a mailbox that is not in memory, one reads it and all get the same view") {
+  Ready world;
+  constexpr std::size_t kMessages = kLoadOnLoopMax + 1;  // so many are read on the pool
+  constexpr std::size_t kSessions = 300;                 // more than the pool lets wait
+  std::vector<AppendItem> items(kMessages, {make_content(text(1)), {}, {}});
+  world.must(world.mail->append(world.inbox, items));
+  world.again();
+  REQUIRE(!world.mail->view_now(world.inbox));
+  std::vector<Result<ViewPtr>> views;
+  for (std::size_t i = 0; i < kSessions; ++i)
+    world.loop.spawn([](AccountMail& mail, MailboxId inbox, std::vector<Result<ViewPtr>>& seen) -> io::Task<> {
+      seen.push_back(co_await mail.view(inbox));
+    }(*world.mail, world.inbox, views));
+  world.loop.settle();
+  REQUIRE(views.size() == kSessions);
+  for (const Result<ViewPtr>& view : views) {
+    REQUIRE(view);
+    CHECK(view->get() == views[0]->get());
+  }
+  CHECK((*views[0])->size() == kMessages);
+}
+
+TEST_CASE("whoever waits for another's reading of a mailbox reads it himself when that other is ended") {
+  Ready world;
+  std::vector<AppendItem> items(kLoadOnLoopMax + 1, {make_content(text(1)), {}, {}});
+  world.must(world.mail->append(world.inbox, items));
+  world.again();
+  auto ask = [](AccountMail& mail, MailboxId inbox, ViewPtr& into) -> io::Task<> {
+    if (auto view = co_await mail.view(inbox)) into = *std::move(view);
+  };
+  // The pool has something else to do until the first has ended amid its reading.
+  std::latch ended(1);
+  REQUIRE(world.pool.submit([&ended] { ended.wait(); }));
+  ViewPtr first;
+  ViewPtr second;
+  world.loop.spawn([](auto& ask, Ready& world, ViewPtr& first, ViewPtr& second, std::latch& ended) -> io::Task<> {
+    {
+      const Endable one = begin(ask(*world.mail, world.inbox, first));
+      world.loop.spawn(ask(*world.mail, world.inbox, second));
+      co_await world.loop.yield();
+      co_await world.loop.yield();
+    }
+    ended.count_down();
+  }(ask, world, first, second, ended));
+  world.loop.settle();
+  CHECK(!first);
+  REQUIRE(second);
+  CHECK(second->size() == kLoadOnLoopMax + 1);
 }
 
 TEST_CASE("RFC 8474 4, RFC 9051 2.3.1.1: a name that is deleted and made again is another mailbox, inferiors or not") {

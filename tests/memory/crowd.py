@@ -1,11 +1,24 @@
 """Many connections at once from one process: each a script of what is sent and what is waited for."""
+import resource
 import selectors
 import socket
 import ssl
 import time
+import zlib
 
 PATIENCE = 300  # seconds for a whole crowd: a busy machine stays below
 ROUND = 200     # connections that do a step at the same time, so that no queue of the kernel runs over
+
+
+
+def make_room(connections):
+    """Lets this process, and what it starts, hold so many connections."""
+    wanted = connections + 1000
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard != resource.RLIM_INFINITY and hard < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, wanted))  # root may
+    else:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 class Lost(Exception):
@@ -13,7 +26,7 @@ class Lost(Exception):
 
 
 class Member:
-    """One connection, not blocking; with `tls` encrypted from the first octet on."""
+    """One connection, not blocking; with `tls` encrypted from the first octet on; compressed after compress()."""
 
     def __init__(self, port, source="127.0.0.1", tls=None, window=None):
         self.socket = socket.socket()
@@ -23,6 +36,7 @@ class Member:
         self.socket.connect(("127.0.0.1", port))
         self.socket.setblocking(False)
         self.read, self.unsent = b"", b""
+        self.deflater = self.inflater = None
         self.tls = None
         if tls is not None:
             self.incoming, self.outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
@@ -33,7 +47,17 @@ class Member:
     def fileno(self):
         return self.socket.fileno()
 
+    def compress(self):
+        """From now on all is DEFLATE (RFC 4978). What is said here is not compressed well: that costs the client little."""
+        self.deflater = zlib.compressobj(1, zlib.DEFLATED, -9, 1)
+        self.inflater = zlib.decompressobj(-15)
+
+    def take(self, octets):
+        self.read += self.inflater.decompress(octets) if self.inflater else octets
+
     def send(self, octets):
+        if self.deflater:
+            octets = self.deflater.compress(octets) + self.deflater.flush(zlib.Z_SYNC_FLUSH)
         if self.tls is not None and self.handshaken:
             self.tls.write(octets)
         elif self.tls is None:
@@ -74,14 +98,14 @@ class Member:
             if not piece:
                 raise Lost(self.read)
             if self.tls is None:
-                self.read += piece
+                self.take(piece)
                 continue
             self.incoming.write(piece)
             if not self.handshaken:
                 self.shake_hands()
             while self.handshaken:
                 try:
-                    self.read += self.tls.read(1 << 16)
+                    self.take(self.tls.read(1 << 16))
                 except ssl.SSLWantReadError:
                     break
 

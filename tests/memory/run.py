@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""run.py BINARY [--idle N] [--busy N] [--only WORD...]: holds the server's memory under crowds of connections to stated limits.
+"""run.py BINARY [--idle N] [--busy N] [--messages N] [--only WORD...]: holds the server's memory under crowds of connections to stated limits.
 
-Idle crowds (SMTP that says nothing, POP3, IMAP in IDLE, plain and TLS), busy ones (each in the middle of a large message by SMTP or APPEND)
+Idle crowds (SMTP that says nothing, POP3, IMAP in IDLE: plain, TLS, compressed), busy ones (each in the middle of a large message by SMTP or APPEND)
 and greedy ones (each asks for much and reads nothing); at last the busy ones once more. Prints a line each; exit 1 when one is above its limit.
 What is measured is the process's own memory (RssAnon and swap), not the files of the store that it has mapped or cached. The limits grow
 with the number of connections and with nothing else: that is what "bounded" means here. They hold for builds without a sanitizer.
@@ -16,7 +16,7 @@ import time
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 from harness.server import Server, free_offset  # noqa: E402
-from memory.crowd import Member, all_read, ask, pour  # noqa: E402
+from memory.crowd import Member, all_read, ask, make_room, pour  # noqa: E402
 
 PASSWORD = "Tr0ub4dor&3"
 KIB = 1024
@@ -24,6 +24,7 @@ KIB = 1024
 SILENT_KIB = 16     # a coroutine's frames and a line; no buffer is held while nothing is read (DESIGN section 4)
 IDLE_KIB = 16       # DESIGN section 7: an IMAP session in IDLE
 IDLE_TLS_KIB = 40   # the same with TLS: OpenSSL's state, without buffers
+IDLE_COMPRESSED_KIB = 4  # what COMPRESS=DEFLATE adds: the text that what follows may refer to (wire::deflate::kKept), twice, and no state of zlib's
 BUSY_KIB = 640      # 512 of the message in hand (mailbox::Intake::kIntakeBufferMax), and the session
 GREEDY_KIB = 1024   # DESIGN section 5: a connection takes 1 MiB at most, whatever the message's size
 FIRST_MIB = 8       # what the first of a kind wakes, whatever their number: threads' heaps, the view of the mailbox
@@ -34,6 +35,7 @@ AGAIN_MIB = 32      # by so much the peak may rise when the busy crowds come a s
 LET_IN = 0.9        # of a busy crowd, the least that is let in
 LARGE = 10 << 20    # a message of the busy crowds
 POURED = 1 << 20    # what each of them sends of it before we look
+SMALL = b"Subject: small\r\n\r\n" + b"a line of a small message\r\n" * 4
 FETCHED = 4         # large messages in the mailbox that the greedy ones ask for
 
 
@@ -102,11 +104,18 @@ class Measure:
                    f"{'busy once more':34} the peak rose by {(self.peak - first) >> 20} MiB  (limit {AGAIN_MIB})")
 
     def idle(self, name, protocol, greeting, limit_kib, steps=(), tls=None):
+        """On a server just started: the heap that an earlier crowd left would hide what this one takes."""
+        self.server.end()
+        self.server.start()
+        self.logged_in(1)[0].close()
         before = self.settled()
         crowd = self.members(self.options.idle, protocol, greeting, tls)
         for octets, answer in steps:
             if lost := ask(crowd, octets, answer):
                 raise RuntimeError(f"{name}: {len(lost)} were closed, one after {lost[0].read!r}")
+            if b"COMPRESS" in octets:
+                for m in crowd:
+                    m.compress()
         self.report(name, len(crowd), before, limit_kib)
         self.leave(crowd)
 
@@ -151,6 +160,11 @@ class Measure:
             ask(one, b"a APPEND INBOX {%d}\r\n" % len(large), b"+ ")
             pour(one, large + b"\r\n", 60)
             all_read(one, lambda m: b"a OK" in m.read)
+        for at in range(0, self.options.messages, 500):
+            some = min(500, self.options.messages - at)
+            pour(one, b"m APPEND INBOX" + (b" {%d+}\r\n%s" % (len(SMALL), SMALL)) * some + b"\r\n", 60)
+            all_read(one, lambda m: b"m OK" in m.read)
+            one[0].read = b""
         self.leave(one)
 
     def greedy(self, name, octets, opening=b"s SELECT INBOX\r\n", answer=b"s OK"):
@@ -182,12 +196,16 @@ class Measure:
     def run(self):
         login = b'l LOGIN user@example.test "%s"\r\n' % PASSWORD.encode()
         in_idle = [(login, b"l OK"), (b"s SELECT INBOX\r\n", b"s OK"), (b"i IDLE\r\n", b"+ ")]
+        in_idle_compressed = [in_idle[0], (b"c COMPRESS DEFLATE\r\n", b"c OK"), *in_idle[1:]]
         steps = {
             "smtp silent": lambda: self.idle("SMTP, silent", "smtp", b"220 ", SILENT_KIB),
             "pop3 idle": lambda: self.idle("POP3, silent", "pop3", b"+OK", SILENT_KIB),
             "imap silent": lambda: self.idle("IMAP, not logged in", "imap", b"* OK", SILENT_KIB),
             "imap idle": lambda: self.idle("IMAP in IDLE", "imap", b"* OK", IDLE_KIB, in_idle),
             "imaps idle": lambda: self.idle("IMAP in IDLE, TLS", "imaps", b"* OK", IDLE_TLS_KIB, in_idle, self.tls),
+            "imap compressed idle": lambda: self.idle("IMAP in IDLE, compressed", "imap", b"* OK", IDLE_KIB + IDLE_COMPRESSED_KIB, in_idle_compressed),
+            "imaps compressed idle": lambda: self.idle("IMAP in IDLE, TLS, compressed", "imaps", b"* OK", IDLE_TLS_KIB + IDLE_COMPRESSED_KIB,
+                                                       in_idle_compressed, self.tls),
             "smtp busy": self.busy_smtp,
             "append busy": self.busy_append,
             "fetch greedy": lambda: self.greedy("FETCH BODY[], nothing read", b"f FETCH 1:* BODY[]\r\n"),
@@ -220,9 +238,11 @@ def main():
     parser.add_argument("binary")
     parser.add_argument("--idle", type=int, default=5000)
     parser.add_argument("--busy", type=int, default=1000)
+    parser.add_argument("--messages", type=int, default=10000, help="in the mailbox that is selected")
     parser.add_argument("--only", nargs="*", default=[])
     parser.add_argument("--offset", type=int, default=23000)
     options = parser.parse_args()
+    make_room(max(options.idle, options.busy))
     directory = tempfile.mkdtemp(prefix="angarium-memory-")
     measure = Measure(options, directory)
     try:
