@@ -6,6 +6,20 @@
 
 namespace angarium::mailbox {
 
+namespace {
+
+/// How many of them, from the first on, one batch takes with their bodies.
+std::size_t fitting_a_batch(std::span<const AppendItem> items) {
+  std::size_t octets = 0;
+  for (std::size_t count = 0; count < items.size(); ++count) {
+    if (items[count].content->octets) octets += items[count].content->octets->size();
+    if (count == store::kBatchBodiesMax || octets > store::kBatchOctetsMax) return count;
+  }
+  return items.size();
+}
+
+}  // namespace
+
 /// An email that is about to be stored.
 struct Account::NewEmail {
   const Content& content;
@@ -195,8 +209,8 @@ void Account::begin_append(MailboxId id, const std::vector<AppendItem>& items, c
 io::Task<Result<AppendResult>> Account::append(MailboxId mailbox, std::vector<AppendItem> items, store::Batch also) {
   if (items.empty()) co_return AppendResult{};
   // RFC 3502: all of a MULTIAPPEND or nothing.
-  if (items.size() > store::kBatchBodiesMax)
-    items = CO_TRY(co_await set_aside(around_, std::move(items), store::kBatchBodiesMax));
+  if (const std::size_t fitting = fitting_a_batch(items); fitting < items.size())
+    items = CO_TRY(co_await set_aside(around_, std::move(items), fitting));
   std::vector<ThreadHits> hits;
   for (const AppendItem& item : items) hits.push_back(CO_TRY(co_await find_threads(item.content->facts.threads)));
   io::CrossThread<AppendResult> answer;

@@ -219,20 +219,43 @@ TEST_CASE("MOVE within a mailbox gives new UIDs, COPY within it doubles") {
 
 TEST_CASE("RFC 3502: MULTIAPPEND is one batch and one MODSEQ, also beyond the bodies of a batch") {
   Ready world;
+  constexpr int kMessages = store::kBatchBodiesMax + 6;
   std::vector<AppendItem> items;
-  for (int i = 0; i < 70; ++i)
+  for (int i = 0; i < kMessages; ++i)
     items.push_back(
         {make_content(text(i)), {i % 2 ? kSeen : SystemFlags{0}, {}}, WallTime::from_seconds(1000 + i), 60});
   const std::uint64_t before = world.tablet->sequence();
   auto appended = world.must(world.mail->append(world.inbox, items));
   CHECK(world.tablet->sequence() == before + 1);
-  CHECK(appended.uids.text() == "1:70");
+  CHECK(appended.uids.text() == "1:" + std::to_string(kMessages));
   const ViewPtr view = world.view(world.inbox);
   CHECK(view->at(70).date == 1069);
   CHECK(view->at(70).zone_minutes() == 60);
   CHECK(view->at(70).modseq == view->at(1).modseq);
-  for (const std::uint32_t sequence : {1u, 64u, 65u, 70u})
-    CHECK(world.octets(*world.mail, view->at(sequence).email) == text(static_cast<int>(sequence) - 1));
+  for (const int sequence : {1, kMessages - 6, kMessages - 5, kMessages})
+    CHECK(world.octets(*world.mail, view->at(static_cast<std::uint32_t>(sequence)).email) == text(sequence - 1));
+}
+
+TEST_CASE("MULTIAPPEND: what fits a batch is written with it; only what is beyond its bodies or octets goes aside") {
+  struct Case {
+    std::size_t messages, octets;
+    bool aside;
+  };
+  constexpr std::size_t kLarge = store::kBatchOctetsMax / store::kGroupBodyMax;
+  for (const Case& one : {Case{store::kBatchBodiesMax, 100, false}, Case{store::kBatchBodiesMax + 1, 100, true},
+                          Case{kLarge, store::kGroupBodyMax, false}, Case{kLarge + 1, store::kGroupBodyMax, true}}) {
+    CAPTURE(one.messages);
+    Ready world;
+    const ContentPtr content = make_content("Subject: x\r\n\r\n" + std::string(one.octets - 14, 'x'));
+    REQUIRE(content->octets->size() == one.octets);
+    world.must(world.mail->append(world.inbox, std::vector<AppendItem>(one.messages, {content, {}, {}})));
+    const ViewPtr view = world.view(world.inbox);
+    const auto segment = [&](std::size_t number) {
+      return (*world.must(world.mail->email(view->at(static_cast<std::uint32_t>(number)).email)))->body.segment;
+    };
+    CHECK((segment(1) != segment(one.messages)) == one.aside);
+    CHECK(segment(1) == segment(one.messages - 1));
+  }
 }
 
 TEST_CASE(

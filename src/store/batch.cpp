@@ -89,6 +89,7 @@ std::size_t Batch::body(std::shared_ptr<const void> owner, std::span<const std::
   if (body.ref.length > kGroupBodyMax) fail_once("a body is too large for a batch: it has to go through a BodyWriter");
   if (bodies_.size() == kBatchBodiesMax) fail_once("the batch has too many bodies");
   bodies_size_ += body.ref.length;
+  if (bodies_size_ > kBatchOctetsMax) fail_once("the bodies of the batch are too large together");
   bodies_.push_back(std::move(body));
   return bodies_.size() - 1;
 }

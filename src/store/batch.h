@@ -19,7 +19,8 @@ namespace angarium::store {
 inline constexpr std::size_t kKeyMax = 1024;                ///< keys order everything: they stay short
 inline constexpr std::size_t kValueMax = 1u << 20;          ///< larger things are bodies
 inline constexpr std::size_t kBatchMetadataMax = 8u << 20;  ///< operations of one batch, so that a group stays bounded
-inline constexpr std::size_t kBatchBodiesMax = 64;          ///< bodies of one batch
+inline constexpr std::size_t kBatchBodiesMax = 1024;        ///< bodies of one batch
+inline constexpr std::size_t kBatchOctetsMax = 16u << 20;   ///< octets of the bodies of one batch
 inline constexpr std::size_t kGroupBodyMax = 256u << 10;    ///< a larger body streams aside through a BodyWriter
 inline constexpr unsigned char kFirstApplicationByte = 0x01;  ///< keys beginning with 0x00 are the store's own
 

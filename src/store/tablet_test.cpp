@@ -343,6 +343,10 @@ TEST_CASE("limits: what is beyond one is refused, what is at it is taken") {
     Batch many;
     for (std::size_t i = 0; i < kBatchBodiesMax + extra; ++i) many.body("b");
     CHECK(outcome(std::move(many)) == std::string(extra == 0 ? "taken" : "too large"));
+    Batch large;
+    for (std::size_t i = 0; i < kBatchOctetsMax / kGroupBodyMax; ++i) large.body(std::string(kGroupBodyMax, 'b'));
+    if (extra != 0) large.body("b");
+    CHECK(outcome(std::move(large)) == std::string(extra == 0 ? "taken" : "too large"));
   }
   Batch slot;
   slot.body("x");

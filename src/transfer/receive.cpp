@@ -206,7 +206,7 @@ class Receiver {
     load_.mailbox = target->second;
     load_.octets += arrived.item.content->octets ? arrived.item.content->size() : 0;
     load_.messages.push_back(std::move(arrived));
-    if (load_.messages.size() == store::kBatchBodiesMax || load_.octets >= kBatchOctets) co_return co_await send_load();
+    if (load_.messages.size() == kBatchMessages || load_.octets >= kBatchOctets) co_return co_await send_load();
     co_return Result<>();
   }
 

@@ -17,8 +17,9 @@ struct Desk {
   mailbox::AccountId account = 0;
 };
 
-/// Octets of the messages of one batch, beyond which it takes no further one; store::kBatchBodiesMax messages at most.
+/// Octets of the messages of one batch, and their number, beyond which it takes no further one.
 inline constexpr std::uint64_t kBatchOctets = 4u << 20;
+inline constexpr std::size_t kBatchMessages = 64;
 /// A command that says nothing for so long has the connection closed.
 inline constexpr Duration kTalkPatience = std::chrono::minutes(30);
 
