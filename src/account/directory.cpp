@@ -13,7 +13,8 @@
 namespace angarium::account {
 namespace {
 
-// Keys: 0x10 'a' domain local → entry; 0x10 'd' domain → domain; 0x10 'n' → the next account id.
+// Keys: 0x10 'a' domain local → entry; 0x10 'd' domain → domain; 0x10 'n' → the next account id; 0x10 'p' account → its
+// app passwords.
 std::string address_key(std::string_view address) {
   const std::size_t at = address.rfind('@');
   return store::KeyWriter().u8(kDirectoryKey).u8('a').text(address.substr(at + 1)).text(address.substr(0, at)).key();
@@ -24,6 +25,9 @@ std::string addresses_of(std::string_view domain) {
 }
 std::string domain_key(std::string_view domain) {
   return store::KeyWriter().u8(kDirectoryKey).u8('d').text(domain).key();
+}
+std::string app_passwords_key(AccountId account) {
+  return store::KeyWriter().u8(kDirectoryKey).u8('p').u64(account).key();
 }
 std::string next_id_key() { return store::KeyWriter().u8(kDirectoryKey).u8('n').key(); }
 
@@ -262,6 +266,37 @@ Result<Account> Directory::change_account(std::string_view address, const std::f
   });
 }
 
+Result<std::vector<AppPassword>> Directory::app_passwords(AccountId account, store::Tier tier) {
+  const auto stored = TRY(tablet_.get(app_passwords_key(account), {.tier = tier}));
+  if (!stored) return std::vector<AppPassword>();
+  return decode_app_passwords(*stored);
+}
+
+Result<> Directory::change_app_passwords(std::string_view address, const ChangeAppPasswords& change) {
+  const std::string canonical = TRY(canonical_address(address));
+  return retried([&]() -> Result<> {
+    const auto stored = TRY(tablet_.get(address_key(canonical)));
+    if (!stored) return fail(kUnknown, "there is no account " + canonical);
+    const Entry entry = TRY(decode_entry(*stored));
+    const auto* account = std::get_if<Account>(&entry);
+    if (account == nullptr) return fail(kUnknown, canonical + " is an alias, not an account");
+    const std::string key = app_passwords_key(account->id);
+    const auto before = TRY(tablet_.get(key));
+    std::vector<AppPassword> passwords = before ? TRY(decode_app_passwords(*before)) : std::vector<AppPassword>();
+    TRY(change(passwords));
+    store::Batch batch;
+    batch.expect(address_key(canonical), *stored);
+    batch.expect(key, before ? std::optional<std::string_view>(*before) : std::nullopt);
+    if (passwords.empty())
+      batch.erase(key);
+    else
+      batch.put(key, encode(passwords));
+    // No mail goes another way by it: what was resolved stays.
+    TRY(tablet_.commit_and_wait(std::move(batch)));
+    return {};
+  });
+}
+
 Result<Account> Directory::prepare_removal(std::string_view address, store::Batch& batch) {
   const std::string canonical = TRY(canonical_address(address));
   auto stored = TRY(tablet_.get(address_key(canonical)));
@@ -272,6 +307,8 @@ Result<Account> Directory::prepare_removal(std::string_view address, store::Batc
     return fail(kUnknown, canonical + " is an alias; remove it with: angarium alias remove " + canonical);
   batch.expect(address_key(canonical), *stored);
   batch.erase(address_key(canonical));
+  // Whoever adds one meanwhile expects the account's entry.
+  batch.erase(app_passwords_key(account->id));
   return std::move(*account);
 }
 
@@ -397,6 +434,32 @@ Result<> Directory::remove_alias(std::string_view address) {
     TRY(replace(address_key(canonical), *stored, std::nullopt));
     return {};
   });
+}
+
+Result<std::vector<std::string>> Directory::verify() {
+  std::vector<std::string> damage;
+  std::set<std::string> expected;
+  const auto scan = [&](char kind, const auto& visit) {
+    const std::string prefix = store::KeyWriter().u8(kDirectoryKey).u8(static_cast<std::uint8_t>(kind)).key();
+    return tablet_.scan(prefix, store::after_prefix(prefix), {}, [&](std::string_view key, std::string_view value) {
+      visit(key, value);
+      return store::Step::next;
+    });
+  };
+  TRY(scan('a', [&](std::string_view, std::string_view value) {
+    const auto entry = decode_entry(value);
+    if (!entry) damage.emplace_back("an account or alias does not decode");
+    const auto* account = entry ? std::get_if<Account>(&*entry) : nullptr;
+    if (account != nullptr) expected.insert(app_passwords_key(account->id));
+  }));
+  TRY(scan('d', [&](std::string_view, std::string_view value) {
+    if (!decode_domain(value)) damage.emplace_back("a domain does not decode");
+  }));
+  TRY(scan('p', [&](std::string_view key, std::string_view value) {
+    if (!decode_app_passwords(value)) damage.emplace_back("an account's app passwords do not decode");
+    if (!expected.contains(std::string(key))) damage.emplace_back("there are app passwords of an account that is gone");
+  }));
+  return damage;
 }
 
 Result<bool> Directory::is_local(std::string_view domain, store::Tier tier) {

@@ -53,6 +53,12 @@ class Directory {
   Result<Account> add_account(const NewAccount& account, const Also& also = {});
   /// Reads, changes and writes; repeated when somebody else was quicker. `change` may run several times.
   Result<Account> change_account(std::string_view address, const std::function<void(Account&)>& change);
+  /// What was made for the account's programs; in the order in which it was made.
+  Result<std::vector<AppPassword>> app_passwords(AccountId account, store::Tier tier = store::Tier::any);
+  /// Reads, changes and writes them as change_account() does; whatever `change` answers but success is left as it was.
+  using ChangeAppPasswords = std::function<Result<>(std::vector<AppPassword>&)>;
+  Result<> change_app_passwords(std::string_view address, const ChangeAppPasswords& change);
+
   /// To be committed together with the removal of the mail, which the mailbox room does by the account's id: the
   /// account, and in the batch what takes its entry away, which is refused (store::kExpectation) when somebody else
   /// changed the entry meanwhile. forget() when it is done.
@@ -76,6 +82,9 @@ class Directory {
   /// reports about its copies go there.
   Result<std::shared_ptr<const Resolution>> resolve(std::string_view local_part, std::string_view domain,
                                                     store::Tier tier = store::Tier::any);
+  /// A line in words for each record that does not decode, or is of nobody. Waits.
+  Result<std::vector<std::string>> verify();
+
   Result<Expansion> expand(std::string_view address, store::Tier tier = store::Tier::any);
   /// Whether mail may be sent in this address' name by the account: its own address, with any detail, and aliases of
   /// which it is a target.

@@ -37,8 +37,8 @@ struct Desk {
   }
   OnDemand keys() { return directory.account("alice@example.test").value().value().credentials.on_demand; }
   Result<Account> log_in(std::string_view password) {
-    return account::test::finish(loop,
-                                 verifier.check_password("Alice@example.test", std::string(password), "192.0.2.1"));
+    return account::test::finish(
+        loop, verifier.check_password("Alice@example.test", std::string(password), "192.0.2.1", Use::imap));
   }
 };
 

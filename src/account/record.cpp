@@ -9,6 +9,9 @@ constexpr char kVersion = 1;
 constexpr char kAccountTag = 'A';
 constexpr char kAliasTag = 'L';
 constexpr char kDomainTag = 'D';
+constexpr char kAppPasswordsTag = 'P';
+constexpr char kAppPasswordTag = 'p';
+constexpr char kTotpTag = 'T';
 
 // Of an account's state. To who does not know kElsewhereBit the account was added, and has no password.
 constexpr std::uint64_t kDisabledBit = 1;
@@ -95,9 +98,8 @@ sasl::ScramKeys read_scram(Reader& reader) {
   return keys;
 }
 
-/// Appended in a later version: who asked for nothing has a record as before.
+/// Appended in a later version.
 void write_on_demand(Writer& writer, const OnDemand& keys) {
-  if (keys.wanted == 0) return;
   writer.number(keys.wanted).number(keys.scram_sha_512 ? 1 : 0);
   if (keys.scram_sha_512) write_scram(writer, *keys.scram_sha_512);
   writer.text(keys.cram_md5).text(keys.digest_md5).text(keys.digest_realm).text(keys.nt_hash).text(keys.plain);
@@ -128,6 +130,65 @@ OnDemand read_on_demand(Reader& reader) {
   return keys;
 }
 
+std::string write_totp(const Totp& totp) {
+  Writer writer(kTotpTag);
+  writer.text(totp.secret).number(totp.on ? 1 : 0).number(totp.last_step);
+  writer.number(static_cast<std::uint64_t>(totp.since.microseconds)).number(totp.recovery.size());
+  for (const std::string& digest : totp.recovery) writer.text(digest);
+  return writer.take();
+}
+
+/// Behind it newer versions may append to it, and to the account.
+std::optional<Totp> read_totp(Reader& outer) {
+  if (outer.at_end()) return std::nullopt;
+  const std::string octets = outer.text();
+  if (octets.empty()) return std::nullopt;
+  Reader reader(octets);
+  Totp totp;
+  totp.secret = reader.text();
+  totp.on = reader.number() != 0;
+  totp.last_step = reader.number();
+  totp.since.microseconds = static_cast<std::int64_t>(reader.number());
+  for (std::uint64_t left = reader.count(); left > 0 && reader.ok(); --left) totp.recovery.push_back(reader.text());
+  if (!reader.ok() || reader.tag() != kTotpTag) outer.refuse();
+  return totp;
+}
+
+std::string write_app_password(const AppPassword& one) {
+  Writer writer(kAppPasswordTag);
+  writer.text(one.name).number(one.uses).text(one.salt).text(one.digest);
+  writer.number(static_cast<std::uint64_t>(one.created.microseconds));
+  writer.number(one.expires ? 1 : 0);
+  if (one.expires) writer.number(static_cast<std::uint64_t>(one.expires->microseconds));
+  writer.number(one.last_use ? 1 : 0);
+  if (!one.last_use) return writer.take();
+  writer.number(static_cast<std::uint64_t>(one.last_use->at.microseconds));
+  writer.number(static_cast<std::uint64_t>(one.last_use->use)).text(one.last_use->peer);
+  return writer.take();
+}
+
+AppPassword read_app_password(Reader& outer) {
+  const std::string octets = outer.text();
+  Reader reader(octets);
+  AppPassword one;
+  one.name = reader.text();
+  one.uses = static_cast<std::uint32_t>(reader.number());
+  one.salt = reader.text();
+  one.digest = reader.text();
+  one.created.microseconds = static_cast<std::int64_t>(reader.number());
+  if (reader.number() != 0) one.expires = WallTime{static_cast<std::int64_t>(reader.number())};
+  if (reader.number() != 0) {
+    one.last_use.emplace();
+    one.last_use->at.microseconds = static_cast<std::int64_t>(reader.number());
+    const std::uint64_t use = reader.number();
+    if (use >= kUses.size()) reader.refuse();
+    one.last_use->use = static_cast<Use>(use % kUses.size());
+    one.last_use->peer = reader.text();
+  }
+  if (!reader.ok() || reader.tag() != kAppPasswordTag) outer.refuse();
+  return one;
+}
+
 Account read_account(Reader& reader) {
   Account account;
   account.id = reader.number();
@@ -146,6 +207,8 @@ Account read_account(Reader& reader) {
   for (std::uint64_t left = reader.count(); left > 0 && reader.ok(); --left)
     account.credentials.scram.push_back(read_scram(reader));
   account.credentials.on_demand = read_on_demand(reader);
+  if (account.credentials.on_demand.wanted == 0) account.credentials.on_demand = {};
+  account.totp = read_totp(reader);
   return account;
 }
 
@@ -171,7 +234,9 @@ std::string encode(const Account& account) {
   writer.number(account.credentials.version).text(account.credentials.argon2id);
   writer.number(account.credentials.scram.size());
   for (const sasl::ScramKeys& keys : account.credentials.scram) write_scram(writer, keys);
-  write_on_demand(writer, account.credentials.on_demand);
+  // Who asked for neither has a record as older versions write it.
+  if (account.credentials.on_demand.wanted != 0 || account.totp) write_on_demand(writer, account.credentials.on_demand);
+  if (account.totp) writer.text(write_totp(*account.totp));
   return writer.take();
 }
 
@@ -214,6 +279,23 @@ Result<Domain> decode_domain(std::string_view octets) {
   if (!reader.ok() || reader.tag() != kDomainTag)
     return fail(kDamagedRecord, "a domain of the directory does not decode; run: angarium verify");
   return domain;
+}
+
+std::string encode(const std::vector<AppPassword>& passwords) {
+  Writer writer(kAppPasswordsTag);
+  writer.number(passwords.size());
+  for (const AppPassword& one : passwords) writer.text(write_app_password(one));
+  return writer.take();
+}
+
+Result<std::vector<AppPassword>> decode_app_passwords(std::string_view octets) {
+  Reader reader(octets);
+  std::vector<AppPassword> passwords;
+  for (std::uint64_t left = reader.count(); left > 0 && reader.ok(); --left)
+    passwords.push_back(read_app_password(reader));
+  if (!reader.ok() || reader.tag() != kAppPasswordsTag)
+    return fail(kDamagedRecord, "an account's app passwords do not decode; run: angarium verify");
+  return passwords;
 }
 
 }  // namespace angarium::account

@@ -5,7 +5,9 @@
 #include <string>
 #include <string_view>
 #include <variant>
+#include <vector>
 
+#include "account/app_password.h"
 #include "account/types.h"
 
 namespace angarium::account {
@@ -18,5 +20,9 @@ std::string encode(const Alias& alias);
 std::string encode(const Domain& domain);
 Result<Entry> decode_entry(std::string_view octets);
 Result<Domain> decode_domain(std::string_view octets);
+
+/// All of one account.
+std::string encode(const std::vector<AppPassword>& passwords);
+Result<std::vector<AppPassword>> decode_app_passwords(std::string_view octets);
 
 }  // namespace angarium::account

@@ -20,16 +20,44 @@ void check_entry(const Entry& entry) {
   const std::string written = std::visit(write, entry);
   const auto again = decode_entry(written);
   require(again.has_value() && again->index() == entry.index() && std::visit(write, *again) == written);
-  // A record that is cut short is never taken for a whole one, but for the one of before there were keys on demand.
+  // A record that is cut short is never taken for a whole one, but for those of before there were keys on demand, and
+  // codes by time.
+  std::string oldest;
   std::string older;
   if (const auto* const account = std::get_if<Account>(&entry)) {
     Account plain = *account;
-    plain.credentials.on_demand = {};
+    plain.totp.reset();
     older = encode(plain);
+    // What nobody asked for is written where something stands behind it.
+    if (plain.credentials.on_demand.wanted == 0) older += std::string(8, '\0');
+    plain.credentials.on_demand = {};
+    oldest = encode(plain);
   }
   for (std::size_t length = 0; length < written.size() && length < 300; ++length) {
     const std::string_view cut = std::string_view(written).substr(0, length);
-    require(cut == older || !decode_entry(cut));
+    require(cut == oldest || cut == older || !decode_entry(cut));
+  }
+}
+
+void check_app_passwords(const std::vector<AppPassword>& passwords) {
+  const std::string written = encode(passwords);
+  const auto again = decode_app_passwords(written);
+  require(again.has_value() && *again == passwords);
+  for (std::size_t length = 0; length < written.size() && length < 300; ++length)
+    require(!decode_app_passwords(std::string_view(written).substr(0, length)));
+}
+
+/// What people type.
+void check_typed(std::string_view text) {
+  if (const auto secret = app_password_in(text)) {
+    const auto again = app_password_in(secret->view());
+    require(again.has_value() && again->view() == secret->view());
+  }
+  if (const auto both = split_code(text)) {
+    require(both->password.size() + 1 + both->code.size() == text.size());
+    Totp totp{.secret = std::string(kTotpSecretOctets, 's'), .on = true};
+    const Totp before = totp;
+    require(take_code(totp, both->code, WallTime::from_seconds(1'700'000'000)) == (totp != before));
   }
 }
 
@@ -49,6 +77,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const auto again = decode_domain(encode(*domain));
     require(again.has_value() && encode(*again) == encode(*domain));
   }
+  if (const auto passwords = decode_app_passwords(octets)) check_app_passwords(*passwords);
+  check_typed(octets);
   check_names(octets);
   return 0;
 }

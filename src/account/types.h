@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "account/on_demand.h"
+#include "account/totp.h"
 #include "base/result.h"
 #include "base/time.h"
 #include "sasl/scram.h"
@@ -74,6 +75,10 @@ struct Account {
   Quota quota;
   Credentials credentials;
   WallTime created;
+  /// Without it the password, and what is made of it, is enough.
+  std::optional<Totp> totp{};
+
+  [[nodiscard]] bool wants_second_factor() const { return totp && totp->on; }
 };
 
 struct Domain {

@@ -25,6 +25,7 @@ Verifier::Verifier(Directory& directory, io::Pool& read_pool, VerifierOptions op
       read_pool_(read_pool),
       options_(options),
       attempts_(options.attempts, clock),
+      code_attempts_(kCodeLimits, clock),
       decoy_(decoy_hash(options.cost, random).value_or("")),
       decoy_key_(random.octets(32)),
       cache_key_(random.octets(32)),
@@ -114,9 +115,8 @@ io::Task<Result<Users::Check>> Verifier::ask_users(std::string name, std::string
   co_return check;
 }
 
-io::Task<Result<Account>> Verifier::check_password(std::string name, std::string prepared_password, std::string peer) {
-  if (attempts_.locked_out(peer))
-    co_return fail(kLockedOut, "too many failed logins from this address; wait some minutes");
+io::Task<Result<Account>> Verifier::check_own_password(std::string name, std::string prepared_password,
+                                                       std::string peer) {
   auto account = CO_TRY(co_await find(name));
   const bool disabled = account && account->status != Status::enabled;
   const bool usable = account && !disabled && !account->credentials.argon2id.empty();

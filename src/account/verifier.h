@@ -11,7 +11,9 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <vector>
 
+#include "account/app_password.h"
 #include "account/attempts.h"
 #include "account/directory.h"
 #include "account/password.h"
@@ -45,10 +47,19 @@ class Verifier {
   Verifier(Directory& directory, io::Pool& read_pool, VerifierOptions options, const Clock& clock = system_clock(),
            Random& random = system_random());
 
-  /// The account whose password this is. `name` is an address, or what Users take. Errors: sasl::kBadCredentials
-  /// (unknown user, wrong password, disabled account: never told apart), kBusy, kLockedOut, and what the directory and
-  /// Users answer. A failure is counted against `peer`.
-  io::Task<Result<Account>> check_password(std::string name, std::string prepared_password, std::string peer);
+  /// The account whose password this is: its own, with a code behind it ("password$code") where the account has a
+  /// second factor; or an app password made for this use, which needs none. `name` is an address, or what Users take.
+  /// Errors: sasl::kBadCredentials (unknown user, wrong password or code, disabled account: never told apart),
+  /// sasl::kSecondFactor (right, without a code), sasl::kOutOfScope (an app password for something else, or one that is
+  /// over), kBusy, kLockedOut, and what the directory and Users answer. A failure is counted against `peer`.
+  io::Task<Result<Account>> check_password(std::string name, std::string prepared_password, std::string peer, Use use);
+
+  /// Whether what proves the account's own password is not enough for who logs in by this name.
+  io::Task<Result<bool>> wants_second_factor(std::string name);
+  /// The second step of a login, after the password has been right: a code of the authenticator, or a recovery code.
+  /// Once accepted it is spent, durably, when this returns. sasl::kBadCredentials for a wrong or spent one, which is
+  /// counted against `peer` and the account: with too many of them kLockedOut, whatever the code (RFC 4226 §7.3).
+  io::Task<Result<>> check_second_factor(Account account, std::string code, std::string peer);
 
   /// The account of this name, if it may log in: for its keys. Nothing is proved by it.
   io::Task<Result<std::optional<Account>>> known(std::string name);
@@ -94,9 +105,18 @@ class Verifier {
   [[nodiscard]] std::uint64_t hashes() const { return hashes_.load(); }
 
   static constexpr Duration kOtpPatience = std::chrono::minutes(1);
+  /// Wrong codes of one account before it has to wait: who has the password guesses three of a million at a time, a
+  /// chance of one in 1,400 in a day.
+  static constexpr AttemptLimits kCodeLimits{.failures_max = 10, .window = std::chrono::hours(1)};
 
  private:
   io::Task<Result<std::optional<Account>>> find(std::string name);
+  io::Task<Result<std::optional<Account>>> owner(std::string name);
+  io::Task<Result<std::vector<AppPassword>>> app_passwords(AccountId account);
+  io::Task<Result<std::optional<Account>>> by_app_password(std::string name, sasl::Secret secret, std::string peer,
+                                                           Use use);
+  void note_use(const Account& account, const AppPassword& password, LastUse use);
+  io::Task<Result<Account>> check_own_password(std::string name, std::string prepared_password, std::string peer);
   io::Task<> make_missing(Account account, sasl::Secret password);
   [[nodiscard]] std::string proof_fingerprint(std::string_view name, std::string_view peer) const;
   io::Task<Result<Users::Check>> ask_users(std::string name, std::string_view password, std::string peer);
@@ -110,6 +130,7 @@ class Verifier {
   io::Pool& read_pool_;
   VerifierOptions options_;
   Attempts attempts_;
+  Attempts code_attempts_;  // by account
   std::string decoy_;
   std::string decoy_key_;
   std::string cache_key_;

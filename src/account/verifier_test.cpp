@@ -32,7 +32,8 @@ struct Desk {
     REQUIRE(directory.add_account({.address = address, .name = "", .quota = {}, .credentials = *credentials}));
   }
   Result<Account> check(std::string name, std::string password, std::string peer = "192.0.2.1") {
-    return account::test::finish(loop, verifier.check_password(std::move(name), std::move(password), std::move(peer)));
+    return account::test::finish(
+        loop, verifier.check_password(std::move(name), std::move(password), std::move(peer), Use::imap));
   }
 };
 

@@ -10,6 +10,7 @@
 #include "agent/fetch_verbs.h"
 #include "agent/index_verbs.h"
 #include "agent/key_verbs.h"
+#include "agent/login_verbs.h"
 #include "agent/queue_verbs.h"
 #include "agent/settings.h"
 #include "agent/trace_verbs.h"
@@ -195,13 +196,6 @@ io::Task<Answer> account_password(Work work) {
   co_return shown;
 }
 
-// account.auth address [add…] [remove…]
-io::Task<Answer> account_auth(Work work) {
-  const std::string text = CO_TRY(co_await on_pool(
-      work, [&services = work.services, request = work.request] { return account_keys(services, request); }));
-  co_return json::parse(text);
-}
-
 // account.remove address
 io::Task<Answer> account_remove(Work work) {
   struct Removal {
@@ -357,23 +351,26 @@ io::Task<Answer> aliases_check(Work work) {
 
 // store.verify
 io::Task<Answer> store_verify(Work work) {
-  struct Both {
+  struct All {
     store::VerifyReport store;
     mailbox::MailReport mail;
+    std::vector<std::string> directory;
   };
-  const Both both = CO_TRY(co_await on_pool(work, [&services = work.services, tell = work.tell]() -> Result<Both> {
-    Both reports;
+  const All all = CO_TRY(co_await on_pool(work, [&services = work.services, tell = work.tell]() -> Result<All> {
+    All reports;
     reports.store = TRY(services.tablet().verify([&](std::uint64_t done, std::uint64_t all) { tell({done, all}); }));
     reports.mail = TRY(mailbox::verify_mail(services.tablet()));
+    reports.directory = TRY(services.directory().verify());
     return reports;
   }));
   json::array damage;
-  for (const std::string& line : both.store.damage) damage.push_back(json::string(line));
-  for (const std::string& line : both.mail.damage) damage.push_back(json::string(line));
+  for (const std::string& line : all.store.damage) damage.push_back(json::string(line));
+  for (const auto* lines : {&all.mail.damage, &all.directory})
+    for (const std::string& line : *lines) damage.push_back(json::string(line));
   co_return json::object{
-      {"segments", both.store.segments}, {"groups", both.store.groups},    {"bodies", both.store.bodies},
-      {"octets", both.store.octets},     {"accounts", both.mail.accounts}, {"mailboxes", both.mail.mailboxes},
-      {"messages", both.mail.messages},  {"emails", both.mail.emails},     {"damage", std::move(damage)}};
+      {"segments", all.store.segments}, {"groups", all.store.groups},    {"bodies", all.store.bodies},
+      {"octets", all.store.octets},     {"accounts", all.mail.accounts}, {"mailboxes", all.mail.mailboxes},
+      {"messages", all.mail.messages},  {"emails", all.mail.emails},     {"damage", std::move(damage)}};
 }
 
 // store.snapshot directory
@@ -418,7 +415,8 @@ io::Task<Answer> store_status(Work work) {
 control::Reply reply_of(Result<std::string> answer) {
   if (answer) return {control::kDone, "", *std::move(answer)};
   control::Reply reply = control::failure(answer.error());
-  if (answer.error().is(kUsageError) || answer.error().is(fetch::kInvalid)) reply.exit_code = control::kUsage;
+  if (answer.error().is(kUsageError) || answer.error().is(fetch::kInvalid) || answer.error().is(account::kInvalid))
+    reply.exit_code = control::kUsage;
   return reply;
 }
 
@@ -426,13 +424,12 @@ struct Verb {
   std::string_view name;
   io::Task<Answer> (*run)(Work);
 };
-constexpr std::array<Verb, 22> kVerbs = {{{"account.add", account_add},
+constexpr std::array<Verb, 21> kVerbs = {{{"account.add", account_add},
                                           {"account.list", account_list},
                                           {"account.show", account_show},
                                           {"account.set", account_set},
                                           {"account.password", account_password},
                                           {"account.remove", account_remove},
-                                          {"account.auth", account_auth},
                                           {"domain.add", domain_add},
                                           {"domain.list", domain_list},
                                           {"domain.show", domain_show},
@@ -459,6 +456,8 @@ AdministratorTerms administrator_terms(const configuration::Configuration& confi
 }
 
 io::Task<control::Reply> Administrator::execute(Request request, control::Tell tell) {
+  if (is_login_verb(request.verb))
+    co_return reply_of(co_await io::run(services_.pool(), [this, request] { return login_verb(services_, request); }));
   if (request.verb.starts_with("trace.")) co_return reply_of(co_await trace_verb(services_, std::move(request)));
   if (request.verb.starts_with("queue."))
     co_return reply_of(co_await queue_verb(services_, terms_().reports, std::move(request)));

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/log.h"
+#include "delivery/here.h"
 #include "envelope/path.h"
 #include "io/loop.h"
 
@@ -22,7 +23,8 @@ Caretaker::Caretaker(Services& services, RulesInUse rules, std::string home, std
     : services_(services),
       rules_in_use_(std::move(rules)),
       pool_({.name = "boxes", .threads = threads, .queue = 4096}),
-      keeper_(services.mail(), services.tablet(), pool_, {.delivery = {}, .home = std::move(home)}) {}
+      keeper_(services.mail(), services.tablet(), pool_,
+              {.delivery = delivery::with_names({}), .home = std::move(home)}) {}
 
 Caretaker::Attendance::~Attendance() {
   if (caretaker_ == nullptr) return;

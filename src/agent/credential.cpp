@@ -21,7 +21,9 @@ bool may_act(const sasl::Identity& identity) {
   return wanted && proven && *wanted == *proven;
 }
 
-sasl::Authority authority(const sasl::Identity& identity) {
+/// What is made of the account's own password is not enough where that is not.
+sasl::Authority authority(const sasl::Identity& identity, bool wants_second_factor) {
+  if (wants_second_factor) return sasl::Authority::needs_second_factor;
   return may_act(identity) ? sasl::Authority::granted : sasl::Authority::refused;
 }
 
@@ -52,9 +54,10 @@ LoginTerms login_terms(const configuration::Configuration& c) {
   return {.host = c.server.hostname, .guest = c.auth.anonymous_account, .guest_mailboxes = c.auth.anonymous_mailboxes};
 }
 
-CredentialDesk::CredentialDesk(Services& services, const io::Endpoint& peer, const LoginTerms& terms,
+CredentialDesk::CredentialDesk(Services& services, account::Use use, const io::Endpoint& peer, const LoginTerms& terms,
                                const wire::Connection* connection)
     : services_(services),
+      use_(use),
       terms_(terms),
       connection_(connection),
       peer_(peer.is_local_host() ? std::string() : peer.address().text()) {}
@@ -78,10 +81,11 @@ Result<> CredentialDesk::begin() {
 }
 
 io::Task<Result<>> CredentialDesk::verify_password(const sasl::Identity& identity, const sasl::Secret& password) {
-  auto account =
-      co_await services_.verifier().check_password(identity.authentication_id, std::string(password.view()), peer_);
-  // What else is refused (locked out, busy, a damaged record) is no attempt, and no session says that it was one.
-  counted_ = !account && account.error().is(sasl::kBadCredentials);
+  auto account = co_await services_.verifier().check_password(identity.authentication_id, std::string(password.view()),
+                                                              peer_, use_);
+  // What else is refused (locked out, busy, a damaged record) is no attempt, and no session says that it was one; but
+  // for a password that is right, and no guess.
+  counted_ = !account && (account.error().is(sasl::kBadCredentials) || account.error().is(sasl::kOutOfScope));
   if (!account) {
     failures.add();
     co_return std::unexpected(std::move(account).error());
@@ -113,7 +117,10 @@ io::Task<Result<std::optional<sasl::ScramCredentials>>> CredentialDesk::scram_ke
                                                                                    sasl::Hash hash) {
   CO_TRY(begin());
   auto keys = CO_TRY(co_await services_.verifier().scram_keys(identity.authentication_id, hash));
-  if (keys) co_return sasl::ScramCredentials{.keys = *std::move(keys), .authority = authority(identity)};
+  if (keys) {
+    const bool wants = CO_TRY(co_await services_.verifier().wants_second_factor(identity.authentication_id));
+    co_return sasl::ScramCredentials{.keys = *std::move(keys), .authority = authority(identity, wants)};
+  }
   if (hash != sasl::Hash::sha512) co_return std::nullopt;
   if (const auto account = CO_TRY(co_await services_.verifier().known(identity.authentication_id)))
     CO_TRY(has_keys(*account, account::Demand::scram_sha_512, identity));
@@ -128,7 +135,8 @@ io::Task<Result<std::optional<sasl::KeyCredentials>>> CredentialDesk::on_demand(
   if (!account) co_return std::nullopt;
   const account::OnDemand& keys = account->credentials.on_demand;
   if (keys.has(demand, realm))
-    co_return sasl::KeyCredentials{sasl::Secret::copy(key_of(keys, demand)), authority(identity)};
+    co_return sasl::KeyCredentials{sasl::Secret::copy(key_of(keys, demand)),
+                                   authority(identity, account->wants_second_factor())};
   CO_TRY(has_keys(*account, demand, identity));
   co_return std::nullopt;
 }
@@ -151,7 +159,7 @@ io::Task<Result<std::optional<sasl::OtpCredentials>>> CredentialDesk::otp(const 
   if (!account) co_return std::nullopt;
   const account::OnDemand& keys = account->credentials.on_demand;
   if (keys.has(account::Demand::otp, {}) || keys.has(account::Demand::skey, {}))
-    co_return sasl::OtpCredentials{*keys.otp, authority(identity)};
+    co_return sasl::OtpCredentials{*keys.otp, authority(identity, account->wants_second_factor())};
   CO_TRY(has_keys(*account, keys.wants(account::Demand::otp) ? account::Demand::otp : account::Demand::skey, identity));
   co_return std::nullopt;
 }

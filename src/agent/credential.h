@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "account/app_password.h"
 #include "account/types.h"
 #include "agent/services.h"
 #include "io/address.h"
@@ -26,8 +27,9 @@ LoginTerms login_terms(const configuration::Configuration& configuration);
 /// against this host itself, whose front ends speak for many.
 class CredentialDesk final : public wire::saslsec::Desk {
  public:
-  /// All outlive it. `connection`, where there is one, is asked for the certificate of the client.
-  CredentialDesk(Services& services, const io::Endpoint& peer, const LoginTerms& terms,
+  /// All outlive it. `use` is what one logs in for here. `connection`, where there is one, is asked for the certificate
+  /// of the client.
+  CredentialDesk(Services& services, account::Use use, const io::Endpoint& peer, const LoginTerms& terms,
                  const wire::Connection* connection = nullptr);
   CredentialDesk(const CredentialDesk&) = delete;
   CredentialDesk& operator=(const CredentialDesk&) = delete;
@@ -70,6 +72,7 @@ class CredentialDesk final : public wire::saslsec::Desk {
                                   const sasl::Identity& identity);
 
   Services& services_;
+  const account::Use use_;
   const LoginTerms& terms_;
   const wire::Connection* connection_;
   std::string peer_;

@@ -15,7 +15,7 @@ ImapAuthenticator::ImapAuthenticator(Services& services, Budget& budget,
       configuration_(configuration),
       connection_(connection),
       terms_(login_terms(configuration)),
-      credentials_(services, connection.peer(), terms_, &connection) {}
+      credentials_(services, account::Use::imap, connection.peer(), terms_, &connection) {}
 
 bool ImapAuthenticator::login_permitted() const {
   return CredentialDesk::plaintext_allowed(configuration_, connection_.peer(), connection_.tls() != nullptr);

@@ -55,7 +55,7 @@ struct Pop3Desk {
 class Pop3Authenticator final : public protocol::pop3::Authenticator {
  public:
   Pop3Authenticator(Pop3Desk& desk, const io::Endpoint& peer)
-      : desk_(desk), credentials_(desk.services, peer, desk.logins) {}
+      : desk_(desk), credentials_(desk.services, account::Use::pop3, peer, desk.logins) {}
 
   io::Task<Result<>> connected(const wire::Connection& connection) override;
   wire::saslsec::Desk& credentials() override { return credentials_; }

@@ -348,11 +348,11 @@ TEST_CASE("a user who is switched off here does not log in by a password that is
   House house;
   account::Verifier& verifier = house.services->verifier();
   verifier.set_users(house.users);
-  REQUIRE(finish(house.loop, verifier.check_password("anna", "of anna", "192.0.2.1")));
+  REQUIRE(finish(house.loop, verifier.check_password("anna", "of anna", "192.0.2.1", account::Use::imap)));
   REQUIRE(house.services->directory().change_account(
       "anna@example.test", [](account::Account& account) { account.status = account::Status::disabled; }));
   for (const auto* const name : {"anna", "anna@example.test"}) {
-    const auto off = finish(house.loop, verifier.check_password(name, "of anna", "192.0.2.1"));
+    const auto off = finish(house.loop, verifier.check_password(name, "of anna", "192.0.2.1", account::Use::imap));
     REQUIRE(!off);
     CHECK(off.error().is(sasl::kBadCredentials));
     CHECK(!finish(house.loop, verifier.proven(name)));
@@ -374,7 +374,7 @@ TEST_CASE("a session of a user who logged in without a domain finds the account 
   House house;
   house.services->verifier().set_users(house.users);
   const LoginTerms terms;
-  CredentialDesk desk(*house.services, io::Endpoint(*io::IpAddress::parse("192.0.2.1"), 1), terms);
+  CredentialDesk desk(*house.services, account::Use::imap, io::Endpoint(*io::IpAddress::parse("192.0.2.1"), 1), terms);
   const sasl::Identity anna{.authentication_id = "anna", .authorization_id = "anna"};
   REQUIRE(finish(house.loop, desk.verify_password(anna, sasl::Secret::copy("of anna"))));
   for (int i = 0; i < 3; ++i) {

@@ -65,12 +65,12 @@ io::Task<Result<bool>> owns(Services& services, std::shared_ptr<const LocalTerms
 }  // namespace
 
 SmtpSession::SmtpSession(const SmtpDesk& desk, const io::Endpoint& peer)
-    : desk_(desk), credentials_(desk.services, peer, desk.logins), notes_(desk.services.ledger()) {}
+    : desk_(desk), credentials_(desk.services, account::Use::smtp, peer, desk.logins), notes_(desk.services.ledger()) {}
 
 SmtpSession::SmtpSession(const SmtpDesk& desk, const io::Endpoint& peer, LocalUser user)
     : desk_(desk),
       local_(std::move(user)),
-      credentials_(desk.services, peer, desk.logins),
+      credentials_(desk.services, account::Use::smtp, peer, desk.logins),
       notes_(desk.services.ledger()) {}
 
 void SmtpSession::abort() {

@@ -11,6 +11,7 @@
 #include "base/crc32c.h"
 #include "base/text.h"
 #include "box/box.h"
+#include "box/header_anew.h"
 #include "delivery/mbox_lock.h"
 
 namespace angarium::box {
@@ -58,50 +59,6 @@ Result<Locked> lock(const std::string& path, const Host& here) {
   auto locked = delivery::lock_mbox(*place, here.delivery);
   if (!locked) return fail(kHost, locked.error().words);
   return Locked{std::move(place), *std::move(locked)};
-}
-
-/// The header with other flags; what stands after it, all other fields and keywords, octet for octet.
-std::string with_flags(std::string_view header, message::BoxFlags flags) {
-  using message::BoxField;
-  const std::size_t first = header.find('\n');
-  const bool crlf = first != std::string_view::npos && first > 0 && header[first - 1] == '\r';
-  std::string out;
-  message::BoxState state;
-  std::string keywords;  // the value of a field of them
-  bool dropping = false;
-  bool reading = false;
-  while (!header.empty()) {
-    const std::size_t end = std::min(header.find('\n'), header.size() - 1) + 1;
-    const std::string_view line = header.substr(0, end);
-    header.remove_prefix(end);
-    if (is_wsp(line.front())) {
-      if (reading) keywords += line;
-    } else {
-      const auto field = message::match_box_field(line.substr(0, line.find(':') + 1)).field;
-      reading = field == BoxField::x_keywords;
-      dropping = reading || field == BoxField::status || field == BoxField::x_status;
-      if (reading) keywords += " " + std::string(line.substr(line.find(':') + 1));
-    }
-    if (!dropping) out += line;
-  }
-  message::read_box_field(BoxField::x_keywords, keywords, state);
-  state.flags = flags;
-  for (const char c : message::format_box_fields(state)) {
-    if (c == '\n' && crlf) out += '\r';
-    out += c;
-  }
-  return out;
-}
-
-/// Octets of a message's separator line and header, up to the empty line; all of them where there is none.
-std::size_t header_size(std::string_view octets) {
-  for (std::size_t at = 0; at < octets.size();) {
-    if (octets[at] == '\n' || octets.substr(at, 2) == "\r\n") return at;
-    const std::size_t end = octets.find('\n', at);
-    if (end == std::string_view::npos) break;
-    at = end + 1;
-  }
-  return octets.size();
 }
 
 }  // namespace
@@ -277,7 +234,13 @@ class MboxBox::Anew final : public NewOctets {
         block_ = TRY(read_at(file_, at_, std::min<std::uint64_t>(kBlock, end_ - at_)));
         if (block_.empty()) return fail(kChanged, "the box became shorter while it was read");
         at_ += block_.size();
-        return block_;
+        if (!header_) return block_;
+        anew_.clear();
+        header_->take(block_, anew_);
+        if (at_ == end_) header_->finish(anew_);
+        if (at_ == end_ || header_->is_over()) header_.reset();
+        if (anew_.empty()) continue;
+        return anew_;
       }
       if (number_ == box_.places_.size()) {
         // What came in since.
@@ -292,14 +255,7 @@ class MboxBox::Anew final : public NewOctets {
       at_ = box_.places_[number].begin;
       end_ = box_.places_[number].end;
       tail_ = box_.known_;
-      if (entry.flags == entry.flags_there) continue;
-      const std::string start = TRY(read_at(file_, at_, std::min<std::uint64_t>(kHeaderMax, end_ - at_)));
-      const std::size_t header = header_size(start);
-      // A header without an end within the limit keeps its flags.
-      if (header == start.size() && end_ - at_ > kHeaderMax) continue;
-      at_ += header;
-      block_ = with_flags(std::string_view(start).substr(0, header), entry.flags);
-      return block_;
+      if (entry.flags != entry.flags_there) header_.emplace(entry.flags);
     }
   }
 
@@ -311,7 +267,9 @@ class MboxBox::Anew final : public NewOctets {
   std::uint64_t at_ = 0;
   std::uint64_t end_ = 0;
   std::uint64_t tail_ = box_.known_;
+  std::optional<HeaderAnew> header_;  ///< while it is being read
   std::string block_;
+  std::string anew_;
 };
 
 Result<> MboxBox::write() {

@@ -4,6 +4,7 @@
 
 #include <array>
 
+#include "delivery/here.h"
 #include "delivery/maildir.h"
 #include "delivery/mbox.h"
 #include "delivery/pipe.h"
@@ -29,9 +30,14 @@ struct Deliverer {
 
 }  // namespace
 
-Outcome deliver(const Target& target, Letter letter, Surroundings surroundings) {
+Surroundings with_names(Surroundings surroundings) {
   if (surroundings.host.empty()) surroundings.host = host_name();
   if (surroundings.process == 0) surroundings.process = static_cast<std::uint64_t>(::getpid());
+  return surroundings;
+}
+
+Outcome deliver(const Target& target, Letter letter, Surroundings unnamed) {
+  const Surroundings surroundings = with_names(std::move(unnamed));
   Step<std::string> place = std::visit(Deliverer{.letter = letter, .surroundings = surroundings}, target);
   if (!place) return std::move(place).error();
   return {.status = kDelivered, .words = *std::move(place)};

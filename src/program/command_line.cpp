@@ -11,6 +11,7 @@
 
 #include "base/text.h"
 #include "configuration/schema.h"
+#include "program/command_help.h"
 #include "program/commands.h"
 #include "program/hand_in.h"
 #include "program/password.h"
@@ -72,7 +73,7 @@ class CommandLine {
     } catch (const CLI::Success& success) {
       return app_.exit(success);
     } catch (const CLI::RequiredError& error) {
-      if (!unknown_command(words) && !list_commands()) app_.exit(error);
+      if (!name_unknown_command(app_, words) && !list_commands(app_)) app_.exit(error);
       return control::kUsage;
     } catch (const CLI::ParseError& error) {
       app_.exit(error);
@@ -82,41 +83,6 @@ class CommandLine {
   }
 
  private:
-  /// Names the word that is no command, where one should stand, and the nearest that is.
-  bool unknown_command(const std::vector<std::string>& words) {
-    const CLI::App* at = &app_;
-    for (const std::string& word : words) {
-      if (word.starts_with('-')) return false;
-      std::vector<std::string> names;
-      const CLI::App* next = nullptr;
-      for (const CLI::App* below : at->get_subcommands([](const CLI::App*) { return true; })) {
-        if (below->get_name() == word) next = below;
-        names.push_back(below->get_name());
-      }
-      if (names.empty()) return false;
-      if (next == nullptr) {
-        const std::vector<std::string_view> candidates(names.begin(), names.end());
-        const std::string_view best = configuration::nearest(word, candidates);
-        const std::string path = at == &app_ ? "" : at->get_name() + " ";
-        fmt::print(stderr, "angarium: there is no command '{}{}'{}\n", path, escape_controls(word),
-                   best.empty() ? "; angarium " + path + "--help lists them"
-                                : "; did you mean '" + path + std::string(best) + "'?");
-        return true;
-      }
-      at = next;
-    }
-    return false;
-  }
-
-  /// A group of commands was named, or nothing at all: those that there are. False: something else is missing.
-  bool list_commands() {
-    const CLI::App* at = &app_;
-    while (!at->get_subcommands().empty()) at = at->get_subcommands().front();
-    if (at->get_subcommands([](const CLI::App*) { return true; }).empty()) return false;
-    fmt::print(stderr, "{}", app_.help());
-    return true;
-  }
-
   CLI::App* command(CLI::App* parent, const std::string& name, const std::string& description,
                     const std::string& example) {
     CLI::App* made = parent->add_subcommand(name, description);
@@ -126,8 +92,8 @@ class CommandLine {
     return made;
   }
 
-  CLI::App* group(const std::string& name, const std::string& description) {
-    CLI::App* made = app_.add_subcommand(name, description);
+  CLI::App* group(const std::string& name, const std::string& description, CLI::App* parent = nullptr) {
+    CLI::App* made = (parent == nullptr ? &app_ : parent)->add_subcommand(name, description);
     made->require_subcommand(1);
     return made;
   }
@@ -215,9 +181,44 @@ class CommandLine {
             "scram-sha-512, cram-md5, digest-md5, ntlm, otp, skey, apop: made when the password is set or given next")
         ->allow_extra_args(false);
     several(made, "--remove", "remove", "The same; its keys are forgotten at once")->allow_extra_args(false);
+    app_passwords(parent);
+    second_factor(parent);
     made = verb(parent, "remove", "account.remove", "Remove an account and all its mail",
                 "account remove alice@example.test");
     positional(made, "address", "The address");
+  }
+
+  void app_passwords(CLI::App* account) {
+    CLI::App* parent = group("app-password", "Passwords for one program or device each", account);
+    CLI::App* made = verb(parent, "add", "account.app-password.add", "Make one and print it, this once",
+                          "account app-password add alice@example.test phone --for imap --for smtp --expires 365d");
+    positional(made, "address", "The account");
+    positional(made, "name", "What uses it");
+    several(made, "--for", "use", "imap, pop3 or smtp, may be repeated; without it all of them")
+        ->allow_extra_args(false);
+    option(made, "--expires", "expires", "Until when: 90d, 2027-12-31; without it until it is removed");
+    made = verb(parent, "list", "account.app-password.list", "List them, and when each was used last (to the hour)",
+                "account app-password list alice@example.test");
+    positional(made, "address", "The account");
+    made = verb(parent, "remove", "account.app-password.remove", "Remove one: nobody logs in by it from now on",
+                "account app-password remove alice@example.test phone");
+    positional(made, "address", "The account");
+    positional(made, "name", "What uses it");
+  }
+
+  void second_factor(CLI::App* account) {
+    CLI::App* parent = group("totp", "A code of an authenticator as the second factor beside the password", account);
+    const auto add = [&](const std::string& name, const std::string& description, const std::string& more = "") {
+      CLI::App* made = verb(parent, name, "account.totp." + name, description,
+                            "account totp " + name + " alice@example.test" + more);
+      positional(made, "address", "The account");
+      return made;
+    };
+    add("enable", "Make the secret and print it, for the authenticator");
+    CLI::App* made = add("confirm", "Switch it on, by the code that the authenticator shows now", " 123456");
+    positional(made, "code", "Six digits");
+    add("disable", "Switch it off: the password is enough again");
+    add("status", "Show whether it is on, and how many recovery codes are left");
   }
 
   void domains() {

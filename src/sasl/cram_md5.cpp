@@ -50,8 +50,7 @@ class CramServer final : public ServerExchange {
     if (!expected) return Failure{expected.error()};
     if (!equal_constant_time(to_hex(*expected), digest_) || !credentials)
       return failure(kBadCredentials, "the user name or password is wrong");
-    if (credentials->authority == Authority::refused)
-      return failure(kNotAuthorized, "this user may not act as the one asked for");
+    if (credentials->authority != Authority::granted) return Failure{without_authority(credentials->authority)};
     return Success{std::move(identity_), {}};
   }
 

@@ -95,8 +95,7 @@ ServerStep DigestServer::key_given(std::optional<KeyCredentials> credentials) {
   if (!expected) return Failure{expected.error()};
   if (!equal_constant_time(*expected, response_.response) || !credentials)
     return failure(kBadCredentials, "the user name or password is wrong");
-  if (credentials->authority == Authority::refused)
-    return failure(kNotAuthorized, "this user may not act as the one asked for");
+  if (credentials->authority != Authority::granted) return Failure{without_authority(credentials->authority)};
   auto proof = digest_value(session->view(), response_, DigestSide::server);
   if (!proof) return Failure{std::move(proof).error()};
   auto layer = digest_layer(session->view(), protection_, response_.cipher, DigestSide::server, response_.maxbuf);

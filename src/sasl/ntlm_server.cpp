@@ -120,8 +120,7 @@ ServerStep NtlmServer::key_given(std::optional<KeyCredentials> credentials) {
   const auto right = proved(credentials ? credentials->key.view() : fake.view());
   if (!right) return Failure{right.error()};
   if (!*right || !credentials) return failure(kBadCredentials, "the user name or password is wrong");
-  if (credentials->authority == Authority::refused)
-    return failure(kNotAuthorized, "this user may not act as the one asked for");
+  if (credentials->authority != Authority::granted) return Failure{without_authority(credentials->authority)};
   return Success{std::move(identity_), {}};
 }
 

@@ -64,7 +64,7 @@ class OtpServer final : public ServerExchange {
 
   ServerStep verdict_given(Result<> verdict) override {
     if (!verdict) return Failure{std::move(verdict).error()};
-    if (authority_ == Authority::refused) return failure(kNotAuthorized, "this user may not act as the one asked for");
+    if (authority_ != Authority::granted) return Failure{without_authority(authority_)};
     if (renewal_refused_) return failure(kMalformed, "OTP: the new sequence can't be used; the old one goes on");
     return Success{std::move(identity_), {}};
   }

@@ -42,7 +42,11 @@ Result<ScramKeys> fake_scram_keys(std::string_view key, std::string_view prepare
                                   Hash hash);
 
 /// Whether a user whose proof is right may act as the authorization identity.
-enum class Authority { granted, refused };
+enum class Authority {
+  granted,
+  refused,
+  needs_second_factor,  ///< nobody does by this proof alone
+};
 
 /// What the caller answers to ScramKeysWanted.
 struct ScramCredentials {

@@ -81,7 +81,7 @@ ServerStep ScramServer::client_final(std::string_view message) {
   const auto right = proof_is_right(keys_, final->proof, auth_message);
   if (!right) return Failure{right.error()};
   if (!*right || user_ == User::unknown) return failure(kBadCredentials, "the user name or password is wrong");
-  if (authority_ == Authority::refused) return failure(kNotAuthorized, "this user may not act as the one asked for");
+  if (authority_ != Authority::granted) return Failure{without_authority(authority_)};
   auto verifier = hmac(variant_.hash, keys_.server_key, auth_message);
   if (!verifier) return Failure{std::move(verifier).error()};
   return Success{std::move(identity_), "v=" + to_base64(*verifier)};

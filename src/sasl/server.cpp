@@ -93,6 +93,12 @@ ServerStep ServerExchange::answer_otp(Result<std::optional<OtpCredentials>> cred
   return settle(otp_given(*std::move(credentials)));
 }
 
+Error without_authority(Authority authority) {
+  if (authority == Authority::needs_second_factor)
+    return {kSecondFactor, "this account has a second factor: log in with an app password"};
+  return {kNotAuthorized, "this user may not act as the one asked for"};
+}
+
 ServerStep ServerExchange::answer_token(Result<std::string> owner) {
   if (waiting_ != Waiting::token) return out_of_turn();
   return settle(token_judged(std::move(owner)));

@@ -184,5 +184,7 @@ class ServerExchange {
 
 /// For mechanisms: a step that ends in failure.
 inline ServerStep failure(const ErrorKind& kind, std::string text) { return Failure{Error(kind, std::move(text))}; }
+/// What a right proof without authority ends in: kNotAuthorized or kSecondFactor.
+Error without_authority(Authority authority);
 
 }  // namespace angarium::sasl

@@ -26,6 +26,10 @@ inline constexpr ErrorKind kTooLong{"sasl.too-long", Fault::syntax, Lasting::per
 inline constexpr ErrorKind kBadCredentials{"sasl.bad-credentials", Fault::user, Lasting::permanent};
 /// The proof was right, but this user may not act as the authorization identity asked for.
 inline constexpr ErrorKind kNotAuthorized{"sasl.not-authorized", Fault::user, Lasting::permanent};
+/// The proof was right, and is not enough: the account has a second factor, for which this way has no place.
+inline constexpr ErrorKind kSecondFactor{"sasl.second-factor", Fault::user, Lasting::permanent};
+/// The password was right, and is not for this: one that was made for other uses, or whose time is over.
+inline constexpr ErrorKind kOutOfScope{"sasl.out-of-scope", Fault::user, Lasting::permanent};
 /// Channel binding is absent, of the wrong type or different on both ends, or the mechanism list was tampered with.
 inline constexpr ErrorKind kChannelBinding{"sasl.channel-binding", Fault::user, Lasting::permanent};
 /// The client gave up with "*".

@@ -79,6 +79,25 @@ def curl_logins(bench, mode):
             bench.run("curl", "-sS", "--user", f"{USER}:{password}", "--login-options", "AUTH=+APOP", f"pop3://localhost:{place.port('pop3')}/", good=good)
 
 
+@case("logins of curl by app passwords", ["plain", "STARTTLS", "implicit TLS"])
+def app_password_logins(bench, mode):
+    with Place(bench) as place:
+        letter = bench.write("letter", LETTER)
+        made = {use: json.loads(place.server.command("account", "app-password", "add", USER, use, "--for", use, "--json").stdout)["password"]
+                for use in ("imap", "pop3", "smtp")}
+        tls = ["--cacert", place.server.certificate, *(["--ssl-reqd"] if mode == "STARTTLS" else [])] if mode != "plain" else []
+        end = "s" if mode == "implicit TLS" else ""
+        for use, password in made.items():
+            for mechanism in ("PLAIN", "LOGIN"):
+                common = ["curl", "-sS", *tls, "--user", f"{USER}:{password}", "--login-options", f"AUTH={mechanism}"]
+                for protocol, words in (("smtp", ["--mail-from", USER, "--mail-rcpt", USER, "--upload-file", letter]), ("imap", []), ("pop3", [])):
+                    port = place.port(("submission" if protocol == "smtp" else protocol) + end)
+                    bench.run(*common, f"{protocol}{end}://localhost:{port}/", *words, good=(0,) if use == protocol else (67,))
+        for use in made:
+            place.server.command("account", "app-password", "remove", USER, use)
+        bench.run("curl", "-sS", *tls, "--user", f"{USER}:{made['imap']}", f"imap{end}://localhost:{place.port('imap' + end)}/", good=(67,))
+
+
 @case("logins of GNU SASL", ["plain", "STARTTLS"])
 def gsasl_logins(bench, mode):
     with Place(bench) as place:

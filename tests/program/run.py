@@ -20,6 +20,7 @@ import time
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 import elsewhere  # noqa: E402
 import handing_in  # noqa: E402
+import keys  # noqa: E402
 import moving  # noqa: E402
 import reading  # noqa: E402
 import turning  # noqa: E402
@@ -680,6 +681,7 @@ def queue_of_others(binary, directory):
 handing_in.add(case)
 elsewhere.add(case)
 moving.add(case)
+keys.add(case)
 reading.add(case)
 turning.add(case)
 

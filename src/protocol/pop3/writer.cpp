@@ -48,6 +48,7 @@ Refusal refusal_for(const Error& error) {
   if (error.is(sasl::kBadCredentials)) return {Code::auth, "the user name or password is wrong"};
   if (error.is(wire::saslsec::kTransition)) return {Code::auth, error.text()};
   if (error.is(sasl::kNotAuthorized)) return {Code::auth, "you may not act as this user"};
+  if (error.is(sasl::kSecondFactor) || error.is(sasl::kOutOfScope)) return {Code::auth, error.text()};
   if (error.is(kInUse)) return {Code::in_use, error.text()};
   if (error.is(kLoginDelay)) return {Code::login_delay, error.text()};
   if (error.is(kNeedsUtf8)) return {Code::utf8, error.text()};

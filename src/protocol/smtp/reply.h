@@ -131,6 +131,10 @@ inline constexpr ReplyView kMechanismWeak{534, {5, 7, 9}, "Authentication mechan
 inline constexpr ReplyView kMechanismNeedsTls{
     538, {5, 7, 11}, "Encryption required for requested authentication mechanism"};
 inline constexpr ReplyView kCredentialsInvalid{535, {5, 7, 8}, "Authentication credentials invalid"};
+/// RFC 4954 §6: weaker than server policy permits for that user.
+inline constexpr ReplyView kSecondFactorNeeded{
+    534, {5, 7, 9}, "This account has a second factor: log in with an app password"};
+inline constexpr ReplyView kPasswordNotForThis{535, {5, 7, 8}, "This password is not for this service, or is over"};
 inline constexpr ReplyView kTransitionNeeded{
     432, {4, 7, 12}, "A password transition is needed: log in once with the password itself"};
 inline constexpr ReplyView kAuthenticationLater{454, {4, 7, 0}, "Temporary authentication failure"};

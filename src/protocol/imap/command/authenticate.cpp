@@ -11,7 +11,8 @@ namespace {
 Error told(Error error) {
   if (error.is(sasl::kBadCredentials) || error.is(sasl::kChannelBinding))
     return {kAuthenticationFailed, "Authentication failed"};
-  if (error.is(sasl::kNotAuthorized)) return {kAuthorizationFailed, error.text()};
+  if (error.is(sasl::kNotAuthorized) || error.is(sasl::kSecondFactor) || error.is(sasl::kOutOfScope))
+    return {kAuthorizationFailed, error.text()};
   if (error.is(wire::saslsec::kTransition))
     return {kContactAdmin, "This account has no keys for this mechanism yet: log in once with the password itself"};
   return error;

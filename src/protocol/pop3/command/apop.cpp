@@ -17,8 +17,8 @@ Result<> judge(std::string_view timestamp, std::string_view digest,
                const std::optional<sasl::KeyCredentials>& credentials) {
   const std::string right = TRY(sasl::apop_digest(timestamp, credentials ? credentials->key.view() : "nobody's"));
   if (!equal_constant_time(right, digest) || !credentials) return std::unexpected(wrong());
-  if (credentials->authority == sasl::Authority::refused)
-    return fail(sasl::kNotAuthorized, "you may not act as this user");
+  if (credentials->authority != sasl::Authority::granted)
+    return std::unexpected(sasl::without_authority(credentials->authority));
   return {};
 }
 

@@ -16,6 +16,8 @@ ReplyView reply_to(const Error& error) {
   if (error.is(sasl::kAborted)) return reply::kAuthenticationCancelled;
   if (error.is(sasl::kTooLong)) return reply::kAuthLineTooLong;
   if (error.is(wire::saslsec::kTransition)) return reply::kTransitionNeeded;
+  if (error.is(sasl::kSecondFactor)) return reply::kSecondFactorNeeded;
+  if (error.is(sasl::kOutOfScope)) return reply::kPasswordNotForThis;
   if (error.fault() == Fault::syntax) return reply::kAuthMalformed;
   if (error.temporary() || error.fault() != Fault::user) return reply::kAuthenticationLater;
   return reply::kCredentialsInvalid;
