@@ -383,14 +383,13 @@ io::Task<Answer> store_snapshot(Work work) {
 
 // store.sweep
 io::Task<Answer> store_sweep(Work work) {
-  const store::SweepReport report = CO_TRY(co_await on_pool(work, [&services = work.services, tell = work.tell] {
-    store::SweepOptions options;
-    options.progress = [&](std::uint64_t done, std::uint64_t all) { tell({done, all}); };
-    return services.tablet().sweep(options);
-  }));
-  co_return json::object{{"segments_swept", report.segments_swept},
-                         {"octets_copied", report.octets_copied},
-                         {"octets_freed", report.octets_freed},
+  store::SweepOptions options{.compress_after = work.terms.compress_after};
+  options.progress = [tell = work.tell](std::uint64_t done, std::uint64_t all) { tell({done, all}); };
+  const store::SweepReport report = CO_TRY(
+      co_await on_pool(work, [&services = work.services, &options] { return services.tablet().sweep(options); }));
+  co_return json::object{{"segments_swept", report.segments_swept},     {"segments_compressed", report.segments_packed},
+                         {"octets_compressed", report.octets_unpacked}, {"compressed_to", report.octets_packed},
+                         {"octets_copied", report.octets_copied},       {"octets_freed", report.octets_freed},
                          {"octets_waiting", report.octets_waiting}};
 }
 
@@ -407,6 +406,8 @@ io::Task<Answer> store_status(Work work) {
                          {"segments", stats.segments},
                          {"log_octets", stats.log_size},
                          {"dead_octets", stats.dead},
+                         {"compressed_octets", stats.unpacked},
+                         {"compressed_to", stats.cold},
                          {"free_octets", stats.space.free},
                          {"total_octets", stats.space.total}};
 }
@@ -451,6 +452,7 @@ constexpr std::array<Verb, 21> kVerbs = {{{"account.add", account_add},
 AdministratorTerms administrator_terms(const configuration::Configuration& configuration) {
   AdministratorTerms terms{
       .reports = report_terms(configuration), .local = local_terms(configuration), .alias_files = {}};
+  terms.compress_after = configuration.store.compress_after;
   for (const std::string& path : configuration.local.aliases) terms.alias_files.push_back(configuration.resolve(path));
   return terms;
 }
