@@ -130,7 +130,7 @@ class House {
       Pop3Authenticator authenticator(pop3_, connection.peer());
       co_await protocol::pop3::serve(connection, authenticator, pop3_.options);
     } else {
-      ImapAuthenticator authenticator(*services_, budget_, configuration_, connection);
+      ImapAuthenticator authenticator(*services_, budget_, owners_, configuration_, connection);
       protocol::imap::Server server(connection, authenticator, imap_);
       co_await server.run();
     }
@@ -139,6 +139,7 @@ class House {
   Backwards tokens_;
   std::unique_ptr<Services> services_;
   Budget budget_{64 << 20};
+  Owners owners_{services_->directory(), services_->pool()};
   Rate rate_{0};
   MaildropLocks locks_;
   SmtpDesk submission_;
