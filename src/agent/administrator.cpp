@@ -6,6 +6,7 @@
 #include <boost/json.hpp>
 
 #include "account/password.h"
+#include "agent/acl_verbs.h"
 #include "agent/alias_verbs.h"
 #include "agent/fetch_verbs.h"
 #include "agent/index_verbs.h"
@@ -31,7 +32,6 @@ using account::Domain;
 using control::Request;
 
 constexpr ErrorKind kRefused{"agent.refused", Fault::user, Lasting::permanent};
-
 /// An account that is changed while it is being removed is read again, at most so often.
 constexpr int kRemovalAttempts = 20;
 
@@ -465,6 +465,7 @@ io::Task<control::Reply> Administrator::execute(Request request, control::Tell t
     co_return reply_of(co_await queue_verb(services_, terms_().reports, std::move(request)));
   if (request.verb.starts_with("fetch."))
     co_return reply_of(co_await fetch_verb(services_, boxes_, std::move(request)));
+  if (request.verb.starts_with("acl.")) co_return reply_of(co_await acl_verb(services_, std::move(request)));
   if (request.verb.starts_with("index."))
     co_return reply_of(co_await index_verb(services_, std::move(request), std::move(tell)));
   for (const Verb& verb : kVerbs) {

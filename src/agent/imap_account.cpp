@@ -161,6 +161,11 @@ io::Task<Result<void>> ImapAccount::load() {
   co_return Result<void>();
 }
 
+io::Task<Result<mailbox::AccountMailPtr>> ImapAccount::mail() {
+  CO_TRY(co_await renew());
+  co_return mail_;
+}
+
 bool ImapAccount::visible(std::string_view name) const {
   return !guest_ || std::ranges::find(guest_->mailboxes, name) != guest_->mailboxes.end();
 }
@@ -203,7 +208,7 @@ io::Task<Result<std::vector<imap::NameRow>>> ImapAccount::list() {
     if (listing->subscribed(info.name)) attributes |= imap::kNameSubscribed;
     for (const Use& use : kUses)
       if (info.use == use.use) attributes |= use.bit;
-    rows.push_back({info.name, attributes, mailbox::mailbox_id_text(info.id)});
+    rows.push_back({info.name, attributes, mailbox::mailbox_id_text(info.id), rights_in(info)});
   }
   // What is subscribed to but does not exist any more is still listed among the subscriptions (RFC 9051 §6.3.9.2).
   for (const std::string& name : listing->subscriptions)
@@ -324,7 +329,8 @@ io::Task<Result<std::shared_ptr<imap::Mailbox>>> ImapAccount::select(std::string
   }
   co_return std::make_shared<ImapMailbox>(services_.pool(), services_.mail(), mail_, *info, std::move(view), access,
                                           guest_ ? ImapMailbox::Copies::refused : ImapMailbox::Copies::allowed,
-                                          &services_.tablet());
+                                          &services_.tablet(),
+                                          reader_ ? reader_->identifiers : std::vector<std::string>());
 }
 
 io::Task<Result<std::unique_ptr<imap::Append>>> ImapAccount::append(std::string name) {

@@ -23,19 +23,31 @@ struct GuestRules {
   std::vector<std::string> mailboxes;
 };
 
+/// Rights of guests in what they see.
+inline constexpr protocol::imap::Rights kGuestRights = protocol::imap::kRightLookup | protocol::imap::kRightRead;
+
+/// Who uses mailboxes that are not their own.
+struct ImapReader {
+  account::AccountId id = 0;
+  std::vector<std::string> identifiers;  ///< by which lists may mean them
+};
+/// What a mailbox's list grants to any of them.
+protocol::imap::Rights rights_of(const mailbox::MailboxInfo& info, const std::vector<std::string>& identifiers);
+
 class ImapAccount final : public protocol::imap::Account {
  public:
-  /// `append_limit`: octets of a message, as STATUS tells it (RFC 7889).
+  /// `append_limit`: octets of a message, as STATUS tells it (RFC 7889). `reader`: who it is for, if not for its owner.
   ImapAccount(Services& services, Budget& budget, std::uint64_t append_limit, std::string address,
               mailbox::AccountMailPtr mail, std::optional<GuestRules> guest = std::nullopt,
-              Caretaker::Attendance attendance = {})
+              Caretaker::Attendance attendance = {}, std::optional<ImapReader> reader = std::nullopt)
       : services_(services),
         budget_(budget),
         append_limit_(append_limit),
         address_(std::move(address)),
         mail_(std::move(mail)),
         guest_(std::move(guest)),
-        attendance_(std::move(attendance)) {}
+        attendance_(std::move(attendance)),
+        reader_(std::move(reader)) {}
 
   io::Task<Result<std::vector<protocol::imap::NameRow>>> list() override;
   [[nodiscard]] protocol::imap::Namespaces namespaces() const override;
@@ -50,6 +62,10 @@ class ImapAccount final : public protocol::imap::Account {
   io::Task<Result<std::vector<protocol::imap::Annotation>>> annotations(std::string mailbox) override;
   io::Task<Result<void>> annotate(std::string mailbox, std::vector<protocol::imap::Annotation> changes) override;
   std::unique_ptr<protocol::imap::AnnotationWatch> watch_annotations(io::Event& event) override;
+  [[nodiscard]] std::string owner() const override { return address_; }
+  io::Task<Result<protocol::imap::AccessList>> access(std::string name) override;
+  io::Task<Result<void>> set_access(std::string name, protocol::imap::AccessLine line,
+                                    protocol::imap::AccessChange change) override;
   io::Task<Result<std::shared_ptr<protocol::imap::Mailbox>>> select(std::string name,
                                                                     protocol::imap::Access access) override;
   std::unique_ptr<protocol::imap::AccountWatcher> watch(io::Event& event) override;
@@ -57,7 +73,12 @@ class ImapAccount final : public protocol::imap::Account {
   io::Task<Result<std::unique_ptr<protocol::imap::Append>>> replace(std::string name,
                                                                     protocol::imap::Replaced replaced) override;
 
+  /// As it is after failures of the store.
+  io::Task<Result<mailbox::AccountMailPtr>> mail();
+
  private:
+  [[nodiscard]] protocol::imap::Rights rights_in(const mailbox::MailboxInfo& info) const;
+  [[nodiscard]] mailbox::MetadataOwner notes_of() const { return reader_ ? reader_->id : mail_->id(); }
   [[nodiscard]] bool visible(std::string_view name) const;
   [[nodiscard]] Result<void> may_change() const;
   struct Watched;
@@ -75,6 +96,7 @@ class ImapAccount final : public protocol::imap::Account {
   mailbox::AccountMailPtr mail_;
   std::optional<GuestRules> guest_;
   Caretaker::Attendance attendance_;
+  std::optional<ImapReader> reader_;
   std::vector<std::weak_ptr<Watched>> watched_;   ///< owned by the watchers the session holds
   const std::uint64_t session_ = next_session();  ///< this one among all, as author of changes
 };

@@ -90,7 +90,7 @@ io::Task<Result<std::vector<imap::Annotation>>> ImapAccount::annotations(std::st
     all.push_back({"/shared/admin", std::make_shared<const std::string>("mailto:postmaster@" +
                                                                         address_.substr(address_.rfind('@') + 1))});
   // Guests have no notes of their own, and those of the account's owner are private.
-  if (!guest_) add(all, mail_->metadata(mailbox, mail_->id()));
+  if (!guest_) add(all, mail_->metadata(mailbox, notes_of()));
   add(all, mail_->metadata(mailbox, mailbox::kEverybody));
   co_return all;
 }
@@ -103,7 +103,7 @@ io::Task<Result<void>> ImapAccount::annotate(std::string name, std::vector<imap:
   for (imap::Annotation& change : changes) {
     const bool own = imap::is_private(change.entry);
     if (name.empty() && !own) co_return fail(imap::kNoPermission, "The server's entries are the administrator's");
-    items.push_back({own ? mail_->id() : mailbox::kEverybody, {std::move(change.entry), std::move(change.value)}});
+    items.push_back({own ? notes_of() : mailbox::kEverybody, {std::move(change.entry), std::move(change.value)}});
   }
   auto set = co_await mail_->set_metadata(mailbox, std::move(items), session_);
   if (!set) co_return std::unexpected(imap_error(std::move(set).error()));

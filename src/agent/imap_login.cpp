@@ -1,17 +1,20 @@
 #include "agent/imap_login.h"
 
+#include "agent/imap_neighbours.h"
 #include "base/log.h"
 #include "io/loop.h"
 #include "protocol/imap/error.h"
+#include "protocol/imap/sharing.h"
 
 namespace angarium::agent {
 namespace imap = protocol::imap;
 
-ImapAuthenticator::ImapAuthenticator(Services& services, Budget& budget,
+ImapAuthenticator::ImapAuthenticator(Services& services, Budget& budget, Owners& owners,
                                      const configuration::Configuration& configuration,
                                      const wire::Connection& connection)
     : services_(services),
       budget_(budget),
+      owners_(owners),
       configuration_(configuration),
       connection_(connection),
       terms_(login_terms(configuration)),
@@ -51,9 +54,14 @@ io::Task<Result<std::shared_ptr<imap::Account>>> ImapAuthenticator::open_account
   auto mail = CO_TRY(co_await services_.mail().account(account.id));
   log::info("imap", "login",
             {{"user", account.address}, {"mechanism", mechanism}, {"peer", connection_.peer().text()}});
-  co_return std::make_shared<ImapAccount>(services_, budget_,
-                                          static_cast<std::uint64_t>(configuration_.imap.append_size_max),
-                                          account.address, std::move(mail), std::move(guest), std::move(attendance));
+  const auto limit = static_cast<std::uint64_t>(configuration_.imap.append_size_max);
+  std::unique_ptr<imap::Neighbours> neighbours;
+  // Guests are nobody to whom something could be granted.
+  if (!guest) neighbours = std::make_unique<ImapNeighbours>(services_, budget_, owners_, limit, account, std::nullopt);
+  co_return std::make_shared<imap::SharingAccount>(
+      std::make_shared<ImapAccount>(services_, budget_, limit, account.address, std::move(mail), std::move(guest),
+                                    std::move(attendance)),
+      std::move(neighbours));
 }
 
 }  // namespace angarium::agent

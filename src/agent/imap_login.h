@@ -8,6 +8,7 @@
 #include "agent/budget.h"
 #include "agent/credential.h"
 #include "agent/imap_account.h"
+#include "agent/owners.h"
 #include "agent/services.h"
 #include "protocol/imap/backend.h"
 #include "wire/connection/connection.h"
@@ -18,8 +19,8 @@ namespace angarium::agent {
 class ImapAuthenticator final : public protocol::imap::Authenticator {
  public:
   /// All outlive it; `configuration` is the one this session began with.
-  ImapAuthenticator(Services& services, Budget& budget, const configuration::Configuration& configuration,
-                    const wire::Connection& connection);
+  ImapAuthenticator(Services& services, Budget& budget, Owners& owners,
+                    const configuration::Configuration& configuration, const wire::Connection& connection);
 
   [[nodiscard]] std::vector<std::string_view> enabled() const override;
   [[nodiscard]] bool login_permitted() const override;
@@ -35,6 +36,7 @@ class ImapAuthenticator final : public protocol::imap::Authenticator {
  private:
   Services& services_;
   Budget& budget_;
+  Owners& owners_;
   const configuration::Configuration& configuration_;
   const wire::Connection& connection_;
   const LoginTerms terms_;

@@ -101,14 +101,15 @@ class ImapMailbox::Watching final : public imap::Watcher {
 
 ImapMailbox::ImapMailbox(io::Pool& pool, mailbox::MailboxStore& store, mailbox::AccountMailPtr mail,
                          mailbox::MailboxInfo info, mailbox::ViewPtr view, imap::Access access, Copies copies,
-                         store::Tablet* indexed)
+                         store::Tablet* indexed, std::vector<std::string> reader)
     : pool_(pool),
       store_(store),
       mail_(std::move(mail)),
       indexed_(indexed),
       info_(std::move(info)),
       view_(std::make_shared<ImapView>(std::move(view))),
-      copies_(copies) {
+      copies_(copies),
+      reader_(std::move(reader)) {
   facts_.uid_validity = info_.uid_validity;
   facts_.id = mailbox::mailbox_id_text(info_.id);
   facts_.access = access;

@@ -35,14 +35,15 @@ class ImapView final : public protocol::imap::View {
   mailbox::ViewPtr view_;
 };
 
-/// Of one session; on its loop. `indexed`: where the index of the mail lies; null: searches read the mail.
+/// Of one session; on its loop. `reader`: the identifiers of who is not its owner. `indexed`: where the index of the
+/// mail lies; null: searches read the mail.
 class ImapMailbox final : public protocol::imap::Mailbox {
  public:
   /// Guests make none, not even of what they may read.
   enum class Copies : std::uint8_t { allowed, refused };
   ImapMailbox(io::Pool& pool, mailbox::MailboxStore& store, mailbox::AccountMailPtr mail, mailbox::MailboxInfo info,
               mailbox::ViewPtr view, protocol::imap::Access access, Copies copies = Copies::allowed,
-              store::Tablet* indexed = nullptr);
+              store::Tablet* indexed = nullptr, std::vector<std::string> reader = {});
 
   [[nodiscard]] const protocol::imap::MailboxFacts& facts() const override { return facts_; }
   [[nodiscard]] std::string name() const override;
@@ -56,6 +57,11 @@ class ImapMailbox final : public protocol::imap::Mailbox {
   io::Task<Result<protocol::imap::NumberSet>> expunge(std::optional<protocol::imap::NumberSet> uids) override;
   io::Task<Result<protocol::imap::CopyOutcome>> copy(protocol::imap::NumberSet uids, std::string target,
                                                      protocol::imap::CopyMode mode) override;
+  [[nodiscard]] protocol::imap::Rights rights() const override;
+  io::Task<Result<protocol::imap::CopyOutcome>> copy_to(protocol::imap::NumberSet uids,
+                                                        protocol::imap::Account& account, std::string target,
+                                                        protocol::imap::CopyMode mode,
+                                                        protocol::imap::KeptFlags kept) override;
   io::Task<Result<protocol::imap::NumberSet>> vanished(std::uint64_t modseq, protocol::imap::NumberSet known) override;
   io::ValueOrTask<Result<protocol::imap::TextBatch>> texts(std::span<const protocol::imap::Entry> messages,
                                                            std::uint32_t wanted, message::ImapForm form) override;
@@ -108,6 +114,7 @@ class ImapMailbox final : public protocol::imap::Mailbox {
   mutable std::shared_ptr<const ImapView> view_;
   std::weak_ptr<Watched> watched_;  ///< owned by the Watcher the session holds
   Copies copies_;
+  std::vector<std::string> reader_;
   bool gone_ = false;
   std::size_t matched_ = 0;      ///< octets since others of the loop had their turn
   mailbox::EmailPtr last_;       ///< the email read last: FETCH asks for pieces of one after another

@@ -16,6 +16,7 @@
 #include "agent/directories.h"
 #include "agent/doors.h"
 #include "agent/fetcher.h"
+#include "agent/owners.h"
 #include "agent/post_office.h"
 #include "agent/sweeper.h"
 #include "agent/system_users.h"
@@ -109,6 +110,7 @@ struct PostOffice::Body {
   std::unique_ptr<io::Loops> loops;        // outlives the services, whose threads answer it
   std::unique_ptr<cage::Steward> steward;  // null: users of the host are not served
   std::unique_ptr<Services> services;
+  Owners owners{services->directory(), services->pool()};
   std::unique_ptr<SystemUsers> users;  // as the steward
   Directories directories;
   UsersInOrder all_users;

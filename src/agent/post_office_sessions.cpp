@@ -102,7 +102,7 @@ io::Task<> PostOffice::Body::speak_pop3(Desk& desk, wire::Connection& connection
 
 io::Task<> PostOffice::Body::speak_imap(Desk& desk, wire::Connection& connection, const Terms& terms,
                                         std::optional<account::Account> known) {
-  ImapAuthenticator authenticator(*services, budget, terms.configuration, connection);
+  ImapAuthenticator authenticator(*services, budget, owners, terms.configuration, connection);
   Result<std::shared_ptr<imap::Account>> opened;
   if (known) opened = co_await authenticator.open_account(*std::move(known), "PREAUTH");
   imap::Server server(connection, authenticator, terms.imap);

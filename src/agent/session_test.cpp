@@ -61,6 +61,7 @@ class House {
     add("bob@example.test", {});
     add("small@example.test", {.octets = 600, .messages = 2});
     add("gone@example.test", {});
+    add("club@example.test", {});
     REQUIRE(directory.change_account("gone@example.test",
                                      [](account::Account& a) { a.status = account::Status::disabled; }));
     REQUIRE(directory.add_alias("info@example.test", account::Alias::Kind::alias, {"alice@example.test"}));
@@ -106,7 +107,7 @@ class House {
     co_await protocol::pop3::serve(connection, authenticator, pop3_.options);
   }
   io::Task<> speak_imap(wire::Connection& connection) {
-    ImapAuthenticator authenticator(*services_, budget_, configuration_, connection);
+    ImapAuthenticator authenticator(*services_, budget_, owners_, configuration_, connection);
     protocol::imap::Server server(connection, authenticator, imap_);
     co_await server.run();
   }
@@ -114,6 +115,7 @@ class House {
   configuration::Configuration configuration_ = settings();
   std::unique_ptr<Services> services_;
   Budget budget_{64 << 20};
+  Owners owners_{services_->directory(), services_->pool()};
   Rate rate_{0};
   SmtpDesk mx_;
   SmtpDesk submission_;

@@ -12,6 +12,7 @@
 #include "agent/imap_login.h"
 #include "agent/key_verbs.h"
 #include "agent/maildrop.h"
+#include "agent/owners.h"
 #include "agent/settings.h"
 #include "agent/tokens.h"
 #include "agent/transaction.h"
@@ -134,7 +135,7 @@ class House {
       Pop3Authenticator authenticator(pop3_, connection.peer());
       co_await protocol::pop3::serve(connection, authenticator, pop3_.options);
     } else {
-      ImapAuthenticator authenticator(*services_, budget_, configuration_, connection);
+      ImapAuthenticator authenticator(*services_, budget_, owners_, configuration_, connection);
       protocol::imap::Server server(connection, authenticator, imap_);
       co_await server.run();
     }
@@ -143,6 +144,7 @@ class House {
   Backwards tokens_;
   std::unique_ptr<Services> services_;
   Budget budget_{64 << 20};
+  Owners owners_{services_->directory(), services_->pool()};
   Rate rate_{0};
   MaildropLocks locks_;
   SmtpDesk submission_;

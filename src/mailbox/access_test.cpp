@@ -179,6 +179,8 @@ TEST_CASE(
     CHECK((*copy)->body == (*here)->body);
     CHECK((*copy)->ascii == (*here)->ascii);
     CHECK((*copy)->structure == (*here)->structure);
+    CHECK((*here)->preview.has_value());
+    CHECK((*copy)->preview == (*here)->preview);
   }
   CHECK(there->at(1).flags() == kSeen);
   CHECK(there->keywords().name(there->keywords_of(there->at(1)).low == 0 ? 9 : 0) == "$Work");

@@ -26,10 +26,12 @@ ContentPtr content_of(const Email& email, const Entry& entry, std::string_view h
   facts.structure = view.structure;
   if (view.ascii_size)
     facts.ascii_growth = static_cast<std::int64_t>(*view.ascii_size) - static_cast<std::int64_t>(view.size);
-  facts.ready = view.ready;
+  facts.ready = view.ready && view.preview;
   if (facts.ready) {
     facts.ascii = owned(view.ascii);
     if (view.utf8 != view.ascii) facts.utf8 = owned(view.utf8);
+    // Mail that is older than previews goes without ready texts: what is not stored is made when it is asked for.
+    if (view.preview) facts.preview = *view.preview;
     facts.references = view.references ? std::string(*view.references) : message::thread_references(header);
   }
   facts.threads = thread_keys(header);

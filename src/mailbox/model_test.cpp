@@ -37,6 +37,7 @@ struct Box {
   std::uint32_t uid_validity = 0;
   Uid uid_next = 1;
   bool selectable = true;
+  AccessList access;
   std::map<Uid, Message> messages;
   std::set<Uid> used;  ///< every UID ever seen under this UIDVALIDITY
 };
@@ -89,7 +90,7 @@ class Run {
   static constexpr std::array kWords = {"$Work", "later", "a", "b", "zz"};
 
   std::string act() {
-    switch (random_.below(22)) {
+    switch (random_.below(23)) {
       case 0:
       case 1:
       case 2: return deliver(1 + random_.below(3));
@@ -111,6 +112,7 @@ class Run {
       case 18:
       case 19: return resynchronise();
       case 20: return together();
+      case 21: return grant();
       default: return start_again();
     }
   }
@@ -315,12 +317,42 @@ class Run {
                        [&](const auto& box) { return box.first.starts_with(name + "/"); });
   }
 
+  /// Who may do what with a mailbox.
+  std::string grant() {
+    static constexpr std::array kWho = {"anyone", "bob", "eve"};
+    std::string name;
+    Box* const box = any_box(&name);
+    const AccessEntry entry{kWho[random_.below(kWho.size())],
+                            random_.below(3) == 0 ? AccessEntry::Sense::deny : AccessEntry::Sense::grant,
+                            static_cast<Rights>(random_.below(kAllRights + 1))};
+    const auto change = static_cast<AccessChange>(random_.below(3));
+    world_.must(mail_->set_access(box->id, entry, change));
+    box->access = changed(box->access, entry, change);
+    return "grant in " + name;
+  }
+  /// A mailbox that is made has the list of the one above it.
+  void inherit(const std::set<std::string>& before) {
+    for (auto& [name, box] : boxes_) {
+      if (before.contains(name)) continue;
+      const auto above = boxes_.find(name.substr(0, std::min(name.rfind('/'), name.size())));
+      box.access = name.contains('/') && above != boxes_.end() ? above->second.access : AccessList();
+    }
+  }
+  std::set<std::string> names() const {
+    std::set<std::string> all;
+    for (const auto& [name, box] : boxes_) all.insert(name);
+    return all;
+  }
+
   std::string create() {
     const std::string name = any_name();
     const auto result = world_.run(mail_->create(name, SpecialUse::none));
     const auto at = boxes_.find(name);
     require(result.has_value() == (at == boxes_.end() || !at->second.selectable), "CREATE of " + name);
+    std::set<std::string> before = names();
+    if (result) before.erase(name);
     take_new();
+    inherit(before);
     return "create " + name;
   }
 
@@ -332,6 +364,7 @@ class Run {
     require(result.has_value() == (at != boxes_.end() && (!inferiors || at->second.selectable)), "DELETE of " + name);
     if (result && inferiors) {
       at->second.selectable = false;
+      at->second.access.clear();
       at->second.messages.clear();
     } else if (result) {
       boxes_.erase(at);
@@ -356,7 +389,9 @@ class Run {
         }
       }
       boxes_.merge(moved);
+      const std::set<std::string> before = names();
       take_new();
+      inherit(before);
     }
     return "rename " + from + " to " + to;
   }
@@ -505,6 +540,7 @@ class Run {
           info && info->id == box.id && info->uid_validity == box.uid_validity && info->selectable == box.selectable,
           name + " is listed otherwise");
       require(info->has_children == has_inferiors(name), name + " has other children");
+      require((info->access ? *info->access : AccessList()) == box.access, name + " has another list");
       if (box.selectable) check(name, box);
     }
   }

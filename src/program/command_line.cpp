@@ -15,6 +15,7 @@
 #include "program/commands.h"
 #include "program/hand_in.h"
 #include "program/password.h"
+#include "program/verbs.h"
 
 namespace angarium::program {
 namespace {
@@ -49,7 +50,7 @@ class CommandLine {
     context_.directory = default_directory();
     server();
     accounts();
-    domains();
+    for (const PlainGroup& each : plain_groups()) plain(each);
     aliases("alias", "An address that stands for others");
     aliases("group", "An address whose members all get the mail");
     aliases_files();
@@ -221,19 +222,13 @@ class CommandLine {
     add("status", "Show whether it is on, and how many recovery codes are left");
   }
 
-  void domains() {
-    CLI::App* parent = group("domain", "Which domains are served");
-    CLI::App* made = verb(parent, "add", "domain.add", "Serve a domain", "domain add example.org");
-    positional(made, "domain", "The domain");
-    verb(parent, "list", "domain.list", "List the domains", "domain list");
-    made = verb(parent, "show", "domain.show", "Show a domain", "domain show example.org");
-    positional(made, "domain", "The domain");
-    made = verb(parent, "set", "domain.set", "Change a domain", "domain set example.org --catch-all alice@example.org");
-    positional(made, "domain", "The domain");
-    option(made, "--catch-all", "catch_all", "Who gets mail for addresses that do not exist; '' for nobody");
-    made = verb(parent, "remove", "domain.remove", "Stop serving a domain that has no addresses",
-                "domain remove example.org");
-    positional(made, "domain", "The domain");
+  void plain(const PlainGroup& of) {
+    CLI::App* parent = group(of.name, of.description);
+    for (const PlainVerb& each : of.verbs) {
+      CLI::App* made = verb(parent, each.name, each.verb, each.description, each.example);
+      for (const auto& [name, description, flag] : each.arguments)
+        flag.empty() ? positional(made, name, description) : option(made, flag, name, description);
+    }
   }
 
   void aliases(const std::string& kind, const std::string& description) {

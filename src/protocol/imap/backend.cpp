@@ -58,4 +58,15 @@ Delta compare_views(const View& from, const View& to) {
   return delta;
 }
 
+io::Task<Result<Rights>> Account::rights(std::string name) {
+  for (const NameRow& row : CO_TRY(co_await list()))
+    if (row.name == name && (row.attributes & kNameNonExistent) == 0) co_return row.rights;
+  co_return fail(kNonExistent, "There is no such mailbox");
+}
+
+io::Task<Result<Rights>> Account::always_granted(std::string name, std::string identifier) {
+  CO_TRY(co_await rights(std::move(name)));
+  co_return identifier == owner() ? kAllRights : Rights{0};
+}
+
 }  // namespace angarium::protocol::imap

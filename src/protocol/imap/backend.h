@@ -20,6 +20,7 @@
 #include "message/structure.h"
 #include "protocol/imap/error.h"
 #include "protocol/imap/number_set.h"
+#include "protocol/imap/rights.h"
 #include "protocol/imap/types.h"
 #include "sasl/types.h"
 #include "wire/saslsec/desk.h"
@@ -101,6 +102,14 @@ struct CopyOutcome {
   NumberSet to;                    ///< … the UIDs they got; both ascending, of one count
 };
 
+/// Which flags of a message its copy has.
+struct KeptFlags {
+  Flags system = kAllFlags;
+  bool keywords = true;
+};
+
+class Account;
+
 /// Ready texts of one message, as they stand in FETCH responses.
 struct MessageTexts {
   std::string_view envelope;                  ///< "(…)"
@@ -171,6 +180,12 @@ class Mailbox {
   virtual io::Task<Result<NumberSet>> expunge(std::optional<NumberSet> uids) = 0;
   /// All or nothing; UIDs that are not there are left out. kTryCreate when there is no such mailbox.
   virtual io::Task<Result<CopyOutcome>> copy(NumberSet uids, std::string target, CopyMode mode) = 0;
+  /// What this user may do here now (RFC 4314).
+  [[nodiscard]] virtual Rights rights() const { return kAllRights; }
+  /// The same into a mailbox of any account of this house, as new messages. kLimit for too many at once. Moved: first
+  /// all are there, then they go here.
+  virtual io::Task<Result<CopyOutcome>> copy_to(NumberSet uids, Account& account, std::string target, CopyMode mode,
+                                                KeptFlags kept) = 0;
   /// UIDs of `known` expunged after `modseq`; when that is no longer known, all of `known` that are not there now.
   virtual io::Task<Result<NumberSet>> vanished(std::uint64_t modseq, NumberSet known) = 0;
 
@@ -204,6 +219,7 @@ struct NameRow {
   std::uint32_t attributes =
       0;             ///< of NameBit: kNameNoSelect, kNameNonExistent, kNameNoInferiors, kNameSubscribed, special uses
   std::string id{};  ///< stays when the name changes; empty: not known
+  Rights rights = kAllRights;  ///< what this user may do there
 };
 
 struct StatusValues {
@@ -268,6 +284,7 @@ class Append {
 
 /// A message that makes way for another (RFC 8508).
 struct Replaced {
+  std::string name;     ///< of its mailbox
   std::string mailbox;  ///< MailboxFacts::id
   std::uint32_t uid = 0;
 };
@@ -320,6 +337,16 @@ class Account {
   /// Sets and removes all of them, or none. kMetadataTooLong, kMetadataTooMany.
   virtual io::Task<Result<void>> annotate(std::string mailbox, std::vector<Annotation> changes) = 0;
   virtual std::unique_ptr<AnnotationWatch> watch_annotations(io::Event& event) = 0;
+  /// By which identifier lists mean the owner, who may do everything and stands in none (RFC 4314).
+  [[nodiscard]] virtual std::string owner() const = 0;
+  /// What this user may do with a mailbox. kNonExistent.
+  virtual io::Task<Result<Rights>> rights(std::string name);
+  /// A mailbox's list. kNonExistent.
+  virtual io::Task<Result<AccessList>> access(std::string name) = 0;
+  /// Changes one line of it. kLimit.
+  virtual io::Task<Result<void>> set_access(std::string name, AccessLine line, AccessChange change) = 0;
+  /// The rights that an identifier always has there (RFC 4314 §3.7); each of the others can be granted alone.
+  virtual io::Task<Result<Rights>> always_granted(std::string name, std::string identifier);
   virtual io::Task<Result<std::shared_ptr<Mailbox>>> select(std::string name, Access access) = 0;
   /// For as long as the watcher lives.
   virtual std::unique_ptr<AccountWatcher> watch(io::Event& event) = 0;
@@ -328,6 +355,30 @@ class Account {
   /// The same for one message, with whose commit the other one goes: both or neither. The quota is judged by what is
   /// left. commit() is kExpungeIssued when the other one went before.
   virtual io::Task<Result<std::unique_ptr<Append>>> replace(std::string name, Replaced replaced) = 0;
+};
+
+// ---- What others share ----------------------------------------------------------------------------------------------
+
+/// An account of somebody else that grants this user something.
+struct Neighbour {
+  /// In front of the names of its mailboxes: "Other Users/anna@example.org/", or that of the public ones.
+  std::string prefix;
+  /// Behind the ids of its mailboxes and messages, which are those of one account alone: letters and digits.
+  std::string key;
+  /// As it is for this user: rights are told, nothing is judged.
+  std::shared_ptr<Account> account;
+};
+
+/// What a user has of others; of one session.
+class Neighbours {
+ public:
+  virtual ~Neighbours() = default;
+  /// Whether there are public mailboxes on this site.
+  [[nodiscard]] virtual bool has_public() const = 0;
+  /// All that grant something, each once.
+  virtual io::Task<Result<std::vector<Neighbour>>> all() = 0;
+  /// The one form in which lists have whom a client named. kNonExistent; kCannot for kinds of names that mean nobody.
+  virtual io::Task<Result<std::string>> identifier(std::string written) = 0;
 };
 
 // ---- Not authenticated ----------------------------------------------------------------------------------------------

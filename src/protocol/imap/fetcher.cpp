@@ -41,7 +41,8 @@ Fetcher::Fetcher(Session& session, FetchProgram program, Addressing addressing)
   texts_wanted_ = program_.items & kTexts;
   const bool marks =
       std::ranges::any_of(program_.sections, [](const auto& s) { return s.peek == SectionItem::Peek::no; });
-  sets_seen_ = marks && !session.selected->read_only();
+  // RFC 4314 §4.
+  sets_seen_ = marks && !session.selected->read_only() && session.selected->may(kRightSeen);
 }
 
 io::Task<Result<void>> Fetcher::run(Selected::Resolved resolved) {

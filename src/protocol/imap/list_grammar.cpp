@@ -1,5 +1,5 @@
-// LIST with its selection and return options (RFC 9051 §6.3.9, RFC 5258, RFC 5819, RFC 6154, RFC 9590) and STATUS
-// items.
+// LIST with its selection and return options (RFC 9051 §6.3.9, RFC 5258, RFC 5819, RFC 6154, RFC 8440, RFC 9590) and
+// STATUS items.
 #include <algorithm>
 
 #include "protocol/imap/limits.h"
@@ -125,6 +125,8 @@ Result<void> Parser::list_returns(ListProgram& into) {
       TRY(space());
       into.returns |= kListStatus;
       into.status |= TRY(status_attributes());
+    } else if (name == "MYRIGHTS") {
+      into.returns |= kListMyRights;
     } else if (name == "METADATA") {
       // RFC 9590 §5
       TRY(space());

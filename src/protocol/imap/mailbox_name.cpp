@@ -109,15 +109,14 @@ Result<std::string> decode(std::string_view written, NameForm form) {
   return std::string(written);
 }
 
-/// INBOX has no case, neither alone nor as the first level.
+}  // namespace
+
 void canonise_inbox(std::string& name) {
   constexpr auto kInbox = "INBOX"sv;
   if (!starts_with_ignore_case(name, kInbox)) return;
   if (name.size() == kInbox.size() || name[kInbox.size()] == kHierarchyDelimiter)
     name.replace(0, kInbox.size(), kInbox);
 }
-
-}  // namespace
 
 std::optional<std::string> from_modified_utf7(std::string_view text) {
   std::string out;

@@ -20,6 +20,9 @@ std::optional<std::string> from_modified_utf7(std::string_view text);
 /// From well-formed UTF-8.
 std::string to_modified_utf7(std::string_view utf8);
 
+/// INBOX has no case, neither alone nor as the first level.
+void canonise_inbox(std::string& name);
+
 /// From the line to UTF-8 in normal form C. INBOX, alone or as the first level, becomes upper case (RFC 9051 §5.1). One
 /// delimiter at the end is dropped, as CREATE permits it (RFC 9051 §6.3.4). kCannot for empty names and levels,
 /// controls, "*" and "%", wrong UTF-7 or UTF-8, and more than kMailboxNameMax octets.

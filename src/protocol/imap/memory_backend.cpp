@@ -13,6 +13,7 @@
 #include "protocol/imap/limits.h"
 #include "protocol/imap/mailbox_name.h"
 #include "protocol/imap/memory_mailbox.h"
+#include "protocol/imap/sharing.h"
 
 namespace angarium::protocol::imap {
 
@@ -130,16 +131,18 @@ class MemoryAppend : public Append {
   std::uint64_t octets_ = 0;
 };
 
-class MemoryAccount : public Account {
+class MemoryAccount : public MemoryAccountOf {
  public:
-  explicit MemoryAccount(std::shared_ptr<MemoryAccountState> state) : state_(std::move(state)) {}
+  /// `reader`: the identifiers of who is not its owner, the name first.
+  explicit MemoryAccount(std::shared_ptr<MemoryAccountState> state, std::vector<std::string> reader = {})
+      : MemoryAccountOf(std::move(state)), reader_(std::move(reader)) {}
 
   io::Task<Result<std::vector<NameRow>>> list() override {
     std::vector<NameRow> rows;
     for (const auto& [name, mailbox] : state_->mailboxes) {
       auto attributes = mailbox->attributes | (mailbox->selectable ? 0U : kNameNoSelect);
       if (state_->subscriptions.contains(name)) attributes |= kNameSubscribed;
-      rows.push_back({name, attributes, mailbox->id});
+      rows.push_back({name, attributes, mailbox->id, mailbox->rights_of(reader_)});
     }
     for (const auto& name : state_->subscriptions) {
       if (state_->find(name) == nullptr) rows.push_back({name, kNameNonExistent | kNameNoSelect | kNameSubscribed, {}});
@@ -169,8 +172,12 @@ class MemoryAccount : public Account {
     if (!mailbox->selectable && inferiors) co_return fail(kHasChildren, "It has inferior names");
     end(*mailbox);
     state_->mailboxes.erase(name);
-    // RFC 9051 §6.3.5: the name stays as long as it has inferiors.
-    if (inferiors) state_->make(name, 0)->selectable = false;
+    // RFC 9051 §6.3.5: the name stays as long as it has inferiors. RFC 4314 §4: its list does not.
+    if (inferiors) {
+      const auto place = state_->make(name, 0);
+      place->selectable = false;
+      place->access.clear();
+    }
     state_->watches->tell();
     co_return Result<void>{};
   }
@@ -245,8 +252,11 @@ class MemoryAccount : public Account {
       const auto mailbox = state_->find(name);
       if (mailbox == nullptr) co_return fail(kNonExistent, "No such mailbox");
       from = &mailbox->annotations;
+      if (!reader_.empty())
+        for (const auto& [entry, value] : mailbox->private_of_others[reader_.front()]) all.push_back({entry, value});
     }
-    for (const auto& [entry, value] : *from) all.push_back({entry, value});
+    for (const auto& [entry, value] : *from)
+      if (reader_.empty() || !is_private(entry)) all.push_back({entry, value});
     co_return all;
   }
 
@@ -261,6 +271,7 @@ class MemoryAccount : public Account {
       const auto mailbox = state_->find(name);
       if (mailbox == nullptr) co_return fail(kNonExistent, "No such mailbox");
       into = &mailbox->annotations;
+      if (!reader_.empty()) keep_private(mailbox->private_of_others[reader_.front()], changes);
     }
     auto after = *into;
     for (const auto& [entry, value] : changes) {
@@ -306,6 +317,32 @@ class MemoryAccount : public Account {
     return std::make_unique<Watching>(state_, this, event);
   }
 
+  [[nodiscard]] std::string owner() const override { return state_->user; }
+
+  io::Task<Result<AccessList>> access(std::string name) override {
+    const auto mailbox = state_->find(name);
+    if (mailbox == nullptr) co_return fail(kNonExistent, "No such mailbox");
+    co_return mailbox->access;
+  }
+
+  io::Task<Result<void>> set_access(std::string name, AccessLine line, AccessChange change) override {
+    CO_TRY(state_->take_trouble());
+    const auto mailbox = state_->find(name);
+    if (mailbox == nullptr) co_return fail(kNonExistent, "No such mailbox");
+    auto& list = mailbox->access;
+    auto at = std::ranges::find_if(
+        list, [&](const auto& other) { return other.identifier == line.identifier && other.sense == line.sense; });
+    if (at == list.end()) at = list.insert(at, {line.identifier, line.sense, 0});
+    if (change == AccessChange::replace) at->rights = line.rights;
+    if (change == AccessChange::add) at->rights |= line.rights;
+    if (change == AccessChange::remove) at->rights &= static_cast<Rights>(~line.rights);
+    if (at->rights == 0) list.erase(at);
+    std::ranges::sort(list, {}, [](const auto& other) { return std::pair(other.identifier, other.sense); });
+    for (auto* watcher : mailbox->watchers) watcher->set();
+    state_->watches->tell();
+    co_return Result<void>{};
+  }
+
   io::Task<Result<std::vector<QuotaRoot>>> quota_roots(std::string) override { co_return std::vector{own_quota()}; }
 
   io::Task<Result<QuotaRoot>> quota(std::string root) override {
@@ -314,7 +351,7 @@ class MemoryAccount : public Account {
   }
 
   io::Task<Result<std::shared_ptr<Mailbox>>> select(std::string name, Access access) override {
-    co_return std::make_shared<MemoryMailbox>(state_, CO_TRY(selectable(name)), access);
+    co_return std::make_shared<MemoryMailbox>(state_, CO_TRY(selectable(name)), access, reader_);
   }
 
   std::unique_ptr<AccountWatcher> watch(io::Event& event) override {
@@ -362,12 +399,59 @@ class MemoryAccount : public Account {
     return {.name = {}, .resources = {{QuotaResource::Kind::storage, state_->octets, state_->quota}}};
   }
 
+  /// Takes what is private out of the changes, into a reader's own.
+  static void keep_private(MemoryMailboxState::Annotations& into, std::vector<Annotation>& changes) {
+    for (const auto& [entry, value] : changes) {
+      if (!is_private(entry)) continue;
+      if (value == nullptr) {
+        into.erase(entry);
+      } else {
+        into.insert_or_assign(entry, value);
+      }
+    }
+    std::erase_if(changes, [](const auto& change) { return is_private(change.entry); });
+  }
+
   static void end(MemoryMailboxState& mailbox) {
     mailbox.deleted = true;
     for (auto* watcher : mailbox.watchers) watcher->set();
   }
 
-  std::shared_ptr<MemoryAccountState> state_;
+  std::vector<std::string> reader_;
+};
+
+/// All accounts of the store but one's own, where they grant something.
+class MemoryNeighbours final : public Neighbours {
+ public:
+  MemoryNeighbours(const MemoryStore& store, std::string user) : store_(store), user_(std::move(user)) {}
+  [[nodiscard]] bool has_public() const override { return !store_.public_account.empty(); }
+
+  io::Task<Result<std::vector<Neighbour>>> all() override {
+    std::vector<Neighbour> found;
+    const std::vector<std::string> reader = {user_, "anyone"};
+    for (const auto& [user, state] : store_.accounts()) {
+      const auto grants = [&](const auto& mailbox) { return mailbox.second->rights_of(reader) != 0; };
+      if (user == user_ || std::ranges::none_of(state->mailboxes, grants)) continue;
+      auto& account = known_[user];
+      if (account == nullptr) account = std::make_shared<MemoryAccount>(state, reader);
+      const bool is_public = user == store_.public_account;
+      found.push_back({.prefix = is_public ? std::string(kPublicPrefix) : std::string(kOthersPrefix) + user + "/",
+                       .key = "of" + user,
+                       .account = account});
+    }
+    co_return found;
+  }
+
+  io::Task<Result<std::string>> identifier(std::string written) override {
+    if (written == "anyone") co_return written;
+    if (store_.find(written) == nullptr) co_return fail(kCannot, "There is no such user");
+    co_return written;
+  }
+
+ private:
+  const MemoryStore& store_;
+  std::string user_;
+  std::map<std::string, std::shared_ptr<Account>, std::less<>> known_;
 };
 
 }  // namespace
@@ -388,9 +472,13 @@ bool MemoryAuthenticator::login_permitted() const {
 io::Task<Result<std::shared_ptr<Account>>> MemoryAuthenticator::open(sasl::Identity identity,
                                                                      std::string_view /*mechanism*/) {
   // Guests read what is everybody's.
-  auto account = store_.find(identity.standing == sasl::Standing::guest ? "guest" : identity.authentication_id);
+  const bool guest = identity.standing == sasl::Standing::guest;
+  auto account = store_.find(guest ? "guest" : identity.authentication_id);
   if (account == nullptr) co_return fail(sasl::kBadCredentials, "nobody's account");
-  co_return std::make_shared<MemoryAccount>(std::move(account));
+  std::unique_ptr<Neighbours> neighbours;
+  if (!guest) neighbours = std::make_unique<MemoryNeighbours>(store_, account->user);
+  co_return std::make_shared<SharingAccount>(std::make_shared<MemoryAccount>(std::move(account)),
+                                             std::move(neighbours));
 }
 
 io::Task<Error> MemoryAuthenticator::refused(Error error) { co_return error; }

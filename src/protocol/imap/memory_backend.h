@@ -65,8 +65,13 @@ struct MemoryMailboxState {
   std::map<std::uint32_t, std::uint64_t> tombstones;  ///< UID → MODSEQ of its expunge
   std::set<io::Event*> watchers;
   std::shared_ptr<MemoryWatches> account_watches;
-  std::map<std::string, std::shared_ptr<const std::string>, std::less<>> annotations;
+  using Annotations = std::map<std::string, std::shared_ptr<const std::string>, std::less<>>;
+  Annotations annotations;                               ///< the owner's and everybody's
+  std::map<std::string, Annotations> private_of_others;  ///< by their names
+  AccessList access;
 
+  /// What those identifiers may do; of the owner, who has none: everything.
+  [[nodiscard]] Rights rights_of(const std::vector<std::string>& identifiers) const;
   void publish(std::vector<Entry> entries, std::uint32_t uid_next, std::uint64_t modseq,
                std::vector<std::string> keywords);
   [[nodiscard]] std::vector<Entry> entries() const;
@@ -76,6 +81,7 @@ struct MemoryMailboxState {
 /// One account's mailboxes. Made by MemoryStore.
 class MemoryAccountState {
  public:
+  std::string user;
   std::map<std::string, std::shared_ptr<MemoryMailboxState>, std::less<>> mailboxes;
   std::set<std::string, std::less<>> subscriptions;
   std::map<std::uint64_t, std::shared_ptr<const MemoryEmail>> emails;
@@ -112,7 +118,11 @@ class MemoryStore {
   static std::uint32_t deliver(MemoryAccountState& account, std::string_view mailbox, std::string octets,
                                FlagList flags = {});
 
+  /// All accounts by their users.
+  [[nodiscard]] const auto& accounts() const { return accounts_; }
+
   wire::saslsec::MemoryLogins logins;  ///< add_account() tells it passwords
+  std::string public_account;          ///< whose mailboxes are the public ones; empty: there are none
   std::vector<std::string> mechanisms = {"PLAIN"};
 
  private:

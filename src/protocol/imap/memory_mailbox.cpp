@@ -31,8 +31,8 @@ Result<std::uint64_t> keyword_bits(std::vector<std::string>& names, const std::v
 }
 
 MemoryMailbox::MemoryMailbox(std::shared_ptr<MemoryAccountState> account, std::shared_ptr<MemoryMailboxState> state,
-                             Access access)
-    : account_(std::move(account)), state_(std::move(state)) {
+                             Access access, std::vector<std::string> reader)
+    : account_(std::move(account)), state_(std::move(state)), reader_(std::move(reader)) {
   facts_ = {.uid_validity = state_->uid_validity, .id = state_->id, .access = access};
 }
 
@@ -156,6 +156,44 @@ io::Task<Result<CopyOutcome>> MemoryMailbox::copy(NumberSet uids, std::string ta
   account_->octets += octets;
   account_->modseq = modseq;
   to->publish(std::move(copies), uid, modseq, std::move(target_names));
+  if (mode == CopyMode::move) remove(outcome.from);
+  co_return outcome;
+}
+
+io::Task<Result<CopyOutcome>> MemoryMailbox::copy_to(NumberSet uids, Account& account, std::string target,
+                                                     CopyMode mode, KeptFlags kept) {
+  auto& other = static_cast<MemoryAccountOf&>(account).state();
+  CO_TRY(other.take_trouble());
+  const auto to = other.find(target);
+  if (to == nullptr || !to->selectable) co_return fail(kTryCreate, "No such mailbox");
+  const auto names = state_->keywords();
+  auto target_names = to->keywords();
+  auto copies = to->entries();
+  CopyOutcome outcome{.uid_validity = to->uid_validity, .from = {}, .to = {}};
+  auto uid = to->view->uid_next();
+  std::uint64_t octets = 0;
+  for (auto entry : state_->entries()) {
+    const auto mail = email(entry);
+    if (!uids.contains(entry.uid) || mail == nullptr) continue;
+    outcome.from.add(entry.uid);
+    outcome.to.add(uid);
+    std::vector<std::string> keywords;
+    for (std::size_t i = 0; i < names.size() && kept.keywords; ++i) {
+      if ((entry.keywords >> i & 1) != 0) keywords.push_back(names[i]);
+    }
+    entry.email = other.keep(mail->octets)->id;
+    entry.flags &= kept.system;
+    entry.keywords = CO_TRY(keyword_bits(target_names, keywords));
+    entry.uid = uid++;
+    entry.modseq = other.modseq + 1;
+    entry.saved = other.now.seconds();
+    octets += entry.size;
+    copies.push_back(entry);
+  }
+  if (outcome.from.empty()) co_return outcome;
+  if (other.octets + octets > other.quota) co_return fail(kOverQuota, "Over quota");
+  other.octets += octets;
+  to->publish(std::move(copies), uid, ++other.modseq, std::move(target_names));
   if (mode == CopyMode::move) remove(outcome.from);
   co_return outcome;
 }

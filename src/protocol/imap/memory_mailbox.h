@@ -30,9 +30,21 @@ class MemoryView : public View {
 /// The bits of keywords by name; new ones are added to `names`. kLimit when there is no room.
 Result<std::uint64_t> keyword_bits(std::vector<std::string>& names, const std::vector<std::string>& wanted);
 
+/// An account of this body, whose state copies go into.
+class MemoryAccountOf : public Account {
+ public:
+  explicit MemoryAccountOf(std::shared_ptr<MemoryAccountState> state) : state_(std::move(state)) {}
+  [[nodiscard]] MemoryAccountState& state() const { return *state_; }
+
+ protected:
+  std::shared_ptr<MemoryAccountState> state_;
+};
+
 class MemoryMailbox : public Mailbox {
  public:
-  MemoryMailbox(std::shared_ptr<MemoryAccountState> account, std::shared_ptr<MemoryMailboxState> state, Access access);
+  /// `reader`: the identifiers of who is not its owner.
+  MemoryMailbox(std::shared_ptr<MemoryAccountState> account, std::shared_ptr<MemoryMailboxState> state, Access access,
+                std::vector<std::string> reader = {});
   [[nodiscard]] const MailboxFacts& facts() const override { return facts_; }
   [[nodiscard]] std::string name() const override;
   [[nodiscard]] std::shared_ptr<const View> view() const override { return state_->deleted ? nullptr : state_->view; }
@@ -41,6 +53,9 @@ class MemoryMailbox : public Mailbox {
   io::Task<Result<StoreOutcome>> store(StoreRequest request) override;
   io::Task<Result<NumberSet>> expunge(std::optional<NumberSet> uids) override;
   io::Task<Result<CopyOutcome>> copy(NumberSet uids, std::string target, CopyMode mode) override;
+  [[nodiscard]] Rights rights() const override { return state_->rights_of(reader_); }
+  io::Task<Result<CopyOutcome>> copy_to(NumberSet uids, Account& account, std::string target, CopyMode mode,
+                                        KeptFlags kept) override;
   io::Task<Result<NumberSet>> vanished(std::uint64_t modseq, NumberSet known) override;
   io::ValueOrTask<Result<TextBatch>> texts(std::span<const Entry> messages, std::uint32_t wanted,
                                            message::ImapForm form) override;
@@ -59,6 +74,7 @@ class MemoryMailbox : public Mailbox {
   std::shared_ptr<MemoryAccountState> account_;
   std::shared_ptr<MemoryMailboxState> state_;
   MailboxFacts facts_;
+  std::vector<std::string> reader_;
 };
 
 }  // namespace angarium::protocol::imap

@@ -38,6 +38,17 @@ void MemoryWatches::tell() const {
   }
 }
 
+Rights MemoryMailboxState::rights_of(const std::vector<std::string>& identifiers) const {
+  if (identifiers.empty()) return kAllRights;
+  Rights granted = 0;
+  Rights denied = 0;
+  for (const auto& [who, sense, rights] : access) {
+    if (std::ranges::find(identifiers, who) == identifiers.end()) continue;
+    (sense == AccessLine::Sense::grant ? granted : denied) |= rights;
+  }
+  return static_cast<Rights>(granted & ~denied);
+}
+
 std::vector<Entry> MemoryMailboxState::entries() const {
   std::vector<Entry> all(view->size());
   view->read(0, all);
@@ -77,6 +88,8 @@ std::shared_ptr<MemoryMailboxState> MemoryAccountState::make(std::string_view na
   state->id = "M" + std::to_string(state->uid_validity);
   state->attributes = attributes;
   state->account_watches = watches;
+  if (const auto above = find(name.substr(0, std::min(name.rfind(kHierarchyDelimiter), name.size()))))
+    if (name.contains(kHierarchyDelimiter)) state->access = above->access;
   state->publish({}, 1, modseq, {});
   mailboxes[std::string(name)] = state;
   return state;
@@ -114,6 +127,7 @@ std::shared_ptr<const MemoryEmail> MemoryAccountState::keep(std::string octets_o
 
 MemoryAccountState& MemoryStore::add_account(std::string_view user, std::string_view password) {
   auto account = std::make_shared<MemoryAccountState>();
+  account->user = user;
   logins.users[std::string(user)] = password;
   account->make("INBOX", 0);
   account->make("Archive", kNameArchive);

@@ -75,6 +75,12 @@ std::uint8_t Notifications::events_of(const NameRow& row, const Namespaces& name
   return events;
 }
 
+std::uint8_t Notifications::heard(const NameRow& row, const Namespaces& namespaces) const {
+  // RFC 5465 §5: what is listed and may not be read is not told of.
+  const bool unreadable = there(row) && (row.rights & kRightRead) == 0;
+  return unreadable ? std::uint8_t{0} : events_of(row, namespaces);
+}
+
 bool Notifications::expected(std::string_view name) const {
   return std::ranges::any_of(expected_, [&](const auto& other) { return related(name, other); });
 }
@@ -88,7 +94,7 @@ io::Task<Result<Notifications::Account>> Notifications::look(Session& session, s
   const auto namespaces = session.account->namespaces();
   std::size_t watched = 0;
   for (auto& row : rows) {
-    const auto events = events_of(row, namespaces);
+    const auto events = heard(row, namespaces);
     auto& known = account[row.name];
     known = {.row = std::move(row), .events = events, .status = {}};
     if ((events & kMessageEvents) == 0) continue;
@@ -104,6 +110,14 @@ io::Task<Result<void>> Notifications::begin(Session& session) {
   if (std::ranges::all_of(program_.groups, of_selected)) co_return Result<void>{};
   watcher_ = session.account->watch(session.wake);
   auto rows = CO_TRY(co_await session.account->list());
+  const auto namespaces = session.account->namespaces();
+  for (const auto& row : rows) {
+    // RFC 5465 §3.1.
+    if (events_of(row, namespaces) == 0 || heard(row, namespaces) != 0) continue;
+    session.text() += "* LIST (\\NoAccess) \"/\" ";
+    append_mailbox(session.text(), row.name, session.names());
+    session.text() += "\r\n";
+  }
   known_ = CO_TRY(co_await look(session, std::move(rows)));
   co_return Result<void>{};
 }

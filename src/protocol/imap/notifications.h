@@ -51,6 +51,8 @@ class Notifications {
 
   [[nodiscard]] const EventGroup* selected() const;
   [[nodiscard]] std::uint8_t events_of(const NameRow& row, const Namespaces& namespaces) const;
+  /// The same without what this user may not know of.
+  [[nodiscard]] std::uint8_t heard(const NameRow& row, const Namespaces& namespaces) const;
   [[nodiscard]] bool expected(std::string_view name) const;
   io::Task<Result<Account>> look(Session& session, std::vector<NameRow> rows) const;
   io::Task<Result<void>> compare(Session& session);

@@ -42,6 +42,11 @@ class Selected {
   [[nodiscard]] std::shared_ptr<const View> held_view() const { return view_; }
   [[nodiscard]] const MailboxFacts& facts() const { return mailbox_->facts(); }
   [[nodiscard]] bool read_only() const { return facts().access == Access::read_only; }
+  [[nodiscard]] bool may(Rights needed) const { return (mailbox_->rights() & needed) == needed; }
+  /// The flags that can be changed for good, as rights.
+  [[nodiscard]] Rights flag_rights() const {
+    return read_only() ? Rights{0} : static_cast<Rights>(mailbox_->rights() & kFlagRights);
+  }
 
   /// Messages as the session counts them.
   [[nodiscard]] std::uint32_t exists() const { return static_cast<std::uint32_t>(view_->size() + ghosts_.size()); }
@@ -89,6 +94,8 @@ class Selected {
   NumberSet own;
   /// Keywords the client has been told of in FLAGS.
   std::size_t keywords_told = 0;
+  /// Of PERMANENTFLAGS as the client was told last.
+  Rights flag_rights_told = 0;
 
  private:
   friend class Cursor;

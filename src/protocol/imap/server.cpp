@@ -139,6 +139,12 @@ io::Task<Result<void>> Server::dispatch() {
   }
   command.tag = *tag;
   if (session.selected) CO_TRY(co_await session.selected->mailbox().renew());
+  // RFC 4314 §5.1.1: rights are looked at with each command.
+  if (session.selected && !session.selected->may(kRightRead) && !session.selected->mailbox().name().empty()) {
+    session.bye("The selected mailbox may no longer be read");
+    session.leave();
+    co_return fail(kSessionOver, "no right to read");
+  }
   auto result = co_await perform(command);
   // What was refused before its handler began: the literals that belong to it are no commands.
   if (!result && !result.error().is(kSessionOver) && session.reader.announced())

@@ -185,6 +185,7 @@ std::string Session::capabilities() const {
       "CONTEXT=SORT"
       " MULTISEARCH NOTIFY UIDONLY UIDBATCHES INPROGRESS PREVIEW SAVEDATE UNAUTHENTICATE UTF8=ACCEPT OBJECTID"
       " QUOTA QUOTASET QUOTA=RES-STORAGE QUOTA=RES-MESSAGE METADATA METADATA-SERVER LIST-METADATA FILTERS"
+      " ACL RIGHTS=tekx LIST-MYRIGHTS"
       " APPENDLIMIT";
   if (options.append_limit) out += "=" + std::to_string(*options.append_limit);
   return out;

@@ -59,22 +59,26 @@ io::Task<Result<Reply>> close(Session&, Command&);
 io::Task<Result<Reply>> compress(Session&, Command&);
 io::Task<Result<Reply>> copy(Session&, Command&);
 io::Task<Result<Reply>> create(Session&, Command&);
+io::Task<Result<Reply>> deleteacl(Session&, Command&);
 io::Task<Result<Reply>> delete_mailbox(Session&, Command&);
 io::Task<Result<Reply>> enable(Session&, Command&);
 io::Task<Result<Reply>> esearch(Session&, Command&);
 io::Task<Result<Reply>> examine(Session&, Command&);
 io::Task<Result<Reply>> expunge(Session&, Command&);
 io::Task<Result<Reply>> fetch(Session&, Command&);
+io::Task<Result<Reply>> getacl(Session&, Command&);
 io::Task<Result<Reply>> getmetadata(Session&, Command&);
 io::Task<Result<Reply>> getquota(Session&, Command&);
 io::Task<Result<Reply>> getquotaroot(Session&, Command&);
 io::Task<Result<Reply>> id(Session&, Command&);
 io::Task<Result<Reply>> idle(Session&, Command&);
 io::Task<Result<Reply>> list(Session&, Command&);
+io::Task<Result<Reply>> listrights(Session&, Command&);
 io::Task<Result<Reply>> login(Session&, Command&);
 io::Task<Result<Reply>> logout(Session&, Command&);
 io::Task<Result<Reply>> lsub(Session&, Command&);
 io::Task<Result<Reply>> move(Session&, Command&);
+io::Task<Result<Reply>> myrights(Session&, Command&);
 io::Task<Result<Reply>> namespaces(Session&, Command&);
 io::Task<Result<Reply>> noop(Session&, Command&);
 io::Task<Result<Reply>> notify(Session&, Command&);
@@ -82,6 +86,7 @@ io::Task<Result<Reply>> rename(Session&, Command&);
 io::Task<Result<Reply>> replace(Session&, Command&);
 io::Task<Result<Reply>> search(Session&, Command&);
 io::Task<Result<Reply>> select(Session&, Command&);
+io::Task<Result<Reply>> setacl(Session&, Command&);
 io::Task<Result<Reply>> setmetadata(Session&, Command&);
 io::Task<Result<Reply>> setquota(Session&, Command&);
 io::Task<Result<Reply>> sort(Session&, Command&);
@@ -118,21 +123,25 @@ inline constexpr auto kCommands = std::to_array<CommandRow>({
     {"COPY", kSelected, detail::kSome, detail::kUidAlso, detail::kTold, command::copy},
     {"CREATE", kLoggedIn, detail::kSome, detail::kNoUid, detail::kTold, command::create},
     {"DELETE", kLoggedIn, detail::kSome, detail::kNoUid, detail::kTold, command::delete_mailbox},
+    {"DELETEACL", kLoggedIn, detail::kSome, detail::kNoUid, detail::kTold, command::deleteacl},
     {"ENABLE", kLoggedIn, detail::kSome, detail::kNoUid, detail::kTold, command::enable},
     {"ESEARCH", kLoggedIn, detail::kSome, detail::kNoUid, detail::kTold, command::esearch},
     {"EXAMINE", kLoggedIn, detail::kSome, detail::kNoUid, detail::kTold, command::examine},
     {"EXPUNGE", kSelected, detail::kNone, detail::kUidAlso, detail::kTold, command::expunge},
     {"FETCH", kSelected, detail::kSome, detail::kUidAlso, detail::kWithheld, command::fetch},
+    {"GETACL", kLoggedIn, detail::kSome, detail::kNoUid, detail::kTold, command::getacl},
     {"GETMETADATA", kLoggedIn, detail::kSome, detail::kNoUid, detail::kTold, command::getmetadata},
     {"GETQUOTA", kLoggedIn, detail::kSome, detail::kNoUid, detail::kTold, command::getquota},
     {"GETQUOTAROOT", kLoggedIn, detail::kSome, detail::kNoUid, detail::kTold, command::getquotaroot},
     {"ID", kAnyState, detail::kSome, detail::kNoUid, detail::kTold, command::id},
     {"IDLE", kLoggedIn, detail::kNone, detail::kNoUid, detail::kTold, command::idle},
     {"LIST", kLoggedIn, detail::kSome, detail::kNoUid, detail::kTold, command::list},
+    {"LISTRIGHTS", kLoggedIn, detail::kSome, detail::kNoUid, detail::kTold, command::listrights},
     {"LOGIN", kNotAuthenticated, detail::kSome, detail::kNoUid, detail::kTold, command::login},
     {"LOGOUT", kAnyState, detail::kNone, detail::kNoUid, detail::kTold, command::logout},
     {"LSUB", kLoggedIn, detail::kSome, detail::kNoUid, detail::kTold, command::lsub},
     {"MOVE", kSelected, detail::kSome, detail::kUidAlso, detail::kTold, command::move},
+    {"MYRIGHTS", kLoggedIn, detail::kSome, detail::kNoUid, detail::kTold, command::myrights},
     {"NAMESPACE", kLoggedIn, detail::kNone, detail::kNoUid, detail::kTold, command::namespaces},
     {"NOOP", kAnyState, detail::kNone, detail::kNoUid, detail::kTold, command::noop},
     {"NOTIFY", kLoggedIn, detail::kSome, detail::kNoUid, detail::kTold, command::notify},
@@ -140,6 +149,7 @@ inline constexpr auto kCommands = std::to_array<CommandRow>({
     {"REPLACE", kSelected, detail::kSome, detail::kUidAlso, detail::kTold, command::replace},
     {"SEARCH", kSelected, detail::kSome, detail::kUidAlso, detail::kWithheld, command::search},
     {"SELECT", kLoggedIn, detail::kSome, detail::kNoUid, detail::kTold, command::select},
+    {"SETACL", kLoggedIn, detail::kSome, detail::kNoUid, detail::kTold, command::setacl},
     {"SETMETADATA", kLoggedIn, detail::kSome, detail::kNoUid, detail::kTold, command::setmetadata},
     {"SETQUOTA", kLoggedIn, detail::kSome, detail::kNoUid, detail::kTold, command::setquota},
     {"SORT", kSelected, detail::kSome, detail::kUidAlso, detail::kWithheld, command::sort},

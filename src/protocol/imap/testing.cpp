@@ -6,6 +6,8 @@ std::shared_ptr<MemoryStore> make_store() {
   auto store = std::make_shared<MemoryStore>();
   auto& fred = store->add_account("fred", "secret");
   store->add_account("wilma", "secret");
+  store->add_account("club", "secret");
+  store->public_account = "club";
   MemoryStore::deliver(fred, "INBOX", std::string(kPlain));
   MemoryStore::deliver(fred, "INBOX", std::string(kParts), {.system = kSeen, .keywords = {}});
   MemoryStore::deliver(fred, "INBOX", std::string(kPlain), {.system = kFlagged, .keywords = {"$Work"}});

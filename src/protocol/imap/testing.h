@@ -46,7 +46,7 @@ inline constexpr std::string_view kParts =
     "--b--\r\n";
 
 /// A store with the user "fred", password "secret", whose INBOX holds kPlain (UID 1), kParts (UID 2, \Seen) and kPlain
-/// again (UID 3, \Flagged $Work), all \Recent.
+/// again (UID 3, \Flagged $Work), all \Recent. "wilma" has nothing; the mailboxes of "club" are the public ones.
 std::shared_ptr<MemoryStore> make_store();
 
 /// Serves the connection to its end. Passwords are taken without TLS or not.

@@ -295,7 +295,8 @@ enum ListReturn : std::uint8_t {
   kListChildren = 2,
   kListSpecialUse = 4,
   kListStatus = 8,
-  kListMetadata = 16
+  kListMetadata = 16,
+  kListMyRights = 32  ///< RFC 8440
 };
 
 struct ListProgram {

@@ -4,6 +4,7 @@
 #include "protocol/imap/contexts.h"
 #include "protocol/imap/fetcher.h"
 #include "protocol/imap/notifications.h"
+#include "protocol/imap/sharing.h"
 
 namespace angarium::protocol::imap {
 namespace {
@@ -84,22 +85,29 @@ void Session::tell_exists() {
 void Session::tell_flags() {
   auto& out = text();
   const auto names = selected->view().keywords();
-  const auto put_all = [&] {
-    bool first = true;
-    append_flags(out, kAllFlags, first);
+  bool first = true;
+  const auto put_keywords = [&] {
     for (const auto& name : names) {
-      if (!name.empty()) (out += ' ') += name;
+      if (!name.empty()) (out += first ? "" : " ") += name;
+      first = first && name.empty();
     }
   };
   out += "* FLAGS (";
-  put_all();
+  append_flags(out, kAllFlags, first);
+  put_keywords();
   out += ")\r\n* OK [PERMANENTFLAGS (";
-  if (!selected->read_only()) {
-    put_all();
+  first = true;
+  // RFC 4314 §5.1.1: those that this user may change.
+  const auto rights = selected->flag_rights();
+  const auto permitted = permitted_flags(rights);
+  append_flags(out, permitted.system, first);
+  if (permitted.keywords) {
+    put_keywords();
     if (selected->view().keywords_can_be_made()) out += " \\*";
   }
-  out += selected->read_only() ? ")] No flag can be changed\r\n" : ")] These stay\r\n";
+  out += rights == 0 ? ")] No flag can be changed\r\n" : ")] These stay\r\n";
   selected->keywords_told = keyword_count(names);
+  selected->flag_rights_told = rights;
 }
 
 std::optional<News> Session::adopt_news() {
@@ -109,8 +117,9 @@ std::optional<News> Session::adopt_news() {
     if (selected->contexts != nullptr) selected->contexts->note(news);
     return news;
   }
-  // RFC 2180 §3: what is deleted under a session ends it.
-  bye("The selected mailbox was deleted or replaced");
+  // RFC 2180 §3: what is deleted under a session ends it; RFC 4314 §5.1.1: so does a right to read that is gone.
+  const bool unreadable = !selected->may(kRightRead) && !selected->mailbox().name().empty();
+  bye(unreadable ? "The selected mailbox may no longer be read" : "The selected mailbox was deleted or replaced");
   after = After::end;
   leave();
   return std::nullopt;
@@ -222,7 +231,10 @@ void Session::tell_adopted(News news, CommandRow::Expunges expunges, Addressing 
     }
   }
   if (news.arrived) tell_exists();
-  if (keyword_count(selected->view().keywords()) != selected->keywords_told) tell_flags();
+  // RFC 4314 §5.1.1: rights that changed, too.
+  if (keyword_count(selected->view().keywords()) != selected->keywords_told ||
+      selected->flag_rights() != selected->flag_rights_told)
+    tell_flags();
   // Changed flags are an event that NOTIFY may leave out.
   if (notifications != nullptr && (notifications->selected_events() & kEventFlagChange) == 0) return;
   for (const auto& target : news.changed) {

@@ -9,9 +9,9 @@ namespace {
 
 io::Task<Result<Reply>> append_all(Session& session, Command& command, Appending& appending) {
   Parser& parser = command.parser;
-  auto name = CO_TRY(co_await appending.mailbox());
+  const auto name = CO_TRY(co_await appending.mailbox());
   CO_TRY(parser.space());
-  auto append = CO_TRY(co_await session.account->append(std::move(name)));
+  auto append = CO_TRY(co_await session.account->append(name));
   std::size_t messages = 0;
   do {
     if (++messages > kAppendMessagesMax) co_return fail(kLimit, "Too many messages in one APPEND");
@@ -22,7 +22,7 @@ io::Task<Result<Reply>> append_all(Session& session, Command& command, Appending
   const auto outcome = CO_TRY(co_await append->commit());
   progress.reset();
   auto* const selected = session.selected.get();
-  if (session.notifications != nullptr && selected != nullptr && selected->facts().uid_validity == outcome.uid_validity)
+  if (session.notifications != nullptr && selected != nullptr && selected->mailbox().name() == name)
     for (const auto range : outcome.uids.ranges()) selected->own.add(range);
   if (outcome.uids.empty()) co_return done("APPEND completed");
   // RFC 4315 §3; RFC 3502 §6.3.11: all UIDs in one set.

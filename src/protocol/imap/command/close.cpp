@@ -6,7 +6,8 @@ namespace angarium::protocol::imap::command {
 io::Task<Result<Reply>> close(Session& session, Command& command) {
   // RFC 9051 §6.4.1: removes what is \Deleted without telling, unless the mailbox is read-only.
   Result<NumberSet> removed = NumberSet{};
-  if (!session.selected->read_only()) {
+  // RFC 4314 §4: without the right to expunge it is closed all the same.
+  if (!session.selected->read_only() && session.selected->may(kRightExpunge)) {
     const Progress progress(session, command.tag);
     removed = co_await session.selected->mailbox().expunge(std::nullopt);
   }

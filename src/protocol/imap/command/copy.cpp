@@ -10,7 +10,7 @@ io::Task<Result<Reply>> transfer(Session& session, Command& command, CopyMode mo
   auto& parser = command.parser;
   const auto set = CO_TRY(parser.sequence_set());
   CO_TRY(parser.space());
-  auto target = CO_TRY(parser.mailbox());
+  const auto target = CO_TRY(parser.mailbox());
   CO_TRY(parser.end());
   auto& selected = *session.selected;
   const auto resolved = CO_TRY(selected.resolve(set, command.addressing));
@@ -26,10 +26,10 @@ io::Task<Result<Reply>> transfer(Session& session, Command& command, CopyMode mo
     co_return done("No message there");
   }
   std::optional<Progress> progress(std::in_place, session, command.tag);
-  const auto outcome = CO_TRY(co_await selected.mailbox().copy(std::move(uids), std::move(target), mode));
+  const auto outcome = CO_TRY(co_await selected.mailbox().copy(std::move(uids), target, mode));
   progress.reset();
   auto& own = session.selected->own;
-  if (outcome.uid_validity == session.selected->facts().uid_validity && session.notifications != nullptr)
+  if (session.notifications != nullptr && target == session.selected->mailbox().name())
     for (const auto range : outcome.to.ranges()) own.add(range);
   std::string code;
   if (!outcome.from.empty())

@@ -1,9 +1,10 @@
 // LIST (RFC 9051 §6.3.9, RFC 5258, RFC 5819, RFC 6154, RFC 3348,
-// RFC 9590) and LSUB (RFC 3501 §6.3.9).
+// RFC 8440, RFC 9590) and LSUB (RFC 3501 §6.3.9).
 #include <algorithm>
 #include <map>
 
 #include "base/text.h"
+#include "protocol/imap/command/acl.h"
 #include "protocol/imap/command/list.h"
 #include "protocol/imap/command/metadata.h"
 #include "protocol/imap/command/status.h"
@@ -44,6 +45,7 @@ Names gather(std::vector<NameRow> rows) {
   for (auto& row : rows) {
     auto& known = names[row.name];
     known.attributes = row.attributes;
+    known.rights = row.rights;
     known.exists = (row.attributes & kNameNonExistent) == 0;
   }
   // Superior names that the account does not keep stand in the hierarchy all the same.
@@ -182,6 +184,10 @@ io::Task<Result<Reply>> list(Session& session, Command& command) {
       session.text() += "))";
     }
     session.text() += "\r\n";
+    // RFC 8440 §4: likewise.
+    if ((program.returns & kListMyRights) != 0 && (known.attributes & kNameNonExistent) == 0 &&
+        meets(program, known.attributes))
+      append_my_rights(session, name, known.rights);
     // RFC 9590 §3: of what meets the selection itself, not of what is listed for others below it.
     if ((program.returns & kListMetadata) != 0 && (known.attributes & kNameNonExistent) == 0 &&
         meets(program, known.attributes)) {

@@ -13,6 +13,7 @@ namespace angarium::protocol::imap::command {
 /// What is known of one name while a LIST is answered.
 struct KnownName {
   std::uint32_t attributes = 0;
+  Rights rights = 0;
   bool exists = false;          ///< a row of the account, or implied by an inferior one
   bool selected_below = false;  ///< an inferior name meets the selection options
   bool untold_below = false;    ///< … and is not told itself

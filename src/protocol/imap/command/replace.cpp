@@ -23,16 +23,15 @@ io::Task<Result<Reply>> replace_one(Session& session, Command& command, Appendin
   auto& parser = command.parser;
   const auto uid = CO_TRY(message_named(session, command));
   CO_TRY(parser.space());
-  auto name = CO_TRY(co_await appending.mailbox());
+  const auto name = CO_TRY(co_await appending.mailbox());
   CO_TRY(parser.space());
   auto& selected = *session.selected;
   if (selected.read_only()) co_return fail(kReadOnly, "The mailbox is read-only");
-  auto append = CO_TRY(co_await session.account->replace(std::move(name), {selected.facts().id, uid}));
+  auto append = CO_TRY(co_await session.account->replace(name, {selected.mailbox().name(), selected.facts().id, uid}));
   CO_TRY(co_await appending.message(*append));
   CO_TRY(parser.end());
   const auto outcome = CO_TRY(co_await append->commit());
-  if (session.notifications != nullptr && session.selected != nullptr &&
-      session.selected->facts().uid_validity == outcome.uid_validity)
+  if (session.notifications != nullptr && session.selected != nullptr && session.selected->mailbox().name() == name)
     for (const auto range : outcome.uids.ranges()) session.selected->own.add(range);
   // RFC 8508 §4.3: the new UID comes before the EXPUNGE, untagged.
   if (!outcome.uids.empty()) session.untagged(Status::ok, "Replacement is there", append_uid(outcome));

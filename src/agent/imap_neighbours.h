@@ -1,0 +1,51 @@
+// What others share with a logged-in IMAP user: the port's Neighbours over the lists of the mailbox room.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "agent/imap_account.h"
+#include "agent/owners.h"
+
+namespace angarium::agent {
+
+/// Accounts whose shares one user sees, the public one and the oldest ones: each LIST looks at all of them, and any
+/// user may share with anyone.
+inline constexpr std::size_t kNeighboursMax = 1000;
+
+/// Of one session.
+class ImapNeighbours final : public protocol::imap::Neighbours {
+ public:
+  /// `public_account`: whose mailboxes are the public ones, if there are any.
+  ImapNeighbours(Services& services, Budget& budget, Owners& owners, std::uint64_t append_limit,
+                 const account::Account& user, std::optional<account::AccountId> public_account)
+      : services_(services),
+        budget_(budget),
+        owners_(owners),
+        append_limit_(append_limit),
+        address_(user.address),
+        reader_{.id = user.id, .identifiers = {user.address, std::string(kAnyone)}},
+        public_account_(public_account) {}
+
+  [[nodiscard]] bool has_public() const override { return public_account_.has_value(); }
+  io::Task<Result<std::vector<protocol::imap::Neighbour>>> all() override;
+  io::Task<Result<std::string>> identifier(std::string written) override;
+
+ private:
+  /// Nothing: it is gone.
+  io::Task<Result<std::optional<protocol::imap::Neighbour>>> neighbour(account::AccountId id);
+
+  Services& services_;
+  Budget& budget_;
+  Owners& owners_;
+  std::uint64_t append_limit_;
+  std::string address_;
+  ImapReader reader_;
+  std::optional<account::AccountId> public_account_;
+  std::map<account::AccountId, protocol::imap::Neighbour> known_;  ///< watched as the same objects again and again
+};
+
+}  // namespace angarium::agent

@@ -1,0 +1,352 @@
+#include "protocol/imap/sharing.h"
+
+#include <algorithm>
+#include <map>
+
+#include "base/text.h"
+#include "protocol/imap/judged_mailbox.h"
+#include "protocol/imap/mailbox_name.h"
+
+namespace angarium::protocol::imap {
+namespace {
+
+bool shared_name(std::string_view name) { return name.starts_with(kOthersPrefix) || name.starts_with(kPublicPrefix); }
+
+bool there(const NameRow& row) { return (row.attributes & kNameNonExistent) == 0; }
+
+/// Without the delimiter at its end.
+std::string root_of(std::string_view prefix) { return std::string(prefix.substr(0, prefix.size() - 1)); }
+
+/// An id that is of its account alone as one among those of all.
+std::string id_of(const std::string& id, const std::string& key) {
+  return id.empty() || key.empty() ? id : id + "-" + key;
+}
+
+std::unexpected<Error> non_existent() { return fail(kNonExistent, "There is no such mailbox"); }
+
+/// What is granted by a name, and by the nearest one above it that is there.
+void read_rights(const std::vector<NameRow>& rows, SharingAccount::Place& place) {
+  place.rights = 0;
+  place.above = 0;
+  std::size_t nearest = 0;
+  for (const NameRow& row : rows) {
+    if (!there(row)) continue;
+    if (row.name == place.name) place.rights = row.rights;
+    const bool above = place.name.size() > row.name.size() && place.name.starts_with(row.name) &&
+                       place.name[row.name.size()] == kHierarchyDelimiter;
+    if (!above || row.name.size() < nearest) continue;
+    nearest = row.name.size();
+    place.above = row.rights;
+  }
+}
+
+/// One APPEND into a mailbox of somebody else.
+class JudgedAppend final : public Append {
+ public:
+  JudgedAppend(std::shared_ptr<Account> account, std::unique_ptr<Append> inner, KeptFlags kept)
+      : account_(std::move(account)), inner_(std::move(inner)), kept_(kept) {}
+  io::Task<Result<void>> begin(AppendMessage message) override {
+    // RFC 4314 §4: flags that may not be set are left out, the message is taken.
+    message.flags.system &= kept_.system;
+    if (!kept_.keywords) message.flags.keywords.clear();
+    return inner_->begin(std::move(message));
+  }
+  io::ValueOrTask<Result<void>> write(std::string_view octets) override { return inner_->write(octets); }
+  io::Task<Result<AppendOutcome>> commit() override { return inner_->commit(); }
+
+ private:
+  std::shared_ptr<Account> account_;
+  std::unique_ptr<Append> inner_;
+  KeptFlags kept_;
+};
+
+}  // namespace
+
+std::unexpected<Error> missing_right(Rights had) {
+  if ((had & kRightLookup) == 0) return non_existent();
+  return fail(kNoPermission, "You have not the right to do that");
+}
+
+KeptFlags permitted_flags(Rights rights) {
+  constexpr Flags kWritten = kAllFlags & ~(kSeen | kDeleted);
+  KeptFlags kept{.system = 0, .keywords = (rights & kRightWrite) != 0};
+  if ((rights & kRightSeen) != 0) kept.system |= kSeen;
+  if ((rights & kRightDeleteMessages) != 0) kept.system |= kDeleted;
+  if (kept.keywords) kept.system |= kWritten;
+  return kept;
+}
+
+/// What a session watches: its own account, and each neighbour from when it is known.
+struct SharingAccount::Watched {
+  io::Event& event;
+  std::unique_ptr<AccountWatcher> own;
+  std::map<Account*, std::unique_ptr<AccountWatcher>> others;
+
+  void keep(const std::vector<Neighbour>& all) {
+    const auto wanted = [&](const auto& watcher) {
+      return std::ranges::any_of(all, [&](const Neighbour& each) { return each.account.get() == watcher.first; });
+    };
+    std::erase_if(others, [&](const auto& watcher) { return !wanted(watcher); });
+    for (const Neighbour& each : all)
+      if (!others.contains(each.account.get())) others.emplace(each.account.get(), each.account->watch(event));
+  }
+  bool take() {
+    bool any = own->take();
+    for (const auto& [account, watcher] : others) any = watcher->take() || any;
+    return any;
+  }
+};
+
+io::Task<Result<std::vector<Neighbour>>> SharingAccount::neighbours() {
+  std::vector<Neighbour> all;
+  if (neighbours_ == nullptr) co_return all;
+  all = CO_TRY(co_await neighbours_->all());
+  for (const auto& each : watched_)
+    if (const auto watched = each.lock()) watched->keep(all);
+  co_return all;
+}
+
+io::Task<Result<SharingAccount::Place>> SharingAccount::place(std::string name) {
+  if (neighbours_ == nullptr || !shared_name(name)) co_return Place{.account = own_, .name = std::move(name)};
+  for (const NameRow& row : CO_TRY(co_await own_->list()))
+    if (row.name == name && there(row)) co_return Place{.account = own_, .name = std::move(name)};
+  for (Neighbour& each : CO_TRY(co_await neighbours())) {
+    if (!name.starts_with(each.prefix) || name.size() == each.prefix.size()) continue;
+    Place place{.account = std::move(each.account),
+                .name = name.substr(each.prefix.size()),
+                .prefix = std::move(each.prefix),
+                .key = std::move(each.key)};
+    canonise_inbox(place.name);
+    read_rights(CO_TRY(co_await place.account->list()), place);
+    co_return place;
+  }
+  // Of nobody: nothing is there, and nothing can be made.
+  co_return Place{.account = own_, .name = name, .prefix = name, .rights = 0, .above = 0};
+}
+
+io::Task<Result<SharingAccount::Place>> SharingAccount::target(std::string name) {
+  Place found = CO_TRY(co_await place(std::move(name)));
+  if (found.may(kRightInsert)) co_return found;
+  if (found.rights == 0 && (found.above & kRightCreate) != 0) co_return fail(kTryCreate, "There is no such mailbox");
+  co_return missing_right(found.rights);
+}
+
+io::Task<Result<std::vector<NameRow>>> SharingAccount::list() {
+  std::vector<NameRow> rows = CO_TRY(co_await own_->list());
+  const auto all = CO_TRY(co_await neighbours());
+  if (all.empty()) co_return rows;
+  // By names, those of one's own that could be others' as well.
+  std::map<std::string, std::size_t, std::less<>> own;
+  for (std::size_t i = 0; i < rows.size(); ++i)
+    if (shared_name(rows[i].name)) own.emplace(rows[i].name, i);
+  for (const Neighbour& each : all) {
+    auto theirs = co_await each.account->list();
+    if (!theirs && theirs.error().is(kNonExistent)) continue;  // removed meanwhile
+    for (NameRow& row : CO_TRY(std::move(theirs))) {
+      if (!there(row) || (row.rights & kRightLookup) == 0) continue;
+      // What is special to its owner is not so to others; subscriptions are each one's own.
+      row.attributes &= ~(kNameSpecialUse | kNameSubscribed);
+      row.name = each.prefix + row.name;
+      row.id = id_of(row.id, each.key);
+      const auto at = own.find(row.name);
+      if (at == own.end()) {
+        rows.push_back(std::move(row));
+      } else if (!there(rows[at->second])) {
+        row.attributes |= kNameSubscribed;
+        rows[at->second] = std::move(row);
+      }
+    }
+  }
+  co_return rows;
+}
+
+Namespaces SharingAccount::namespaces() const {
+  Namespaces all = own_->namespaces();
+  if (neighbours_ == nullptr) return all;
+  all.others.push_back({std::string(kOthersPrefix)});
+  if (neighbours_->has_public()) all.shared.push_back({std::string(kPublicPrefix)});
+  return all;
+}
+
+io::Task<Result<std::string>> SharingAccount::create(std::string name, std::uint32_t special_use) {
+  const Place where = CO_TRY(co_await place(std::move(name)));
+  if (where.own()) co_return co_await own_->create(where.name, special_use);
+  // Whether something is there above or by that name, is not told.
+  if ((where.above & kRightCreate) == 0)
+    co_return fail(kNoPermission, "You have not the right to make mailboxes there");
+  if (special_use != 0) co_return fail(kUseAttr, "Mailboxes of others have no special use");
+  co_return id_of(CO_TRY(co_await where.account->create(where.name, 0)), where.key);
+}
+
+io::Task<Result<void>> SharingAccount::remove(std::string name) {
+  const Place where = CO_TRY(co_await place(std::move(name)));
+  if (!where.own() && !where.may(kRightDelete)) co_return missing_right(where.rights);
+  if (!where.own() && where.name == "INBOX") co_return fail(kCannot, "INBOX can't be deleted");
+  co_return co_await where.account->remove(where.name);
+}
+
+io::Task<Result<void>> SharingAccount::rename(std::string from, std::string to) {
+  const Place old_place = CO_TRY(co_await place(std::move(from)));
+  const Place new_place = CO_TRY(co_await place(std::move(to)));
+  if (old_place.own() && new_place.own()) co_return co_await own_->rename(old_place.name, new_place.name);
+  if (!old_place.own() && !old_place.may(kRightDelete)) co_return missing_right(old_place.rights);
+  if (!new_place.own() && (new_place.above & kRightCreate) == 0)
+    co_return fail(kNoPermission, "You have not the right to make mailboxes there");
+  if (old_place.account != new_place.account || old_place.name == "INBOX")
+    co_return fail(kCannot, "A mailbox stays with its owner; copy the messages");
+  co_return co_await old_place.account->rename(old_place.name, new_place.name);
+}
+
+io::Task<Result<void>> SharingAccount::subscribe(std::string name, Subscription subscription) {
+  // RFC 4314 §4: no right is needed where nobody looks whether the name is there.
+  return own_->subscribe(std::move(name), subscription);
+}
+
+io::Task<Result<StatusValues>> SharingAccount::status(std::string name) {
+  const Place where = CO_TRY(co_await place(std::move(name)));
+  if (!where.may(kRightRead)) co_return missing_right(where.rights);
+  StatusValues values = CO_TRY(co_await where.account->status(where.name));
+  values.id = id_of(values.id, where.key);
+  co_return values;
+}
+
+io::Task<Result<std::uint64_t>> SharingAccount::deleted_octets(std::string name) {
+  const Place where = CO_TRY(co_await place(std::move(name)));
+  if (!where.may(kRightRead)) co_return missing_right(where.rights);
+  co_return co_await where.account->deleted_octets(where.name);
+}
+
+io::Task<Result<std::vector<QuotaRoot>>> SharingAccount::quota_roots(std::string name) {
+  const Place where = CO_TRY(co_await place(std::move(name)));
+  // RFC 9208 §6.
+  if (!where.may(kRightRead)) co_return missing_right(where.rights);
+  auto roots = CO_TRY(co_await where.account->quota_roots(where.name));
+  if (!where.own())
+    for (QuotaRoot& root : roots) root.name = root_of(where.prefix);
+  co_return roots;
+}
+
+io::Task<Result<QuotaRoot>> SharingAccount::quota(std::string root) {
+  for (const Neighbour& each : CO_TRY(co_await neighbours())) {
+    if (root_of(each.prefix) != root) continue;
+    // RFC 9208 §6 asks for no right; how full somebody's account is, is for those who read there.
+    const auto rows = CO_TRY(co_await each.account->list());
+    if (std::ranges::none_of(rows, [](const NameRow& row) { return (row.rights & kRightRead) != 0; })) break;
+    QuotaRoot found = CO_TRY(co_await each.account->quota(""));
+    found.name = std::move(root);
+    co_return found;
+  }
+  co_return co_await own_->quota(std::move(root));
+}
+
+io::Task<Result<std::vector<Annotation>>> SharingAccount::annotations(std::string mailbox) {
+  const Place where = CO_TRY(co_await place(std::move(mailbox)));
+  // RFC 5464 §3.3.
+  constexpr Rights kAny = kRightRead | kRightSeen | kRightWrite | kRightInsert | kRightPost;
+  if (!where.may(kRightLookup) || (where.rights & kAny) == 0) co_return missing_right(where.rights);
+  co_return co_await where.account->annotations(where.name);
+}
+
+io::Task<Result<void>> SharingAccount::annotate(std::string mailbox, std::vector<Annotation> changes) {
+  const Place where = CO_TRY(co_await place(std::move(mailbox)));
+  constexpr Rights kAny = kRightRead | kRightSeen | kRightWrite | kRightInsert | kRightPost;
+  if (!where.may(kRightLookup) || (where.rights & kAny) == 0) co_return missing_right(where.rights);
+  // RFC 5464 §3.3 leaves open who of those may change what all see.
+  const bool for_all = std::ranges::any_of(changes, [](const auto& change) { return !is_private(change.entry); });
+  if (for_all && !where.may(kRightWrite)) co_return missing_right(where.rights);
+  co_return co_await where.account->annotate(where.name, std::move(changes));
+}
+
+std::unique_ptr<AnnotationWatch> SharingAccount::watch_annotations(io::Event& event) {
+  return own_->watch_annotations(event);
+}
+
+io::Task<Result<Rights>> SharingAccount::rights(std::string name) {
+  const Place where = CO_TRY(co_await place(std::move(name)));
+  if (where.own()) co_return co_await own_->rights(where.name);
+  if ((where.rights & kAskRights) == 0) co_return non_existent();
+  co_return where.rights;
+}
+
+io::Task<Result<AccessList>> SharingAccount::access(std::string name) {
+  const Place where = CO_TRY(co_await place(std::move(name)));
+  const Rights had = where.own() ? CO_TRY(co_await own_->rights(where.name)) : where.rights;
+  if ((had & kRightAdminister) == 0) co_return missing_right(had);
+  AccessList list = CO_TRY(co_await where.account->access(where.name));
+  list.insert(list.begin(), {.identifier = where.account->owner(), .rights = kAllRights});
+  co_return list;
+}
+
+io::Task<Result<std::string>> SharingAccount::identifier(std::string written) {
+  if (neighbours_ == nullptr) co_return fail(kNoPermission, "Guests share nothing");
+  co_return co_await neighbours_->identifier(std::move(written));
+}
+
+io::Task<Result<void>> SharingAccount::set_access(std::string name, AccessLine line, AccessChange change) {
+  const Place where = CO_TRY(co_await place(std::move(name)));
+  const Rights had = where.own() ? CO_TRY(co_await own_->rights(where.name)) : where.rights;
+  if ((had & kRightAdminister) == 0) co_return missing_right(had);
+  // Lines of names that mean nobody any more can be taken away as they stand.
+  const AccessList list = CO_TRY(co_await where.account->access(where.name));
+  const bool stands = std::ranges::find(list, line.identifier, &AccessLine::identifier) != list.end();
+  if (!stands) line.identifier = CO_TRY(co_await identifier(std::move(line.identifier)));
+  if (line.identifier == where.account->owner()) {
+    const bool less = line.sense == AccessLine::Sense::deny || change == AccessChange::remove ||
+                      (change == AccessChange::replace && line.rights != kAllRights);
+    if (less) co_return fail(kCannot, "The owner keeps all rights");
+    co_return Result<void>();
+  }
+  co_return co_await where.account->set_access(where.name, std::move(line), change);
+}
+
+io::Task<Result<Rights>> SharingAccount::always_granted(std::string name, std::string written) {
+  const Place where = CO_TRY(co_await place(std::move(name)));
+  const Rights had = where.own() ? CO_TRY(co_await own_->rights(where.name)) : where.rights;
+  if ((had & kRightAdminister) == 0) co_return missing_right(had);
+  co_return co_await where.account->always_granted(where.name, CO_TRY(co_await identifier(std::move(written))));
+}
+
+io::Task<Result<std::shared_ptr<Mailbox>>> SharingAccount::select(std::string name, Access access) {
+  Place where = CO_TRY(co_await place(std::move(name)));
+  if (!where.may(kRightRead)) co_return missing_right(where.rights);
+  if ((where.rights & kChangeRights) == 0) access = Access::read_only;
+  auto inner = CO_TRY(co_await where.account->select(where.name, access));
+  co_return std::make_shared<JudgedMailbox>(shared_from_this(), std::move(where), std::move(inner));
+}
+
+std::unique_ptr<AccountWatcher> SharingAccount::watch(io::Event& event) {
+  class Watching final : public AccountWatcher {
+   public:
+    explicit Watching(std::shared_ptr<Watched> watched) : watched_(std::move(watched)) {}
+    bool take() override { return watched_->take(); }
+
+   private:
+    std::shared_ptr<Watched> watched_;
+  };
+  const auto watched = std::make_shared<Watched>(event, own_->watch(event));
+  std::erase_if(watched_, [](const auto& each) { return each.expired(); });
+  watched_.push_back(watched);
+  return std::make_unique<Watching>(watched);
+}
+
+io::Task<Result<std::unique_ptr<Append>>> SharingAccount::append(std::string name) {
+  const Place where = CO_TRY(co_await target(std::move(name)));
+  auto inner = CO_TRY(co_await where.account->append(where.name));
+  if (where.own()) co_return inner;
+  co_return std::make_unique<JudgedAppend>(where.account, std::move(inner), permitted_flags(where.rights));
+}
+
+io::Task<Result<std::unique_ptr<Append>>> SharingAccount::replace(std::string name, Replaced replaced) {
+  const Place where = CO_TRY(co_await target(std::move(name)));
+  const Place from = CO_TRY(co_await place(replaced.name));
+  // RFC 8508 §4.1: as UID STORE of \Deleted and UID EXPUNGE.
+  if (!from.may(kRightDeleteMessages | kRightExpunge)) co_return missing_right(from.rights);
+  if (from.account != where.account)
+    co_return fail(kCannot, "REPLACE is not possible between mailboxes of different owners; APPEND and expunge");
+  if (!from.key.empty()) replaced.mailbox.resize(replaced.mailbox.size() - from.key.size() - 1);
+  auto inner = CO_TRY(co_await where.account->replace(where.name, std::move(replaced)));
+  if (where.own()) co_return inner;
+  co_return std::make_unique<JudgedAppend>(where.account, std::move(inner), permitted_flags(where.rights));
+}
+
+}  // namespace angarium::protocol::imap
