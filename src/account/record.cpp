@@ -96,8 +96,9 @@ sasl::ScramKeys read_scram(Reader& reader) {
 }
 
 /// Appended in a later version: who asked for nothing has a record as before.
-void write_on_demand(Writer& writer, const OnDemand& keys) {
-  if (keys.wanted == 0) return;
+enum class Behind : std::uint8_t { nothing, more };
+void write_on_demand(Writer& writer, const OnDemand& keys, Behind behind) {
+  if (keys.wanted == 0 && behind == Behind::nothing) return;
   writer.number(keys.wanted).number(keys.scram_sha_512 ? 1 : 0);
   if (keys.scram_sha_512) write_scram(writer, *keys.scram_sha_512);
   writer.text(keys.cram_md5).text(keys.digest_md5).text(keys.digest_realm).text(keys.nt_hash).text(keys.plain);
@@ -146,6 +147,7 @@ Account read_account(Reader& reader) {
   for (std::uint64_t left = reader.count(); left > 0 && reader.ok(); --left)
     account.credentials.scram.push_back(read_scram(reader));
   account.credentials.on_demand = read_on_demand(reader);
+  if (!reader.at_end()) account.moved_to = reader.text();
   return account;
 }
 
@@ -171,7 +173,9 @@ std::string encode(const Account& account) {
   writer.number(account.credentials.version).text(account.credentials.argon2id);
   writer.number(account.credentials.scram.size());
   for (const sasl::ScramKeys& keys : account.credentials.scram) write_scram(writer, keys);
-  write_on_demand(writer, account.credentials.on_demand);
+  const bool moved = !account.moved_to.empty();
+  write_on_demand(writer, account.credentials.on_demand, moved ? Behind::more : Behind::nothing);
+  if (moved) writer.text(account.moved_to);
   return writer.take();
 }
 

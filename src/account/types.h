@@ -74,6 +74,7 @@ struct Account {
   Quota quota;
   Credentials credentials;
   WallTime created;
+  std::string moved_to{};  ///< where its mail is read instead: an IMAP URL of a server; empty: here
 };
 
 struct Domain {
