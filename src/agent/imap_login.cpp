@@ -1,5 +1,6 @@
 #include "agent/imap_login.h"
 
+#include "agent/referral.h"
 #include "base/log.h"
 #include "io/loop.h"
 #include "protocol/imap/error.h"
@@ -40,20 +41,24 @@ io::Task<Result<std::shared_ptr<imap::Account>>> ImapAuthenticator::open(sasl::I
   if (identity.standing == sasl::Standing::guest)
     co_return co_await open_account(CO_TRY(co_await credentials_.guest_account()), mechanism,
                                     GuestRules{terms_.guest_mailboxes});
-  co_return co_await open_account(CO_TRY(co_await credentials_.account(identity)), mechanism);
+  co_return co_await open_account(CO_TRY(co_await credentials_.account(identity)), mechanism, std::nullopt,
+                                  std::move(identity.authentication_id));
 }
 
 io::Task<Result<std::shared_ptr<imap::Account>>> ImapAuthenticator::open_account(account::Account account,
                                                                                  std::string_view mechanism,
-                                                                                 std::optional<GuestRules> guest) {
+                                                                                 std::optional<GuestRules> guest,
+                                                                                 std::string login) {
+  // RFC 2221: only to who has proved to be its user.
+  if (!account.moved_to.empty() && !guest) co_return fail(imap::kReferral, referral(account));
   Caretaker::Attendance attendance;
   if (Caretaker* const caretaker = services_.caretaker()) attendance = co_await caretaker->attend(account.id);
   auto mail = CO_TRY(co_await services_.mail().account(account.id));
   log::info("imap", "login",
             {{"user", account.address}, {"mechanism", mechanism}, {"peer", connection_.peer().text()}});
-  co_return std::make_shared<ImapAccount>(services_, budget_,
-                                          static_cast<std::uint64_t>(configuration_.imap.append_size_max),
-                                          account.address, std::move(mail), std::move(guest), std::move(attendance));
+  co_return std::make_shared<ImapAccount>(
+      services_, budget_, static_cast<std::uint64_t>(configuration_.imap.append_size_max), account.address,
+      std::move(login), std::move(mail), std::move(guest), std::move(attendance));
 }
 
 }  // namespace angarium::agent

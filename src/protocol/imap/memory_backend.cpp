@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 
+#include "base/random.h"
 #include "base/text.h"
 #include "message/ascii_form.h"
 #include "message/binary_parts.h"
@@ -59,6 +60,9 @@ Result<std::string> without_binary_parts(std::string_view octets) {
   TRY(writer.finish(rewritten));
   return rewritten;
 }
+
+/// Whose mail guests read.
+const std::string kMemoryGuest = "guest";
 
 // ---- Account --------------------------------------------------------------------------------------------------------
 
@@ -132,7 +136,8 @@ class MemoryAppend : public Append {
 
 class MemoryAccount : public Account {
  public:
-  explicit MemoryAccount(std::shared_ptr<MemoryAccountState> state) : state_(std::move(state)) {}
+  MemoryAccount(const MemoryStore& store, std::string user, std::shared_ptr<MemoryAccountState> state)
+      : store_(store), user_(std::move(user)), state_(std::move(state)) {}
 
   io::Task<Result<std::vector<NameRow>>> list() override {
     std::vector<NameRow> rows;
@@ -349,6 +354,38 @@ class MemoryAccount : public Account {
     co_return fail(kExpungeIssued, "The message is not there any more");
   }
 
+  [[nodiscard]] bool is_user(std::string_view name) const override { return !is_guest() && name == user_; }
+  [[nodiscard]] bool is_guest() const override { return user_ == kMemoryGuest; }
+
+  io::Task<Result<std::shared_ptr<Account>>> of_user(std::string name) override {
+    auto state = name == kMemoryGuest ? nullptr : store_.find(name);
+    if (state == nullptr) co_return fail(kNonExistent, "No such user");
+    co_return std::make_shared<MemoryAccount>(store_, std::move(name), std::move(state));
+  }
+
+  io::Task<Result<std::optional<std::string>>> url_key(std::string name) override {
+    co_return CO_TRY(selectable(name))->url_key;
+  }
+
+  io::Task<Result<std::string>> make_url_key(std::string name) override {
+    CO_TRY(state_->take_trouble());
+    const auto mailbox = CO_TRY(selectable(name));
+    if (!mailbox->url_key) mailbox->url_key = system_random().octets(kUrlKeyOctets);
+    co_return *mailbox->url_key;
+  }
+
+  io::Task<Result<void>> remove_url_keys(std::optional<std::string> name) override {
+    CO_TRY(state_->take_trouble());
+    if (is_guest()) co_return fail(kNoPermission, "Guests change nothing");
+    if (name && state_->find(*name) == nullptr) co_return fail(kNonExistent, "No such mailbox");
+    for (const auto& [other, mailbox] : state_->mailboxes) {
+      if ((name && other != *name) || !std::exchange(mailbox->url_key, std::nullopt)) continue;
+      ++mailbox->url_keys_removed;
+      for (auto* watcher : mailbox->watchers) watcher->set();
+    }
+    co_return Result<void>{};
+  }
+
  private:
   [[nodiscard]] Result<std::shared_ptr<MemoryMailboxState>> selectable(std::string_view name) const {
     auto mailbox = state_->find(name);
@@ -367,6 +404,8 @@ class MemoryAccount : public Account {
     for (auto* watcher : mailbox.watchers) watcher->set();
   }
 
+  const MemoryStore& store_;
+  std::string user_;
   std::shared_ptr<MemoryAccountState> state_;
 };
 
@@ -388,9 +427,10 @@ bool MemoryAuthenticator::login_permitted() const {
 io::Task<Result<std::shared_ptr<Account>>> MemoryAuthenticator::open(sasl::Identity identity,
                                                                      std::string_view /*mechanism*/) {
   // Guests read what is everybody's.
-  auto account = store_.find(identity.standing == sasl::Standing::guest ? "guest" : identity.authentication_id);
+  std::string user = identity.standing == sasl::Standing::guest ? kMemoryGuest : identity.authentication_id;
+  auto account = store_.find(user);
   if (account == nullptr) co_return fail(sasl::kBadCredentials, "nobody's account");
-  co_return std::make_shared<MemoryAccount>(std::move(account));
+  co_return std::make_shared<MemoryAccount>(store_, std::move(user), std::move(account));
 }
 
 io::Task<Error> MemoryAuthenticator::refused(Error error) { co_return error; }

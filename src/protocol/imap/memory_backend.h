@@ -66,6 +66,8 @@ struct MemoryMailboxState {
   std::set<io::Event*> watchers;
   std::shared_ptr<MemoryWatches> account_watches;
   std::map<std::string, std::shared_ptr<const std::string>, std::less<>> annotations;
+  std::optional<std::string> url_key;
+  std::uint64_t url_keys_removed = 0;
 
   void publish(std::vector<Entry> entries, std::uint32_t uid_next, std::uint64_t modseq,
                std::vector<std::string> keywords);
