@@ -51,6 +51,23 @@ Account with_all() {
 
 }  // namespace
 
+TEST_CASE("where mail is read now stands behind the keys, and who did not move has the record of before") {
+  Account account{.address = "alice@example.test"};
+  const std::string before = encode(account);
+  account.moved_to = "imap://new.example.test/";
+  CHECK(encode(account) != before);
+  for (const bool keys : {false, true}) {
+    if (keys) account.credentials.on_demand.want(Demand::cram_md5);
+    const auto read = decode_entry(encode(account));
+    REQUIRE(read);
+    CHECK(std::get<Account>(*read).moved_to == account.moved_to);
+    CHECK(std::get<Account>(*read).credentials.on_demand == account.credentials.on_demand);
+  }
+  account.moved_to.clear();
+  account.credentials.on_demand = {};
+  CHECK(encode(account) == before);
+}
+
 TEST_CASE("nothing is kept that nobody asked for") {
   Desk desk;
   CHECK(desk.log_in(kPassword));

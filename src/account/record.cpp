@@ -209,6 +209,7 @@ Account read_account(Reader& reader) {
   account.credentials.on_demand = read_on_demand(reader);
   if (account.credentials.on_demand.wanted == 0) account.credentials.on_demand = {};
   account.totp = read_totp(reader);
+  if (!reader.at_end()) account.moved_to = reader.text();
   return account;
 }
 
@@ -234,9 +235,13 @@ std::string encode(const Account& account) {
   writer.number(account.credentials.version).text(account.credentials.argon2id);
   writer.number(account.credentials.scram.size());
   for (const sasl::ScramKeys& keys : account.credentials.scram) write_scram(writer, keys);
-  // Who asked for neither has a record as older versions write it.
-  if (account.credentials.on_demand.wanted != 0 || account.totp) write_on_demand(writer, account.credentials.on_demand);
-  if (account.totp) writer.text(write_totp(*account.totp));
+  // Each part stands behind the one before: who asked for none of them has a record as older versions write it.
+  const bool moved = !account.moved_to.empty();
+  const bool second_factor = account.totp || moved;
+  if (account.credentials.on_demand.wanted != 0 || second_factor)
+    write_on_demand(writer, account.credentials.on_demand);
+  if (second_factor) writer.text(account.totp ? write_totp(*account.totp) : "");
+  if (moved) writer.text(account.moved_to);
   return writer.take();
 }
 

@@ -79,6 +79,7 @@ struct Account {
   std::optional<Totp> totp{};
 
   [[nodiscard]] bool wants_second_factor() const { return totp && totp->on; }
+  std::string moved_to{};  ///< where its mail is read instead: an IMAP URL of a server; empty: here
 };
 
 struct Domain {

@@ -13,6 +13,7 @@
 #include "agent/key_verbs.h"
 #include "agent/login_verbs.h"
 #include "agent/queue_verbs.h"
+#include "agent/referral.h"
 #include "agent/settings.h"
 #include "agent/trace_verbs.h"
 #include "base/log.h"
@@ -44,7 +45,6 @@ struct Work {
   control::Tell tell;
 };
 using Answer = Result<json::value>;
-
 json::object show(const Domain& domain) {
   return {{"domain", domain.name},
           {"catch_all", domain.catch_all},
@@ -57,6 +57,7 @@ json::object show(const Account& account) {
           {"id", account.id},
           {"name", account.name},
           {"status", account.status == account::Status::enabled ? "enabled" : "disabled"},
+          {"moved_to", account.moved_to},
           {"quota_octets", account.quota.octets},
           {"quota_messages", account.quota.messages},
           {"password_set", !account.credentials.argon2id.empty()},
@@ -66,11 +67,10 @@ json::object show(const Account& account) {
 std::string kind_of(const Alias& alias) { return alias.kind == Alias::Kind::alias ? "alias" : "group"; }
 
 json::object show(const Alias& alias) {
-  json::array targets;
-  for (const std::string& target : alias.targets) targets.push_back(json::string(target));
+  const json::array targets(alias.targets.begin(), alias.targets.end());
   return {{"address", alias.address},
           {"kind", kind_of(alias)},
-          {"targets", std::move(targets)},
+          {"targets", targets},
           {"created", to_rfc3339(alias.created)}};
 }
 
@@ -163,23 +163,24 @@ io::Task<Answer> account_show(Work work) {
   co_return shown;
 }
 
-// account.set address [name] [quota_octets] [quota_messages] [status]
+// account.set address [name] [quota_octets] [quota_messages] [status] [moved_to]
 io::Task<Answer> account_set(Work work) {
   account::Quota quota;
   CO_TRY(read_quota(work.request, quota));
-  const std::string_view status = work.request.get("status");
-  if (!status.empty() && status != "enabled" && status != "disabled")
+  const bool enabled = work.request.get("status") != "disabled";
+  if (enabled && work.request.has("status") && work.request.get("status") != "enabled")
     co_return fail(kUsageError, "the status is enabled or disabled");
-  const Request& request = work.request;
-  const Account changed = CO_TRY(co_await on_pool(work, [&services = work.services, request, quota] {
-    return services.directory().change_account(request.get("address"), [&](Account& account) {
-      if (request.has("name")) account.name = request.get("name");
-      if (request.has("quota_octets")) account.quota.octets = quota.octets;
-      if (request.has("quota_messages")) account.quota.messages = quota.messages;
-      if (request.has("status"))
-        account.status = request.get("status") == "enabled" ? account::Status::enabled : account::Status::disabled;
-    });
-  }));
+  const std::string moved = CO_TRY(imap_server_url(work.request.get("moved_to")));
+  const Account changed =
+      CO_TRY(co_await on_pool(work, [&services = work.services, request = work.request, quota, moved, enabled] {
+        return services.directory().change_account(request.get("address"), [&](Account& account) {
+          if (request.has("moved_to")) account.moved_to = moved;
+          if (request.has("name")) account.name = request.get("name");
+          if (request.has("quota_octets")) account.quota.octets = quota.octets;
+          if (request.has("quota_messages")) account.quota.messages = quota.messages;
+          if (request.has("status")) account.status = enabled ? account::Status::enabled : account::Status::disabled;
+        });
+      }));
   const auto mail = CO_TRY(co_await work.services.mail().account(changed.id));
   CO_TRY(co_await mail->set_quota(limits_of(changed.quota)));
   co_return show(changed);

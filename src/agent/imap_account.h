@@ -36,14 +36,16 @@ protocol::imap::Rights rights_of(const mailbox::MailboxInfo& info, const std::ve
 
 class ImapAccount final : public protocol::imap::Account {
  public:
-  /// `append_limit`: octets of a message, as STATUS tells it (RFC 7889). `reader`: who it is for, if not for its owner.
-  ImapAccount(Services& services, Budget& budget, std::uint64_t append_limit, std::string address,
+  /// `append_limit`: octets of a message, as STATUS tells it (RFC 7889).
+  /// `login`: the name that its user wrote, which may be shorter than the address.
+  ImapAccount(Services& services, Budget& budget, std::uint64_t append_limit, std::string address, std::string login,
               mailbox::AccountMailPtr mail, std::optional<GuestRules> guest = std::nullopt,
               Caretaker::Attendance attendance = {}, std::optional<ImapReader> reader = std::nullopt)
       : services_(services),
         budget_(budget),
         append_limit_(append_limit),
         address_(std::move(address)),
+        login_(std::move(login)),
         mail_(std::move(mail)),
         guest_(std::move(guest)),
         attendance_(std::move(attendance)),
@@ -72,6 +74,12 @@ class ImapAccount final : public protocol::imap::Account {
   io::Task<Result<std::unique_ptr<protocol::imap::Append>>> append(std::string name) override;
   io::Task<Result<std::unique_ptr<protocol::imap::Append>>> replace(std::string name,
                                                                     protocol::imap::Replaced replaced) override;
+  [[nodiscard]] bool is_user(std::string_view name) const override;
+  [[nodiscard]] bool is_guest() const override { return guest_.has_value(); }
+  io::Task<Result<std::shared_ptr<protocol::imap::Account>>> of_user(std::string name) override;
+  io::Task<Result<std::optional<std::string>>> url_key(std::string mailbox) override;
+  io::Task<Result<std::string>> make_url_key(std::string mailbox) override;
+  io::Task<Result<void>> remove_url_keys(std::optional<std::string> mailbox) override;
 
   /// As it is after failures of the store.
   io::Task<Result<mailbox::AccountMailPtr>> mail();
@@ -84,6 +92,8 @@ class ImapAccount final : public protocol::imap::Account {
   struct Watched;
 
   io::ValueOrTask<Result<void>> renew();
+  /// A mailbox of messages whose URLs may be signed.
+  [[nodiscard]] Result<mailbox::MailboxId> signed_for(const std::string& name) const;
   /// Whose annotations are meant; empty: the server's, which are kept with the account.
   [[nodiscard]] Result<mailbox::MailboxId> annotated(const std::string& name) const;
   io::Task<Result<void>> load();
@@ -93,6 +103,7 @@ class ImapAccount final : public protocol::imap::Account {
   Budget& budget_;
   std::uint64_t append_limit_;
   std::string address_;
+  std::string login_;
   mailbox::AccountMailPtr mail_;
   std::optional<GuestRules> guest_;
   Caretaker::Attendance attendance_;

@@ -1,6 +1,7 @@
 #include "agent/imap_login.h"
 
 #include "agent/imap_neighbours.h"
+#include "agent/referral.h"
 #include "base/log.h"
 #include "io/loop.h"
 #include "protocol/imap/error.h"
@@ -43,12 +44,16 @@ io::Task<Result<std::shared_ptr<imap::Account>>> ImapAuthenticator::open(sasl::I
   if (identity.standing == sasl::Standing::guest)
     co_return co_await open_account(CO_TRY(co_await credentials_.guest_account()), mechanism,
                                     GuestRules{terms_.guest_mailboxes});
-  co_return co_await open_account(CO_TRY(co_await credentials_.account(identity)), mechanism);
+  co_return co_await open_account(CO_TRY(co_await credentials_.account(identity)), mechanism, std::nullopt,
+                                  std::move(identity.authentication_id));
 }
 
 io::Task<Result<std::shared_ptr<imap::Account>>> ImapAuthenticator::open_account(account::Account account,
                                                                                  std::string_view mechanism,
-                                                                                 std::optional<GuestRules> guest) {
+                                                                                 std::optional<GuestRules> guest,
+                                                                                 std::string login) {
+  // RFC 2221: only to who has proved to be its user.
+  if (!account.moved_to.empty() && !guest) co_return fail(imap::kReferral, referral(account));
   Caretaker::Attendance attendance;
   if (Caretaker* const caretaker = services_.caretaker()) attendance = co_await caretaker->attend(account.id);
   auto mail = CO_TRY(co_await services_.mail().account(account.id));
@@ -59,8 +64,8 @@ io::Task<Result<std::shared_ptr<imap::Account>>> ImapAuthenticator::open_account
   // Guests are nobody to whom something could be granted.
   if (!guest) neighbours = std::make_unique<ImapNeighbours>(services_, budget_, owners_, limit, account, std::nullopt);
   co_return std::make_shared<imap::SharingAccount>(
-      std::make_shared<ImapAccount>(services_, budget_, limit, account.address, std::move(mail), std::move(guest),
-                                    std::move(attendance)),
+      std::make_shared<ImapAccount>(services_, budget_, limit, account.address, std::move(login), std::move(mail),
+                                    std::move(guest), std::move(attendance)),
       std::move(neighbours));
 }
 

@@ -31,7 +31,8 @@ class ImapAuthenticator final : public protocol::imap::Authenticator {
 
   /// The account of somebody who is known by `mechanism`.
   io::Task<Result<std::shared_ptr<protocol::imap::Account>>> open_account(
-      account::Account account, std::string_view mechanism, std::optional<GuestRules> guest = std::nullopt);
+      account::Account account, std::string_view mechanism, std::optional<GuestRules> guest = std::nullopt,
+      std::string login = {});
 
  private:
   Services& services_;

@@ -174,6 +174,10 @@ imap::Delta ImapMailbox::delta(const imap::View& from, const imap::View& to) con
   return delta;
 }
 
+imap::UrlKeyState ImapMailbox::url_key() const {
+  return {.kept = mail_->url_key(info_.id).has_value(), .removed = mail_->url_keys_removed(info_.id)};
+}
+
 std::uint32_t ImapMailbox::recent_above([[maybe_unused]] std::uint32_t uid) {
   const mailbox::Uid from =
       facts_.access == imap::Access::read_write ? mail_->take_recent(info_.id) : mail_->peek_recent(info_.id);

@@ -51,6 +51,7 @@ class ImapMailbox final : public protocol::imap::Mailbox {
   [[nodiscard]] std::shared_ptr<const protocol::imap::View> view() const override;
   [[nodiscard]] protocol::imap::Delta delta(const protocol::imap::View& from,
                                             const protocol::imap::View& to) const override;
+  [[nodiscard]] protocol::imap::UrlKeyState url_key() const override;
   std::uint32_t recent_above(std::uint32_t uid) override;
   std::unique_ptr<protocol::imap::Watcher> watch(io::Event& event) override;
   io::Task<Result<protocol::imap::StoreOutcome>> store(protocol::imap::StoreRequest request) override;

@@ -34,7 +34,7 @@ io::Task<Result<std::optional<imap::Neighbour>>> ImapNeighbours::neighbour(accou
       .prefix = id == public_account_ ? std::string(imap::kPublicPrefix)
                                       : std::string(imap::kOthersPrefix) + address + imap::kHierarchyDelimiter,
       .key = "a" + std::to_string(id),
-      .account = std::make_shared<ImapAccount>(services_, budget_, append_limit_, address, *std::move(mail),
+      .account = std::make_shared<ImapAccount>(services_, budget_, append_limit_, address, std::string(), *std::move(mail),
                                                std::nullopt, Caretaker::Attendance(), reader_)};
   co_return known_.emplace(id, std::move(made)).first->second;
 }

@@ -61,7 +61,7 @@ message::TextPlaces places_of(const protocol::imap::TextKey& key) {
 }
 
 TextMatcher::TextMatcher(const protocol::imap::TextKey& key)
-    : key_(key.key), search_(places_of(key), key.value, key.name), day_(key.day) {}
+    : key_(key.key), search_(places_of(key), key.value, key.name, key.collation), day_(key.day) {}
 
 bool TextMatcher::needs_body() const { return key_ == Key::body || key_ == Key::text; }
 

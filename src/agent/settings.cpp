@@ -38,6 +38,7 @@ smtp::Policy smtp_policy(const configuration::Configuration& c, smtp::Role role,
   // Whoever keeps a queue keeps the time, too: mail goes on by it only to those who do.
   if (role != smtp::Role::lmtp) policy.deliver_by = {.announce = smtp::Announce::yes, .min_s = kDeliverByMin};
   if (role == smtp::Role::submission) {
+    policy.burl = smtp::Announce::yes;
     policy.future_release_s = kFutureReleaseMax;
     policy.priorities = {.announce = smtp::Announce::yes, .highest = 0, .authenticated = kPriorityOfUsers};
   }
@@ -79,6 +80,7 @@ protocol::pop3::ServerOptions pop3_options(const configuration::Configuration& c
 protocol::imap::ServerOptions imap_options(const configuration::Configuration& c) {
   protocol::imap::ServerOptions options;
   options.append_limit = static_cast<std::uint64_t>(c.imap.append_size_max);
+  options.message_limit = static_cast<std::uint32_t>(c.imap.message_limit);
   options.idle_timeout = c.imap.idle_timeout;
   options.login_timeout = c.limits.login_timeout;
   options.send_timeout = c.limits.send_timeout;

@@ -50,7 +50,7 @@ class House {
     auto mail = run(services->mail().account(user.id));
     REQUIRE(mail);
     return std::make_shared<imap::SharingAccount>(
-        std::make_shared<ImapAccount>(*services, budget, 1000, user.address, *std::move(mail)),
+        std::make_shared<ImapAccount>(*services, budget, 1000, user.address, user.address, *std::move(mail)),
         std::make_unique<ImapNeighbours>(*services, budget, *owners, 1000, user, shown));
   }
   Result<std::string> verb(const std::string& name, std::vector<std::pair<std::string, std::string>> arguments) {
@@ -170,7 +170,7 @@ TEST_CASE("RFC 4505: to guests nothing is shared, not even with anyone, and they
   auto mail = house.run(house.services->mail().account(house.bob.id));
   REQUIRE(mail);
   imap::SharingAccount guest_account(
-      std::make_shared<ImapAccount>(*house.services, house.budget, 1000, house.bob.address, *std::move(mail),
+      std::make_shared<ImapAccount>(*house.services, house.budget, 1000, house.bob.address, house.bob.address, *std::move(mail),
                                     GuestRules{{"INBOX"}}),
       nullptr);
   CHECK(house.run(guest_account.list())->size() == 1);

@@ -77,6 +77,7 @@ class SmtpSession final : public protocol::smtp::Session {
   io::ValueOrTask<Result<protocol::smtp::Reply>> begin_body() override;
   Result<protocol::smtp::Flow> append(std::string_view octets) override;
   io::ValueOrTask<Result<>> drained() override;
+  io::Task<Result<std::unique_ptr<protocol::smtp::UrlContent>>> open_url(std::string url) override;
   io::Task<Result<protocol::smtp::Outcome>> commit(const protocol::smtp::BodyFacts& facts) override;
   void abort() override;
   void note(const protocol::smtp::Refusal& refusal) override;

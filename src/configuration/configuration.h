@@ -167,6 +167,7 @@ struct Configuration {
 
   struct Imap {
     std::int64_t append_size_max = 50LL << 20;
+    std::int64_t message_limit = 0;
     Duration idle_timeout = std::chrono::minutes(30);
   } imap;
 

@@ -167,6 +167,12 @@ const auto kKeys = std::to_array<Key>({
     {"imap", "append_size_max",
      SizeField{[](C& c) -> std::int64_t& { return c.imap.append_size_max; }, 64 << 10, 1LL << 40},
      "The largest message that APPEND takes."},
+    {"imap", "message_limit", NumberField{[](C& c) -> std::int64_t& { return c.imap.message_limit; }, 0, 1000},
+     "How many messages one command works on (MESSAGELIMIT, RFC 9738): FETCH, STORE, SEARCH, MOVE and UID EXPUNGE do "
+     "the "
+     "newest of them and say so, COPY and APPEND of more are refused. 0: no limit. Below 1000 mail programs that do "
+     "not "
+     "know of it miss messages (RFC 9738 section 4), and above that APPEND takes no more."},
     {"imap", "idle_timeout", DurationField([](C& c) -> Duration& { return c.imap.idle_timeout; }),
      "How long a session may be silent; at least 30m (RFC 9051 section 5.4)."},
     {"pop3", "idle_timeout", DurationField([](C& c) -> Duration& { return c.pop3.idle_timeout; }),

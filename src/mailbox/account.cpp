@@ -25,6 +25,7 @@ class WatchBody final : public Watch {
   void tell(const CommitPart& part) {
     const bool concerned =
         mailbox_ == 0 || part.listing_changed ||
+        std::find(part.touched.begin(), part.touched.end(), mailbox_) != part.touched.end() ||
         std::any_of(part.messages.begin(), part.messages.end(), [&](const auto& m) { return m.mailbox == mailbox_; });
     if (concerned && !dirty_.exchange(true, std::memory_order_acq_rel) && hook_) hook_();
   }

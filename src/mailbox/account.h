@@ -93,6 +93,11 @@ class Account final : public AccountMail, public std::enable_shared_from_this<Ac
   MetadataNews metadata_news(std::uint64_t seen) const override;
   std::uint64_t metadata_seen() const override;
 
+  std::optional<std::string> url_key(MailboxId mailbox) const override;
+  io::Task<Result<std::string>> make_url_key(MailboxId mailbox, std::string fresh) override;
+  io::Task<Result<>> remove_url_keys(std::optional<MailboxId> mailbox) override;
+  std::uint64_t url_keys_removed(MailboxId mailbox) const override;
+
   io::Task<Result<AppendResult>> append(MailboxId mailbox, std::vector<AppendItem> items, store::Batch also) override;
   io::Task<Result<AppendResult>> replace(MailboxId from, Uid uid, MailboxId to, AppendItem item) override;
   io::Task<Result<FlagResult>> change_flags(MailboxId mailbox, UidSet uids, FlagRequest request,
@@ -193,6 +198,11 @@ class Account final : public AccountMail, public std::enable_shared_from_this<Ac
   struct Tree;
   void remove_metadata(MailboxId mailbox, Tree& tree);
   void copy_metadata(MailboxId from, MailboxId to, Tree& tree);
+
+  // account_url_keys.cpp
+  static MetadataPlace url_key_place(MailboxId mailbox) { return {mailbox, kUrlKeys, "key"}; }
+  void begin_make_url_key(MailboxId mailbox, std::string fresh, Done<std::string> done);
+  void begin_remove_url_keys(std::optional<MailboxId> mailbox, Done<> done);
 
   // account_access.cpp
   void begin_access(MailboxId mailbox, const AccessEntry& entry, AccessChange change, Done<> done);
@@ -342,6 +352,7 @@ class Account final : public AccountMail, public std::enable_shared_from_this<Ac
   MetadataMap head_metadata_;
   std::deque<MetadataChange> metadata_news_;
   std::uint64_t metadata_told_ = 0;  // changes ever told, of which the last are in metadata_news_
+  std::unordered_map<MailboxId, std::uint64_t> url_keys_removed_;
   ListingPtr listing_;
   AccountCounters head_;
   Modseq shown_modseq_ = 1;

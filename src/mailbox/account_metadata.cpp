@@ -127,6 +127,7 @@ void Account::copy_metadata(MailboxId from, MailboxId to, Tree& tree) {
     owners[owner].push_back({owner, {name, at->second}});
   }
   for (const auto& [owner, items] : owners) {
+    if (owner == kUrlKeys) continue;  // a mailbox has a key of its own
     MetadataMap head = head_metadata_;
     for (const MetadataItem& item : items) put_metadata(head, to, item);
     if (!check_metadata(head, to, owner)) continue;

@@ -32,7 +32,8 @@ struct CommitPart {
   Tally adds;                              ///< counted against the quota while pending
   std::move_only_function<void()> effect;  ///< on success, under the account's mutex
   bool listing_changed = false;
-  bool only_adds = false;  ///< refused, it leaves nothing that another batch was built on
+  std::vector<MailboxId> touched;  ///< who watches these is told, though their messages are as they were
+  bool only_adds = false;          ///< refused, it leaves nothing that another batch was built on
   std::vector<std::move_only_function<void(Result<>)>> after;  ///< others who wait for the same end
 };
 

@@ -204,6 +204,8 @@ struct Metadata {
 /// Whose annotations: those of one reader or writer (an account's id), or everybody's.
 using MetadataOwner = AccountId;
 inline constexpr MetadataOwner kEverybody = 0;
+/// Nobody's, and told to nobody: the keys that sign URLs of a mailbox are kept like annotations (AccountMail::url_key).
+inline constexpr MetadataOwner kUrlKeys = UINT64_MAX;
 /// An annotation that was changed.
 struct MetadataChange {
   MailboxId mailbox = 0;  ///< 0: of the account itself
@@ -280,6 +282,19 @@ class AccountMail {
   [[nodiscard]] virtual MetadataNews metadata_news(std::uint64_t seen) const = 0;
   /// Where news begin now.
   [[nodiscard]] virtual std::uint64_t metadata_seen() const = 0;
+
+  // --- URLs (RFC 4467)
+  // ------------------------------------------------------------------------------------------------ The key by which
+  // the account's owner signs URLs of a mailbox. It goes with the mailbox when that is renamed, and when it is deleted.
+  /// Nothing where there is none.
+  [[nodiscard]] virtual std::optional<std::string> url_key(MailboxId mailbox) const = 0;
+  /// The one there is; else `fresh` is it from now on. kNoMailbox.
+  virtual io::Task<Result<std::string>> make_url_key(MailboxId mailbox, std::string fresh) = 0;
+  /// Of one mailbox, or of all by one batch: what was signed is worth nothing any more. Who watches a mailbox that had
+  /// one is told. kNoMailbox.
+  virtual io::Task<Result<>> remove_url_keys(std::optional<MailboxId> mailbox) = 0;
+  /// How often the mailbox has lost its key while this object lived.
+  [[nodiscard]] virtual std::uint64_t url_keys_removed(MailboxId mailbox) const = 0;
 
   // --- messages
   // ------------------------------------------------------------------------------------------------------- Sets are

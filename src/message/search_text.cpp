@@ -82,7 +82,7 @@ class TextSearch::Look final : public TextVisitor {
  private:
   bool holds(std::string_view utf8) {
     folded_.clear();
-    append_folded(folded_, utf8);
+    append_collated(folded_, utf8, search_.collation_);
     return folded_.contains(search_.folded_);
   }
 
@@ -90,8 +90,10 @@ class TextSearch::Look final : public TextVisitor {
   std::string folded_;
 };
 
-TextSearch::TextSearch(TextPlaces places, std::string_view utf8, std::string_view name)
-    : places_(places), name_(name), folded_(fold_case(utf8)) {}
+TextSearch::TextSearch(TextPlaces places, std::string_view utf8, std::string_view name, Collation collation)
+    : places_(places), name_(name), collation_(collation) {
+  append_collated(folded_, utf8, collation);
+}
 
 bool TextSearch::found_in(std::string_view octets, const Structure* structure) const {
   Look look(*this);

@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 
+#include "message/collation.h"
 #include "message/header.h"
 #include "message/structure.h"
 
@@ -54,12 +55,14 @@ bool visit_texts(std::string_view octets, const Structure* structure, TextPlaces
 /// The place of the header fields of this name.
 TextPlace place_of_field(std::string_view name);
 
-/// What is looked for, prepared once for many messages: in which places stands a text, whatever its case? Where bodies
-/// are among the places, fields are looked at as "Name: value", as who reads them sees them; else by their values.
+/// What is looked for, prepared once for many messages: in which places stands a text, by a collation (whatever its
+/// case)? Where bodies are among the places, fields are looked at as "Name: value", as who reads them sees them; else
+/// by their values.
 class TextSearch {
  public:
   /// `name`: only in fields of that name.
-  TextSearch(TextPlaces places, std::string_view utf8, std::string_view name = {});
+  TextSearch(TextPlaces places, std::string_view utf8, std::string_view name = {},
+             Collation collation = Collation::unicode_casemap);
   /// As visit_texts(). An empty text is found in any text there is (RFC 9051 §6.4.4: HEADER). From any thread.
   [[nodiscard]] bool found_in(std::string_view octets, const Structure* structure) const;
   [[nodiscard]] TextPlaces places() const { return places_; }
@@ -68,6 +71,7 @@ class TextSearch {
   class Look;
   TextPlaces places_;
   std::string name_;
+  Collation collation_;
   std::string folded_;
 };
 

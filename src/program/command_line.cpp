@@ -171,6 +171,7 @@ class CommandLine {
     positional(made, "address", "The address");
     option(made, "--name", "name", "The person's name");
     option(made, "--status", "status", "enabled or disabled");
+    option(made, "--moved-to", "moved_to", "imap://HOST/: IMAP logins are referred there; empty: mail is read here");
     quota_options(made);
     made = verb(parent, "password", "account.password", "Set a new password", "account password alice@example.test");
     positional(made, "address", "The address");

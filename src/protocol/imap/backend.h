@@ -133,13 +133,14 @@ struct Octets {
   std::shared_ptr<const void> owner;  ///< keeps them
 };
 
-/// A key of SEARCH that must read messages, matched without regard to case on decoded text, `value` in UTF-8.
+/// A key of SEARCH that must read messages, matched by a collation on decoded text, `value` in UTF-8.
 struct TextKey {
   SearchNode::Key key =
       SearchNode::Key::text;  ///< from to cc bcc subject header body text sent_before sent_on sent_since
   std::string_view name;      ///< of the field, for header
   std::string_view value;
   Day day;  ///< for sent_…: the day in the Date field, its zone disregarded (RFC 9051 §6.4.4)
+  message::Collation collation = message::Collation::unicode_casemap;
 };
 
 /// What is known of a key for all messages at once, without reading them.
@@ -154,6 +155,12 @@ class Candidates {
 class Watcher {
  public:
   virtual ~Watcher() = default;
+};
+
+/// What is known of the key by which the session's user signs URLs of a mailbox (RFC 4467 §2.2).
+struct UrlKeyState {
+  bool kept = false;          ///< there is one
+  std::uint64_t removed = 0;  ///< how often there was one that is gone; only grows, or begins again
 };
 
 /// A mailbox a session has selected. Owned by the session; destroyed when it leaves the mailbox.
@@ -174,6 +181,9 @@ class Mailbox {
   /// them up to `uid` by asking, a read-only one does not.
   virtual std::uint32_t recent_above(std::uint32_t uid) = 0;
   virtual std::unique_ptr<Watcher> watch(io::Event& event) = 0;
+
+  /// Watchers are told when a key is removed.
+  [[nodiscard]] virtual UrlKeyState url_key() const = 0;
 
   virtual io::Task<Result<StoreOutcome>> store(StoreRequest request) = 0;
   /// Removes what is \Deleted, of `uids` only when given; the UIDs that were removed.
@@ -205,7 +215,7 @@ class Mailbox {
   /// One octet a message: 1 where the key matches the message itself, whatever the session's form. A message that is
   /// gone or damaged matches nothing.
   virtual io::Task<Result<std::vector<char>>> match(std::span<const Entry> messages, TextKey key) = 0;
-  /// What match() would say of any message, as far as it is known sooner. Null: nothing is known.
+  /// What match() would say of any message by i;unicode-casemap, as far as it is known sooner. Null: nothing is known.
   virtual io::Task<Result<std::shared_ptr<const Candidates>>> candidates([[maybe_unused]] TextKey key) {
     co_return nullptr;
   }
@@ -355,6 +365,20 @@ class Account {
   /// The same for one message, with whose commit the other one goes: both or neither. The quota is judged by what is
   /// left. commit() is kExpungeIssued when the other one went before.
   virtual io::Task<Result<std::unique_ptr<Append>>> replace(std::string name, Replaced replaced) = 0;
+
+  // URLs that authorise (RFC 4467).
+  /// Whether a URL means this session's user by the name.
+  [[nodiscard]] virtual bool is_user(std::string_view name) const = 0;
+  /// Nobody in particular (RFC 4505).
+  [[nodiscard]] virtual bool is_guest() const = 0;
+  /// The mail of a user of this host as its owner sees it, for who has a URL that authorises. kNonExistent.
+  virtual io::Task<Result<std::shared_ptr<Account>>> of_user(std::string name) = 0;
+  /// The key by which this user signs URLs of a mailbox; nothing when there is none. kNonExistent.
+  virtual io::Task<Result<std::optional<std::string>>> url_key(std::string mailbox) = 0;
+  /// The same, made now where there is none.
+  virtual io::Task<Result<std::string>> make_url_key(std::string mailbox) = 0;
+  /// Of one mailbox, or of all: durable when it returns.
+  virtual io::Task<Result<void>> remove_url_keys(std::optional<std::string> mailbox) = 0;
 };
 
 // ---- What others share ----------------------------------------------------------------------------------------------

@@ -50,7 +50,8 @@ io::Task<Result<std::vector<Context::Place>>> Context::places_of(Session& sessio
   std::vector<Place> places;
   std::size_t octets = 0;
   auto visit = [&](const Target& target, const MessageTexts& texts) -> Result<void> {
-    places.push_back({sort_key(target.entry, texts, criteria_, session.strings()), target.entry.uid});
+    places.push_back(
+        {sort_key(target.entry, texts, criteria_, session.strings(), program_.collation), target.entry.uid});
     octets += sizeof(Place) + places.back().key.size();
     if (octets > kContextOctetsMax) return fail(kLimit, "Too many messages to keep them in order");
     return {};

@@ -33,6 +33,7 @@ constexpr Code kCodes[] = {
     {&kMetadataTooLong, "METADATA MAXSIZE 32768"},
     {&kMetadataTooMany, "METADATA TOOMANY"},
     {&kReadOnly, "READ-ONLY"},
+    {&kBadComparator, "BADCOMPARATOR"},
     {&kBadCharset, "BADCHARSET (US-ASCII UTF-8)"},
     {&kUnknownCte, "UNKNOWN-CTE"},
     {&kUseAttr, "USEATTR"},
@@ -66,6 +67,7 @@ std::string printable(const Error& error) {
 Reply reply_to(const Error& error) {
   if (error.is(kFilterCharset)) return {Status::bad, "BADCHARSET (US-ASCII UTF-8)", printable(error)};
   if (error.is(kUndefinedFilter)) return {Status::no, "UNDEFINED-FILTER " + error.text(), "There is no such filter"};
+  if (error.is(kReferral)) return {Status::no, "REFERRAL " + error.text(), "Your mail is at another server"};
   const bool syntax = error.fault() == Fault::syntax;
   for (const auto& [kind, code] : kCodes) {
     if (error.is(*kind)) return {syntax ? Status::bad : Status::no, std::string(code), printable(error)};

@@ -33,6 +33,9 @@ inline constexpr ErrorKind kMetadataTooLong{"imap.metadata-too-long", Fault::use
 inline constexpr ErrorKind kMetadataTooMany{"imap.metadata-too-many", Fault::user, Lasting::permanent};
 inline constexpr ErrorKind kTooBig{"imap.too-big", Fault::user, Lasting::permanent};
 inline constexpr ErrorKind kReadOnly{"imap.read-only", Fault::user, Lasting::permanent};
+inline constexpr ErrorKind kBadComparator{"imap.bad-comparator", Fault::user, Lasting::permanent};
+/// Who logged in has his mail elsewhere: the text is the URL (RFC 2221).
+inline constexpr ErrorKind kReferral{"imap.referral", Fault::user, Lasting::permanent};
 inline constexpr ErrorKind kBadCharset{"imap.bad-charset", Fault::user, Lasting::permanent};
 /// The text is the filter's name.
 inline constexpr ErrorKind kUndefinedFilter{"imap.undefined-filter", Fault::user, Lasting::permanent};

@@ -1,8 +1,8 @@
 // The part of FETCH that reads messages: BODY[…], BINARY[…], BINARY.SIZE[…], RFC822… (RFC 9051 §6.4.5, RFC 3516 §4).
 #include <algorithm>
 
-#include "message/coding.h"
 #include "message/section.h"
+#include "protocol/imap/decoded_part.h"
 #include "protocol/imap/fetcher.h"
 #include "protocol/imap/section_range.h"
 
@@ -51,17 +51,6 @@ bool has_other_header(const message::Structure& structure, message::Range range)
 /// A decoded part up to this size is kept from counting to telling.
 constexpr std::size_t kDecodedKept = kBodyChunk;
 
-/// Where FETCH reads one message from.
-struct Source {
-  Mailbox& mailbox;
-  const Entry& entry;
-  message::ImapForm form;
-  /// The beginning of the range.
-  [[nodiscard]] io::ValueOrTask<Result<Octets>> read(message::Range range) const {
-    return mailbox.read(entry, form, range.begin, std::min<std::uint64_t>(range.size, kBodyChunk));
-  }
-};
-
 io::Task<Result<void>> append_octets(Source source, message::Range range, std::string& into) {
   while (range.size > 0) {
     const auto piece = CO_TRY(co_await source.read(range));
@@ -72,37 +61,6 @@ io::Task<Result<void>> append_octets(Source source, message::Range range, std::s
   }
   co_return Result<void>{};
 }
-
-/// A part with its transfer encoding undone, piece by piece.
-class DecodedPart {
- public:
-  DecodedPart(Source source, message::Range range, message::Encoding encoding)
-      : source_(source), left_(range), decoder_(encoding) {}
-  [[nodiscard]] bool at_end() const { return ended_; }
-  /// May be empty; valid until the next call.
-  io::Task<Result<std::string_view>> next() {
-    decoded_.clear();
-    if (left_.size > 0) {
-      const auto piece = CO_TRY(co_await source_.read(left_));
-      if (piece.octets.empty()) co_return fail(kExpungeIssued, "The message is shorter than it was");
-      decoder_.feed(piece.octets, decoded_);
-      left_.begin += piece.octets.size();
-      left_.size -= piece.octets.size();
-    }
-    if (left_.size == 0) {
-      decoder_.finish(decoded_);
-      ended_ = true;
-    }
-    co_return decoded_;
-  }
-
- private:
-  Source source_;
-  message::Range left_;
-  message::TransferDecoder decoder_;
-  std::string decoded_;
-  bool ended_ = false;
-};
 
 }  // namespace
 

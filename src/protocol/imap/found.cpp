@@ -52,7 +52,7 @@ io::Task<Result<void>> visit_found(Session& session, const NumberSet& uids, std:
   co_return Result<void>{};
 }
 
-std::string collation_key(std::string_view decoded) {
+std::string collation_key(std::string_view decoded, message::Collation collation) {
   constexpr std::string_view kReplacement = "\xEF\xBF\xBD";
   std::string text(decoded.substr(0, kSortTextMax));
   if (decoded.size() > kSortTextMax) {
@@ -61,7 +61,9 @@ std::string collation_key(std::string_view decoded) {
   }
   std::erase(text, '\0');
   if (!valid_utf8(text) || text.contains(kReplacement)) return "\xFF" + text;
-  return message::fold_case(text);
+  std::string key;
+  message::append_collated(key, text, collation);
+  return key;
 }
 
 }  // namespace angarium::protocol::imap

@@ -33,8 +33,8 @@ class OctetKeeper {
 using FoundVisitor = std::function<Result<void>(const Target&, const MessageTexts&)>;
 io::Task<Result<void>> visit_found(Session& session, const NumberSet& uids, std::uint32_t wanted, FoundVisitor visit);
 
-/// Octets that compare as the decoded text does by i;unicode-casemap (RFC 5051); texts that could not be decoded come
-/// after all others (RFC 5255 §4.6). Holds no NUL.
-std::string collation_key(std::string_view decoded);
+/// Octets that compare as the decoded text does by the collation; texts that could not be decoded come after all others
+/// (RFC 5255 §4.6). Holds no NUL.
+std::string collation_key(std::string_view decoded, message::Collation collation = message::Collation::unicode_casemap);
 
 }  // namespace angarium::protocol::imap

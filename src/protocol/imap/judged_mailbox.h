@@ -20,6 +20,8 @@ class JudgedMailbox final : public Mailbox {
   [[nodiscard]] Delta delta(const View& from, const View& to) const override { return inner_->delta(from, to); }
   std::uint32_t recent_above(std::uint32_t uid) override { return inner_->recent_above(uid); }
   std::unique_ptr<Watcher> watch(io::Event& event) override { return inner_->watch(event); }
+  /// Of somebody else's nothing is known of keys.
+  [[nodiscard]] UrlKeyState url_key() const override { return place_.own() ? inner_->url_key() : UrlKeyState{}; }
   [[nodiscard]] Rights rights() const override { return inner_->rights(); }
   io::Task<Result<StoreOutcome>> store(StoreRequest request) override;
   io::Task<Result<NumberSet>> expunge(std::optional<NumberSet> uids) override;

@@ -75,6 +75,17 @@ inline constexpr std::size_t kAnnotationsMax = 100;
 inline constexpr std::size_t kQuotaResourcesMax = 20;
 /// Parts of one CATENATE: a message of real parts has some dozens, each URL opens a mailbox.
 inline constexpr std::size_t kCatenatePartsMax = 1000;
+/// URLs of one GENURLAUTH or URLFETCH: each opens a mailbox; a message of real parts has some dozens.
+inline constexpr std::size_t kUrlsMax = 1000;
+/// Octets of a URL that is signed or fetched: a mailbox name of 1000 octets, each percent-encoded, and what follows it
+/// fit. A command line of SMTP (BURL) holds less.
+inline constexpr std::size_t kUrlMax = 8192;
+/// Octets of a key that signs URLs: RFC 4467 §2.2 asks for 16 at least, and this is HMAC-SHA-256's own size.
+inline constexpr std::size_t kUrlKeyOctets = 32;
+/// Arguments of one LANGUAGE or COMPARATOR.
+inline constexpr std::size_t kPreferencesMax = 100;
+/// Octets of a collation with wildcards (RFC 4790 §3.2).
+inline constexpr std::size_t kCollationNameMax = 254;
 /// Fields of one ID (RFC 2971 §3.3).
 inline constexpr std::size_t kIdFieldsMax = 30;
 inline constexpr std::size_t kIdNameMax = 30;

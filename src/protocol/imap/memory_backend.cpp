@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 
+#include "base/random.h"
 #include "base/text.h"
 #include "message/ascii_form.h"
 #include "message/binary_parts.h"
@@ -60,6 +61,9 @@ Result<std::string> without_binary_parts(std::string_view octets) {
   TRY(writer.finish(rewritten));
   return rewritten;
 }
+
+/// Whose mail guests read.
+const std::string kMemoryGuest = "guest";
 
 // ---- Account --------------------------------------------------------------------------------------------------------
 
@@ -134,8 +138,9 @@ class MemoryAppend : public Append {
 class MemoryAccount : public MemoryAccountOf {
  public:
   /// `reader`: the identifiers of who is not its owner, the name first.
-  explicit MemoryAccount(std::shared_ptr<MemoryAccountState> state, std::vector<std::string> reader = {})
-      : MemoryAccountOf(std::move(state)), reader_(std::move(reader)) {}
+  MemoryAccount(const MemoryStore& store, std::string user, std::shared_ptr<MemoryAccountState> state,
+                std::vector<std::string> reader = {})
+      : MemoryAccountOf(std::move(state)), store_(store), user_(std::move(user)), reader_(std::move(reader)) {}
 
   io::Task<Result<std::vector<NameRow>>> list() override {
     std::vector<NameRow> rows;
@@ -386,6 +391,38 @@ class MemoryAccount : public MemoryAccountOf {
     co_return fail(kExpungeIssued, "The message is not there any more");
   }
 
+  [[nodiscard]] bool is_user(std::string_view name) const override { return !is_guest() && name == user_; }
+  [[nodiscard]] bool is_guest() const override { return user_ == kMemoryGuest; }
+
+  io::Task<Result<std::shared_ptr<Account>>> of_user(std::string name) override {
+    auto state = name == kMemoryGuest ? nullptr : store_.find(name);
+    if (state == nullptr) co_return fail(kNonExistent, "No such user");
+    co_return std::make_shared<MemoryAccount>(store_, std::move(name), std::move(state));
+  }
+
+  io::Task<Result<std::optional<std::string>>> url_key(std::string name) override {
+    co_return CO_TRY(selectable(name))->url_key;
+  }
+
+  io::Task<Result<std::string>> make_url_key(std::string name) override {
+    CO_TRY(state_->take_trouble());
+    const auto mailbox = CO_TRY(selectable(name));
+    if (!mailbox->url_key) mailbox->url_key = system_random().octets(kUrlKeyOctets);
+    co_return *mailbox->url_key;
+  }
+
+  io::Task<Result<void>> remove_url_keys(std::optional<std::string> name) override {
+    CO_TRY(state_->take_trouble());
+    if (is_guest()) co_return fail(kNoPermission, "Guests change nothing");
+    if (name && state_->find(*name) == nullptr) co_return fail(kNonExistent, "No such mailbox");
+    for (const auto& [other, mailbox] : state_->mailboxes) {
+      if ((name && other != *name) || !std::exchange(mailbox->url_key, std::nullopt)) continue;
+      ++mailbox->url_keys_removed;
+      for (auto* watcher : mailbox->watchers) watcher->set();
+    }
+    co_return Result<void>{};
+  }
+
  private:
   [[nodiscard]] Result<std::shared_ptr<MemoryMailboxState>> selectable(std::string_view name) const {
     auto mailbox = state_->find(name);
@@ -417,6 +454,8 @@ class MemoryAccount : public MemoryAccountOf {
     for (auto* watcher : mailbox.watchers) watcher->set();
   }
 
+  const MemoryStore& store_;
+  std::string user_;
   std::vector<std::string> reader_;
 };
 
@@ -433,7 +472,7 @@ class MemoryNeighbours final : public Neighbours {
       const auto grants = [&](const auto& mailbox) { return mailbox.second->rights_of(reader) != 0; };
       if (user == user_ || std::ranges::none_of(state->mailboxes, grants)) continue;
       auto& account = known_[user];
-      if (account == nullptr) account = std::make_shared<MemoryAccount>(state, reader);
+      if (account == nullptr) account = std::make_shared<MemoryAccount>(store_, user, state, reader);
       const bool is_public = user == store_.public_account;
       found.push_back({.prefix = is_public ? std::string(kPublicPrefix) : std::string(kOthersPrefix) + user + "/",
                        .key = "of" + user,
@@ -473,12 +512,13 @@ io::Task<Result<std::shared_ptr<Account>>> MemoryAuthenticator::open(sasl::Ident
                                                                      std::string_view /*mechanism*/) {
   // Guests read what is everybody's.
   const bool guest = identity.standing == sasl::Standing::guest;
-  auto account = store_.find(guest ? "guest" : identity.authentication_id);
+  std::string user = guest ? kMemoryGuest : identity.authentication_id;
+  auto account = store_.find(user);
   if (account == nullptr) co_return fail(sasl::kBadCredentials, "nobody's account");
   std::unique_ptr<Neighbours> neighbours;
   if (!guest) neighbours = std::make_unique<MemoryNeighbours>(store_, account->user);
-  co_return std::make_shared<SharingAccount>(std::make_shared<MemoryAccount>(std::move(account)),
-                                             std::move(neighbours));
+  co_return std::make_shared<SharingAccount>(
+      std::make_shared<MemoryAccount>(store_, std::move(user), std::move(account)), std::move(neighbours));
 }
 
 io::Task<Error> MemoryAuthenticator::refused(Error error) { co_return error; }

@@ -69,6 +69,8 @@ struct MemoryMailboxState {
   Annotations annotations;                               ///< the owner's and everybody's
   std::map<std::string, Annotations> private_of_others;  ///< by their names
   AccessList access;
+  std::optional<std::string> url_key;
+  std::uint64_t url_keys_removed = 0;
 
   /// What those identifiers may do; of the owner, who has none: everything.
   [[nodiscard]] Rights rights_of(const std::vector<std::string>& identifiers) const;

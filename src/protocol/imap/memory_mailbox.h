@@ -50,6 +50,9 @@ class MemoryMailbox : public Mailbox {
   [[nodiscard]] std::shared_ptr<const View> view() const override { return state_->deleted ? nullptr : state_->view; }
   std::uint32_t recent_above(std::uint32_t uid) override;
   std::unique_ptr<Watcher> watch(io::Event& event) override;
+  [[nodiscard]] UrlKeyState url_key() const override {
+    return {.kept = state_->url_key.has_value(), .removed = state_->url_keys_removed};
+  }
   io::Task<Result<StoreOutcome>> store(StoreRequest request) override;
   io::Task<Result<NumberSet>> expunge(std::optional<NumberSet> uids) override;
   io::Task<Result<CopyOutcome>> copy(NumberSet uids, std::string target, CopyMode mode) override;

@@ -31,7 +31,7 @@ bool sent(const message::Header& header, const TextKey& key) {
 bool matches_key(const MemoryEmail& email, const TextKey& key) {
   using message::TextPlace;
   const auto holds = [&](message::TextPlaces places) {
-    return message::TextSearch(places, key.value, key.name).found_in(email.octets, &email.structure);
+    return message::TextSearch(places, key.value, key.name, key.collation).found_in(email.octets, &email.structure);
   };
   switch (key.key) {
     case Key::from: return holds(place_bit(TextPlace::from));

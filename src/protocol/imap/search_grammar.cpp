@@ -9,7 +9,7 @@ namespace {
 
 using Key = SearchNode::Key;
 
-enum class Argument { none, text, day, size, interval };
+enum class Argument { none, text, day, size, interval, uid };
 
 struct Row {
   std::string_view name;
@@ -49,6 +49,8 @@ constexpr Row kRows[] = {
     {"SUBJECT", Key::subject, Argument::text},
     {"TEXT", Key::text, Argument::text},
     {"TO", Key::to, Argument::text},
+    {"UIDAFTER", Key::uid_after, Argument::uid},
+    {"UIDBEFORE", Key::uid_before, Argument::uid},
     {"UNANSWERED", Key::flag, Argument::none, kAnswered, Row::Sense::negated},
     {"UNDELETED", Key::flag, Argument::none, kDeleted, Row::Sense::negated},
     {"UNDRAFT", Key::flag, Argument::none, kDraft, Row::Sense::negated},
@@ -114,7 +116,7 @@ Result<SearchNode> Parser::search_named(std::string_view name, SearchBudget& bud
     }
     if (row->argument == Argument::day) node.day = TRY(date());
     if (row->argument == Argument::size) node.number = TRY(number64());
-    if (row->argument == Argument::interval) node.number = TRY(nz_number());
+    if (row->argument == Argument::interval || row->argument == Argument::uid) node.number = TRY(nz_number());
     const bool sent = row->key == Key::sent_before || row->key == Key::sent_on || row->key == Key::sent_since;
     node.reads_messages = sent || row->argument == Argument::text;
     if (sent) TRY(budget.take_text());

@@ -28,8 +28,13 @@ Result<void> recode(SearchNode& node, std::string_view charset) {
   return {};
 }
 
-TextKey text_key(const SearchNode& node) {
-  return {.key = node.key, .name = node.name, .value = node.value, .day = node.day};
+TextKey text_key(const SearchNode& node, const SearchProgram& program) {
+  return {.key = node.key, .name = node.name, .value = node.value, .day = node.day, .collation = program.collation};
+}
+
+bool is_collated(Key key) {
+  return key != Key::sent_before && key != Key::sent_on && key != Key::sent_since && key != Key::email_id &&
+         key != Key::thread_id;
 }
 
 /// The day as it is told, in the zone it is told in.
@@ -71,7 +76,7 @@ io::Task<Result<void>> Searcher::ask_ahead(Ready& ready) {
   if (!node.reads_messages) co_return Result<void>();
   for (auto& child : ready.children) CO_TRY(co_await ask_ahead(child));
   if (ready.children.empty() && node.key != Key::email_id && node.key != Key::thread_id)
-    ready.candidates = CO_TRY(co_await selected_.mailbox().candidates(text_key(node)));
+    ready.candidates = CO_TRY(co_await selected_.mailbox().candidates(text_key(node, program_)));
   co_return Result<void>();
 }
 
@@ -113,6 +118,8 @@ bool Searcher::holds(const Ready& ready, std::size_t place) const {
     case Key::sequence:
     case Key::uid:
       return ready.set.numbers.contains(ready.set.addressing == Addressing::uid ? entry.uid : sequence_[place]);
+    case Key::uid_after: return entry.uid > node.number;
+    case Key::uid_before: return entry.uid < node.number;
     case Key::modseq: return entry.modseq >= node.number;
     default: return false;
   }
@@ -157,7 +164,7 @@ io::Task<Result<Searcher::Mask>> Searcher::ask(const SearchNode& node, Mask amon
     }
     co_return found;
   }
-  const auto matches = CO_TRY(co_await mailbox.match(entries, text_key(node)));
+  const auto matches = CO_TRY(co_await mailbox.match(entries, text_key(node, program_)));
   for (std::size_t i = 0; i < places.size(); ++i) {
     if (matches[i] != 0) found |= Mask{1} << places[i];
   }
@@ -192,6 +199,11 @@ io::Task<Result<Searcher::Mask>> Searcher::evaluate(const Ready& ready, Mask amo
     case Key::negation: co_return among & ~CO_TRY(co_await evaluate(ready.children[0], among));
     default: {
       if (!ready.candidates) co_return co_await ask(node, among);
+      // The other collations tell more texts apart: what is found by i;unicode-casemap has to be looked at.
+      if (program_.collation != message::Collation::unicode_casemap && is_collated(node.key)) {
+        const auto none = judged(ready, among, Candidates::Verdict::no);
+        co_return none == among ? Mask{0} : co_await ask(node, among & ~none);
+      }
       const auto known = judged(ready, among, Candidates::Verdict::yes);
       const auto unknown = judged(ready, among & ~known, Candidates::Verdict::look);
       if (unknown == 0) co_return known;
@@ -283,6 +295,7 @@ Result<void> prepare_program(Session& session, SearchProgram& program) {
     if (!known) return fail(kBadCharset, "Unknown charset");
   }
   TRY(recode(program.root, program.charset));
+  program.collation = session.collation;
   if (program.uses_modseq) session.enable_condstore();
   return {};
 }

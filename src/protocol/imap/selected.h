@@ -92,6 +92,8 @@ class Selected {
   /// Messages from here on have not been shown as NOTIFY asks for (RFC 5465 §5.2); those the session made are not.
   std::uint32_t show_from = 0;
   NumberSet own;
+  /// UrlKeyState::removed, as far as the client was told.
+  std::uint64_t url_keys_removed = 0;
   /// Keywords the client has been told of in FLAGS.
   std::size_t keywords_told = 0;
   /// Of PERMANENTFLAGS as the client was told last.

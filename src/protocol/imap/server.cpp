@@ -185,7 +185,7 @@ io::Task<Result<Reply>> Server::perform(Command& command) {
   const bool bare = row->arguments == CommandRow::Arguments::none && command.addressing == Addressing::sequence;
   if (bare) {
     CO_TRY(parser.end());
-  } else {
+  } else if (row->arguments != CommandRow::Arguments::any || !parser.at_end()) {
     CO_TRY(parser.space());
   }
   addressing_ = command.addressing;
@@ -208,6 +208,7 @@ io::Task<Result<void>> Server::finish(std::string_view tag, Result<Reply> result
   if (session.selected) CO_TRY(co_await session.selected->mailbox().renew());
   CO_TRY(co_await session.tell_events(expunges_, addressing_));
   session.tell_annotations();
+  session.tell_url_keys();
   append_reply(session.text(), tag, reply);
   if (reply.status == Status::bad) {
     const int most = session.account == nullptr ? kUnauthenticatedBadCommandsMax : kBadCommandsMax;

@@ -26,6 +26,8 @@ struct ServerOptions {
   std::vector<std::pair<std::string, std::string>> id = {{"name", "Angarium"}};
   /// Octets of a message (RFC 7889); announced and refused above. nullopt: announced for each mailbox only.
   std::optional<std::uint64_t> append_limit = 64 * 1024 * 1024;
+  /// Messages that one command works on (RFC 9738); 0: as many as it names.
+  std::uint32_t message_limit = 0;
   Duration idle_timeout = kIdleTimeout;
   Duration login_timeout = kLoginTimeout;
   Duration send_timeout = kSendTimeout;

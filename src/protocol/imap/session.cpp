@@ -157,6 +157,7 @@ void Session::end_account() {
   leave();
   account.reset();
   enabled = 0;
+  collation = message::Collation::unicode_casemap;
   notifications.reset();
   annotations.reset();
   state = kNotAuthenticated;
@@ -166,7 +167,7 @@ void Session::end_account() {
 
 std::string Session::capabilities() const {
   // RFC 9051 §6.1.1. LITERAL- before login, LITERAL+ after it (RFC 7888).
-  std::string out = "IMAP4rev1 IMAP4rev2 SASL-IR ID ENABLE";
+  std::string out = "IMAP4rev1 IMAP4rev2 SASL-IR ID ENABLE LANGUAGE LOGIN-REFERRALS";
   if (account == nullptr) {
     out += " LITERAL-";
     if (connection_->can_start_tls()) out += " STARTTLS";
@@ -181,13 +182,15 @@ std::string Session::capabilities() const {
   out +=
       " LITERAL+ IDLE NAMESPACE CHILDREN UIDPLUS MOVE UNSELECT CONDSTORE QRESYNC ESEARCH SEARCHRES LIST-EXTENDED"
       " LIST-STATUS SPECIAL-USE CREATE-SPECIAL-USE STATUS=SIZE MULTIAPPEND REPLACE CATENATE BINARY SORT SORT=DISPLAY"
-      " ESORT THREAD=ORDEREDSUBJECT THREAD=REFERENCES THREAD=REFS I18NLEVEL=1 WITHIN PARTIAL CONTEXT=SEARCH "
+      " ESORT THREAD=ORDEREDSUBJECT THREAD=REFERENCES THREAD=REFS I18NLEVEL=1 I18NLEVEL=2 WITHIN PARTIAL "
+      "CONTEXT=SEARCH "
       "CONTEXT=SORT"
       " MULTISEARCH NOTIFY UIDONLY UIDBATCHES INPROGRESS PREVIEW SAVEDATE UNAUTHENTICATE UTF8=ACCEPT OBJECTID"
       " QUOTA QUOTASET QUOTA=RES-STORAGE QUOTA=RES-MESSAGE METADATA METADATA-SERVER LIST-METADATA FILTERS"
       " ACL RIGHTS=tekx LIST-MYRIGHTS"
-      " APPENDLIMIT";
+      " URLAUTH URLAUTH=BINARY URL-PARTIAL MAILBOX-REFERRALS APPENDLIMIT";
   if (options.append_limit) out += "=" + std::to_string(*options.append_limit);
+  if (options.message_limit != 0) out += " MESSAGELIMIT=" + std::to_string(options.message_limit);
   return out;
 }
 

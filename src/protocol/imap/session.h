@@ -56,6 +56,8 @@ class Session {
   State state = kNotAuthenticated;
   std::uint8_t enabled = 0;
   std::shared_ptr<Account> account;
+  /// Of the active comparator (RFC 5255 §4.7).
+  message::Collation collation = message::Collation::unicode_casemap;
   std::unique_ptr<Selected> selected;
   /// Since the first NOTIFY (RFC 5465).
   std::unique_ptr<Notifications> notifications;
@@ -124,6 +126,8 @@ class Session {
   void tell_changes(const NumberSet& quiet);
   /// Which annotations others changed, to who enabled METADATA (RFC 5464 §4.4.2).
   void tell_annotations();
+  /// That the selected mailbox has another key for URLs (RFC 4467 §7, RESETKEY).
+  void tell_url_keys();
   /// FLAGS and PERMANENTFLAGS; SELECT and new keywords.
   void tell_flags();
   void tell_exists();

@@ -314,6 +314,27 @@ io::Task<Result<std::shared_ptr<Mailbox>>> SharingAccount::select(std::string na
   co_return std::make_shared<JudgedMailbox>(shared_from_this(), std::move(where), std::move(inner));
 }
 
+io::Task<Result<std::shared_ptr<Account>>> SharingAccount::of_user(std::string name) {
+  co_return co_await own_->of_user(std::move(name));
+}
+
+io::Task<Result<std::optional<std::string>>> SharingAccount::url_key(std::string mailbox) {
+  const Place where = CO_TRY(co_await place(std::move(mailbox)));
+  if (!where.own()) co_return non_existent();
+  co_return co_await own_->url_key(where.name);
+}
+
+io::Task<Result<std::string>> SharingAccount::make_url_key(std::string mailbox) {
+  const Place where = CO_TRY(co_await place(std::move(mailbox)));
+  if (!where.own()) co_return non_existent();
+  co_return co_await own_->make_url_key(where.name);
+}
+
+io::Task<Result<void>> SharingAccount::remove_url_keys(std::optional<std::string> mailbox) {
+  if (mailbox && !CO_TRY(co_await place(*mailbox)).own()) co_return non_existent();
+  co_return co_await own_->remove_url_keys(std::move(mailbox));
+}
+
 std::unique_ptr<AccountWatcher> SharingAccount::watch(io::Event& event) {
   class Watching final : public AccountWatcher {
    public:

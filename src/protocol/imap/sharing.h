@@ -43,6 +43,13 @@ class SharingAccount final : public Account, public std::enable_shared_from_this
   std::unique_ptr<AccountWatcher> watch(io::Event& event) override;
   io::Task<Result<std::unique_ptr<Append>>> append(std::string name) override;
   io::Task<Result<std::unique_ptr<Append>>> replace(std::string name, Replaced replaced) override;
+  [[nodiscard]] bool is_user(std::string_view name) const override { return own_->is_user(name); }
+  [[nodiscard]] bool is_guest() const override { return own_->is_guest(); }
+  io::Task<Result<std::shared_ptr<Account>>> of_user(std::string name) override;
+  // Only mailboxes of one's own have keys: a URL is good for what its owner may read, whatever others take back.
+  io::Task<Result<std::optional<std::string>>> url_key(std::string mailbox) override;
+  io::Task<Result<std::string>> make_url_key(std::string mailbox) override;
+  io::Task<Result<void>> remove_url_keys(std::optional<std::string> mailbox) override;
 
   /// Where a name leads, and what this user may do there.
   struct Place {

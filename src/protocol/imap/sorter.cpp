@@ -18,24 +18,24 @@ void append_number_key(std::string& key, std::int64_t number) {
   for (int shift = 56; shift >= 0; shift -= 8) key += static_cast<char>(value >> shift & 0xFF);
 }
 
-void append_text_key(std::string& key, std::string_view decoded) {
-  key += collation_key(decoded);
+void append_text_key(std::string& key, std::string_view decoded, message::Collation collation) {
+  key += collation_key(decoded, collation);
   key += '\0';
 }
 
-void append_criterion(std::string& key, SortBy by, const Entry& entry, const Envelope& envelope,
-                      message::ImapForm form) {
+void append_criterion(std::string& key, SortBy by, const Entry& entry, const Envelope& envelope, message::ImapForm form,
+                      message::Collation collation) {
   switch (by) {
     case SortBy::arrival: return append_number_key(key, entry.date.seconds);
-    case SortBy::cc: return append_text_key(key, envelope.cc.mailbox.value_or(""));
+    case SortBy::cc: return append_text_key(key, envelope.cc.mailbox.value_or(""), collation);
     case SortBy::date: return append_number_key(key, sent_seconds(envelope.date, entry.date));
-    case SortBy::display_from: return append_text_key(key, display_value(envelope.from));
-    case SortBy::display_to: return append_text_key(key, display_value(envelope.to));
-    case SortBy::from: return append_text_key(key, envelope.from.mailbox.value_or(""));
+    case SortBy::display_from: return append_text_key(key, display_value(envelope.from), collation);
+    case SortBy::display_to: return append_text_key(key, display_value(envelope.to), collation);
+    case SortBy::from: return append_text_key(key, envelope.from.mailbox.value_or(""), collation);
     case SortBy::size: return append_number_key(key, entry.octets(form));
     case SortBy::subject:
-      return append_text_key(key, message::base_subject(message::decode_text(envelope.subject)).text);
-    case SortBy::to: return append_text_key(key, envelope.to.mailbox.value_or(""));
+      return append_text_key(key, message::base_subject(message::decode_text(envelope.subject)).text, collation);
+    case SortBy::to: return append_text_key(key, envelope.to.mailbox.value_or(""), collation);
   }
 }
 
@@ -59,12 +59,12 @@ std::uint32_t sort_texts(std::span<const SortCriterion> criteria) {
 }
 
 std::string sort_key(const Entry& entry, const MessageTexts& texts, std::span<const SortCriterion> criteria,
-                     message::ImapForm form) {
+                     message::ImapForm form, message::Collation collation) {
   const auto envelope = read_envelope(texts.envelope);
   std::string key;
   for (const auto& criterion : criteria) {
     const auto begin = key.size();
-    append_criterion(key, criterion.by, entry, envelope, form);
+    append_criterion(key, criterion.by, entry, envelope, form, collation);
     if (criterion.order == SortCriterion::Order::ascending) continue;
     for (auto at = begin; at < key.size(); ++at) key[at] = static_cast<char>(~key[at]);
   }
@@ -78,7 +78,7 @@ io::Task<Result<std::vector<Sorted>>> sort_found(Session& session, const NumberS
   const auto form = session.strings();
   auto visit = [&](const Target& target, const MessageTexts& texts) -> Result<void> {
     TRY(keeper.count(2 * sizeof(Row)));
-    const auto key = TRY(keeper.keep(sort_key(target.entry, texts, criteria, form)));
+    const auto key = TRY(keeper.keep(sort_key(target.entry, texts, criteria, form, session.collation)));
     rows.push_back({head_of(key), key, {target.entry.uid, target.sequence}});
     return {};
   };

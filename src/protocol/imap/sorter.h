@@ -22,7 +22,7 @@ std::uint32_t sort_texts(std::span<const SortCriterion> criteria);
 /// Octets that compare as the messages are to be ordered: all criteria one after another. Messages with equal keys are
 /// in mailbox order.
 std::string sort_key(const Entry& entry, const MessageTexts& texts, std::span<const SortCriterion> criteria,
-                     message::ImapForm form);
+                     message::ImapForm form, message::Collation collation = message::Collation::unicode_casemap);
 
 /// The messages of the set in order. Works in slices; kLimit where their keys would pass kSortOctetsMax.
 io::Task<Result<std::vector<Sorted>>> sort_found(Session& session, const NumberSet& uids,

@@ -34,7 +34,7 @@ struct Command {
 using Handler = io::Task<Result<Reply>> (*)(Session&, Command&);
 
 struct CommandRow {
-  enum class Arguments { none, some };
+  enum class Arguments { none, some, any };  ///< any: some or none
   enum class Uid { no, also, only };
   enum class Tls { any, not_yet };
   /// Whether untagged EXPUNGE may come before its tagged reply (RFC 9051 §7.5.1); with "UID " it always may.
@@ -56,6 +56,7 @@ io::Task<Result<Reply>> cancelupdate(Session&, Command&);
 io::Task<Result<Reply>> capability(Session&, Command&);
 io::Task<Result<Reply>> check(Session&, Command&);
 io::Task<Result<Reply>> close(Session&, Command&);
+io::Task<Result<Reply>> comparator(Session&, Command&);
 io::Task<Result<Reply>> compress(Session&, Command&);
 io::Task<Result<Reply>> copy(Session&, Command&);
 io::Task<Result<Reply>> create(Session&, Command&);
@@ -66,12 +67,14 @@ io::Task<Result<Reply>> esearch(Session&, Command&);
 io::Task<Result<Reply>> examine(Session&, Command&);
 io::Task<Result<Reply>> expunge(Session&, Command&);
 io::Task<Result<Reply>> fetch(Session&, Command&);
+io::Task<Result<Reply>> genurlauth(Session&, Command&);
 io::Task<Result<Reply>> getacl(Session&, Command&);
 io::Task<Result<Reply>> getmetadata(Session&, Command&);
 io::Task<Result<Reply>> getquota(Session&, Command&);
 io::Task<Result<Reply>> getquotaroot(Session&, Command&);
 io::Task<Result<Reply>> id(Session&, Command&);
 io::Task<Result<Reply>> idle(Session&, Command&);
+io::Task<Result<Reply>> language(Session&, Command&);
 io::Task<Result<Reply>> list(Session&, Command&);
 io::Task<Result<Reply>> listrights(Session&, Command&);
 io::Task<Result<Reply>> login(Session&, Command&);
@@ -84,6 +87,7 @@ io::Task<Result<Reply>> noop(Session&, Command&);
 io::Task<Result<Reply>> notify(Session&, Command&);
 io::Task<Result<Reply>> rename(Session&, Command&);
 io::Task<Result<Reply>> replace(Session&, Command&);
+io::Task<Result<Reply>> resetkey(Session&, Command&);
 io::Task<Result<Reply>> search(Session&, Command&);
 io::Task<Result<Reply>> select(Session&, Command&);
 io::Task<Result<Reply>> setacl(Session&, Command&);
@@ -99,11 +103,13 @@ io::Task<Result<Reply>> uidbatches(Session&, Command&);
 io::Task<Result<Reply>> unauthenticate(Session&, Command&);
 io::Task<Result<Reply>> unselect(Session&, Command&);
 io::Task<Result<Reply>> unsubscribe(Session&, Command&);
+io::Task<Result<Reply>> urlfetch(Session&, Command&);
 }  // namespace command
 
 namespace detail {
 inline constexpr auto kNone = CommandRow::Arguments::none;
 inline constexpr auto kSome = CommandRow::Arguments::some;
+inline constexpr auto kAny = CommandRow::Arguments::any;
 inline constexpr auto kNoUid = CommandRow::Uid::no;
 inline constexpr auto kUidAlso = CommandRow::Uid::also;
 inline constexpr auto kTold = CommandRow::Expunges::told;
@@ -119,6 +125,7 @@ inline constexpr auto kCommands = std::to_array<CommandRow>({
     {"CAPABILITY", kAnyState, detail::kNone, detail::kNoUid, detail::kTold, command::capability},
     {"CHECK", kSelected, detail::kNone, detail::kNoUid, detail::kTold, command::check},
     {"CLOSE", kSelected, detail::kNone, detail::kNoUid, detail::kTold, command::close},
+    {"COMPARATOR", kLoggedIn, detail::kAny, detail::kNoUid, detail::kTold, command::comparator},
     {"COMPRESS", kLoggedIn, detail::kSome, detail::kNoUid, detail::kTold, command::compress},
     {"COPY", kSelected, detail::kSome, detail::kUidAlso, detail::kTold, command::copy},
     {"CREATE", kLoggedIn, detail::kSome, detail::kNoUid, detail::kTold, command::create},
@@ -130,11 +137,13 @@ inline constexpr auto kCommands = std::to_array<CommandRow>({
     {"EXPUNGE", kSelected, detail::kNone, detail::kUidAlso, detail::kTold, command::expunge},
     {"FETCH", kSelected, detail::kSome, detail::kUidAlso, detail::kWithheld, command::fetch},
     {"GETACL", kLoggedIn, detail::kSome, detail::kNoUid, detail::kTold, command::getacl},
+    {"GENURLAUTH", kLoggedIn, detail::kSome, detail::kNoUid, detail::kTold, command::genurlauth},
     {"GETMETADATA", kLoggedIn, detail::kSome, detail::kNoUid, detail::kTold, command::getmetadata},
     {"GETQUOTA", kLoggedIn, detail::kSome, detail::kNoUid, detail::kTold, command::getquota},
     {"GETQUOTAROOT", kLoggedIn, detail::kSome, detail::kNoUid, detail::kTold, command::getquotaroot},
     {"ID", kAnyState, detail::kSome, detail::kNoUid, detail::kTold, command::id},
     {"IDLE", kLoggedIn, detail::kNone, detail::kNoUid, detail::kTold, command::idle},
+    {"LANGUAGE", kAnyState, detail::kAny, detail::kNoUid, detail::kTold, command::language},
     {"LIST", kLoggedIn, detail::kSome, detail::kNoUid, detail::kTold, command::list},
     {"LISTRIGHTS", kLoggedIn, detail::kSome, detail::kNoUid, detail::kTold, command::listrights},
     {"LOGIN", kNotAuthenticated, detail::kSome, detail::kNoUid, detail::kTold, command::login},
@@ -147,6 +156,10 @@ inline constexpr auto kCommands = std::to_array<CommandRow>({
     {"NOTIFY", kLoggedIn, detail::kSome, detail::kNoUid, detail::kTold, command::notify},
     {"RENAME", kLoggedIn, detail::kSome, detail::kNoUid, detail::kTold, command::rename},
     {"REPLACE", kSelected, detail::kSome, detail::kUidAlso, detail::kTold, command::replace},
+    {"RESETKEY", kLoggedIn, detail::kAny, detail::kNoUid, detail::kTold, command::resetkey},
+    // RFC 2193 §3: no mailbox is elsewhere, so that they tell what LIST and LSUB do.
+    {"RLIST", kLoggedIn, detail::kSome, detail::kNoUid, detail::kTold, command::list},
+    {"RLSUB", kLoggedIn, detail::kSome, detail::kNoUid, detail::kTold, command::lsub},
     {"SEARCH", kSelected, detail::kSome, detail::kUidAlso, detail::kWithheld, command::search},
     {"SELECT", kLoggedIn, detail::kSome, detail::kNoUid, detail::kTold, command::select},
     {"SETACL", kLoggedIn, detail::kSome, detail::kNoUid, detail::kTold, command::setacl},
@@ -163,6 +176,7 @@ inline constexpr auto kCommands = std::to_array<CommandRow>({
     {"UNAUTHENTICATE", kLoggedIn, detail::kNone, detail::kNoUid, detail::kTold, command::unauthenticate},
     {"UNSELECT", kSelected, detail::kNone, detail::kNoUid, detail::kTold, command::unselect},
     {"UNSUBSCRIBE", kLoggedIn, detail::kSome, detail::kNoUid, detail::kTold, command::unsubscribe},
+    {"URLFETCH", kLoggedIn, detail::kSome, detail::kNoUid, detail::kTold, command::urlfetch},
 });
 
 static_assert(std::ranges::is_sorted(kCommands, {}, &CommandRow::name), "commands are found by bisection");

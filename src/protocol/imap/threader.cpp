@@ -304,7 +304,7 @@ io::Task<Result<std::unique_ptr<Threader>>> thread_found(Session& session, const
     std::string subject;
     if (by != ThreadBy::refs) {
       const auto base = message::base_subject(message::decode_text(envelope.subject));
-      subject = collation_key(base.text);
+      subject = collation_key(base.text, session.collation);
       message.subject = subject;
       message.reply = base.reply;
     }

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "message/collation.h"
 #include "protocol/imap/number_set.h"
 
 namespace angarium::protocol::imap {
@@ -142,6 +143,8 @@ struct SearchNode {
     smaller,
     sequence,
     uid,
+    uid_after,  // `number` (RFC 9738 §3.2)
+    uid_before,
     modseq,
     email_id,
     thread_id,
@@ -184,8 +187,9 @@ struct SearchProgram {
   std::string charset;                       ///< upper case; empty: none written
   /// The command always names a charset, as SORT and THREAD do.
   bool charset_required = false;
-  SearchNode root;           ///< key `both`
-  bool uses_modseq = false;  ///< a MODSEQ key anywhere (RFC 7162 §3.1.5)
+  message::Collation collation = message::Collation::unicode_casemap;  ///< the active comparator's (RFC 5255 §4)
+  SearchNode root;                                                     ///< key `both`
+  bool uses_modseq = false;                                            ///< a MODSEQ key anywhere (RFC 7162 §3.1.5)
   bool uses_filter = false;  ///< a FILTER key anywhere: strings are UTF-8 (RFC 5466 §3.1)
 };
 

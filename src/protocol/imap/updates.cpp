@@ -203,6 +203,7 @@ io::Task<Result<void>> Session::tell_between_commands() {
   const auto expunges = notifications->delayed() ? CommandRow::Expunges::withheld : CommandRow::Expunges::told;
   CO_TRY(co_await tell_notified(expunges, Addressing::sequence));
   tell_annotations();
+  tell_url_keys();
   co_return Result<void>{};
 }
 
@@ -253,6 +254,13 @@ void Session::tell_annotations() {
     append_astring(out, entry, message::ImapForm::ascii);
     out += "\r\n";
   }
+}
+
+void Session::tell_url_keys() {
+  if (selected == nullptr) return;
+  const auto removed = selected->mailbox().url_key().removed;
+  if (removed > selected->url_keys_removed) untagged(Status::ok, "The key for URLs is another now", "URLMECH INTERNAL");
+  selected->url_keys_removed = removed;
 }
 
 void Session::enable_condstore() {

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "message/section.h"
+#include "protocol/imap/body_part.h"
 #include "protocol/imap/limits.h"
 #include "protocol/imap/section_range.h"
 
@@ -34,6 +35,8 @@ io::Task<Result<UrlMessage>> UrlMessage::open(Account& account, const std::strin
   if (view == nullptr) co_return fail(kBadUrl, "There is no such mailbox");
   if (view->read(view->lower_bound(url.uid), {&message.entry_, 1}) != 1 || message.entry_.uid != url.uid)
     co_return fail(kBadUrl, "There is no such message");
+  message.section_ = url.section;
+  message.partial_ = url.partial;
   CO_TRY(co_await message.choose(url));
   message.left_ = message.size();
   co_return message;
@@ -68,7 +71,71 @@ io::Task<Result<void>> UrlMessage::choose_fields(const ImapUrl& url, message::Ra
   co_return Result<void>{};
 }
 
+io::Task<Result<void>> UrlMessage::count(Decoding& decoding) const {
+  std::uint64_t total = 0;
+  DecodedPart octets({*mailbox_, entry_, kForm}, decoding.part, decoding.encoding);
+  while (!octets.at_end()) {
+    const auto piece = co_await octets.next();
+    if (!piece) co_return std::unexpected(as_url(piece.error()));
+    decoding.zero_octets |= piece->contains('\0');
+    total += piece->size();
+  }
+  decoding.stretch = cut(total, partial_);
+  co_return Result<void>{};
+}
+
+io::Task<Result<void>> UrlMessage::decode() {
+  // Headers and the message itself have no transfer encoding.
+  if (section_.part.empty() || section_.text != Text::all) co_return Result<void>{};
+  const auto structure = co_await mailbox_->structure(entry_, kForm);
+  if (!structure) co_return std::unexpected(as_url(structure.error()));
+  const auto binary = message::find_binary(**structure, section_.part);
+  if (!binary) co_return fail(kBadUrl, "The message has no such part");
+  if (binary->encoding == message::Encoding::unknown)
+    co_return fail(kUnknownCte, "The part's transfer encoding is not known");
+  Decoding decoding{.part = binary->range, .encoding = binary->encoding, .stretch = {}};
+  CO_TRY(co_await count(decoding));
+  left_ = decoding.stretch.size;
+  decoding_.emplace(std::move(decoding));
+  co_return Result<void>{};
+}
+
+io::Task<Result<std::string>> UrlMessage::body_structure() {
+  const bool of_part = section_.text == Text::all;
+  if (of_part) {
+    const auto texts = co_await mailbox_->texts({&entry_, 1}, kFetchBody, kForm);
+    if (!texts) co_return std::unexpected(as_url(texts.error()));
+    const bool there = (texts->missing.empty() || texts->missing.front() == 0) &&
+                       (texts->damaged.empty() || texts->damaged.front() == 0) && !texts->messages.empty();
+    if (const auto body = there ? body_of_part(texts->messages.front().body, section_.part) : std::nullopt)
+      co_return decoding_ ? body_without_encoding(*body, decoding_->stretch.size) : std::string(*body);
+    co_return fail(kBadUrl, "The message has no such part");
+  }
+  // A header, or a text without its header, is no part that would have a type of its own.
+  co_return R"(("APPLICATION" "OCTET-STREAM" NIL NIL NIL "8BIT" )" + std::to_string(size()) + ")";
+}
+
+/// The overlap of what comes with what was asked for.
+io::Task<Result<Octets>> UrlMessage::next_decoded() {
+  auto& [part, encoding, stretch, zero_octets, position, octets] = *decoding_;
+  if (!octets) octets.emplace(Source{*mailbox_, entry_, kForm}, part, encoding);
+  for (;;) {
+    if (octets->at_end()) co_return fail(kBadUrl, "The message is shorter than it was");
+    const auto piece = co_await octets->next();
+    if (!piece) co_return std::unexpected(as_url(piece.error()));
+    const auto begin = std::max(position, stretch.begin);
+    const auto end = std::min(position + piece->size(), stretch.end());
+    const auto skipped = begin - std::min(position, begin);
+    position += piece->size();
+    if (begin >= end) continue;
+    const auto kept = std::make_shared<const std::string>(piece->substr(skipped, end - begin));
+    left_ -= kept->size();
+    co_return Octets{*kept, kept};
+  }
+}
+
 io::Task<Result<Octets>> UrlMessage::next() {
+  if (decoding_) co_return co_await next_decoded();
   if (subset_ != nullptr) {
     const auto piece = std::string_view(*subset_).substr(subset_->size() - left_, kBodyChunk);
     left_ -= piece.size();

@@ -31,6 +31,10 @@ io::Task<Result<Reply>> Session::atrn(const std::vector<std::string>& /*domains*
 
 io::Task<> Session::turned(wire::Connection& /*connection*/) { co_return; }
 
+io::Task<Result<std::unique_ptr<UrlContent>>> Session::open_url(std::string /*url*/) {
+  co_return fail(kUrlForeign, "URLs are not resolved here");
+}
+
 io::Task<Result<Reply>> Session::etrn(std::string_view /*domain*/) { co_return Reply(reply::kNotImplemented); }
 
 }  // namespace angarium::protocol::smtp

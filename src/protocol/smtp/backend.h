@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -22,6 +23,14 @@ class Connection;
 }
 
 namespace angarium::protocol::smtp {
+
+// Why the content of a BURL cannot be had (RFC 4468 §6).
+/// It does not authorise this client, or authorises nobody.
+inline constexpr ErrorKind kUrlRefused{"smtp.url-refused", Fault::user, Lasting::permanent};
+/// It is of a kind, or of a server, that nothing is agreed on with.
+inline constexpr ErrorKind kUrlForeign{"smtp.url-foreign", Fault::user, Lasting::permanent};
+/// It names nothing that is there.
+inline constexpr ErrorKind kUrlNothing{"smtp.url-nothing", Fault::user, Lasting::permanent};
 
 /// How the client introduced itself.
 enum class Hello : std::uint8_t { none, helo, ehlo, lhlo };
@@ -94,6 +103,16 @@ struct Refusal {
   ReplyView reply;        ///< 4yz or 5yz; without the id
 };
 
+/// What a BURL names, on its way.
+class UrlContent {
+ public:
+  virtual ~UrlContent() = default;
+  /// Octets in all.
+  [[nodiscard]] virtual std::uint64_t size() const = 0;
+  /// The next ones, valid until the next call; none: it was all.
+  virtual io::Task<Result<std::string_view>> next() = 0;
+};
+
 /// One session's counterpart. The session calls one function at a time and awaits what it returns before the next; it
 /// may be destroyed while it waits. A reply with code 421 from any function ends the connection after it was sent. An
 /// error becomes a reply through reply_to(). Every reply to MAIL, RCPT, DATA and BDAT bears the transaction's delivery
@@ -122,6 +141,9 @@ class Session {
   virtual Result<Flow> append(std::string_view octets) = 0;
   /// After Flow::pause: completes when append() may be called again.
   virtual io::ValueOrTask<Result<>> drained() = 0;
+  /// After begin_body(): what a URL names, as this client may have it (RFC 4468). kUrlRefused, kUrlForeign,
+  /// kUrlNothing; else whatever stands in the way. Asked only where policy announces BURL.
+  virtual io::Task<Result<std::unique_ptr<UrlContent>>> open_url(std::string url);
   /// The body is whole. What is answered with 2yz is durable. Either way the transaction is over.
   virtual io::Task<Result<Outcome>> commit(const BodyFacts& facts) = 0;
   /// The transaction is over without a message: RSET, EHLO, a refused body, a lost connection. Called once for each

@@ -35,6 +35,11 @@ Flow BodyIntake::pass(std::string_view octets) {
   return Flow::more;
 }
 
+void BodyIntake::expect(std::uint64_t octets) {
+  const std::uint64_t most = conversation_->policy().limits.message_octets;
+  if (octets > most || octets_ > most - octets) refuse(reply::kTooBig);
+}
+
 void BodyIntake::refuse(Reply reply) {
   if (refused()) return;
   refusal_ = std::move(reply);
@@ -80,6 +85,14 @@ void answer(Conversation& conversation, const Outcome& outcome) {
 }
 
 }  // namespace
+
+io::Task<> begin_chunks(Conversation& conversation) {
+  if (conversation.body()) co_return;
+  const Reply wanted = conversation.settle(co_await conversation.session().begin_body());
+  conversation.begin_body();
+  conversation.set_phase(Phase::chunks);
+  if (!wanted.positive()) conversation.body()->refuse(wanted);
+}
 
 io::Task<Result<bool>> more_body(Conversation& conversation) {
   BodyIntake& body = *conversation.body();

@@ -33,6 +33,9 @@ class BodyIntake {
   /// Looks at octets that no DotReader saw: those of BDAT.
   void look(std::string_view octets) { seen_.feed(octets); }
 
+  /// So many octets are about to come: too many are refused at once.
+  void expect(std::uint64_t octets);
+
   void refuse(Reply reply);
   [[nodiscard]] bool refused() const { return refusal_.has_value(); }
   [[nodiscard]] const Reply& refusal() const { return *refusal_; }
@@ -58,6 +61,8 @@ class BodyIntake {
   std::optional<Reply> refusal_;
 };
 
+/// For BDAT and BURL: the body begins, unless it has begun.
+io::Task<> begin_chunks(Conversation& conversation);
 /// Waits for more octets of the body. False: the session is over and the farewell is written, since the client was too
 /// slow or sends without end.
 io::Task<Result<bool>> more_body(Conversation& conversation);

@@ -77,7 +77,7 @@ void Conversation::begin_command(Verb verb, std::string_view arguments) {
   asked_.reset();
   if (verb == Verb::mail) asked_ = Asked::mail;
   if (verb == Verb::rcpt) asked_ = Asked::rcpt;
-  if (verb == Verb::data || verb == Verb::bdat) asked_ = Asked::data;
+  if (verb == Verb::data || verb == Verb::bdat || verb == Verb::burl) asked_ = Asked::data;
   if (!asked_) return;
   said_ = asked_ == Asked::data ? std::string_view() : arguments;
   // Whoever begins anew gets a new one, also after a MAIL that was refused.

@@ -22,6 +22,8 @@ std::string extensions(const Conversation& conversation) {
   // RFC 2645 §5.1.1: AUTH and ATRN.
   if (!takes_mail) return lines + "\nENHANCEDSTATUSCODES\nATRN\nHELP";
   lines += "\nENHANCEDSTATUSCODES\n8BITMIME\nBINARYMIME\nCHUNKING\nSMTPUTF8";
+  // RFC 4468 §3.1, §3.3: without "imap" it says that a login comes first.
+  if (policy.burls()) lines += conversation.peer().identity ? "\nBURL imap" : "\nBURL";
   if (policy.dsn == Announce::yes) lines += "\nDSN";
   if (policy.priorities.announce == Announce::yes) lines += "\nMT-PRIORITY";
   if (policy.deliver_by.announce == Announce::yes) {

@@ -83,6 +83,31 @@ io::Task<> MemorySession::ended(Ending ending) {
   house_.kept[name] = {.message = message_, .accepted = false};
 }
 
+io::Task<Result<std::unique_ptr<UrlContent>>> MemorySession::open_url(std::string url) {
+  /// In pieces of some octets.
+  class Content final : public UrlContent {
+   public:
+    explicit Content(std::string octets) : octets_(std::move(octets)) {}
+    [[nodiscard]] std::uint64_t size() const override { return octets_.size(); }
+    io::Task<Result<std::string_view>> next() override {
+      const auto piece = std::string_view(octets_).substr(at_, 7);
+      at_ += piece.size();
+      co_return piece;
+    }
+
+   private:
+    std::string octets_;
+    std::size_t at_ = 0;
+  };
+  if (!url.starts_with("imap:")) co_return fail(kUrlForeign, "no IMAP URL");
+  if (!peer_->identity || !url.contains("submit+" + peer_->identity->authentication_id))
+    co_return fail(kUrlRefused, "not for this user");
+  if (url.ends_with("?busy")) co_return fail(kTimedOut, "nobody answers");
+  const auto at = house_.urls.find(url);
+  if (at == house_.urls.end()) co_return fail(kUrlNothing, "nothing there");
+  co_return std::make_unique<Content>(at->second);
+}
+
 io::Task<Result<Outcome>> MemorySession::commit(const BodyFacts& facts) {
   Outcome outcome{Reply(reply::kMessageOk), {}};
   for (const envelope::Recipient& recipient : message_.envelope.recipients) {

@@ -36,6 +36,8 @@ struct MemoryHouse : wire::saslsec::MemoryLogins {
   };
   std::map<std::string, Kept> kept;
   std::size_t aborted = 0;  ///< transactions that ended without a message
+  /// What URLs name; those that end in "?busy" cannot be resolved now.
+  std::map<std::string, std::string, std::less<>> urls;
   /// Said instead of 220.
   Reply greeting{220, {}, ""};
   /// The sink wants a pause after each append.
@@ -55,6 +57,7 @@ class MemorySession final : public Session {
   io::ValueOrTask<Result<Reply>> begin_body() override;
   Result<Flow> append(std::string_view octets) override;
   io::ValueOrTask<Result<>> drained() override;
+  io::Task<Result<std::unique_ptr<UrlContent>>> open_url(std::string url) override;
   io::Task<Result<Outcome>> commit(const BodyFacts& facts) override;
   void abort() override;
   void note(const Refusal& refusal) override;

@@ -118,6 +118,7 @@ struct Policy {
   Announce expn = Announce::no;
   /// CHECKPOINT (RFC 1845). SMTP only, and only where octets are handed on as they come: the client counts them, too.
   Announce checkpoint = Announce::no;
+  Announce burl = Announce::no;  ///< RFC 4468; submission only
   Announce etrn = Announce::no;  ///< RFC 1985; who may use it for what is the back end's to say
   Priorities priorities;
   DeliverByPolicy deliver_by;
@@ -137,6 +138,7 @@ struct Policy {
   [[nodiscard]] bool checkpoints() const {
     return checkpoint == Announce::yes && role != Role::lmtp && line_ends == LineEnds::refuse;
   }
+  [[nodiscard]] bool burls() const { return burl == Announce::yes && role == Role::submission; }
   [[nodiscard]] bool future_release() const { return role == Role::submission && future_release_s != 0; }
 };
 

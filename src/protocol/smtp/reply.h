@@ -68,6 +68,7 @@ inline constexpr ReplyView kSenderOk{250, {2, 1, 0}, "Sender OK"};
 inline constexpr ReplyView kRecipientOk{250, {2, 1, 5}, "Recipient OK"};
 inline constexpr ReplyView kMessageOk{250, {2, 0, 0}, "Message accepted"};
 inline constexpr ReplyView kChunkOk{250, {2, 0, 0}, "Chunk received"};
+inline constexpr ReplyView kUrlOk{250, {2, 5, 0}, "Waiting for more BURL or BDAT"};  // RFC 4468 §6
 inline constexpr ReplyView kWillTry{252, {2, 1, 5}, "Cannot VRFY user, but will accept message and attempt delivery"};
 inline constexpr ReplyView kStartInput{354, {}, "Start mail input; end with <CRLF>.<CRLF>"};
 inline constexpr ReplyView kReadyForTls{220, {2, 0, 0}, "Ready to start TLS"};
@@ -116,6 +117,12 @@ inline constexpr ReplyView kTooManyRecipients{452, {4, 5, 3}, "Too many recipien
 inline constexpr ReplyView kTooManyMessages{421, {4, 5, 3}, "Too many messages, closing transmission channel"};
 inline constexpr ReplyView kTooBig{552, {5, 3, 4}, "Message size exceeds fixed maximum message size"};  // RFC 1870 §6.1
 inline constexpr ReplyView kBareLineEnds{554, {5, 6, 0}, "Message has bare CR or LF"};  // RFC 5321 §2.3.8
+
+// RFC 4468 §6.
+inline constexpr ReplyView kUrlNotAuthorized{554, {5, 7, 0}, "IMAP URL authorization failed"};
+inline constexpr ReplyView kUrlNeedsTrust{554, {5, 7, 8}, "URL resolution requires trust relationship"};
+inline constexpr ReplyView kUrlEmpty{554, {5, 6, 6}, "IMAP URL resolution failed"};
+inline constexpr ReplyView kUrlLater{451, {4, 4, 1}, "IMAP server unavailable"};
 
 inline constexpr ReplyView kHeldTooLong{501, {5, 5, 4}, "Held longer than offered"};           // RFC 4865 §4.2
 inline constexpr ReplyView kHeldBeyondBy{501, {5, 5, 4}, "Held until after the time in BY"};   // RFC 4865 §5.2.2

@@ -136,7 +136,7 @@ command::Done obey(Conversation& conversation, const wire::Line& line) {
   const Rule& rule = rule_of(verb);
   conversation.begin_command(verb, words.arguments);
   conversation.hold_replies(rule.sent);
-  if (verb != Verb::rcpt && verb != Verb::bdat) ++conversation.conduct().idle_commands;
+  if (verb != Verb::rcpt && verb != Verb::bdat && verb != Verb::burl) ++conversation.conduct().idle_commands;
   const bool waits = conversation.policy().synchrony == Synchrony::needed;
   if (waits && rule.group == Group::last && !conversation.input().empty()) {
     conversation.session().offence(Offence::early_talk);

@@ -40,6 +40,7 @@ Policy policy_of(std::uint8_t choice) {
   if (choice & 16) policy.role = Role::submission;
   if (choice & 32) policy.role = Role::odmr;
   policy.priorities = {.announce = Announce::yes, .highest = 0, .authenticated = 9};
+  policy.burl = Announce::yes;
   policy.etrn = Announce::yes;
   policy.checkpoint = Announce::yes;
   policy.deliver_by = {.announce = Announce::yes, .min_s = 60};
@@ -72,6 +73,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
 
   MemoryHouse house;
   house.users = {{"alice", "wonder"}, {"full", "x"}, {"broken", "x"}};
+  house.urls = {{"imap:submit+alice:1", "Subject: x\r\n\r\ntext\r\n"}, {"imap:submit+alice:2", std::string(2001, 'x')}};
   house.pauses = (data[0] & 16) != 0;
   io::SimulatedLoop loop;
   auto ends = wire::memory_connections();

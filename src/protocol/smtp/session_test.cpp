@@ -48,6 +48,12 @@ test::ServerSetup serving(const Policy& policy, const MemoryHouse& model = {}) {
       MemoryHouse house;
     };
     auto state = std::make_shared<State>(State{policy, model});
+    state->house.urls = {
+        {"imap://alice@x/INBOX/;UID=1;URLAUTH=submit+alice:internal:01", "Subject: by a URL\r\n\r\nWhole\r\n"},
+        {"imap://alice@x/INBOX/;UID=2;URLAUTH=submit+alice:internal:02", "Part\r\n"},
+        {"imap://alice@x/INBOX/;UID=3;URLAUTH=submit+alice:internal:03", std::string(4094, 'x') + "\r\n"},
+        {"imap://alice@x/INBOX/;UID=4;URLAUTH=submit+alice:internal:04", "bare\nline\r\n"},
+        {"imap://alice@x/INBOX/;UID=5;URLAUTH=submit+alice:internal:05", ""}};
     state->house.users = {{"alice", "wonder"}, {"bob", "builder"}, {"full", "x"},
                           {"broken", "x"},     {"later", "x"},     {"caf\xc3\xa9", "x"}};
     return [state](wire::Connection& connection) -> io::Task<> {
@@ -119,6 +125,18 @@ TEST_CASE("sessions with a server for anyone's mail that knows of priorities and
   policy.etrn = Announce::yes;
   policy.checkpoint = Announce::yes;
   test::check_sessions(folder("extended_mx"), serving(policy), kOptions);
+}
+
+TEST_CASE("sessions with a submission server that resolves URLs") {
+  for (const bool pauses : {false, true}) {
+    Policy policy = extended_policy();
+    policy.burl = Announce::yes;
+    policy.priorities.announce = policy.deliver_by.announce = Announce::no;
+    policy.future_release_s = 0;
+    MemoryHouse house;
+    house.pauses = pauses;
+    test::check_sessions(folder("burl"), serving(policy, house), kOptions);
+  }
 }
 
 TEST_CASE("sessions with a server for customers who fetch their mail") {

@@ -31,6 +31,7 @@ enum class Verb : std::uint8_t {
   rcpt,
   data,
   bdat,
+  burl,
   rset,
   vrfy,
   expn,
@@ -112,6 +113,7 @@ inline constexpr std::array<Rule, kVerbs> kRules = [] {
     { V::rcpt,     "RCPT",     { greet,  mail,   go,         go,         begun  }, required, kBoth, tls_and_auth, with_group, anywhere },
     { V::data,     "DATA",     { greet,  mail,   Step::recipients, go,   begun  }, noargs,   kBoth, tls_and_auth, at_once,    last     },
     { V::bdat,     "BDAT",     { greet,  mail,   Step::recipients, go,   go     }, required, kBoth, tls_and_auth, with_group, chunk    },
+    { V::burl,     "BURL",     { greet,  mail,   Step::recipients, go,   go     }, required, kSmtp, tls_and_auth, with_group, anywhere },
     { V::rset,     "RSET",     { go,     go,     go,         go,         go     }, noargs,   kBoth, tls,          with_group, anywhere },
     { V::vrfy,     "VRFY",     { go,     go,     go,         go,         go     }, required, kBoth, tls_and_auth, at_once,    anywhere },
     { V::expn,     "EXPN",     { go,     go,     go,         go,         go     }, required, kBoth, tls_and_auth, at_once,    anywhere },
@@ -152,6 +154,8 @@ static_assert(
 
 /// RFC 2645 §5.4: what a server for customers alone does, and it alone; the rest is 502.
 constexpr bool offered(const Policy& policy, Verb verb) {
+  // RFC 4468 §3.1: for submission alone.
+  if (verb == Verb::burl) return policy.burls();
   if (policy.role != Role::odmr) return verb != Verb::atrn;
   switch (verb) {
     case Verb::ehlo:

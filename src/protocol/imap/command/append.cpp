@@ -1,5 +1,6 @@
 // APPEND (RFC 9051 §6.3.12, RFC 3502, RFC 3516 §4.4, RFC 4469, RFC 6855 §4, RFC 7889).
 #include "protocol/imap/command/appending.h"
+#include "protocol/imap/message_limit.h"
 #include "protocol/imap/notifications.h"
 #include "protocol/imap/progress.h"
 
@@ -14,7 +15,12 @@ io::Task<Result<Reply>> append_all(Session& session, Command& command, Appending
   auto append = CO_TRY(co_await session.account->append(name));
   std::size_t messages = 0;
   do {
-    if (++messages > kAppendMessagesMax) co_return fail(kLimit, "Too many messages in one APPEND");
+    const auto limit = session.options.message_limit;
+    if (++messages > limit && limit != 0) {
+      CO_TRY(co_await session.drop_literals());
+      co_return beyond_limit(session);
+    }
+    if (messages > kAppendMessagesMax) co_return fail(kLimit, "Too many messages in one APPEND");
     CO_TRY(co_await appending.message(*append));
   } while (parser.present(' '));
   CO_TRY(parser.end());

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/text.h"
+#include "protocol/imap/url_authority.h"
 
 namespace angarium::protocol::imap::command {
 namespace {
@@ -175,11 +176,14 @@ io::Task<Result<void>> Appending::url_part(Append& append) {
   CO_TRY(co_await astring_arrives());
   url_ = CO_TRY(parser_.astring());
   const auto url = CO_TRY(parse_url(url_));
-  // RFC 4469 §3: of this session, so that nothing is said of servers and users.
-  if (url.base == ImapUrl::Base::server || url.access) co_return fail(kBadUrl, "Only relative URLs are taken here");
+  // RFC 4469 §3: of this session, so that nothing is said of servers and users; or one that authorises (RFC 4467).
+  if (url.base == ImapUrl::Base::server && !url.access) co_return fail(kBadUrl, "Only relative URLs are taken here");
+  auto account = session_.account;
+  if (url.access)
+    account = CO_TRY(co_await authorised(*account, url, UrlUse::session, io::Loop::current().clock().wall()));
   const std::string selected = session_.selected == nullptr ? "" : session_.selected->mailbox().name();
   const auto name = CO_TRY(url_mailbox(url, selected));
-  auto message = CO_TRY(co_await UrlMessage::open(*session_.account, name, url));
+  auto message = CO_TRY(co_await UrlMessage::open(*account, name, url));
   CO_TRY(grow(message.size()));
   while (!message.at_end()) {
     const auto piece = CO_TRY(co_await message.next());

@@ -67,6 +67,8 @@ io::Task<Result<Reply>> welcome(Session& session, sasl::Identity identity, std::
   auto account = co_await session.authenticator.open(std::move(identity), mechanism);
   if (!account) {
     session.layer.reset();
+    // RFC 2221 §4: after who it is was proved, and no failed login.
+    if (account.error().is(kReferral)) co_return std::unexpected(std::move(account).error());
     co_return co_await turn_away(session, std::move(account).error());
   }
   session.begin_account(*std::move(account));

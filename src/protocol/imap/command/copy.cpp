@@ -1,4 +1,5 @@
 // COPY (RFC 9051 §6.4.7) and MOVE (RFC 9051 §6.4.8, RFC 6851).
+#include "protocol/imap/message_limit.h"
 #include "protocol/imap/notifications.h"
 #include "protocol/imap/progress.h"
 
@@ -25,8 +26,10 @@ io::Task<Result<Reply>> transfer(Session& session, Command& command, CopyMode mo
     // Also kTryCreate's case: a UID command that names nothing succeeds.
     co_return done("No message there");
   }
+  auto part = limited(session, std::move(uids));
+  if (mode == CopyMode::copy && !part.code.empty()) co_return beyond_limit(session, std::move(part.code));
   std::optional<Progress> progress(std::in_place, session, command.tag);
-  const auto outcome = CO_TRY(co_await selected.mailbox().copy(std::move(uids), target, mode));
+  const auto outcome = CO_TRY(co_await selected.mailbox().copy(std::move(part.uids), target, mode));
   progress.reset();
   auto& own = session.selected->own;
   if (session.notifications != nullptr && target == session.selected->mailbox().name())
@@ -38,8 +41,10 @@ io::Task<Result<Reply>> transfer(Session& session, Command& command, CopyMode mo
   // RFC 6851 §4.3: COPYUID comes before the EXPUNGEs, untagged.
   if (!code.empty()) session.untagged(Status::ok, "Moved", code);
   CO_TRY(co_await session.tell_news(CommandRow::Expunges::told, command.addressing));
-  if (session.selected == nullptr || !session.has(kCondstore)) co_return done(std::string(word));
-  co_return done(std::string(word), "HIGHESTMODSEQ " + std::to_string(session.selected->view().highest_modseq()));
+  Reply reply = done(std::string(word));
+  if (session.selected != nullptr && session.has(kCondstore))
+    reply.code = "HIGHESTMODSEQ " + std::to_string(session.selected->view().highest_modseq());
+  co_return with_limit(session, std::move(reply), part.code);
 }
 
 }  // namespace

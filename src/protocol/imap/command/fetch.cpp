@@ -1,6 +1,7 @@
 // FETCH and UID FETCH (RFC 9051 §6.4.5) with CHANGEDSINCE and VANISHED (RFC 7162 §3.1.4, §3.2.6) and PARTIAL (RFC 9394
 // §3.3).
 #include "protocol/imap/fetcher.h"
+#include "protocol/imap/message_limit.h"
 
 namespace angarium::protocol::imap::command {
 namespace {
@@ -39,9 +40,19 @@ io::Task<Result<Reply>> fetch(Session& session, Command& command) {
     if (!gone.empty()) session.text() += "* VANISHED (EARLIER) " + gone.text() + "\r\n";
   }
   if (program.partial) resolved = part_of(selected, resolved, program);
+  std::string limit;
+  if (may_be_limited(session)) {
+    bool ghosts = false;
+    auto part = limited(session, selected.uids(resolved, ghosts));
+    limit = std::move(part.code);
+    // RFC 9738 §3.1: a range that the client counted itself is refused.
+    if (!limit.empty() && program.partial) co_return beyond_limit(session);
+    if (!limit.empty()) resolved = {.numbers = std::move(part.uids), .addressing = Addressing::uid};
+  }
   Fetcher fetcher(session, std::move(program), command.addressing);
-  CO_TRY(co_await fetcher.run(std::move(resolved)));
-  co_return done("FETCH completed", fetcher.code());
+  auto told = co_await fetcher.run(std::move(resolved));
+  if (!told) co_return std::unexpected(with_limit(session, std::move(told).error(), limit));
+  co_return with_limit(session, done("FETCH completed", fetcher.code()), limit);
 }
 
 }  // namespace angarium::protocol::imap::command

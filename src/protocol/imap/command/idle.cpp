@@ -13,6 +13,7 @@ io::Task<Result<Reply>> idle(Session& session, Command&) {
     if (session.selected) CO_TRY(co_await session.selected->mailbox().renew());
     CO_TRY(co_await session.tell_events(CommandRow::Expunges::told, Addressing::sequence));
     session.tell_annotations();
+    session.tell_url_keys();
     if (session.after == Session::After::end) co_return done("IDLE terminated");
     auto view = session.input.view();
     const auto before = view.size();

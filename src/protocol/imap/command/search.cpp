@@ -1,6 +1,7 @@
 // SEARCH and UID SEARCH (RFC 9051 §6.4.4, RFC 4731, RFC 5182, RFC 7162 §3.1.5,
 // RFC 9394).
 #include "protocol/imap/contexts.h"
+#include "protocol/imap/message_limit.h"
 #include "protocol/imap/progress.h"
 
 namespace angarium::protocol::imap::command {
@@ -20,6 +21,15 @@ void append_plain(std::string& out, const NumberSet& numbers, std::uint64_t mods
   out += "\r\n";
 }
 
+/// What is found, within the limit of messages that are looked at.
+io::Task<Result<SearchResult>> find(Session& session, SearchProgram& program, std::string& limit) {
+  if (!may_be_limited(session)) co_return co_await find_messages(session, program);
+  CO_TRY(prepare_program(session, program));
+  const auto part = limited(session, CO_TRY(searched(session, program)));
+  limit = part.code;
+  co_return co_await Searcher(session, *session.selected, program).run(&part.uids);
+}
+
 }  // namespace
 
 io::Task<Result<Reply>> search(Session& session, Command& command) {
@@ -31,7 +41,8 @@ io::Task<Result<Reply>> search(Session& session, Command& command) {
   CO_TRY(command.parser.end());
   if (program.update && tag_is_used(session, command.tag)) co_return fail(kSyntax, "The tag is in use");
   std::optional<Progress> progress(std::in_place, session, command.tag);
-  auto result = co_await find_messages(session, program);
+  std::string limit;
+  auto result = co_await find(session, program, limit);
   progress.reset();
   if (!result) co_return refused(session, saving, std::move(result).error());
   if (program.extended || session.has(kImap4rev2)) {
@@ -47,7 +58,7 @@ io::Task<Result<Reply>> search(Session& session, Command& command) {
     append_plain(session.text(), numbers, program.uses_modseq ? result->modseq_max : 0);
   }
   CO_TRY(co_await session.room());
-  co_return done("SEARCH completed");
+  co_return with_limit(session, done("SEARCH completed"), limit);
 }
 
 }  // namespace angarium::protocol::imap::command

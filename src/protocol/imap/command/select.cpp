@@ -146,6 +146,10 @@ io::Task<Result<Reply>> open(Session& session, Command& command, Access access) 
   session.selected = std::make_unique<Selected>(std::move(mailbox), std::move(view), session.wake);
   session.state = kSelected;
   describe(session);
+  const auto url_key = session.selected->mailbox().url_key();
+  session.selected->url_keys_removed = url_key.removed;
+  // RFC 4467 §8: with what there is to be told of, that is a key.
+  if (url_key.kept) session.untagged(Status::ok, "Signs URLs", "URLMECH INTERNAL");
   session.text() += row;
   if (wanted.resynchronise) CO_TRY(co_await catch_up(session, *wanted.resynchronise));
   if (session.selected->read_only()) co_return done("Selected, read-only", "READ-ONLY");

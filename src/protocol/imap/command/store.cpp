@@ -3,6 +3,7 @@
 #include <set>
 
 #include "base/text.h"
+#include "protocol/imap/message_limit.h"
 #include "protocol/imap/progress.h"
 
 namespace angarium::protocol::imap::command {
@@ -151,7 +152,7 @@ io::Task<Result<Reply>> store(Session& session, Command& command) {
   if (selected.read_only()) co_return fail(kReadOnly, "The mailbox is read-only");
   if (found.request.unchanged_since) session.enable_condstore();
   bool ghosts = false;
-  auto uids = selected.uids(resolved, ghosts);
+  const auto [uids, limit] = limited(session, selected.uids(resolved, ghosts));
   found.request.uids = uids;
   const auto before = selected.held_view();
   const auto change = found.request.change;
@@ -168,11 +169,12 @@ io::Task<Result<Reply>> store(Session& session, Command& command) {
   CO_TRY(co_await tell(session, resolved, command.addressing, stored, silent));
   // RFC 2180 §4.2.1: the others were changed.
   if (ghosts && resolved.addressing == Addressing::sequence)
-    co_return fail(kExpungeIssued, "Some of the messages are gone");
-  if (!modified.empty())
-    co_return done("Conditional STORE left some alone",
-                   "MODIFIED " + as_numbers(selected, modified, command.addressing).text());
-  co_return done("STORE completed");
+    co_return std::unexpected(with_limit(session, {kExpungeIssued, "Some of the messages are gone"}, limit));
+  if (modified.empty()) co_return with_limit(session, done("STORE completed"), limit);
+  co_return with_limit(session,
+                       done("Conditional STORE left some alone",
+                            "MODIFIED " + as_numbers(selected, modified, command.addressing).text()),
+                       limit);
 }
 
 }  // namespace angarium::protocol::imap::command

@@ -57,12 +57,7 @@ io::Task<Result<bool>> receive_octets(Conversation& conversation, std::uint64_t 
 }
 
 io::Task<Result<>> receive(Conversation& conversation, Chunk chunk) {
-  if (!conversation.body()) {
-    const Reply wanted = conversation.settle(co_await conversation.session().begin_body());
-    conversation.begin_body();
-    conversation.set_phase(Phase::chunks);
-    if (!wanted.positive()) conversation.body()->refuse(wanted);
-  }
+  co_await begin_chunks(conversation);
   if (!CO_TRY(co_await receive_octets(conversation, chunk.octets))) co_return Result<>();
   BodyIntake& body = *conversation.body();
   if (chunk.last) co_return co_await finish_message(conversation, body.seen());

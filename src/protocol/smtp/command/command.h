@@ -23,6 +23,7 @@ Done mail(Conversation& conversation, std::string_view arguments);
 Done rcpt(Conversation& conversation, std::string_view arguments);
 Done data(Conversation& conversation, std::string_view arguments);
 Done bdat(Conversation& conversation, std::string_view arguments);
+Done burl(Conversation& conversation, std::string_view arguments);
 Done rset(Conversation& conversation, std::string_view arguments);
 Done vrfy(Conversation& conversation, std::string_view arguments);
 Done expn(Conversation& conversation, std::string_view arguments);
@@ -39,8 +40,8 @@ Done drop_bdat(Conversation& conversation, std::string_view arguments, const Rep
 
 /// In the order of Verb; null where the table says absent.
 inline constexpr std::array<Handler, kVerbs> kHandlers = {
-    helo, ehlo, lhlo, mail,     rcpt,    data, bdat, rset,    vrfy,    expn,    help,
-    noop, quit, auth, starttls, nullptr, etrn, atrn, nullptr, nullptr, nullptr,
+    helo, ehlo, lhlo, mail, rcpt,     data,    bdat, burl, rset,    vrfy,    expn,
+    help, noop, quit, auth, starttls, nullptr, etrn, atrn, nullptr, nullptr, nullptr,
 };
 static_assert(
     [] {
