@@ -17,6 +17,7 @@
 #include "account/attempts.h"
 #include "account/directory.h"
 #include "account/password.h"
+#include "account/tickets.h"
 #include "account/tokens.h"
 #include "account/users.h"
 #include "io/pool.h"
@@ -96,6 +97,10 @@ class Verifier {
   void set_tokens(TokenVerifier& tokens) { tokens_ = &tokens; }
   [[nodiscard]] TokenVerifier* tokens() const { return tokens_; }
 
+  /// Who judges tickets of Kerberos, if anybody; as set_users().
+  void set_tickets(TicketVerifier& tickets) { tickets_ = &tickets; }
+  [[nodiscard]] TicketVerifier* tickets() const { return tickets_; }
+
   /// How many failures are too many, from now on.
   void set_attempt_limits(AttemptLimits limits) { attempts_.set_limits(limits); }
 
@@ -137,6 +142,7 @@ class Verifier {
   std::atomic<std::uint64_t> hashes_{0};
   Users* users_ = nullptr;
   TokenVerifier* tokens_ = nullptr;
+  TicketVerifier* tickets_ = nullptr;
   const Clock& clock_;
   std::mutex mutex_;  // of all that follows but the pool
   struct Right {

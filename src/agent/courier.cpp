@@ -44,7 +44,7 @@ Duration retry_pause(const CourierTerms& terms, std::uint32_t failures, Random& 
 
 Courier::Courier(Services& services, io::Network& network, io::Resolver& resolver, Terms terms, Rank rank)
     : services_(services),
-      remote_(network, resolver),
+      remote_(network, resolver, services.names()),
       terms_(std::move(terms)),
       rank_(rank),
       bell_(io::Loop::current()),

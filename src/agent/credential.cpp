@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "account/tickets.h"
 #include "account/tokens.h"
 #include "agent/tokens.h"
 #include "base/counters.h"
@@ -191,6 +192,13 @@ io::Task<Result<>> CredentialDesk::admit_guest(std::string_view trace) {
   CO_TRY(co_await guest_account());
   log::info("auth", "guest", {{"peer", peer_}, {"trace", escape_controls(trace)}});
   co_return Result<>();
+}
+
+io::Task<Result<sasl::GssAnswer>> CredentialDesk::gss(sasl::GssWanted wanted) {
+  CO_TRY(begin());
+  account::TicketVerifier* tickets = services_.verifier().tickets();
+  if (tickets == nullptr) co_return fail(sasl::kUnavailable, "nobody takes tickets here");
+  co_return co_await tickets->accept(std::move(wanted));
 }
 
 void CredentialDesk::proved(const sasl::Identity& identity) {

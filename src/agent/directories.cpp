@@ -114,7 +114,8 @@ Result<> Directories::use(DirectoryList list) {
                                                                .share = kDirectoryShare,
                                                                .waiting = kDirectoryWaiting,
                                                                .queue = 4 * kDirectoryWaiting});
-  list_ = std::move(list);
+  list_.clear();
+  for (OneDirectory& one : list) list_.push_back(std::make_shared<const OneDirectory>(std::move(one)));
   known_.clear();
   return {};
 }
@@ -123,12 +124,12 @@ void Directories::end() {
   if (pool_) pool_->end();
 }
 
-DirectoryList Directories::serving(std::string_view domain) {
+Directories::Serving Directories::serving(std::string_view domain) {
   const std::string key = message::domain_key(domain);
-  DirectoryList found;
+  Serving found;
   const std::lock_guard lock(mutex_);
-  for (const OneDirectory& one : list_)
-    if (one.domains.contains(key)) found.push_back(one);
+  for (const auto& one : list_)
+    if (one->domains.contains(key)) found.push_back(one);
   return found;
 }
 
@@ -136,7 +137,11 @@ bool Directories::serves(std::string_view domain) {
   const std::lock_guard lock(mutex_);
   if (list_.empty()) return false;
   const std::string key = message::domain_key(domain);
-  return std::ranges::any_of(list_, [&](const OneDirectory& one) { return one.domains.contains(key); });
+  return std::ranges::any_of(list_, [&](const auto& one) { return one->domains.contains(key); });
+}
+
+std::string Directories::party(const OneDirectory& one, Asker asker) {
+  return one.name + (asker == Asker::mail ? " for mail" : " for logins");
 }
 
 /// There is one where anybody serves a domain.
@@ -264,8 +269,8 @@ Result<std::optional<account::Destination>> Directories::find(const std::string&
   }
   const Asked asked = directory::asked_for(address);
   Result<Person> found = Person();
-  for (const OneDirectory& one : serving(asked.domain)) {
-    auto here = look(one, asked);
+  for (const auto& one : serving(asked.domain)) {
+    auto here = look(*one, asked);
     if (here && *here) return remember(address, std::move(here));
     if (!here) found = std::move(here);
   }
@@ -273,14 +278,18 @@ Result<std::optional<account::Destination>> Directories::find(const std::string&
 }
 
 io::Task<Result<std::optional<account::Destination>>> Directories::ask(std::string address) {
+  return ask_for(Asker::mail, std::move(address));
+}
+
+io::Task<Result<std::optional<account::Destination>>> Directories::ask_for(Asker asker, std::string address) {
   if (const auto before = known(address)) {
     if (before->error) co_return std::unexpected(*before->error);
     co_return before->person;
   }
   const Asked asked = directory::asked_for(address);
   Result<Person> found = Person();
-  for (const OneDirectory& one : serving(asked.domain)) {
-    auto here = co_await io::run(pool(), one.name, [this, one, asked] { return look(one, asked); });
+  for (const auto& one : serving(asked.domain)) {
+    auto here = co_await io::run(pool(), party(*one, asker), [this, one, asked] { return look(*one, asked); });
     const bool somebody = here && *here;
     if (!here || somebody) found = std::move(here);
     if (somebody) break;
@@ -310,11 +319,11 @@ io::Task<Result<account::Users::Check>> Directories::check_password(std::string 
   if (!asked) co_return Check{};
   std::optional<Error> failure;
   Check answer;
-  for (const OneDirectory& one : serving(asked->domain)) {
-    auto checked =
-        co_await io::run(pool(), one.name, [this, one, asked = *asked, secret = sasl::Secret::copy(password.view())] {
-          return check(one, asked, secret);
-        });
+  for (const auto& one : serving(asked->domain)) {
+    auto checked = co_await io::run(pool(), party(*one, Asker::login),
+                                    [this, one, asked = *asked, secret = sasl::Secret::copy(password.view())] {
+                                      return check(*one, asked, secret);
+                                    });
     if (!checked) {
       failure = std::move(checked).error();
     } else if (checked->kind == Check::Kind::wrong) {
@@ -338,7 +347,7 @@ io::Task<Result<std::optional<Account>>> Directories::account(std::string name) 
                                 [this, address = asked->address] { return services_.directory().account(address); });
   if (!found) co_return std::unexpected(std::move(found).error());
   // By another address of theirs, or for the first time; and who has an account may be gone.
-  const auto person = co_await ask(asked->address);
+  const auto person = co_await ask_for(Asker::login, asked->address);
   if (person && !*person) co_return std::nullopt;
   if (!person && !*found) co_return std::unexpected(unavailable(person.error()));
   if (person && (!*found || (**found).id != (*person)->id)) {
@@ -354,9 +363,9 @@ io::Task<Result<std::optional<sasl::ScramKeys>>> Directories::scram_keys(std::st
   const auto asked = CO_TRY(co_await asked_by(std::move(name)));
   if (!asked) co_return std::nullopt;
   std::optional<Error> failure;
-  for (const OneDirectory& one : serving(asked->domain)) {
-    auto keys =
-        co_await io::run(pool(), one.name, [one, asked = *asked, hash] { return one.source->scram_keys(asked, hash); });
+  for (const auto& one : serving(asked->domain)) {
+    auto keys = co_await io::run(pool(), party(*one, Asker::login),
+                                 [one, asked = *asked, hash] { return one->source->scram_keys(asked, hash); });
     if (keys && *keys) co_return *std::move(keys);
     if (!keys) failure = std::move(keys).error();
   }

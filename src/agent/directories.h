@@ -26,11 +26,12 @@ inline constexpr Duration kNoPersonKnown = std::chrono::seconds(20);
 inline constexpr Duration kAwayKnown = std::chrono::seconds(5);
 /// Addresses that are remembered; strangers choose them, so that all are forgotten when there is one more.
 inline constexpr std::size_t kPeopleKnownMax = 10'000;
-/// Questions to one directory that run at one time, and those that wait: the configuration allows as many connections.
+/// Questions to one directory that run at one time, and those that wait, of mail and of logins each: who sends to many
+/// addresses keeps nobody from logging in. The configuration allows as many connections.
 inline constexpr std::size_t kDirectoryShare = 8;
 inline constexpr std::size_t kDirectoryWaiting = 256;
 /// So that with several that hang others still have threads.
-inline constexpr std::size_t kDirectoryThreads = 16;
+inline constexpr std::size_t kDirectoryThreads = 32;
 
 /// One of them.
 struct OneDirectory {
@@ -80,11 +81,16 @@ class Directories final : public account::Users, public People {
     std::optional<Error> error;
     Moment until;
   };
-  DirectoryList serving(std::string_view domain);
+  using Serving = std::vector<std::shared_ptr<const OneDirectory>>;
+  Serving serving(std::string_view domain);
   /// Who a login means; nothing: nobody of ours.
   io::Task<Result<std::optional<directory::Asked>>> asked_by(std::string name);
   Result<std::optional<directory::Asked>> ours(const std::string& name);
   io::FairPool& pool();
+  /// Whose turn it is at a directory.
+  enum class Asker : std::uint8_t { mail, login };
+  static std::string party(const OneDirectory& one, Asker asker);
+  io::Task<Result<std::optional<account::Destination>>> ask_for(Asker asker, std::string address);
 
   Result<Person> look(const OneDirectory& one, const directory::Asked& asked);
   Result<Person> account_of(const OneDirectory& one, const directory::Asked& asked, const directory::Person& person);
@@ -97,7 +103,7 @@ class Directories final : public account::Users, public People {
   const std::string hostname_;
   const Clock& clock_;
   std::mutex mutex_;                              // of all that follows but the pool's work
-  DirectoryList list_;                            // shared with what is under way
+  Serving list_;                                  // shared with what is under way
   std::unordered_map<std::string, Known> known_;  // by address
   std::unique_ptr<io::FairPool> pool_;            // made with the first directory, and kept
 };

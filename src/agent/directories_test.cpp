@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <map>
+#include <mutex>
 
 #include "account/support.h"
 #include "agent/sorting.h"
@@ -23,9 +24,13 @@ class Register final : public Source {
   std::map<std::string, Person> people;
   std::atomic<bool> away = false;
   std::atomic<int> questions = 0;
+  std::mutex held;  ///< questions about addresses that begin with "slow" wait for it
 
   Result<std::optional<Person>> find(const directory::Asked& asked) override {
     ++questions;
+    if (asked.address.starts_with("slow")) {
+      const std::lock_guard wait(held);
+    }
     if (away) return fail(directory::kUnreachable, "away");
     const auto at = people.find(asked.address);
     if (at == people.end()) return std::nullopt;
@@ -159,6 +164,21 @@ TEST_CASE("an outage is never nobody, and who was known goes on, by each address
   house.staff->away = house.club->away = false;
   house.clock.advance(kAwayKnown);
   CHECK(!house.ask("carol@example.test").value());
+}
+
+TEST_CASE("who brings mail for many addresses that a slow directory is asked for keeps nobody from logging in") {
+  House house;
+  std::size_t busy = 0;
+  const auto ask = [&](std::size_t number) -> io::Task<> {
+    const auto asked = co_await house.directories.ask("slow" + std::to_string(number) + "@example.test");
+    if (!asked && asked.error().is(io::kBusy)) ++busy;
+  };
+  std::unique_lock hold(house.staff->held);
+  for (std::size_t i = 0; i <= kDirectoryShare + kDirectoryWaiting; ++i) house.loop.spawn(ask(i));
+  house.loop.settle();
+  CHECK(busy == 1);
+  CHECK(house.check("anna@example.test", "of anna@example.test")->kind == Kind::right);
+  hold.unlock();
 }
 
 TEST_CASE("with one directory away, whom another one knows is found; whom none knows cannot be told") {

@@ -107,7 +107,8 @@ io::Task<Result<>> Session::enter() {
   if (!known) {
     sasl::ClientContext credentials;
     credentials.identity.authentication_id = box_.user;
-    credentials.password = sasl::Secret::copy(box_.password);
+    credentials.has = run_.has;
+    credentials.password = sasl::Secret::copy(run_.secret.view());
     // Whether there may be a connection without TLS was judged before it was made.
     const auto in = co_await client_.log_in(std::move(credentials), sasl::Plaintext::allowed);
     if (!in) {
@@ -115,6 +116,9 @@ io::Task<Result<>> Session::enter() {
       const auto says = [&](std::string_view code) { return error.text().starts_with(code); };
       const bool for_sure = says("[AUTHENTICATIONFAILED]") || says("[AUTHORIZATIONFAILED]") || says("[EXPIRED]") ||
                             says("[PRIVACYREQUIRED]");
+      // It may be over, and is another one at the next look.
+      if (run_.has == sasl::Needs::token && error.is(imap::kServerRefused))
+        co_return fail(sasl::kUnavailable, error.text());
       if (error.is(imap::kNoMechanism) || (error.is(imap::kServerRefused) && for_sure))
         co_return fail(kFetchRefused, error.text());
       if (error.is(imap::kServerRefused)) co_return fail(kFetchNotLetIn, error.text());

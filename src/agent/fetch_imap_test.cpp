@@ -1,4 +1,10 @@
 // IMAP boxes at servers that refuse, mix up, or lack what they should have.
+#include <stdlib.h>
+#include <sys/stat.h>
+
+#include <filesystem>
+#include <fstream>
+
 #include "agent/test_fetch.h"
 #include "agent/test_imap_server.h"
 #include "agent/trace_verbs.h"
@@ -381,6 +387,39 @@ TEST_CASE("a message that is passed over has a story that says why") {
   const std::string story =
       *world.run(trace_verb(world.services(), {.verb = "trace.find", .arguments = {{"what", "alice@a.test"}}}));
   CHECK_MESSAGE(holds(story, "message 1 of INBOX is not fetched, and stays there: the server cannot read it"), story);
+}
+
+TEST_CASE("POP3: a token is read at each look, and one that is over pauses nothing") {
+  std::string folder = (std::filesystem::temp_directory_path() / "angarium-fetch-XXXXXX").string();
+  REQUIRE(::mkdtemp(folder.data()) != nullptr);
+  const std::string path = folder + "/token";
+  const auto write = [&](std::string_view token) {
+    std::ofstream(path, std::ios::binary) << token << "\n";
+    REQUIRE(::chmod(path.c_str(), 0600) == 0);
+  };
+  World world;
+  world.there.mechanisms = {"OAUTHBEARER", "PLAIN"};
+  world.there.house.logins.tokens["fresh"] = "fred";
+  world.there.drop() = {{"id1", letter("one")}};
+  world.ask("add", {{"address", "alice@a.test"},
+                    {"url", "pop3+plain://there.test"},
+                    {"name", "box"},
+                    {"user", "fred"},
+                    {"token_file", path},
+                    {"every", "5m"}});
+  world.loop.advance(1min);
+  CHECK(world.mail().empty());
+  CHECK(holds(world.about(), "\"state\":\"failing\""));
+  write("over");
+  world.loop.advance(5h);
+  CHECK(world.mail().empty());
+  CHECK(holds(world.about(), "\"state\":\"failing\""));
+  write("fresh");
+  world.loop.advance(5h);
+  CHECK(world.mail().size() == 1);
+  CHECK(holds(world.about(), "\"state\":\"ok\""));
+  CHECK(!holds(world.about(), "fresh"));
+  std::filesystem::remove_all(folder);
 }
 
 TEST_CASE("without the key of its password a box waits for somebody, and a new password lets it go on") {

@@ -23,9 +23,13 @@ io::Task<Result<>> enter(FetchRun& run, smtp::Client& client) {
   if (!client.extensions().atrn) co_return fail(kFetchRefused, "the server does not offer ATRN");
   sasl::ClientContext credentials;
   credentials.identity.authentication_id = box.user;
-  credentials.password = sasl::Secret::copy(box.password);
+  credentials.has = run.has;
+  credentials.password = sasl::Secret::copy(run.secret.view());
   // Whether there may be a connection without TLS was judged before it was made.
   const auto in = co_await client.authenticate(std::move(credentials), sasl::Plaintext::allowed);
+  // A token may be over, and is another one at the next look.
+  if (!in && in.error().is(smtp::kRefusedForGood) && run.has == sasl::Needs::token)
+    co_return fail(sasl::kUnavailable, in.error().text());
   if (!in && in.error().is(smtp::kRefusedForGood)) co_return fail(kFetchRefused, in.error().text());
   co_return in;
 }

@@ -68,10 +68,15 @@ io::Task<Result<>> enter(FetchRun& run, pop3::Client& client) {
   if (box.tls == fetch::Tls::starttls) CO_TRY(co_await client.stls());
   CO_TRY(co_await check_key(run));
   const pop3::Credentials credentials{.identity = {.authentication_id = box.user, .authorization_id = {}},
-                                      .password = sasl::Secret::copy(box.password)};
+                                      .password = sasl::Secret::copy(run.secret.view()),
+                                      .has = run.has,
+                                      .host = box.host};
   const auto in = co_await client.login(credentials);
   if (in) co_return Result<>();
   const Error& error = in.error();
+  // It may be over, and is another one at the next look.
+  if (run.has == sasl::Needs::token && (error.is(sasl::kBadCredentials) || error.is(pop3::kRefused)))
+    co_return fail(sasl::kUnavailable, error.text());
   // Without RESP-CODES a server says of a maildrop in use what it says of a wrong password.
   if (error.is(sasl::kBadCredentials) || error.is(pop3::kNoMechanism)) co_return fail(kFetchRefused, error.text());
   if (error.is(pop3::kRefused)) co_return fail(kFetchNotLetIn, error.text());

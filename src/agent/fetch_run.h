@@ -31,6 +31,8 @@ struct FetchRun {
   fetch::Progress progress;
   std::string hostname;  ///< ours
   Duration timeout = std::chrono::minutes(5);
+  sasl::Needs has = sasl::Needs::password;
+  sasl::Secret secret{};                   ///< the password, or the token
   wire::Connection* connection = nullptr;  ///< while there is one
   const SmtpDesk* mx = nullptr;            ///< how mail is taken here; null: it is not
   io::Event stop{};                        ///< ends IDLE, and what is served

@@ -25,6 +25,7 @@ Result<fetch::Box> read_box(const Request& request, const account::Account& acco
   if (request.has("user")) box.user = request.get("user");
   box.name = request.has("name") ? request.get("name") : std::string_view(box.host);
   box.password = request.get("password");
+  box.token_file = request.get("token_file");
   box.folders = request.all("folder");
   if (request.has("into")) {
     const auto into = mailbox::canonical_name(request.get("into"));
@@ -81,6 +82,7 @@ json::object show(const fetch::Known& known, const fetch::Pin& pin = {}) {
           {"name", box.name},
           {"url", std::string(fetch::scheme_of(box.protocol, box.tls)) + "://" + host + ":" + std::to_string(box.port)},
           {"user", box.user},
+          {"token_file", box.token_file},
           {"state", state_of(known)},
           {"error", known.progress.error},
           {"messages", known.progress.messages},

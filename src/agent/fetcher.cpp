@@ -1,4 +1,5 @@
 #include "agent/fetcher.h"
+#include "agent/relay_login.h"
 
 #include <algorithm>
 
@@ -122,11 +123,30 @@ io::Task<> Fetcher::work(fetch::BoxPtr box) {
   }
 }
 
+namespace {
+
+/// A token that is not there may come: somebody else keeps it fresh.
+io::Task<Result<>> know_secret(FetchRun& run) {
+  if (run.box->token_file.empty()) {
+    run.secret = sasl::Secret::copy(run.box->password);
+    co_return Result<>();
+  }
+  run.has = sasl::Needs::token;
+  auto token = co_await io::run(run.services.pool(),
+                                [path = run.box->token_file] { return read_password_file(path, kTokenMax); });
+  if (!token) co_return fail(sasl::kUnavailable, token.error().text());
+  run.secret = *std::move(token);
+  co_return Result<>();
+}
+
+}  // namespace
+
 io::Task<Result<>> Fetcher::attempt(FetchRun& run, const FetchTerms& terms) {
   if (!run.box->sealed.empty())
     co_return fail(
         kFetchRefused,
         "the password was sealed with another key than fetch.key is now; give it anew: angarium fetch password");
+  CO_TRY(co_await know_secret(run));
   const auto connection = CO_TRY(co_await reach(*run.box, terms));
   if (!run.wanted()) co_return fail(kCancelled, "stopped");
   run.connection = connection.get();

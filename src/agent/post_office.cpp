@@ -192,6 +192,8 @@ Result<std::unique_ptr<PostOffice>> PostOffice::open(const configuration::Config
   TRY(office->body_->directories.use(std::move(directories)));
   office->body_->tokens.use(configuration);
   office->body_->services->verifier().set_tokens(office->body_->tokens);
+  office->body_->tickets.use(configuration);
+  office->body_->services->verifier().set_tickets(office->body_->tickets);
   office->body_->services->verifier().set_users(office->body_->all_users);
   TRY(office->body_->bind_control(configuration));
   // Behind the store, which one process alone may have; in the folder that binding has made.
@@ -247,6 +249,7 @@ Result<configuration::Reload> PostOffice::reload() {
   auto directories = TRY(open_directories(reload.applied));
   TRY(body_->directories.use(std::move(directories)));
   body_->tokens.use(reload.applied);
+  body_->tickets.use(reload.applied);
   body_->use(reload.applied, std::move(outbound));
   return reload;
 }

@@ -21,6 +21,7 @@
 #include "agent/sweeper.h"
 #include "agent/system_users.h"
 #include "agent/terms.h"
+#include "agent/tickets.h"
 #include "agent/tokens.h"
 #include "io/unbound_resolver.h"
 #include "wire/connection/connection.h"
@@ -70,6 +71,7 @@ struct PostOffice::Body {
     if (users) users->end();
     directories.end();
     tokens.end();
+    tickets.end();
     caretaker.end_work();
     services->end_work();
     loops->end();
@@ -115,6 +117,7 @@ struct PostOffice::Body {
   Directories directories;
   UsersInOrder all_users;
   Tokens tokens;
+  Tickets tickets;
   std::shared_ptr<wire::tls::ServerContext> tls;
   Gate gate;
   Budget budget;

@@ -72,7 +72,7 @@ io::Task<> PostOffice::Body::speak(Desk& desk, wire::Connection& connection, con
     case Service::Kind::smtp: return speak_smtp(desk, connection, terms.mx_for(connection.peer()));
     case Service::Kind::submission: return speak_smtp(desk, connection, terms.submission);
     case Service::Kind::odmr: return speak_smtp(desk, connection, terms.odmr);
-    case Service::Kind::lmtp: return speak_smtp(desk, connection, terms.lmtp);
+    case Service::Kind::lmtp: return speak_smtp(desk, connection, terms.lmtp_for(connection.peer()));
     case Service::Kind::pop3: return speak_pop3(desk, connection, terms);
     case Service::Kind::imap: return speak_imap(desk, connection, terms);
     case Service::Kind::metrics: break;

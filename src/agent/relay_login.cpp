@@ -9,6 +9,7 @@
 #include <cstring>
 
 #include "base/text.h"
+#include "kerberos/kerberos.h"
 
 namespace angarium::agent {
 namespace {
@@ -17,12 +18,12 @@ std::unexpected<Error> unfit(const std::string& path, const std::string& why) {
   return fail(kBadPasswordFile, "the password file " + path + " " + why);
 }
 
-Result<std::string> read_open_file(int descriptor, const std::string& path) {
+Result<std::string> read_open_file(int descriptor, const std::string& path, std::size_t octets_max) {
   struct stat status{};
   if (::fstat(descriptor, &status) != 0) return unfit(path, std::string("cannot be read: ") + std::strerror(errno));
   if (!S_ISREG(status.st_mode)) return unfit(path, "is no file");
   if ((status.st_mode & 077U) != 0) return unfit(path, "may be read by others than its owner; type: chmod 600 " + path);
-  std::string octets(kPasswordMax + 3, '\0');
+  std::string octets(octets_max + 3, '\0');
   std::size_t size = 0;
   while (size < octets.size()) {
     const ssize_t count = ::read(descriptor, octets.data() + size, octets.size() - size);
@@ -37,18 +38,19 @@ Result<std::string> read_open_file(int descriptor, const std::string& path) {
 
 }  // namespace
 
-Result<sasl::Secret> read_password_file(const std::string& path) {
+Result<sasl::Secret> read_password_file(const std::string& path, std::size_t octets_max) {
   const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
   if (descriptor < 0) return unfit(path, std::string("cannot be opened: ") + std::strerror(errno));
-  Result<std::string> octets = read_open_file(descriptor, path);
+  Result<std::string> octets = read_open_file(descriptor, path, octets_max);
   ::close(descriptor);
   std::string text = TRY(std::move(octets));
   if (text.ends_with('\n')) text.pop_back();
   if (text.ends_with('\r')) text.pop_back();
-  const bool fits = text.size() <= kPasswordMax;
+  const bool fits = text.size() <= octets_max;
   const bool line = text.find_first_of(std::string_view("\r\n\0", 3)) == std::string::npos;
   sasl::Secret password(std::move(text));
-  if (!fits) return unfit(path, "holds more than 1024 octets: that is no password");
+  if (!fits)
+    return unfit(path, "holds more than " + std::to_string(octets_max) + " octets: that is no password or token");
   if (!line) return unfit(path, "holds more than one line");
   if (password.empty()) return unfit(path, "is empty: its only line is the password");
   return password;
@@ -57,12 +59,40 @@ Result<sasl::Secret> read_password_file(const std::string& path) {
 Result<RelayLogins> read_relay_logins(const configuration::Configuration& configuration) {
   RelayLogins logins;
   for (const configuration::RelayLogin& login : configuration.relay_logins) {
+    RelayLogin made{.user = login.user, .weak = login.weak_mechanisms};
+    if (login.password_file.empty()) {
+      made.has = login.token_file.empty() ? sasl::Needs::ticket : sasl::Needs::token;
+      made.place = configuration.resolve(login.token_file.empty() ? login.tickets : login.token_file);
+      logins.insert_or_assign(login.name, std::move(made));
+      continue;
+    }
     auto password = read_password_file(configuration.resolve(login.password_file));
     if (!password) return fail(kBadPasswordFile, "relay_login '" + login.name + "': " + password.error().text());
-    logins.insert_or_assign(
-        login.name, RelayLogin{.user = login.user, .password = *std::move(password), .weak = login.weak_mechanisms});
+    made.password = *std::move(password);
+    logins.insert_or_assign(login.name, std::move(made));
   }
   return logins;
+}
+
+io::Task<Result<>> furnish(io::FairPool& pool, const RelayLogin& login, sasl::ClientContext& context) {
+  context.has = login.has;
+  if (login.has == sasl::Needs::password) {
+    context.password = sasl::Secret::copy(login.password.view());
+  } else if (login.has == sasl::Needs::token) {
+    auto token =
+        co_await io::run(pool, login.place, [path = login.place] { return read_password_file(path, kTokenMax); });
+    if (!token) co_return fail(sasl::kUnavailable, token.error().text());
+    context.password = *std::move(token);
+  } else {
+    const kerberos::InitiatorTerms terms{.credentials_cache = "FILE:" + login.place,
+                                         .principal = login.user,
+                                         .service = context.service,
+                                         .host = context.host};
+    context.gss = CO_TRY(co_await io::run(pool, login.place, [terms] { return kerberos::initiate(terms); }));
+    // The ticket says who it is; the name is what the server may know it by.
+    context.identity = {};
+  }
+  co_return Result<>();
 }
 
 std::optional<std::string> RefusedLogins::refused(const std::string& login, const std::string& relay, Moment now) {

@@ -9,6 +9,9 @@
 #include "base/result.h"
 #include "base/time.h"
 #include "configuration/configuration.h"
+#include "io/fair_pool.h"
+#include "io/task.h"
+#include "sasl/client.h"
 #include "sasl/secret.h"
 
 namespace angarium::agent {
@@ -20,10 +23,14 @@ inline constexpr ErrorKind kLoginRefused{"agent.login-refused", Fault::user, Las
 
 /// Octets of a password, as the mechanisms take it.
 inline constexpr std::size_t kPasswordMax = 1024;
+/// Of an access token, as its mechanisms take it.
+inline constexpr std::size_t kTokenMax = 8192;
 
 struct RelayLogin {
   std::string user;
-  sasl::Secret password;
+  sasl::Needs has = sasl::Needs::password;
+  sasl::Secret password{};  ///< Needs::password
+  std::string place{};      ///< of the token's file, or of the tickets
   /// Mechanisms by which who listens can guess the password will do.
   bool weak = false;
 };
@@ -32,7 +39,10 @@ struct RelayLogin {
 using RelayLogins = std::map<std::string, RelayLogin>;
 
 /// The only line of a file that nobody but its owner may read or write, without its line end. kBadPasswordFile.
-Result<sasl::Secret> read_password_file(const std::string& path);
+Result<sasl::Secret> read_password_file(const std::string& path, std::size_t octets_max = kPasswordMax);
+/// Puts into `context` what `login` has, for the server that the context names: a token is read from its file, a ticket
+/// got, on `pool`. Errors are temporary: the file or the tickets may be there again later.
+io::Task<Result<>> furnish(io::FairPool& pool, const RelayLogin& login, sasl::ClientContext& context);
 /// All of the configuration; the first file that is unfit is the error.
 Result<RelayLogins> read_relay_logins(const configuration::Configuration& configuration);
 

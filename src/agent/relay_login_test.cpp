@@ -70,11 +70,17 @@ TEST_CASE("logins of a configuration: read all, or told which is unfit") {
   (void)folder.write("secret");
   configuration::Configuration configuration;
   configuration.directory = folder.path();
-  configuration.relay_logins = {{"isp", "me@isp.test", "password"}};
+  configuration.relay_logins = {{"isp", "me@isp.test", "password"}, {"token", "me", "", "absent"}};
+  // A token is read when it is wanted, and tickets are got then.
+  configuration.relay_logins.push_back({"tickets", "me@ISP.TEST", "", "", "/run/tickets"});
   const auto logins = read_relay_logins(configuration);
   REQUIRE(logins);
   CHECK(logins->at("isp").user == "me@isp.test");
   CHECK(logins->at("isp").password.view() == "secret");
+  CHECK(logins->at("token").has == sasl::Needs::token);
+  CHECK(logins->at("token").place == folder.path() + "/absent");
+  CHECK(logins->at("tickets").has == sasl::Needs::ticket);
+  CHECK(logins->at("tickets").place == "/run/tickets");
   configuration.relay_logins.push_back({"other", "me", "absent"});
   CHECK(holds(read_relay_logins(configuration).error().text(), "relay_login 'other'"));
 }
@@ -88,6 +94,42 @@ TEST_CASE("a relay gets our login under TLS, and the mail") {
   CHECK(world.house.messages[0].user == "us");
   CHECK(world.house.messages[0].with == "ESMTPSA");
   CHECK(world.queued() == 0);
+}
+
+TEST_CASE("a token is read at each login; while there is none the mail waits, and nobody is told of a wrong one") {
+  const Folder folder;
+  Outbound world;
+  world.policy.mechanisms = {"SCRAM-SHA-256", "PLAIN", "OAUTHBEARER"};
+  world.house.tokens["fresh-token"] = "us";
+  world.remote_terms()->logins.emplace(
+      "us", RelayLogin{.user = "us", .has = sasl::Needs::token, .place = folder.path() + "/password"});
+  world.transport("relay mx.b.test:587 login=us");
+  world.put(kLetter);
+  world.loop.advance(5s);
+  CHECK(world.house.messages.empty());
+  CHECK(world.inbox("postmaster").empty());
+  (void)folder.write("fresh-token\n");
+  world.loop.advance(2h);
+  REQUIRE(world.house.messages.size() == 1);
+  CHECK(world.house.messages[0].user == "us");
+  // Another one than the relay knows is refused as a password is.
+  (void)folder.write("old-token\n");
+  world.put(kLetter);
+  world.loop.advance(2h);
+  CHECK(world.house.messages.size() <= 2);
+}
+
+TEST_CASE("tickets that are not there let the mail wait") {
+  Outbound world;
+  world.policy.mechanisms = {"GSSAPI", "PLAIN"};
+  world.remote_terms()->logins.emplace(
+      "us", RelayLogin{.user = "us@B.TEST", .has = sasl::Needs::ticket, .place = "/nowhere/tickets"});
+  world.transport("relay mx.b.test:587 login=us");
+  world.put(kLetter);
+  world.loop.advance(1min);
+  CHECK(world.house.messages.empty());
+  CHECK(world.queued() == 1);
+  CHECK(world.inbox("alice").empty());
 }
 
 TEST_CASE("RFC 4954 5: a relay that knows us is told who submitted the message, and <> where that is not known") {

@@ -218,8 +218,9 @@ io::Task<Result<>> Remote::log_in(const RemotePlan& plan, RemoteSession& session
                                       " is spoken to in the clear");
   sasl::ClientContext credentials;
   credentials.identity.authentication_id = login->second.user;
-  credentials.password = sasl::Secret::copy(login->second.password.view());
+  credentials.service = "smtp";
   credentials.host = session.name;
+  CO_TRY(co_await furnish(pool_, login->second, credentials));
   // Who it is that asks is known only by the certificate: without it the password itself is not told, only proved.
   const bool verified = plan.tls == Tls::verified || plan.tls == Tls::implicit;
   const Result<> done = co_await session.client->authenticate(

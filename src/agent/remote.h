@@ -79,7 +79,9 @@ struct RemotePlan {
 /// Who opens sessions for one loop. Outlives its tasks.
 class Remote {
  public:
-  Remote(io::Network& network, io::Resolver& resolver) : network_(network), resolver_(resolver) {}
+  /// `pool`: for what logins wait for.
+  Remote(io::Network& network, io::Resolver& resolver, io::FairPool& pool)
+      : network_(network), resolver_(resolver), pool_(pool) {}
 
   /// The hosts that take mail of this domain by this transport: ByDns, Relay or ByLmtp.
   io::Task<std::expected<RemotePlan, Unreachable>> plan(std::shared_ptr<const RemoteTerms> terms,
@@ -93,11 +95,12 @@ class Remote {
   io::Task<Opened> open_socket(const RemotePlan& plan);
   io::Task<Opened> greet(const RemotePlan& plan, const route::Hop* hop, std::unique_ptr<io::Stream> stream,
                          bool use_tls);
-  static io::Task<Result<>> log_in(const RemotePlan& plan, RemoteSession& session);
-  static io::Task<Result<>> introduce(const RemotePlan& plan, RemoteSession& session, bool use_tls);
+  io::Task<Result<>> log_in(const RemotePlan& plan, RemoteSession& session);
+  io::Task<Result<>> introduce(const RemotePlan& plan, RemoteSession& session, bool use_tls);
 
   io::Network& network_;
   io::Resolver& resolver_;
+  io::FairPool& pool_;
 };
 
 }  // namespace angarium::agent

@@ -27,6 +27,8 @@ smtp::Policy smtp_policy(const configuration::Configuration& c, smtp::Role role,
   policy.tls = tls;
   const bool login = role == smtp::Role::submission || role == smtp::Role::odmr;
   policy.auth = login ? smtp::AuthUse::required : smtp::AuthUse::none;
+  if (role == smtp::Role::lmtp && c.lmtp.auth != configuration::LmtpAuth::off)
+    policy.auth = c.lmtp.auth == configuration::LmtpAuth::required ? smtp::AuthUse::required : smtp::AuthUse::offered;
   policy.plaintext = static_cast<smtp::PlaintextAuth>(c.auth.plaintext_without_tls);
   policy.mechanisms = c.auth.mechanisms;
   // Guests read, and send nothing.

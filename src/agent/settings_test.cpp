@@ -62,6 +62,18 @@ TEST_CASE("[[odmr]] joins the map: what a customer fetches has no other way") {
   CHECK(policy.auth == protocol::smtp::AuthUse::required);
 }
 
+TEST_CASE("RFC 2033 section 4.4: who hands over by LMTP logs in where that is configured") {
+  using protocol::smtp::AuthUse;
+  const auto use = [](const std::string& text) {
+    return smtp_policy(read(text), protocol::smtp::Role::lmtp, protocol::smtp::TlsUse::offered).auth;
+  };
+  CHECK(use("") == AuthUse::none);
+  CHECK(use("[lmtp]\nauth = \"offered\"\n") == AuthUse::offered);
+  CHECK(use("[lmtp]\nauth = \"required\"\n") == AuthUse::required);
+  const auto other = read("[lmtp]\nauth = \"required\"\n");
+  CHECK(smtp_policy(other, protocol::smtp::Role::mx, protocol::smtp::TlsUse::offered).auth == AuthUse::none);
+}
+
 TEST_CASE("[transport] becomes the map") {
   const auto map = transport_map(read("[transport]\n\"*\" = \"discard\"\n\"a.example\" = \"dns\"\n"));
   REQUIRE(map);

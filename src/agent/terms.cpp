@@ -34,8 +34,10 @@ Terms::Terms(configuration::Configuration applied, std::shared_ptr<const Courier
       submission(desk(configuration, courier, shared, smtp::Role::submission)),
       odmr(desk(configuration, courier, shared, smtp::Role::odmr)),
       lmtp(desk(configuration, courier, shared, smtp::Role::lmtp)),
+      lmtp_here(lmtp),
       pop3{shared.services, shared.maildrop_locks, pop3_options(configuration), login_terms(configuration)},
       imap(imap_options(configuration)) {
+  lmtp_here.policy.auth = smtp::AuthUse::none;
   relays.policy.priorities = submission.policy.priorities;
   relays.policy.priorities.highest = relays.policy.priorities.authenticated;
   for (const Service& service : all_services()) {

@@ -30,6 +30,7 @@ struct Terms {
   Terms& operator=(const Terms&) = delete;
 
   [[nodiscard]] const SmtpDesk& mx_for(const io::Endpoint& peer) const;
+  [[nodiscard]] const SmtpDesk& lmtp_for(const io::Endpoint& peer) const { return peer.is_ip() ? lmtp : lmtp_here; }
 
   configuration::Configuration configuration;
   std::shared_ptr<const CourierTerms> courier;
@@ -38,7 +39,8 @@ struct Terms {
   SmtpDesk submission;
   SmtpDesk odmr;
   SmtpDesk lmtp;
-  Pop3Desk pop3;  ///< without plaintext_without_tls, which depends on the peer
+  SmtpDesk lmtp_here;  ///< as lmtp, over sockets of this host: nobody logs in
+  Pop3Desk pop3;       ///< without plaintext_without_tls, which depends on the peer
   protocol::imap::ServerOptions imap;
   std::vector<std::shared_ptr<const wire::tls::ServerOptions>> tls;  ///< as all_services()
 };

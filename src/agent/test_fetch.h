@@ -64,6 +64,7 @@ struct There {
       pop3::MemoryAuthenticator authenticator(house);
       pop3::ServerOptions options;
       options.plaintext_without_tls = sasl::Plaintext::allowed;
+      if (!mechanisms.empty()) options.mechanisms = mechanisms;
       co_await pop3::serve(*connection, authenticator, options);
     } else if (played) {
       co_await played(*connection);
@@ -84,6 +85,7 @@ struct There {
   std::shared_ptr<const wire::tls::ServerOptions> tls;
   std::function<io::Task<>(wire::Connection&)> played;  ///< an IMAP server instead of ours
   std::string hide;                                     ///< a word that is not heard here
+  std::vector<std::string_view> mechanisms;             ///< of POP3; empty: the default
   std::string heard;                                    ///< all that was said there, without its TLS
   std::size_t sessions = 0;
 };

@@ -31,7 +31,9 @@ struct Certificate {
 struct RelayLogin {
   std::string name;              ///< what login=… of a transport says
   std::string user;              ///< as the relay knows us
-  std::string password_file;     ///< relative to the configuration file
+  std::string password_file;     ///< relative to the configuration file; one of these three is there
+  std::string token_file{};      ///< an access token, which somebody else keeps fresh
+  std::string tickets{};         ///< a credentials cache of Kerberos
   bool weak_mechanisms = false;  ///< CRAM-MD5 and the like will do, where the relay has nothing sound
 };
 
@@ -80,10 +82,18 @@ struct TokenIssuer {
   friend bool operator==(const TokenIssuer&, const TokenIssuer&) = default;
 };
 
+/// A realm of Kerberos whose users have accounts here: NAME@realm is NAME@domain.
+struct KerberosRealm {
+  std::string realm;
+  std::string domain;
+  friend bool operator==(const KerberosRealm&, const KerberosRealm&) = default;
+};
+
 enum class PlaintextWithoutTls { never, loopback, always };
 enum class BareLineEnds { refuse, normalise };
 enum class EarlyTalk { allow, refuse };
 enum class Vrfy { off, users, all };
+enum class LmtpAuth { off, offered, required };
 enum class Dnssec { automatic, strict, off };
 
 /// One line of [transport]. route/transport.h has the grammar of both; a Configuration that exists is right in both.
@@ -149,6 +159,10 @@ struct Configuration {
     Duration data_grace = std::chrono::minutes(10);
   } smtp;
 
+  struct Lmtp {
+    LmtpAuth auth = LmtpAuth::off;
+  } lmtp;
+
   struct Local {
     bool system_users = false;
     std::int64_t uid_min = 1000;
@@ -204,6 +218,11 @@ struct Configuration {
   std::vector<OdmrCustomer> odmr;         ///< no domain twice
   std::vector<Directory> directories;     ///< asked in this order
   std::vector<TokenIssuer> token_issuers;
+  struct Kerberos {
+    std::string keytab;
+    std::vector<std::string> hosts;
+  } kerberos;
+  std::vector<KerberosRealm> kerberos_realms;  ///< none twice
 
   struct Limits {
     std::int64_t connections_max = 20000;

@@ -335,6 +335,10 @@ TEST_CASE("[[relay_login]]: names for login=… of [transport], each once, and t
   CHECK(error_of("[[relay_login]]\nname = \"isp\"\nuser = \"me\"\n").find("needs password_file") != std::string::npos);
   CHECK(error_of("[[relay_login]]\nname = \"isp\"\nuser = \"me\"\npassword = \"x\"\npassword_file = \"p\"\n")
             .find("unknown key 'password'") != std::string::npos);
+  const std::string named = "[[relay_login]]\nname = \"isp\"\nuser = \"me\"\n";
+  CHECK(parse(named + "token_file = \"t\"\n", "/d")->relay_logins[0].token_file == "t");
+  CHECK(parse(named + "tickets = \"/run/t\"\n", "/d")->relay_logins[0].tickets == "/run/t");
+  CHECK(error_of(named + "token_file = \"t\"\npassword_file = \"p\"\n").find("one of them") != std::string::npos);
   Configuration wanted = *c;
   wanted.relay_logins[0].user = "other";
   CHECK(plan_reload(*c, wanted).changed == std::vector<std::string>{"relay_login"});
@@ -442,6 +446,12 @@ TEST_CASE("mechanisms are switched on by name, and those that lack what they nee
   CHECK(
       error_of("[auth]\nmechanisms = [\"EXTERNAL\"]\n") ==
       "angarium.toml:2: EXTERNAL needs tls.client_authorities: the file of who vouches for the certificates of users");
+  const std::string tickets = "[auth]\nmechanisms = [\"GSSAPI\"]\n";
+  const std::string keytab = "[kerberos]\nkeytab = \"mail.keytab\"\n";
+  CHECK(error_of(tickets) == "angarium.toml:2: GSSAPI needs kerberos.keytab: the keys of this host's services");
+  CHECK(error_of(tickets + keytab) ==
+        "angarium.toml:2: GSSAPI needs a [[kerberos_realm]], whose users have accounts here");
+  CHECK(parse(tickets + keytab + "[[kerberos_realm]]\nrealm = \"EXAMPLE.ORG\"\ndomain = \"example.org\"\n", "/d"));
   CHECK(parse("[auth]\nmechanisms = [\"EXTERNAL\"]\n[tls]\nclient_authorities = \"users.pem\"\n", "/d"));
   // Weak ones are off where nobody says anything.
   const auto given = parse("", "/d");

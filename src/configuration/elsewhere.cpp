@@ -220,4 +220,35 @@ TokenIssuer read_token_issuer(const toml::table& from, const Found& found) {
   return issuer;
 }
 
+RelayLogin read_relay_login(const toml::table& from, const Found& found) {
+  const Table table("relay_login", from, found);
+  RelayLogin login;
+  table.required("name", login.name);
+  table.required("user", login.user);
+  table.text("password_file", login.password_file);
+  table.text("token_file", login.token_file);
+  table.text("tickets", login.tickets);
+  if (table.has("password_file") + table.has("token_file") + table.has("tickets") != 1)
+    table.wrong("name",
+                "[[relay_login]] needs password_file = \"…\", token_file = \"…\" or tickets = \"…\", one of them");
+  if (const toml::node* const weak = from.get("weak_mechanisms")) {
+    const auto allowed = weak->value_exact<bool>();
+    if (!allowed) table.wrong("weak_mechanisms", "relay_login.weak_mechanisms is true or false");
+    login.weak_mechanisms = allowed.value_or(false);
+  }
+  return login;
+}
+
+void read_kerberos_realm(const toml::table& from, std::vector<KerberosRealm>& realms, const Found& found) {
+  const Table table("kerberos_realm", from, found);
+  KerberosRealm realm;
+  table.required("realm", realm.realm);
+  table.required("domain", realm.domain);
+  if (!realm.domain.empty() && !message::valid_domain(realm.domain, message::Utf8::accept))
+    table.wrong("domain", "kerberos_realm.domain: '" + escape_controls(realm.domain) + "' is no domain");
+  if (std::ranges::find(realms, realm.realm, &KerberosRealm::realm) != realms.end())
+    table.wrong("realm", "[[kerberos_realm]] has the realm '" + escape_controls(realm.realm) + "' twice");
+  realms.push_back(std::move(realm));
+}
+
 }  // namespace angarium::configuration

@@ -125,6 +125,23 @@ TEST_CASE("[[token_issuer]]: keys from a file or from https, for named domains")
     says(with(kIssuer + "keys_file = \"a\"\n", key, ""), std::string("needs ") + key);
 }
 
+TEST_CASE("[[kerberos_realm]]: one domain for each realm, which counts on SIGHUP") {
+  const std::string realm = "[[kerberos_realm]]\nrealm = \"EXAMPLE.ORG\"\ndomain = \"example.org\"\n";
+  const auto used = parse(realm, "/d");
+  REQUIRE_MESSAGE(used, used.error().text());
+  CHECK(used->kerberos_realms == std::vector<KerberosRealm>{{.realm = "EXAMPLE.ORG", .domain = "example.org"}});
+  for (const char* key : {"realm", "domain"}) says(with(realm, key, ""), std::string("needs ") + key);
+  says(with(realm, "domain", "domain = \"example..org\""), "is no domain");
+  says(realm + realm, "twice");
+  says(realm + "keytab = \"x\"\n", "unknown key 'keytab'");
+  Configuration wanted = *used;
+  wanted.kerberos_realms[0].domain = "example.net";
+  wanted.kerberos.keytab = "mail.keytab";
+  CHECK(plan_reload(*used, wanted).changed == std::vector<std::string>{"kerberos.keytab", "kerberos_realm"});
+  CHECK(effect_of("kerberos.keytab") == "on SIGHUP, at once");
+  CHECK(effect_of("kerberos_realm.realm") == "on SIGHUP, at once");
+}
+
 TEST_CASE("directories and issuers count on SIGHUP, and are explained") {
   const auto used = parse(kLdap + kIssuer + "keys_file = \"a\"\n", "/d");
   REQUIRE(used);

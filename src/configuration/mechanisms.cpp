@@ -21,6 +21,10 @@ std::string_view lacking(const Configuration& configuration, const sasl::Mechani
       if (configuration.tls.client_authorities.empty())
         return "needs tls.client_authorities: the file of who vouches for the certificates of users";
       break;
+    case sasl::Needs::ticket:
+      if (configuration.kerberos.keytab.empty()) return "needs kerberos.keytab: the keys of this host's services";
+      if (configuration.kerberos_realms.empty()) return "needs a [[kerberos_realm]], whose users have accounts here";
+      break;
     case sasl::Needs::password:
     case sasl::Needs::pass_phrase: break;
   }

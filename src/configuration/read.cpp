@@ -181,13 +181,14 @@ class Reader {
         relay_login(*element.as_table());
       } else if (section == "odmr") {
         odmr(*element.as_table());
-      } else if (section == "directory" || section == "token_issuer") {
+      } else if (section == "directory" || section == "token_issuer" || section == "kerberos_realm") {
         only_known(section, *element.as_table());
-        const Found found_here = [this](const toml::node& at, const std::string& text) { found(at, text); };
         if (section == "directory")
-          configuration_.directories.push_back(read_directory(*element.as_table(), found_here));
+          configuration_.directories.push_back(read_directory(*element.as_table(), finder()));
+        else if (section == "token_issuer")
+          configuration_.token_issuers.push_back(read_token_issuer(*element.as_table(), finder()));
         else
-          configuration_.token_issuers.push_back(read_token_issuer(*element.as_table(), found_here));
+          read_kerberos_realm(*element.as_table(), configuration_.kerberos_realms, finder());
       } else {
         certificate(*element.as_table());
       }
@@ -254,16 +255,14 @@ class Reader {
         {required("certificate", table, "certificate"), required("certificate", table, "key")});
   }
 
+  /// For readers of one table.
+  Found finder() {
+    return [this](const toml::node& at, const std::string& text) { found(at, text); };
+  }
+
   void relay_login(const toml::table& table) {
     only_known("relay_login", table);
-    RelayLogin login{required("relay_login", table, "name"), required("relay_login", table, "user"),
-                     required("relay_login", table, "password_file")};
-    if (const toml::node* weak = table.get("weak_mechanisms")) {
-      if (const auto allowed = weak->value_exact<bool>())
-        login.weak_mechanisms = *allowed;
-      else
-        found(*weak, "relay_login.weak_mechanisms is true or false");
-    }
+    RelayLogin login = read_relay_login(table, finder());
     if (!login.name.empty()) {
       const auto [at, fresh] = login_lines_.try_emplace(login.name, table.source().begin.line);
       if (!fresh)

@@ -39,7 +39,7 @@ constexpr std::array<std::string_view, 6> kShared = {
     "auth.failures_max",      "auth.failures_window",           "smtp.messages_per_minute",
     "limits.connections_max", "limits.connections_per_address", "limits.memory_percent"};
 /// Tables of such.
-constexpr std::array<std::string_view, 2> kSharedTables = {"directory", "token_issuer"};
+constexpr std::array<std::string_view, 4> kSharedTables = {"directory", "token_issuer", "kerberos", "kerberos_realm"};
 
 /// Used by deliveries, not by sessions.
 constexpr std::array<std::string_view, 6> kOutbound = {"dns.",        "transport", "delivery",
@@ -83,8 +83,8 @@ bool same(const std::vector<TransportRule>& a, const std::vector<TransportRule>&
 
 bool same(const std::vector<RelayLogin>& a, const std::vector<RelayLogin>& b) {
   return std::ranges::equal(a, b, [](const RelayLogin& x, const RelayLogin& y) {
-    return x.name == y.name && x.user == y.user && x.password_file == y.password_file &&
-           x.weak_mechanisms == y.weak_mechanisms;
+    return x.name == y.name && x.user == y.user && x.password_file == y.password_file && x.token_file == y.token_file &&
+           x.tickets == y.tickets && x.weak_mechanisms == y.weak_mechanisms;
   });
 }
 
@@ -135,6 +135,7 @@ Reload plan_reload(const Configuration& used, const Configuration& wanted) {
   if (!same(used.odmr, wanted.odmr)) reload.changed.emplace_back("odmr");
   if (used.directories != wanted.directories) reload.changed.emplace_back("directory");
   if (used.token_issuers != wanted.token_issuers) reload.changed.emplace_back("token_issuer");
+  if (used.kerberos_realms != wanted.kerberos_realms) reload.changed.emplace_back("kerberos_realm");
   if (!same(used.listeners, wanted.listeners))
     settle("listener", restart_reason("listener"), [&] { reload.applied.listeners = used.listeners; });
   if (!same(used.certificates, wanted.certificates))

@@ -13,6 +13,7 @@ constexpr std::array<std::string_view, 4> kFormats = {"auto", "text", "json", "j
 constexpr std::array<std::string_view, 3> kPlaintext = {"never", "loopback", "always"};
 constexpr std::array<std::string_view, 2> kLineEnds = {"refuse", "normalise"};
 constexpr std::array<std::string_view, 2> kEarlyTalk = {"allow", "refuse"};
+constexpr std::array<std::string_view, 3> kLmtpAuth = {"off", "offered", "required"};
 constexpr std::array<std::string_view, 3> kVrfy = {"off", "users", "all"};
 constexpr std::array<std::string_view, 3> kDnssec = {"auto", "strict", "off"};
 constexpr std::array<std::string_view, 10> kProtocols = {"lmtp", "smtp",  "submission", "submissions", "odmr",
@@ -61,7 +62,9 @@ const auto kKeys = std::to_array<Key>({
      "The SASL mechanisms that are switched on. Beside those of the default: SCRAM-SHA-512, SCRAM-SHA-512-PLUS, "
      "EXTERNAL "
      "(needs tls.client_authorities), ANONYMOUS (needs auth.anonymous_account), OAUTHBEARER and XOAUTH2 (need a "
-     "[[token_issuer]]), and the weak OTP, SKEY, DIGEST-MD5, NTLM, CRAM-MD5. Those with keys of their own work for "
+     "[[token_issuer]]), GS2-KRB5-PLUS, GS2-KRB5 and GSSAPI (need kerberos.keytab), and the weak OTP, SKEY, "
+     "DIGEST-MD5, "
+     "NTLM, CRAM-MD5. Those with keys of their own work for "
      "accounts that have them: angarium account auth."},
     {"auth", "apop", SwitchField([](C& c) -> bool& { return c.auth.apop; }),
      "Whether POP3 offers APOP (weak), for accounts that have its key: angarium account auth ADDRESS --add apop."},
@@ -83,6 +86,13 @@ const auto kKeys = std::to_array<Key>({
      "How long a failed login counts."},
     {"auth", "failure_delay", DurationField([](C& c) -> Duration& { return c.auth.failure_delay; }),
      "How long the answer to a failed login is held back."},
+    {"kerberos", "keytab", TextField([](C& c) -> std::string& { return c.kerberos.keytab; }),
+     "File with the keys of this host's services (smtp/HOST, imap/HOST, pop/HOST), relative to this one, readable to "
+     "the "
+     "server's user: for logins by tickets (GSSAPI, GS2-KRB5), which auth.mechanisms switches on. Read at each login. "
+     "Empty: there are none."},
+    {"kerberos", "hosts", ListField([](C& c) -> std::vector<std::string>& { return c.kerberos.hosts; }),
+     "The names of this host that tickets may be for; server.hostname without it."},
     {"smtp", "message_size_max",
      SizeField{[](C& c) -> std::int64_t& { return c.smtp.message_size_max; }, 64 << 10, 1LL << 40},
      "The largest message accepted by SMTP, submission and LMTP."},
@@ -164,6 +174,12 @@ const auto kKeys = std::to_array<Key>({
     {"forwarding", "domain", TextField([](C& c) -> std::string& { return c.forwarding.domain; }),
      "The domain of such addresses; its mail must come here. Empty: server.hostname if it is served, else the first "
      "domain served."},
+    {"lmtp", "auth",
+     ChoiceField{kLmtpAuth, [](C& c, std::size_t i) { c.lmtp.auth = static_cast<LmtpAuth>(i); },
+                 [](const C& c) { return static_cast<std::size_t>(c.lmtp.auth); }},
+     "Whether who hands over mail by LMTP may log in (AUTH), or has to, by an account of here; not over sockets of "
+     "this "
+     "host, whose files say who may."},
     {"imap", "append_size_max",
      SizeField{[](C& c) -> std::int64_t& { return c.imap.append_size_max; }, 64 << 10, 1LL << 40},
      "The largest message that APPEND takes."},
@@ -256,6 +272,13 @@ constexpr RepeatedKey kRepeated[] = {
     {"relay_login", "password_file",
      "File with the password as its only line, relative to this file; nobody but its owner may read it (chmod 600). "
      "Read at the start and on SIGHUP."},
+    {"relay_login", "token_file",
+     "Instead of password_file: a file with an access token (OAUTHBEARER, XOAUTH2) as its only line, read again at "
+     "each "
+     "login, so that another program can keep it fresh."},
+    {"relay_login", "tickets",
+     "Instead of password_file: the credentials cache of Kerberos (GSSAPI), \"/run/angarium/tickets\", as kinit -c "
+     "makes it; whose tickets: user, NAME@REALM."},
     {"relay_login", "weak_mechanisms",
      "Whether DIGEST-MD5, NTLM or CRAM-MD5 will do where the relay has nothing better; without it they are never used. "
      "Who listens to them can guess the password.",
@@ -321,6 +344,8 @@ constexpr RepeatedKey kRepeated[] = {
      "PEM file with the authorities that its certificate may be from; the system's without it."},
     {"token_issuer", "address_claim", "The claim that holds the user's address; \"email\" without it."},
     {"token_issuer", "leeway", "How far the issuer's clock may be off, at most 10m; 1m without it.", "duration"},
+    {"kerberos_realm", "realm", "A realm of Kerberos, \"EXAMPLE.ORG\", whose users log in by their tickets."},
+    {"kerberos_realm", "domain", "Their accounts' domain: anna@EXAMPLE.ORG is anna@ this."},
 };
 
 constexpr std::string_view kTransportExplanation =

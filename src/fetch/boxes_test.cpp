@@ -78,6 +78,33 @@ TEST_CASE("records come back as they were, and what is cut short is refused") {
   for (std::size_t i = 0; i < pin.size(); ++i) CHECK_FALSE(decode_pin(std::string_view(pin).substr(0, i)));
 }
 
+TEST_CASE("a box with the file of a token comes back as it was, with a key or without; a password takes its place") {
+  Box box = full_box();
+  box.password.clear();
+  box.token_file = "/run/token";
+  const std::string record = *encode(box, nullptr);
+  CHECK(record[0] == 3);
+  const Seal seal = Seal::of("the key");
+  CHECK(*encode(box, &seal) == record);
+  for (const Seal* key : {static_cast<const Seal*>(nullptr), &seal}) {
+    const auto read = decode_box(record, key);
+    REQUIRE(read);
+    CHECK(read->token_file == "/run/token");
+    CHECK(read->password.empty());
+    CHECK(read->sealed.empty());
+    CHECK(read->pause == Pause::by_user);
+  }
+  for (std::size_t i = 0; i < record.size(); ++i)
+    CHECK_FALSE(decode_box(std::string_view(record).substr(0, i), nullptr));
+  Place place;
+  REQUIRE(place.boxes->add(box));
+  const auto changed = place.boxes->set_password(box.account, box.name, "secret");
+  REQUIRE(changed);
+  CHECK(changed->box->token_file.empty());
+  place.open();
+  CHECK(place.boxes->get(box.account, box.name)->box->password == "secret");
+}
+
 TEST_CASE("a folder of version 1, before anything was owed, is still read; one of version 3 is not") {
   const std::string first = "\x01\x09\x05\x02\x02\x04";
   const auto folder = decode_folder(first);
@@ -181,6 +208,11 @@ TEST_CASE("what a box cannot be is refused, at each limit and not before it") {
   CHECK_FALSE(fits([](Box& box) { box.user = std::string(kTextMax + 1, 'x'); }));
   CHECK_FALSE(fits([](Box& box) { box.password = "a\r\nDELE 1"; }));
   CHECK_FALSE(fits([](Box& box) { box.password.clear(); }));
+  CHECK_FALSE(fits([](Box& box) { box.token_file = "/run/token"; }));
+  CHECK(fits([](Box& box) { box.password.clear(), box.token_file = "/run/token"; }));
+  CHECK_FALSE(fits([](Box& box) { box.password.clear(), box.token_file = "token"; }));
+  CHECK(fits([](Box& box) { box.password.clear(), box.token_file = "/" + std::string(kTextMax - 1, 'x'); }));
+  CHECK_FALSE(fits([](Box& box) { box.password.clear(), box.token_file = "/" + std::string(kTextMax, 'x'); }));
   CHECK(fits([](Box& box) { box.folders.assign(kFoldersMax, "x"); }));
   CHECK_FALSE(fits([](Box& box) { box.folders.assign(kFoldersMax + 1, "x"); }));
   CHECK(fits([](Box& box) { box.every = kEveryMin; }));

@@ -14,6 +14,8 @@ using store::RecordReader;
 constexpr std::uint8_t kVersion = 1;
 /// Of a box: the first had the password as it is.
 constexpr std::uint8_t kBoxVersion = 2;
+/// Of a box that has a token's file instead of a password: the file stands at the end.
+constexpr std::uint8_t kTokenVersion = 3;
 /// Of a folder: the first had nothing that is owed.
 constexpr std::uint8_t kFolderVersion = 2;
 
@@ -65,14 +67,15 @@ std::string about(const Box& box) {
 }  // namespace
 
 Result<std::string> encode(const Box& box, const Seal* seal, Random& random) {
-  const bool plain = box.sealed.empty() && seal == nullptr;
+  const bool token = !box.token_file.empty();
+  const bool plain = token || (box.sealed.empty() && seal == nullptr);
   std::string password = box.password;
   if (!box.sealed.empty()) {
     password = box.sealed;
   } else if (!plain) {
     password = TRY(seal->seal(box.password, about(box), random));
   }
-  std::string out(1, static_cast<char>(plain ? kVersion : kBoxVersion));
+  std::string out(1, static_cast<char>(token ? kTokenVersion : plain ? kVersion : kBoxVersion));
   put_number(out, box.id);
   put_number(out, box.account);
   put_octets(out, box.address);
@@ -91,13 +94,14 @@ Result<std::string> encode(const Box& box, const Seal* seal, Random& random) {
   put_number(out, static_cast<std::uint64_t>(box.watching));
   put_number(out, box.remove_after ? std::uint64_t{*box.remove_after} + 1 : 0);
   put_number(out, static_cast<std::uint64_t>(box.pause));
+  if (token) put_octets(out, box.token_file);
   return out;
 }
 
 Result<Box> decode_box(std::string_view octets, const Seal* seal) {
   RecordReader reader(octets);
   const std::uint8_t version = reader.octet();
-  if (version != kVersion && version != kBoxVersion) return damaged("a box");
+  if (version != kVersion && version != kBoxVersion && version != kTokenVersion) return damaged("a box");
   Box box;
   box.id = reader.number();
   box.account = reader.number();
@@ -118,8 +122,9 @@ Result<Box> decode_box(std::string_view octets, const Seal* seal) {
   if (const auto days = reader.number_up_to(std::uint64_t{UINT32_MAX} + 1); days > 0)
     box.remove_after = static_cast<std::uint32_t>(days - 1);
   box.pause = member(reader, Pause::refused);
-  if (!reader.ok()) return damaged("a box");
-  if (version == kVersion) return box;
+  if (version == kTokenVersion) box.token_file = reader.octets();
+  if (!reader.ok() || (version == kTokenVersion && box.token_file.empty())) return damaged("a box");
+  if (version != kBoxVersion) return box;
   box.sealed = std::move(box.password);
   box.password.clear();
   // A box whose password does not open is there all the same, for somebody to give it anew.

@@ -22,13 +22,13 @@ inline constexpr ErrorKind kInvalid{"fetch.invalid", Fault::user, Lasting::perma
 inline constexpr ErrorKind kDamagedRecord{"fetch.damaged-record", Fault::ours, Lasting::permanent};
 
 /// Limits of what is stored. Beyond: kInvalid.
-inline constexpr std::size_t kBoxesMax = 100;                ///< of one account
-inline constexpr std::size_t kNameMax = 64;                  ///< octets of a box's name
-inline constexpr std::size_t kTextMax = 512;                 ///< octets of a host, a user name, a password, a folder
-inline constexpr std::size_t kFoldersMax = 200;              ///< folders that are named
-inline constexpr std::size_t kErrorMax = 500;                ///< octets of the last error that are kept
-inline constexpr std::size_t kUniqueIdMax = 70;              ///< RFC 1939 §7
-inline constexpr std::size_t kPassedOverMax = 1000;          ///< messages of one folder that cannot be taken
+inline constexpr std::size_t kBoxesMax = 100;        ///< of one account
+inline constexpr std::size_t kNameMax = 64;          ///< octets of a box's name
+inline constexpr std::size_t kTextMax = 512;         ///< octets of a host, a user name, a password, a folder, a path
+inline constexpr std::size_t kFoldersMax = 200;      ///< folders that are named
+inline constexpr std::size_t kErrorMax = 500;        ///< octets of the last error that are kept
+inline constexpr std::size_t kUniqueIdMax = 70;      ///< RFC 1939 §7
+inline constexpr std::size_t kPassedOverMax = 1000;  ///< messages of one folder that cannot be taken
 inline constexpr auto kEveryMin = std::chrono::seconds(30);  ///< between two looks: more often is IDLE's work
 inline constexpr auto kEveryMax = std::chrono::hours(24 * 7);
 
@@ -63,6 +63,7 @@ struct Box {
   std::string user;
   std::string password;              ///< since it has to be said; sealed in the store, never shown, never logged
   std::string sealed;                ///< as it lies there when it does not open: the password is empty then
+  std::string token_file;            ///< instead of the password: where an access token is, read at each look
   std::vector<std::string> folders;  ///< IMAP: by name; empty: INBOX; one "*": all
   /// Where INBOX goes; other folders go below it, or, when it is empty, by their own names.
   std::string into;

@@ -135,8 +135,7 @@ class CommandLine {
     option(to, "--quota-messages", "quota_messages", "Most messages; 0 is no limit");
   }
   void password_option(CLI::App* to) {
-    to->add_flag("--password-stdin", read_password_,
-                 "Read the password from standard input; without it one is made and printed");
+    to->add_flag("--password-stdin", read_password_, "Read the password from standard input; or one is made and shown");
   }
 
   void server() {
@@ -278,7 +277,8 @@ class CommandLine {
         "mail for domains of this host, by ATRN");
     option(made, "--user", "user", "The name to log in by");
     option(made, "--name", "name", "What to call it here; the host if not given");
-    made->add_flag("--password-stdin", read_password_, "Read the password from standard input, one line")->required();
+    made->add_flag("--password-stdin", read_password_, "Read the password from standard input, one line");
+    option(made, "--token-file", "token_file", "Instead: a file that holds an access token (OAUTHBEARER, XOAUTH2)");
     several(made, "--folder", "folder", "A folder there, may be repeated; '*' is all")->allow_extra_args(false);
     option(made, "--into", "into", "The mailbox here that gets what is in the INBOX there; other folders go below it");
     option(made, "--every", "every", "How often to look: 5m, 2h; 15m if not given");
@@ -373,6 +373,7 @@ class CommandLine {
                                         "you are asked without it");
     made->add_flag("--password-stdin", login.password_stdin, "IMAP: read the password from standard input, one line")
         ->excludes(file);
+    made->add_flag("--token", login.token, "IMAP: it is an access token (OAUTHBEARER, XOAUTH2), not a password");
     made->add_option("--key", login.key,
                      "IMAP: the SHA-256 of the server's public key, where its certificate is vouched for by nobody");
   }

@@ -111,7 +111,8 @@ struct RemoteLogin {
   std::string user;
   std::string password_file;
   bool password_stdin = false;
-  std::string key;  ///< SHA-256 of the server's public key; empty: its certificate says who it is
+  bool token = false;  ///< what is given is an access token
+  std::string key;     ///< SHA-256 of the server's public key; empty: its certificate says who it is
 };
 
 struct ImportOptions {

@@ -59,6 +59,7 @@ Result<transfer::RemoteOptions> remote_options(const std::string& url, const Rem
   else
     password = TRY(password_from_terminal("Password of " + shown(remote.url.user) + " at " + shown(remote.url.host)));
   remote.password = sasl::Secret(std::move(password));
+  if (login.token) remote.has = sasl::Needs::token;
   return remote;
 }
 

@@ -17,8 +17,8 @@
 namespace angarium::program {
 namespace {
 
-/// Octets of a file of which the first line is read: more than any server takes.
-constexpr std::size_t kPasswordMax = 4096;
+/// Octets of a file of which the first line is read: a token and its line end; passwords are shorter.
+constexpr std::size_t kPasswordMax = 8194;
 
 std::string first_line(std::string text) {
   text.resize(std::min(text.size(), text.find('\n')));

@@ -87,15 +87,18 @@ std::string list(const json::value& texts) {
   return result;
 }
 
-/// Which name and password the relay gets, and whether they are there.
+/// Which name and password, token or ticket the relay gets, and whether they are there.
 std::optional<route::Fact> login_step(const configuration::Configuration& configuration, const Story& story) {
   const auto* const relay = story.elsewhere ? std::get_if<route::Relay>(&story.elsewhere->decision.transport) : nullptr;
   if (relay == nullptr || relay->login.empty()) return std::nullopt;
   for (const configuration::RelayLogin& login : configuration.relay_logins) {
     if (login.name != relay->login) continue;
-    const auto password = agent::read_password_file(configuration.resolve(login.password_file));
-    return route::Fact{"login", "over TLS, as '" + login.user + "' (" + login.name + ")" +
-                                    (password ? "" : "; " + password.error().text())};
+    const std::string text = "over TLS, as '" + login.user + "' (" + login.name + ")";
+    if (!login.tickets.empty()) return route::Fact{"login", text + ", by the tickets in " + login.tickets};
+    const bool token = !login.token_file.empty();
+    const auto secret = agent::read_password_file(configuration.resolve(token ? login.token_file : login.password_file),
+                                                  token ? agent::kTokenMax : agent::kPasswordMax);
+    return route::Fact{"login", text + (token ? ", by a token" : "") + (secret ? "" : "; " + secret.error().text())};
   }
   return std::nullopt;
 }

@@ -143,7 +143,8 @@ std::vector<std::string> own_keys(const configuration::Configuration& configurat
   };
   add(configuration.tls.key);
   for (const configuration::Certificate& pair : configuration.certificates) add(pair.key);
-  for (const configuration::RelayLogin& login : configuration.relay_logins) add(login.password_file);
+  for (const configuration::RelayLogin& login : configuration.relay_logins)
+    add(login.password_file.empty() ? login.token_file : login.password_file);
   keys.push_back(configuration.resolve(std::string(fetch::kKeyFile)));
   return keys;
 }
@@ -179,7 +180,10 @@ Result<> check_readable(const configuration::Configuration& configuration) {
     files.push_back(pair.certificate);
     files.push_back(pair.key);
   }
-  for (const configuration::RelayLogin& login : configuration.relay_logins) files.push_back(login.password_file);
+  for (const configuration::RelayLogin& login : configuration.relay_logins) {
+    files.push_back(login.password_file);
+    files.push_back(login.token_file);
+  }
   for (const std::string& file : files) {
     const std::string path = configuration.resolve(file);
     if (!file.empty() && access(path.c_str(), R_OK) != 0)

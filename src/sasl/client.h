@@ -10,6 +10,7 @@
 
 #include "base/random.h"
 #include "base/time.h"
+#include "sasl/gss.h"
 #include "sasl/layer.h"
 #include "sasl/otp.h"
 #include "sasl/secret.h"
@@ -25,7 +26,9 @@ inline constexpr std::uint32_t kClientIterationsMax = 2'000'000;
 /// Who we are and what we know of the connection.
 struct ClientContext {
   Identity identity{};  ///< authorization_id empty: act as oneself
-  /// What the mechanism needs (mechanism.h, Needs): the password, the pass phrase of one-time passwords, or the token.
+  /// What `password` is, or that it is `gss` instead: for who chooses the mechanism.
+  Needs has = Needs::password;
+  /// What the mechanism needs: the password, the pass phrase of one-time passwords, or the token.
   Secret password{};
   /// Bindings of this connection, the preferred first; empty without TLS.
   std::vector<ChannelBinding> bindings{};
@@ -47,6 +50,8 @@ struct ClientContext {
   std::string workstation{};
   /// OTP: begin a new sequence along with this login. Give one when the user has agreed to it.
   std::optional<OtpRenewal> otp_renewal{};
+  /// For GSSAPI and GS2-KRB5: an initiator towards `service` at `host`, that has not made a step; null: no ticket.
+  std::unique_ptr<GssContext> gss{};
   /// For NTLM, when the server does not tell the time.
   WallTime now{};
   /// For nonces. Outlives the exchange.

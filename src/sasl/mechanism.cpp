@@ -10,14 +10,25 @@ namespace angarium::sasl {
 namespace {
 
 /// Strongest first: bound to the channel, then proofs, sound ones before weak ones, then what hands over the secret.
-constexpr std::array<const Mechanism*, 17> kMechanisms = {&kScramSha512Plus, &kScramSha256Plus,
-                                                          &kScramSha1Plus,   &kScramSha512,
-                                                          &kScramSha256,     &kScramSha1,
-                                                          &kExternal,        &kOtp,
-                                                          &kDigestMd5,       &kNtlm,
-                                                          &kCramMd5,         &kSkey,
-                                                          &kOauthBearer,     &kXoauth2,
-                                                          &kPlain,           &kLogin,
+constexpr std::array<const Mechanism*, 20> kMechanisms = {&kScramSha512Plus,
+                                                          &kScramSha256Plus,
+                                                          &kScramSha1Plus,
+                                                          &kGs2Krb5Plus,
+                                                          &kScramSha512,
+                                                          &kScramSha256,
+                                                          &kScramSha1,
+                                                          &kGs2Krb5,
+                                                          &kGssapi,
+                                                          &kExternal,
+                                                          &kOtp,
+                                                          &kDigestMd5,
+                                                          &kNtlm,
+                                                          &kCramMd5,
+                                                          &kSkey,
+                                                          &kOauthBearer,
+                                                          &kXoauth2,
+                                                          &kPlain,
+                                                          &kLogin,
                                                           &kAnonymous};
 
 bool contains(std::span<const std::string_view> names, std::string_view name) {
@@ -27,6 +38,8 @@ bool contains(std::span<const std::string_view> names, std::string_view name) {
 const Mechanism* choose(const Choice& choice, Grade grade) {
   for (const Mechanism* one : kMechanisms) {
     if (one->grade != grade || one->needs != choice.has || !contains(choice.names, one->name)) continue;
+    // GS2 binds the first token to the connection; tickets are got for it before it is known what that can be bound to.
+    if (one->needs == Needs::ticket && one != &kGssapi) continue;
     if (one->on_the_wire == OnTheWire::plaintext && choice.plaintext == Plaintext::refused) continue;
     if (one->binding == Binding::required && !choice.has_bindings) continue;
     return one;
@@ -65,9 +78,9 @@ std::vector<const Mechanism*> offered(const Offer& offer) {
   return result;
 }
 
-PlusOffered plus_among(std::span<const std::string_view> names) {
+PlusOffered plus_among(std::span<const std::string_view> names, Needs needs) {
   for (const Mechanism* one : kMechanisms)
-    if (one->binding == Binding::required && contains(names, one->name)) return PlusOffered::yes;
+    if (one->binding == Binding::required && one->needs == needs && contains(names, one->name)) return PlusOffered::yes;
   return PlusOffered::no;
 }
 

@@ -14,14 +14,6 @@ namespace angarium::sasl {
 
 /// What the client sends of its password.
 enum class OnTheWire { plaintext, proof, nothing };
-/// What the client needs to have.
-enum class Needs {
-  password,
-  external_identity,
-  pass_phrase,  ///< of one-time passwords
-  token,        ///< of OAuth 2.0
-  nothing,      ///< to come as a guest
-};
 enum class Binding { none, required };
 /// A weak one lets who listens guess the password, or needs the server to keep what is as good as the password, or
 /// proves nothing. The server's list is not to be trusted with the choice: clients take them only with leave.
@@ -45,9 +37,12 @@ struct Mechanism {
 extern const Mechanism kScramSha512Plus;
 extern const Mechanism kScramSha256Plus;
 extern const Mechanism kScramSha1Plus;
+extern const Mechanism kGs2Krb5Plus;
 extern const Mechanism kScramSha512;
 extern const Mechanism kScramSha256;
 extern const Mechanism kScramSha1;
+extern const Mechanism kGs2Krb5;
+extern const Mechanism kGssapi;
 extern const Mechanism kExternal;
 extern const Mechanism kOauthBearer;
 extern const Mechanism kXoauth2;
@@ -82,8 +77,8 @@ struct Offer {
 /// Strongest first. The same test decides whether a client may use one.
 std::vector<const Mechanism*> offered(const Offer& offer);
 bool is_offered(const Mechanism& mechanism, const Offer& offer);
-/// For ServerContext and ClientContext.
-PlusOffered plus_among(std::span<const std::string_view> names);
+/// For ServerContext and ClientContext: whether a mechanism with channel binding is among those that need the same.
+PlusOffered plus_among(std::span<const std::string_view> names, Needs needs = Needs::password);
 
 /// What the client has.
 struct Choice {

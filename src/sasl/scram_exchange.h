@@ -30,7 +30,6 @@ class ScramServer final : public ServerExchange {
  private:
   ServerStep client_first(std::string_view message);
   ServerStep client_final(std::string_view message);
-  Result<> check_binding();
 
   ScramVariant variant_;
   std::string nonce_;  ///< ours; both together once the client's is known

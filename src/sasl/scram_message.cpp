@@ -69,62 +69,13 @@ Result<std::string> base64(std::string_view text) {
   return *std::move(octets);
 }
 
-/// gs2-cbind-flag "," of the message, which is shortened to what follows.
-Result<> gs2_cbind_flag(std::string_view& message, ClientFirst& first) {
-  if (message.find(',') == std::string_view::npos) return malformed("the GS2 header is missing");
-  std::string_view flag = take_until(message, ',');
-  if (flag == "n") {
-    first.flag = BindingFlag::unsupported;
-  } else if (flag == "y") {
-    first.flag = BindingFlag::server_unaware;
-  } else if (flag.starts_with("p=")) {
-    flag.remove_prefix(2);
-    if (flag.empty() || !std::ranges::all_of(flag, [](char c) { return is_alnum(c) || c == '.' || c == '-'; }))
-      return malformed("no name of a channel binding");
-    first.flag = BindingFlag::used;
-    first.binding_type = flag;
-  } else {
-    return malformed("the first message begins with none of n, y and p");
-  }
-  return {};
-}
-
 }  // namespace
-
-Result<std::string> parse_saslname(std::string_view text) {
-  std::string result;
-  result.reserve(text.size());
-  while (!text.empty()) {
-    if (text.front() != '=') {
-      result += text.front();
-      text.remove_prefix(1);
-      continue;
-    }
-    if (text.starts_with("=2C")) {
-      result += ',';
-    } else if (text.starts_with("=3D")) {
-      result += '=';
-    } else {
-      return malformed("\"=\" in a name stands for neither \",\" nor \"=\"");
-    }
-    text.remove_prefix(3);
-  }
-  if (result.size() > kNameMax) return fail(kTooLong, "SCRAM: a name is too long");
-  return result;
-}
 
 Result<ClientFirst> parse_client_first(std::string_view message) {
   TRY(well_formed(message));
   ClientFirst first;
   std::string_view rest = message;
-  TRY(gs2_cbind_flag(rest, first));
-  if (rest.find(',') == std::string_view::npos) return malformed("the GS2 header has no end");
-  const std::string_view authzid = take_until(rest, ',');
-  if (!authzid.empty()) {
-    if (!authzid.starts_with("a=") || authzid.size() == 2) return malformed("the authorization identity is malformed");
-    first.authorization_id = TRY(parse_saslname(authzid.substr(2)));
-  }
-  first.gs2_header = message.substr(0, message.size() - rest.size());
+  first.gs2 = TRY(parse_gs2_header(rest));
   first.bare = rest;
   Attributes attributes(rest);
   const std::string_view user = TRY(attributes.require('n'));
@@ -178,33 +129,6 @@ Result<ServerFinal> parse_server_final(std::string_view message) {
   }
   TRY(attributes.extensions());
   return final;
-}
-
-std::string write_saslname(std::string_view name) {
-  std::string result;
-  result.reserve(name.size());
-  for (const char c : name) {
-    if (c == ',') {
-      result += "=2C";
-    } else if (c == '=') {
-      result += "=3D";
-    } else {
-      result += c;
-    }
-  }
-  return result;
-}
-
-std::string write_gs2_header(BindingFlag flag, std::string_view binding_type, std::string_view authorization_id) {
-  std::string result;
-  if (flag == BindingFlag::used) {
-    result = "p=" + std::string(binding_type);
-  } else {
-    result = flag == BindingFlag::server_unaware ? "y" : "n";
-  }
-  result += ',';
-  if (!authorization_id.empty()) result += "a=" + write_saslname(authorization_id);
-  return result + ',';
 }
 
 }  // namespace angarium::sasl

@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 
+#include "sasl/gs2_header.h"
 #include "sasl/scram.h"
 #include "sasl/types.h"
 
@@ -16,21 +17,11 @@ inline constexpr std::size_t kNonceMax = 512;
 /// Random octets of a nonce we make, before base64.
 inline constexpr std::size_t kNonceOctets = 18;
 
-/// gs2-cbind-flag
-enum class BindingFlag {
-  unsupported,     ///< n: the client can't bind
-  server_unaware,  ///< y: it can, but saw no -PLUS mechanism
-  used,            ///< p: it does
-};
-
 struct ClientFirst {
-  BindingFlag flag = BindingFlag::unsupported;
-  std::string binding_type;      ///< cb-name, with BindingFlag::used only
-  std::string authorization_id;  ///< decoded, as received; empty if absent
-  std::string user;              ///< decoded, as received
+  Gs2Header gs2;
+  std::string user;  ///< decoded, as received
   std::string nonce;
-  std::string gs2_header;  ///< as received, for the check of "c="
-  std::string bare;        ///< client-first-message-bare as received, for AuthMessage
+  std::string bare;  ///< client-first-message-bare as received, for AuthMessage
 };
 struct ServerFirst {
   std::string nonce;
@@ -53,10 +44,5 @@ Result<ClientFirst> parse_client_first(std::string_view message);
 Result<ServerFirst> parse_server_first(std::string_view message);
 Result<ClientFinal> parse_client_final(std::string_view message);
 Result<ServerFinal> parse_server_final(std::string_view message);
-
-/// saslname: "," and "=" as =2C and =3D.
-Result<std::string> parse_saslname(std::string_view text);
-std::string write_saslname(std::string_view name);
-std::string write_gs2_header(BindingFlag flag, std::string_view binding_type, std::string_view authorization_id);
 
 }  // namespace angarium::sasl

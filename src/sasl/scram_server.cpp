@@ -1,4 +1,3 @@
-#include <algorithm>
 #include <utility>
 
 #include "base/text.h"
@@ -7,11 +6,6 @@
 #include "sasl/scram_exchange.h"
 
 namespace angarium::sasl {
-namespace {
-
-std::unexpected<Error> unbound(std::string text) { return fail(kChannelBinding, "SCRAM: " + std::move(text)); }
-
-}  // namespace
 
 ScramServer::ScramServer(ScramVariant variant, ServerContext given, std::string nonce)
     : ServerExchange(std::move(given), Starts::client), variant_(variant), nonce_(std::move(nonce)) {}
@@ -20,35 +14,19 @@ ServerStep ScramServer::receive(std::string_view response) {
   return server_first_.empty() ? client_first(response) : client_final(response);
 }
 
-/// RFC 5802 §6: what each flag means to a server, and what "c=" has to hold.
-Result<> ScramServer::check_binding() {
-  expected_cbind_input_ = first_.gs2_header;
-  const bool plus = variant_.plus == ScramVariant::Plus::yes;
-  if (first_.flag == BindingFlag::used) {
-    if (!plus) return unbound("channel binding without a -PLUS mechanism");
-    const auto& bindings = context().bindings;
-    const auto found = std::ranges::find(bindings, first_.binding_type, &ChannelBinding::type);
-    if (found == bindings.end()) return unbound("this connection has no such channel binding");
-    expected_cbind_input_ += found->data;
-    return {};
-  }
-  if (plus) return unbound("a -PLUS mechanism without channel binding");
-  // The client can bind and saw no -PLUS mechanism, yet there was one: somebody removed it from the list.
-  if (first_.flag == BindingFlag::server_unaware && context().plus_offered == PlusOffered::yes)
-    return unbound("the list of mechanisms was changed on its way to the client");
-  return {};
-}
-
 ServerStep ScramServer::client_first(std::string_view message) {
   auto first = parse_client_first(message);
   if (!first) return Failure{std::move(first).error()};
   first_ = *std::move(first);
-  if (auto bound = check_binding(); !bound) return Failure{std::move(bound).error()};
+  const Gs2Plus plus = variant_.plus == ScramVariant::Plus::yes ? Gs2Plus::yes : Gs2Plus::no;
+  auto bound = channel_binding_input(first_.gs2, plus, context().plus_offered, context().bindings);
+  if (!bound) return Failure{std::move(bound).error()};
+  expected_cbind_input_ = *std::move(bound);
   auto user = prepare_name(first_.user);
   if (!user) return Failure{std::move(user).error()};
   identity_.authentication_id = *std::move(user);
-  if (!first_.authorization_id.empty()) {
-    auto authzid = prepare_name(first_.authorization_id);
+  if (!first_.gs2.authorization_id.empty()) {
+    auto authzid = prepare_name(first_.gs2.authorization_id);
     if (!authzid) return Failure{std::move(authzid).error()};
     identity_.authorization_id = *std::move(authzid);
   }

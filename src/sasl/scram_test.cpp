@@ -397,10 +397,10 @@ TEST_CASE("RFC 5802 section 7: what a first message of the client may not be") {
     CHECK_MESSAGE(parse_client_first(bad).error().is(kMalformed), bad);
   CHECK(!parse_client_first(std::string_view("n,,n=u\0v,r=c", 12)));
   const auto first = parse_client_first("p=tls-unique,a=x=2Cy,n=a=3Db,r=c,x=y,z=w").value();
-  CHECK(first.binding_type == "tls-unique");
-  CHECK(first.authorization_id == "x,y");
+  CHECK(first.gs2.binding_type == "tls-unique");
+  CHECK(first.gs2.authorization_id == "x,y");
   CHECK(first.user == "a=b");
-  CHECK(first.gs2_header == "p=tls-unique,a=x=2Cy,");
+  CHECK(first.gs2.octets == "p=tls-unique,a=x=2Cy,");
   CHECK(first.bare == "n=a=3Db,r=c,x=y,z=w");
 }
 

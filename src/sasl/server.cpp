@@ -22,6 +22,10 @@ ServerStep ServerExchange::token_judged(Result<std::string>) {
   return failure(kBroken, "this mechanism asked for no token");
 }
 
+ServerStep ServerExchange::gss_given(GssAnswer) {
+  return failure(kBroken, "this mechanism asked for no context of GSS-API");
+}
+
 ServerStep ServerExchange::out_of_turn() {
   waiting_ = Waiting::nothing;
   return failure(kBroken, "a call out of turn in an authentication exchange");
@@ -36,6 +40,7 @@ ServerExchange::Waiting ServerExchange::waiting_after(const ServerStep& step) {
   if (std::holds_alternative<KeyWanted>(step)) return Waiting::key;
   if (std::holds_alternative<OtpWanted>(step)) return Waiting::otp;
   if (std::holds_alternative<TokenWanted>(step)) return Waiting::token;
+  if (std::holds_alternative<GssWanted>(step)) return Waiting::gss;
   return Waiting::nothing;
 }
 
@@ -102,6 +107,12 @@ Error without_authority(Authority authority) {
 ServerStep ServerExchange::answer_token(Result<std::string> owner) {
   if (waiting_ != Waiting::token) return out_of_turn();
   return settle(token_judged(std::move(owner)));
+}
+
+ServerStep ServerExchange::answer_gss(Result<GssAnswer> answer) {
+  if (waiting_ != Waiting::gss) return out_of_turn();
+  if (!answer) return settle(Failure{std::move(answer).error()});
+  return settle(gss_given(*std::move(answer)));
 }
 
 }  // namespace angarium::sasl

@@ -11,6 +11,7 @@
 
 #include "base/random.h"
 #include "base/time.h"
+#include "sasl/gss.h"
 #include "sasl/layer.h"
 #include "sasl/otp.h"
 #include "sasl/scram.h"
@@ -125,7 +126,7 @@ struct Failure {
   Error error;
 };
 using ServerStep = std::variant<Challenge, PasswordWanted, AuthorityWanted, ScramKeysWanted, KeyWanted, OtpWanted,
-                                OtpChange, TokenWanted, GuestWanted, Success, Failure>;
+                                OtpChange, TokenWanted, GuestWanted, GssWanted, Success, Failure>;
 
 /// One authentication attempt. The caller feeds responses and answers requests in turn; a call out of turn ends the
 /// exchange with kBroken. After Success or Failure it is over. Owned by the session, one thread at a time.
@@ -154,6 +155,8 @@ class ServerExchange {
   ServerStep answer_otp(Result<std::optional<OtpCredentials>> credentials);
   /// The answer to TokenWanted: whose the token is.
   ServerStep answer_token(Result<std::string> owner);
+  /// The answer to GssWanted (gss.h).
+  ServerStep answer_gss(Result<GssAnswer> answer);
 
  protected:
   ServerExchange(ServerContext context, Starts starts) : context_(std::move(context)), starts_(starts) {}
@@ -168,9 +171,10 @@ class ServerExchange {
   virtual ServerStep key_given(std::optional<KeyCredentials> credentials);
   virtual ServerStep otp_given(std::optional<OtpCredentials> credentials);
   virtual ServerStep token_judged(Result<std::string> owner);
+  virtual ServerStep gss_given(GssAnswer answer);
 
  private:
-  enum class Waiting { start, response, verdict, scram_keys, key, otp, token, acknowledgement, nothing };
+  enum class Waiting { start, response, verdict, scram_keys, key, otp, token, gss, acknowledgement, nothing };
   static Waiting waiting_after(const ServerStep& step);
   ServerStep settle(ServerStep step);
   ServerStep out_of_turn();

@@ -48,6 +48,16 @@ inline constexpr ErrorKind kLayer{"sasl.layer", Fault::syntax, Lasting::permanen
 /// What somebody is who got in: a guest (ANONYMOUS) has no account, whatever the name says.
 enum class Standing { user, guest };
 
+/// What the client needs to have.
+enum class Needs {
+  password,
+  external_identity,
+  pass_phrase,  ///< of one-time passwords
+  token,        ///< of OAuth 2.0
+  ticket,       ///< of Kerberos
+  nothing,      ///< to come as a guest
+};
+
 /// Who proved to be, and as whom they wish to act. Both are SASLprep'ed. Whether the first may act as the second is
 /// judged by whoever knows the credentials.
 struct Identity {

@@ -10,6 +10,7 @@
 #include "fetch/url.h"
 #include "io/loop.h"
 #include "sasl/secret.h"
+#include "sasl/types.h"
 #include "transfer/source.h"
 #include "wire/connection/connection.h"
 #include "wire/tls/dial.h"
@@ -23,6 +24,7 @@ inline constexpr ErrorKind kNotLetIn{"transfer.not-let-in", Fault::user, Lasting
 struct RemoteOptions {
   fetch::Url url;  ///< of IMAP
   sasl::Secret password;
+  sasl::Needs has = sasl::Needs::password;  ///< a token: it stands in `password`
   /// SHA-256 of the server's public key in lower hexadecimal, which is believed whatever its certificate is; empty: the
   /// certificate must be vouched for and bear the host's name.
   std::string key;

@@ -106,6 +106,7 @@ io::Task<Result<>> RemoteSession::log_in() {
   if (known) co_return Result<>();
   sasl::ClientContext credentials;
   credentials.identity.authentication_id = options_.url.user;
+  credentials.has = options_.has;
   credentials.password = std::move(options_.password);
   // Whether there may be a connection without TLS was judged before it was made.
   const auto in = co_await client_.log_in(std::move(credentials), sasl::Plaintext::allowed);

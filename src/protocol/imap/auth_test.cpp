@@ -53,6 +53,21 @@ TEST_CASE("each mechanism lets in who knows the password, and nobody else") {
   }
 }
 
+TEST_CASE("tickets let in who has one for imap, as nobody else") {
+  for (const std::string_view mechanism : {"GSSAPI", "GS2-KRB5"}) {
+    CAPTURE(mechanism);
+    Bench bench;
+    CHECK(bench.greeting.find(" AUTH=" + std::string(mechanism)) != std::string::npos);
+    CHECK(bench.client->authenticate("a AUTHENTICATE", mechanism, {.service = "smtp"}) == kWrong);
+    CHECK(bench.auth(mechanism, {.acting_as = "bob"}).starts_with("a NO [AUTHORIZATIONFAILED]"));
+    bench.store->logins.trouble = Error(sasl::kUnavailable, "the keytab is away");
+    CHECK(bench.auth(mechanism).starts_with("a NO [UNAVAILABLE] "));
+    bench.store->logins.trouble.reset();
+    CHECK(bench.auth(mechanism).starts_with("a OK [CAPABILITY "));
+    CHECK(bench.client->say("b SELECT INBOX").find("b OK [READ-WRITE]") != std::string::npos);
+  }
+}
+
 TEST_CASE("what cannot be judged now is [UNAVAILABLE] (RFC 5530)") {
   for (const std::string_view mechanism : wire::saslsec::kByPassword) {
     CAPTURE(mechanism);
@@ -128,14 +143,16 @@ TEST_CASE("-PLUS is bound to the channel") {
 }
 
 TEST_CASE("a security layer begins behind the tagged OK, which tells no capabilities (RFC 9051 §6.2.2)") {
-  for (const auto protection : {sasl::Protection::integrity, sasl::Protection::confidentiality}) {
-    Bench bench;
-    CHECK(bench.auth("DIGEST-MD5", {.protection = protection}) == "a OK Welcome");
-    REQUIRE(bench.client->secure());
-    CHECK(bench.client->say("b CAPABILITY").find("STARTTLS") == std::string::npos);
-    CHECK(bench.client->say("c SELECT INBOX").find("c OK [READ-WRITE]") != std::string::npos);
-    CHECK(bench.client->say("d LOGOUT").find("d OK ") != std::string::npos);
-  }
+  for (const std::string_view mechanism : {"DIGEST-MD5", "GSSAPI"})
+    for (const auto protection : {sasl::Protection::integrity, sasl::Protection::confidentiality}) {
+      CAPTURE(mechanism);
+      Bench bench;
+      CHECK(bench.auth(mechanism, {.protection = protection}) == "a OK Welcome");
+      REQUIRE(bench.client->secure());
+      CHECK(bench.client->say("b CAPABILITY").find("STARTTLS") == std::string::npos);
+      CHECK(bench.client->say("c SELECT INBOX").find("c OK [READ-WRITE]") != std::string::npos);
+      CHECK(bench.client->say("d LOGOUT").find("d OK ") != std::string::npos);
+    }
 }
 
 TEST_CASE("octets in the clear behind a layer's OK end the connection") {

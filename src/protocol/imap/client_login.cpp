@@ -69,9 +69,9 @@ io::Task<Result<void>> Client::log_in(sasl::ClientContext credentials, sasl::Pla
   if (connection_.tls() != nullptr) plaintext = sasl::Plaintext::allowed;
   const auto names = mechanisms_of(*told);
   credentials.bindings = wire::saslsec::channel_bindings(connection_);
-  credentials.plus_offered = sasl::plus_among(names);
+  credentials.plus_offered = sasl::plus_among(names, credentials.has);
   const auto* mechanism = sasl::choose({.names = names,
-                                        .has = sasl::Needs::password,
+                                        .has = credentials.has,
                                         .plaintext = plaintext,
                                         .has_bindings = !credentials.bindings.empty(),
                                         .weak = weak});
@@ -79,7 +79,8 @@ io::Task<Result<void>> Client::log_in(sasl::ClientContext credentials, sasl::Pla
   credentials.now = io::Loop::current().clock().wall();
   if (mechanism != nullptr)
     co_return co_await authenticate(std::string(mechanism->name), mechanism->use(std::move(credentials)));
-  const bool simple = plaintext == sasl::Plaintext::allowed && credentials.identity.authorization_id.empty();
+  const bool simple = credentials.has == sasl::Needs::password && plaintext == sasl::Plaintext::allowed &&
+                      credentials.identity.authorization_id.empty();
   if (!simple || told->has("LOGINDISABLED"))
     co_return fail(kNoMechanism, "no way to log in that both sides have and that is safe on this connection");
   co_return co_await login(credentials.identity.authentication_id, std::string(credentials.password.view()));

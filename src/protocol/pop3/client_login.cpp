@@ -19,6 +19,7 @@ sasl::ClientContext context_for(const wire::Connection& connection, const Creden
                                 sasl::PlusOffered plus) {
   sasl::ClientContext context;
   context.identity = credentials.identity;
+  context.has = credentials.has;
   context.password = sasl::Secret::copy(credentials.password.view());
   context.plus_offered = plus;
   context.service = "pop";
@@ -59,7 +60,7 @@ io::Task<Result<>> Client::log_in(const Credentials& credentials) {
 
 io::Task<Result<>> Client::login_sasl(const sasl::Mechanism& mechanism, const Credentials& credentials,
                                       std::span<const std::string_view> names) {
-  const auto exchange = mechanism.use(context_for(connection_, credentials, sasl::plus_among(names)));
+  const auto exchange = mechanism.use(context_for(connection_, credentials, sasl::plus_among(names, credentials.has)));
   std::optional<std::string> initial = CO_TRY(exchange->initial_response());
   std::string line = "AUTH " + std::string(mechanism.name);
   if (initial) {

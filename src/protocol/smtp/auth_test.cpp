@@ -55,6 +55,29 @@ TEST_CASE("each mechanism lets in who knows the password") {
   }
 }
 
+TEST_CASE("tickets let in who has one for smtp, and by LMTP for lmtp (RFC 2033 §4.4)") {
+  for (const std::string_view mechanism : {"GSSAPI", "GS2-KRB5"}) {
+    CAPTURE(mechanism);
+    Bench bench;
+    bench.hello();
+    CHECK(bench.auth(mechanism) == "235 2.7.0 Authentication successful");
+    Bench other;
+    other.hello();
+    CHECK(other.client->authenticate("AUTH", mechanism, {.service = "imap"}) ==
+          "535 5.7.8 Authentication credentials invalid");
+    CHECK(other.auth(mechanism, {.acting_as = "bob"}).starts_with("535 5.7.8"));
+    other.house.trouble = Error(sasl::kUnavailable, "the keytab is away");
+    CHECK(other.auth(mechanism) == "454 4.7.0 Temporary authentication failure");
+    Bench lmtp;
+    lmtp.policy.role = Role::lmtp;
+    CHECK(lmtp.client->say("LHLO c.test").find("GSSAPI") != std::string::npos);
+    CHECK(lmtp.client->say("MAIL FROM:<alice@example.test>").starts_with("530 5.7.0"));
+    CHECK(lmtp.auth(mechanism).starts_with("535 5.7.8"));
+    CHECK(lmtp.client->authenticate("AUTH", mechanism, {.service = "lmtp"}) == "235 2.7.0 Authentication successful");
+    CHECK(lmtp.client->say("MAIL FROM:<alice@example.test>").starts_with("250 "));
+  }
+}
+
 TEST_CASE("a wrong password, an unknown name and a name that may not be acted as end as RFC 4954 §6 says") {
   for (const std::string_view mechanism : wire::saslsec::kByPassword) {
     CAPTURE(mechanism);
@@ -181,29 +204,31 @@ TEST_CASE("an initial response where the server speaks first is refused") {
 }
 
 TEST_CASE("under a security layer the session begins anew, and all that follows is protected") {
-  for (const auto protection : {sasl::Protection::integrity, sasl::Protection::confidentiality}) {
-    Bench bench;
-    const std::string list = bench.hello();
-    CHECK(bench.auth("DIGEST-MD5", {.protection = protection}).starts_with("235 "));
-    REQUIRE(bench.client->secure());
-    // RFC 4954 §4: nothing of before counts, but who it is; the list is the same.
-    CHECK(bench.client->say("MAIL FROM:<alice@example.test>").starts_with("503 "));
-    const std::string again = bench.hello();
-    const auto mechanisms = [](const std::string& text) {
-      const std::size_t at = text.find("AUTH ");
-      return text.substr(at, text.find('|', at) - at);
-    };
-    CHECK(mechanisms(again) == mechanisms(list));
-    CHECK(again.find("STARTTLS") == std::string::npos);
-    CHECK(bench.client->say("AUTH PLAIN").starts_with("503 5.5.1"));
-    CHECK(bench.client->say("MAIL FROM:<alice@example.test>").starts_with("250 "));
-    CHECK(bench.client->say("RCPT TO:<alice@example.test>").starts_with("250 "));
-    CHECK(bench.client->say("DATA").starts_with("354 "));
-    CHECK(bench.client->say("Subject: " + std::string(70'000, 'x') + "\r\n.").starts_with("250 "));
-    REQUIRE(bench.house.messages.size() == 1);
-    CHECK(bench.house.messages[0].user == "alice");
-    CHECK(bench.client->say("QUIT").starts_with("221 "));
-  }
+  for (const std::string_view mechanism : {"DIGEST-MD5", "GSSAPI"})
+    for (const auto protection : {sasl::Protection::integrity, sasl::Protection::confidentiality}) {
+      CAPTURE(mechanism);
+      Bench bench;
+      const std::string list = bench.hello();
+      CHECK(bench.auth(mechanism, {.protection = protection}).starts_with("235 "));
+      REQUIRE(bench.client->secure());
+      // RFC 4954 §4: nothing of before counts, but who it is; the list is the same.
+      CHECK(bench.client->say("MAIL FROM:<alice@example.test>").starts_with("503 "));
+      const std::string again = bench.hello();
+      const auto mechanisms = [](const std::string& text) {
+        const std::size_t at = text.find("AUTH ");
+        return text.substr(at, text.find('|', at) - at);
+      };
+      CHECK(mechanisms(again) == mechanisms(list));
+      CHECK(again.find("STARTTLS") == std::string::npos);
+      CHECK(bench.client->say("AUTH PLAIN").starts_with("503 5.5.1"));
+      CHECK(bench.client->say("MAIL FROM:<alice@example.test>").starts_with("250 "));
+      CHECK(bench.client->say("RCPT TO:<alice@example.test>").starts_with("250 "));
+      CHECK(bench.client->say("DATA").starts_with("354 "));
+      CHECK(bench.client->say("Subject: " + std::string(70'000, 'x') + "\r\n.").starts_with("250 "));
+      REQUIRE(bench.house.messages.size() == 1);
+      CHECK(bench.house.messages[0].user == "alice");
+      CHECK(bench.client->say("QUIT").starts_with("221 "));
+    }
 }
 
 TEST_CASE("octets in the clear behind an exchange with a layer end the connection") {

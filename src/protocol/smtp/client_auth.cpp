@@ -32,13 +32,13 @@ Result<std::string> answer(sasl::ClientExchange& exchange, std::optional<std::st
 
 io::Task<Result<>> Client::authenticate(sasl::ClientContext credentials, sasl::Plaintext plaintext, Weak weak) {
   std::vector<std::string_view> names(extensions_.mechanisms.begin(), extensions_.mechanisms.end());
-  const bool has_plain = std::ranges::find(names, kPlain) != names.end();
+  const bool has_plain = credentials.has == sasl::Needs::password && std::ranges::find(names, kPlain) != names.end();
   credentials.bindings = wire::saslsec::channel_bindings(connection_);
-  credentials.plus_offered = sasl::plus_among(names);
+  credentials.plus_offered = sasl::plus_among(names, credentials.has);
   std::optional<Error> transition;
   for (;;) {
     const sasl::Mechanism* mechanism = sasl::choose({.names = names,
-                                                     .has = sasl::Needs::password,
+                                                     .has = credentials.has,
                                                      .plaintext = plaintext,
                                                      .has_bindings = !credentials.bindings.empty(),
                                                      .weak = weak});
@@ -52,6 +52,7 @@ io::Task<Result<>> Client::authenticate(sasl::ClientContext credentials, sasl::P
                                  .iterations_max = credentials.iterations_max,
                                  .service = "smtp",
                                  .host = credentials.host,
+                                 .gss = std::move(credentials.gss),
                                  .now = io::Loop::current().clock().wall(),
                                  .random = credentials.random};
     const std::unique_ptr<sasl::ClientExchange> exchange = mechanism->use(std::move(given));

@@ -19,6 +19,7 @@ io::Task<Result<std::string>> ClosedDesk::verify_token(const sasl::Identity&, co
   co_return closed();
 }
 io::Task<Result<>> ClosedDesk::admit_guest(std::string_view) { co_return closed(); }
+io::Task<Result<sasl::GssAnswer>> ClosedDesk::gss(sasl::GssWanted) { co_return closed(); }
 io::Task<Result<std::optional<sasl::KeyCredentials>>> ClosedDesk::plain_key(const sasl::Identity&) {
   co_return closed();
 }

@@ -18,6 +18,7 @@ class ClosedDesk final : public Desk {
   io::Task<Result<>> replace_otp(const sasl::OtpChange& change) override;
   io::Task<Result<std::string>> verify_token(const sasl::Identity& identity, const sasl::Secret& token) override;
   io::Task<Result<>> admit_guest(std::string_view trace) override;
+  io::Task<Result<sasl::GssAnswer>> gss(sasl::GssWanted wanted) override;
   io::Task<Result<std::optional<sasl::KeyCredentials>>> plain_key(const sasl::Identity& identity) override;
 };
 

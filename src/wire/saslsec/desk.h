@@ -35,6 +35,7 @@ class Desk {
   virtual io::Task<Result<>> replace_otp(const sasl::OtpChange& change) = 0;
   virtual io::Task<Result<std::string>> verify_token(const sasl::Identity& identity, const sasl::Secret& token) = 0;
   virtual io::Task<Result<>> admit_guest(std::string_view trace) = 0;
+  virtual io::Task<Result<sasl::GssAnswer>> gss(sasl::GssWanted wanted) = 0;
   /// The password itself, for APOP (RFC 1939 §7).
   virtual io::Task<Result<std::optional<sasl::KeyCredentials>>> plain_key(const sasl::Identity& identity) = 0;
 

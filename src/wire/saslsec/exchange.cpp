@@ -17,11 +17,13 @@ bool is_over(const sasl::ServerStep& step) {
 }
 
 sasl::ServerContext context_on(const Connection& connection, Desk& desk, std::string_view service,
-                               std::span<const sasl::Mechanism* const> shown) {
+                               const sasl::Mechanism& mechanism, std::span<const sasl::Mechanism* const> shown) {
   sasl::ServerContext context = desk.context();
   context.bindings = channel_bindings(connection);
-  const bool plus =
-      std::ranges::any_of(shown, [](const sasl::Mechanism* one) { return one->binding == sasl::Binding::required; });
+  // A client of SCRAM looks for SCRAM's own.
+  const bool plus = std::ranges::any_of(shown, [&](const sasl::Mechanism* one) {
+    return one->binding == sasl::Binding::required && one->needs == mechanism.needs;
+  });
   context.plus_offered = plus ? sasl::PlusOffered::yes : sasl::PlusOffered::no;
   context.success_data = sasl::SuccessData::as_challenge;
   context.service = service;
@@ -60,7 +62,9 @@ Judgement judge(const sasl::Mechanism* mechanism, std::span<const std::string_vi
 
 Exchange::Exchange(const sasl::Mechanism& mechanism, std::string_view service,
                    std::span<const sasl::Mechanism* const> shown, const Connection& connection, Desk& desk)
-    : name_(mechanism.name), desk_(desk), exchange_(mechanism.serve(context_on(connection, desk, service, shown))) {}
+    : name_(mechanism.name),
+      desk_(desk),
+      exchange_(mechanism.serve(context_on(connection, desk, service, mechanism, shown))) {}
 
 io::Task<sasl::ServerStep> Exchange::respond(std::optional<std::string> response) {
   sasl::ServerStep step;
@@ -104,6 +108,10 @@ io::Task<sasl::ServerStep> Exchange::answer(sasl::ServerStep wanted) {
   if (const auto* token = std::get_if<sasl::TokenWanted>(&wanted)) {
     auto owner = co_await desk_.verify_token(token->identity, token->token);
     co_return exchange_->answer_token(std::move(owner));
+  }
+  if (auto* gss = std::get_if<sasl::GssWanted>(&wanted)) {
+    auto answered = co_await desk_.gss(std::move(*gss));
+    co_return exchange_->answer_gss(std::move(answered));
   }
   auto verdict = co_await desk_.admit_guest(std::get<sasl::GuestWanted>(wanted).trace);
   co_return exchange_->answer_verdict(std::move(verdict));

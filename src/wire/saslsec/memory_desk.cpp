@@ -2,6 +2,7 @@
 
 #include "io/loop.h"
 #include "sasl/keys.h"
+#include "sasl/memory_gss.h"
 
 namespace angarium::wire::saslsec {
 namespace {
@@ -106,6 +107,12 @@ io::Task<Result<>> MemoryDesk::admit_guest(std::string_view /*trace*/) {
   if (logins_.trouble) co_return std::unexpected(*logins_.trouble);
   if (!logins_.guests) co_return fail(sasl::kBadCredentials, "no guests");
   co_return Result<>();
+}
+
+io::Task<Result<sasl::GssAnswer>> MemoryDesk::gss(sasl::GssWanted wanted) {
+  co_await io::Loop::current().yield();
+  if (logins_.trouble) co_return std::unexpected(*logins_.trouble);
+  co_return sasl::memory_gss_answer(std::move(wanted));
 }
 
 io::Task<Result<std::optional<sasl::KeyCredentials>>> MemoryDesk::plain_key(const sasl::Identity& identity) {

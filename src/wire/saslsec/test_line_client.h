@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "io/memory.h"
 #include "sasl/mechanism.h"
+#include "sasl/memory_gss.h"
 #include "support/test.h"
 #include "wire/connection/connection.h"
 #include "wire/saslsec/connection.h"
@@ -68,6 +69,7 @@ class LineClient {
     context.host = "mail.example.test";
     context.protection_min = context.protection_max = terms.protection;
     context.now = WallTime::from_seconds(1'700'000'000);
+    context.gss = sasl::memory_gss_initiator(terms.name, terms.service);
     const auto exchange = sasl::find_mechanism(mechanism)->use(std::move(context));
     auto first = exchange->initial_response();
     REQUIRE(first);

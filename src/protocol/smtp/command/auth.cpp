@@ -98,7 +98,9 @@ io::Task<Result<>> succeed(Conversation& conversation, std::string_view mechanis
 
 io::Task<Result<>> exchange(Conversation& conversation, const sasl::Mechanism& mechanism,
                             std::optional<std::string> initial) {
-  wire::saslsec::Exchange exchange(mechanism, "smtp", conversation.mechanisms(), conversation.connection(),
+  // RFC 4954 §4, RFC 2033 §4.4
+  const std::string_view service = conversation.policy().lmtp() ? "lmtp" : "smtp";
+  wire::saslsec::Exchange exchange(mechanism, service, conversation.mechanisms(), conversation.connection(),
                                    conversation.session().credentials());
   std::optional<std::string> response = std::move(initial);
   for (;;) {
