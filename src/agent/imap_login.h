@@ -34,6 +34,8 @@ class ImapAuthenticator final : public protocol::imap::Authenticator {
       account::Account account, std::string_view mechanism, std::optional<GuestRules> guest = std::nullopt);
 
  private:
+  io::Task<std::optional<account::AccountId>> public_account();
+
   Services& services_;
   Budget& budget_;
   Owners& owners_;

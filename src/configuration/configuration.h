@@ -168,6 +168,7 @@ struct Configuration {
   struct Imap {
     std::int64_t append_size_max = 50LL << 20;
     Duration idle_timeout = std::chrono::minutes(30);
+    std::string public_account;
   } imap;
 
   struct Pop3 {
