@@ -48,6 +48,17 @@ io::Task<Result<std::shared_ptr<imap::Account>>> ImapAuthenticator::open(sasl::I
                                   std::move(identity.authentication_id));
 }
 
+/// One that is not there is no reason to let nobody in.
+io::Task<std::optional<account::AccountId>> ImapAuthenticator::public_account() {
+  const std::string& address = configuration_.imap.public_account;
+  if (address.empty()) co_return std::nullopt;
+  const auto found = co_await io::run(
+      services_.pool(), [&directory = services_.directory(), address] { return directory.account(address); });
+  if (found && *found) co_return (*found)->id;
+  log::warning("imap", "there is no imap.public_account", {{"address", address}});
+  co_return std::nullopt;
+}
+
 io::Task<Result<std::shared_ptr<imap::Account>>> ImapAuthenticator::open_account(account::Account account,
                                                                                  std::string_view mechanism,
                                                                                  std::optional<GuestRules> guest,
@@ -62,7 +73,9 @@ io::Task<Result<std::shared_ptr<imap::Account>>> ImapAuthenticator::open_account
   const auto limit = static_cast<std::uint64_t>(configuration_.imap.append_size_max);
   std::unique_ptr<imap::Neighbours> neighbours;
   // Guests are nobody to whom something could be granted.
-  if (!guest) neighbours = std::make_unique<ImapNeighbours>(services_, budget_, owners_, limit, account, std::nullopt);
+  if (!guest)
+    neighbours =
+        std::make_unique<ImapNeighbours>(services_, budget_, owners_, limit, account, co_await public_account());
   co_return std::make_shared<imap::SharingAccount>(
       std::make_shared<ImapAccount>(services_, budget_, limit, account.address, std::move(login), std::move(mail),
                                     std::move(guest), std::move(attendance)),

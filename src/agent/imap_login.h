@@ -35,6 +35,8 @@ class ImapAuthenticator final : public protocol::imap::Authenticator {
       std::string login = {});
 
  private:
+  io::Task<std::optional<account::AccountId>> public_account();
+
   Services& services_;
   Budget& budget_;
   Owners& owners_;

@@ -32,6 +32,7 @@ configuration::Configuration settings() {
   c.auth.argon2_passes = 1;
   c.smtp.message_size_max = 3000;
   c.imap.append_size_max = 3000;
+  c.imap.public_account = "club@example.test";
   c.store.reserve = 0;
   return c;
 }

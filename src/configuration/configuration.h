@@ -183,6 +183,7 @@ struct Configuration {
     std::int64_t append_size_max = 50LL << 20;
     std::int64_t message_limit = 0;
     Duration idle_timeout = std::chrono::minutes(30);
+    std::string public_account;
   } imap;
 
   struct Pop3 {

@@ -191,6 +191,10 @@ const auto kKeys = std::to_array<Key>({
      "know of it miss messages (RFC 9738 section 4), and above that APPEND takes no more."},
     {"imap", "idle_timeout", DurationField([](C& c) -> Duration& { return c.imap.idle_timeout; }),
      "How long a session may be silent; at least 30m (RFC 9051 section 5.4)."},
+    {"imap", "public_account", TextField([](C& c) -> std::string& { return c.imap.public_account; }),
+     "Address of the account whose mailboxes everybody finds below Public/, as far as their access control lists "
+     "let them: angarium acl set. It may be disabled, then nobody logs in as it. Empty: there are no public "
+     "mailboxes."},
     {"pop3", "idle_timeout", DurationField([](C& c) -> Duration& { return c.pop3.idle_timeout; }),
      "How long a session may be silent; at least 10m (RFC 1939 section 3)."},
     {"queue", "retry_first", DurationField([](C& c) -> Duration& { return c.queue.retry_first; }),

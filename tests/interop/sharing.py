@@ -44,6 +44,7 @@ def python_imaplib_lists(bench, mode):
     expect([flags for flags, _ in bench.stored("Team")] == [{"\\Flagged", "\\Seen"}, set()], "flags by the rights")
     rows = json.loads(bench.server.command("acl", "list", bench.account, "--json").stdout)
     expect(rows == [{"mailbox": "Team", "identifier": other, "rights": "lrsi"}], f"acl list: {rows}")
+    say(other, "close")
     bench.server.command("acl", "remove", bench.account, "Team", other)
     say(other, "status", name, "(MESSAGES)", wanted="NO")
 
