@@ -283,6 +283,7 @@ class MemoryCandidates final : public Candidates {
 }  // namespace
 
 io::Task<Result<std::shared_ptr<const Candidates>>> MemoryMailbox::candidates(TextKey key) {
+  key.collation = message::Collation::unicode_casemap;
   std::vector<Entry> all(state_->view->size());
   (void)state_->view->read(0, all);
   NumberSet found;
