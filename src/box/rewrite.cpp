@@ -20,6 +20,9 @@ using delivery::Descriptor;
 using delivery::Files;
 
 constexpr std::string_view kMagic = "angarium-rewrite 1 ";
+/// Of a record that does not count yet, while the box is made longer.
+constexpr std::string_view kIntent = "angarium-lengthen1 ";
+static_assert(kIntent.size() == kMagic.size());
 /// What a box is made longer by before it is written.
 constexpr char kFiller = '\n';
 /// Line ends that a delivery puts before its separator, at most.
@@ -66,20 +69,20 @@ struct Record {
   [[nodiscard]] std::uint64_t new_at() const { return old_at() + old_size - from; }
   [[nodiscard]] std::uint64_t end() const { return new_at() + new_size - from; }
 
-  [[nodiscard]] std::string head() const {
-    return std::string(kMagic) + hex(from, 16) + " " + hex(old_size, 16) + " " + hex(new_size, 16) + " " + hex(crc, 8) +
+  [[nodiscard]] std::string head(std::string_view magic = kMagic) const {
+    return std::string(magic) + hex(from, 16) + " " + hex(old_size, 16) + " " + hex(new_size, 16) + " " + hex(crc, 8) +
            "\n";
   }
-  static std::optional<Record> parse(std::string_view text, std::uint64_t at) {
-    if (text.size() != kHeadSize || !text.starts_with(kMagic)) return std::nullopt;
-    const std::string_view numbers = text.substr(kMagic.size());
+  static std::optional<Record> parse(std::string_view text, std::uint64_t at, std::string_view magic = kMagic) {
+    if (text.size() != kHeadSize || !text.starts_with(magic)) return std::nullopt;
+    const std::string_view numbers = text.substr(magic.size());
     const auto from = from_digits(numbers.substr(0, 16));
     const auto old_size = from_digits(numbers.substr(17, 16));
     const auto new_size = from_digits(numbers.substr(34, 16));
     const auto crc = from_digits(numbers.substr(51, 8));
     if (!from || !old_size || !new_size || !crc || *from > *old_size || *from > *new_size) return std::nullopt;
     const Record record{*from, *old_size, *new_size, static_cast<std::uint32_t>(*crc), at};
-    return record.head() == text ? std::optional(record) : std::nullopt;
+    return record.head(magic) == text ? std::optional(record) : std::nullopt;
   }
 };
 
@@ -107,7 +110,11 @@ class Work {
       TRY(told(out.write(piece), "write what a box is to become"));
     }
     TRY(told(out.flush(), "write what a box is to become"));
-    if (made.new_size > made.old_size) TRY(lengthen(made));
+    if (made.new_size > made.old_size) {
+      // For who is killed, not for a host that stops: not synced. Blank lines do no harm, should it not be there.
+      TRY(told(write_all(files_, journal_, at, made.head(kIntent)), "write what a box is to become"));
+      TRY(lengthen(made));
+    }
     // A record counts from here on.
     TRY(told(write_all(files_, journal_, at, made.head()), "write what a box is to become"));
     TRY(told(files_.sync(journal_), "write what a box is to become"));
@@ -138,6 +145,18 @@ class Work {
       i += block.size();
     }
     return now > size ? told(files_.truncate(box_, size), "cut the box") : Result<>();
+  }
+
+  /// A journal that does not count: nothing was written but blank lines, that would be the last message's.
+  Result<> drop_unmade() {
+    const std::string head = TRY(told(files_.read(journal_, 0, kHeadSize), "read " + name_));
+    const auto record = Record::parse(head, 0, kIntent);
+    if (record && TRY(is_whole(*record))) {
+      const std::uint64_t size = TRY(told(files_.facts(box_), "look at the box")).size;
+      if (size > record->old_size && TRY(look(*record, record->from, record->old_size)).all_old)
+        TRY(shorten(record->old_size));
+    }
+    return drop();
   }
 
   Result<> drop() {
@@ -332,7 +351,7 @@ Result<> recover(delivery::LockedMbox& box, const JournalPlace& place, const del
   if (opened.owner != facts.owner || opened.links != 1) return {};
   Work work(files, folder, *file, box.file, place.name);
   const auto record = TRY(work.last_record());
-  return record ? work.recover(*record) : work.drop();
+  return record ? work.recover(*record) : work.drop_unmade();
 }
 
 }  // namespace

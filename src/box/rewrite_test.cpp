@@ -180,6 +180,35 @@ TEST_CASE("of a box that becomes longer any part may be on the disk when the pow
   }
 }
 
+TEST_CASE("whoever is killed in any call leaves the box octet for octet as it was, or as it was to be") {
+  for (const Case& which : cases()) {
+    bool done = false;
+    std::string after;
+    std::vector<std::string> left;
+    for (std::uint64_t at = 1; !done; ++at) {
+      const Home home;
+      const std::string before = letter("a") + letter("b", "Status: O\n") + letter("c");
+      home.put("spool", before);
+      ManualClock clock;
+      delivery::FaultyFiles files(at, clock);
+      SeededRandom random(at);
+      auto box = open_box(home.path() + "/spool", faulty_host(home, files, clock, random), Access::change);
+      REQUIRE(box);
+      which.change(**box);
+      // No call of a dead process does anything.
+      files.arm({.fail_at = at, .failing = 1'000'000});
+      done = (*box)->write() && files.calls() < at;
+      files.arm({});
+      std::filesystem::remove(home.path() + "/spool.lock");
+      REQUIRE(open_box(home.path() + "/spool", home.host(), Access::change));
+      left.push_back(home.get("spool"));
+      if (left.back() == before) left.pop_back();
+      if (done) after = home.get("spool");
+    }
+    for (const std::string& octets : left) CHECK_MESSAGE(octets == after, which.name);
+  }
+}
+
 TEST_CASE("a disk that is full leaves the box as it is") {
   Home home;
   ManualClock clock;

@@ -4,7 +4,8 @@
 Alice's mail lies in a Maildir, Bob's in an mbox file. Clients bring mail by LMTP and APPEND, flag and remove it by IMAP; another program, which goes on
 while no server is there, brings mail into the boxes, flags and removes it there, under their locks. At a random moment, also while it starts, kill -9 hits the
 server. When both sides have come to rest every letter that was acknowledged, and that nobody began to remove, is once in the mailbox and once in the box, with
-its octets and flags; what was removed is in neither; what was not acknowledged is in both or in neither.
+its octets and flags; what was removed is in neither; what was not acknowledged is in both or in neither. One that came here, was given to the box and removed there
+or here before that was noted, when the kill came, comes back: so many of them at most as are noted together.
 """
 import fcntl
 import os
@@ -23,6 +24,7 @@ from harness.wire import Gone, Imap, Refused, Smtp, stuff  # noqa: E402
 
 SETTLE_SECONDS = 60  # a look every other second while somebody reads; a lock that a kill left; a busy machine
 LOCK_SECONDS = 20  # what a kill left is nobody's, and goes by the server's next look; by its age alone it would go after five minutes
+NOTED_TOGETHER = 64  # kNotedTogether of location
 COMPARED_EACH = 8  # kills between comparisons
 SIZE = 2048
 SEPARATOR = re.compile(rb"(?:\A|(?<=\n\n))From \S+ [A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d \d{4}\n")
@@ -32,7 +34,7 @@ class Letter:
     """What is known of one: whether it was acknowledged, and what its owner has begun, and heard the end of."""
 
     def __init__(self):
-        self.here = self.removing = self.removed = self.flagged = False
+        self.here = self.removing = self.removed = self.flagged = self.began_here = False
 
 
 class Maildir:
@@ -172,15 +174,17 @@ class Side:
     def __init__(self, course, account, box):
         self.course, self.account, self.box = course, account, box
         self.letters = {}
+        self.back = 0
         self.lock = threading.Lock()
 
     def user(self):
         return f"{self.account}@example.test"
 
-    def begin(self):
+    def begin(self, here=True):
         number = self.course.next_number()
         with self.lock:
             self.letters[number] = Letter()
+            self.letters[number].began_here = here
         return number, letters.make(self.course.options.seed, number, SIZE)
 
     def acknowledge(self, number):
@@ -201,7 +205,7 @@ class Side:
         """The other program."""
         while not self.course.over.is_set():
             if chance.random() < 0.5:
-                number, text = self.begin()
+                number, text = self.begin(here=False)
                 if self.box.bring(number, text):
                     self.acknowledge(number)
                 else:
@@ -264,10 +268,12 @@ class Side:
         finally:
             session.close()
         there = self.known(self.box.found(), "the box")
+        back = 0
         for number, letter in self.letters.items():
             one, other = here.get(number, []), there.get(number, [])
             if letter.removed:
-                owed = not one and not other
+                owed = len(one) == len(other) <= letter.began_here
+                back += len(one)
             elif letter.here and not letter.removing:
                 owed = len(one) == len(other) == 1
             else:
@@ -276,6 +282,9 @@ class Side:
                 owed = "F" in one[0] and "F" in other[0]
             if not owed:
                 return f"{self.account}: letter {number} {vars(letter)} is in the mailbox {one}, in the box {other}"
+        if back > NOTED_TOGETHER * self.course.kills:
+            return f"{self.account}: {back} letters that were removed came back"
+        self.back = back
         return None
 
     def known(self, found, where):
@@ -373,7 +382,7 @@ class Run(Course):
         told = []
         for side in self.sides:
             all_of_it = side.letters.values()
-            told.append(f"{side.account}: {sum(one.here for one in all_of_it)} letters acknowledged, {sum(one.removed for one in all_of_it)} removed, "
+            told.append(f"{side.account}: {sum(one.here for one in all_of_it)} letters acknowledged, {sum(one.removed for one in all_of_it)} removed ({side.back} came back), "
                         f"{sum(one.flagged for one in all_of_it)} flagged")
         return f"{'; '.join(told)}: compared {compared} times, none lost, none doubled"
 
