@@ -71,7 +71,10 @@ void HeaderAnew::finish(std::string& out) {
 }
 
 void HeaderAnew::write_fields(std::string& out) {
+  // Some flags are among the keywords there: what they were counts no more.
+  const message::BoxFlags flags = state_.flags;
   message::read_box_field(message::BoxField::x_keywords, keywords_, state_);
+  state_.flags = flags;
   for (const char c : message::format_box_fields(state_)) {
     if (c == '\n' && crlf_) out += '\r';
     out += c;
