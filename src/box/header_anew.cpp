@@ -71,11 +71,11 @@ void HeaderAnew::finish(std::string& out) {
 }
 
 void HeaderAnew::write_fields(std::string& out) {
-  // Some flags are among the keywords there: what they were counts no more.
-  const message::BoxFlags flags = state_.flags;
-  message::read_box_field(message::BoxField::x_keywords, keywords_, state_);
-  state_.flags = flags;
-  for (const char c : message::format_box_fields(state_)) {
+  message::BoxState state;
+  message::read_box_field(message::BoxField::x_keywords, keywords_, state);
+  // What the keywords say of flags ($Forwarded) was so before.
+  state.flags = flags_;
+  for (const char c : message::format_box_fields(state)) {
     if (c == '\n' && crlf_) out += '\r';
     out += c;
   }

@@ -12,7 +12,7 @@ namespace angarium::box {
 /// fields of flags stand at the header's end. Holds the beginning of a line and the words of keywords that are read.
 class HeaderAnew {
  public:
-  explicit HeaderAnew(message::BoxFlags flags) { state_.flags = flags; }
+  explicit HeaderAnew(message::BoxFlags flags) : flags_(flags) {}
 
   /// Adds to `out` what stands instead of these octets: once the header is over, they themselves.
   void take(std::string_view octets, std::string& out);
@@ -26,7 +26,7 @@ class HeaderAnew {
   void give(std::string_view octets, std::string& out);
   void write_fields(std::string& out);
 
-  message::BoxState state_{};
+  message::BoxFlags flags_;
   std::string line_{};      ///< the beginning of a line, until it tells what it is
   std::string keywords_{};  ///< the values of their fields
   bool within_line_ = false;

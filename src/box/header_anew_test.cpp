@@ -46,6 +46,12 @@ TEST_CASE("keywords stay, of several fields and of folded ones, and lines end as
   CHECK(out.find("X-Keywords") == out.rfind("X-Keywords"));
 }
 
+TEST_CASE("a keyword that is a flag goes with the flag, and stays with it") {
+  const std::string before = std::string(kSeparator) + "X-Keywords: one $Forwarded\n\n";
+  check(before, 0, std::string(kSeparator) + "X-Keywords: one\n\n");
+  CHECK(anew(before, message::kBoxPassed, 5).find("$Forwarded") != std::string::npos);
+}
+
 TEST_CASE("a message that ends within its header, and lines that are no fields") {
   check(std::string(kSeparator) + "From: a\nno field at all\n", message::kBoxSeen,
         std::string(kSeparator) + "From: a\nno field at all\nStatus: R\n");
