@@ -386,21 +386,20 @@ io::Task<Answer> store_snapshot(Work work) {
 
 // store.sweep
 io::Task<Answer> store_sweep(Work work) {
-  const store::SweepReport report = CO_TRY(co_await on_pool(work, [&services = work.services, tell = work.tell] {
-    store::SweepOptions options;
-    options.progress = [&](std::uint64_t done, std::uint64_t all) { tell({done, all}); };
-    return services.tablet().sweep(options);
+  const store::SweepReport report = CO_TRY(co_await on_pool(work, [&] {
+    store::SweepOptions options{.compress_after = work.terms.compress_after};
+    options.progress = [&](std::uint64_t done, std::uint64_t all) { work.tell({done, all}); };
+    return work.services.tablet().sweep(options);
   }));
-  co_return json::object{{"segments_swept", report.segments_swept},
-                         {"octets_copied", report.octets_copied},
-                         {"octets_freed", report.octets_freed},
+  co_return json::object{{"segments_swept", report.segments_swept},     {"segments_compressed", report.segments_packed},
+                         {"octets_compressed", report.octets_unpacked}, {"compressed_to", report.octets_packed},
+                         {"octets_copied", report.octets_copied},       {"octets_freed", report.octets_freed},
                          {"octets_waiting", report.octets_waiting}};
 }
 
 // store.status
 io::Task<Answer> store_status(Work work) {
-  const store::Stats stats =
-      CO_TRY(co_await on_pool(work, [&services = work.services] { return services.tablet().stats(); }));
+  const store::Stats stats = CO_TRY(co_await on_pool(work, [&] { return work.services.tablet().stats(); }));
   co_return json::object{{"accepting", stats.accepting},
                          {"sequence", stats.sequence},
                          {"flushed_sequence", stats.flushed_sequence},
@@ -410,6 +409,8 @@ io::Task<Answer> store_status(Work work) {
                          {"segments", stats.segments},
                          {"log_octets", stats.log_size},
                          {"dead_octets", stats.dead},
+                         {"compressed_octets", stats.unpacked},
+                         {"compressed_to", stats.cold},
                          {"free_octets", stats.space.free},
                          {"total_octets", stats.space.total}};
 }
@@ -453,7 +454,7 @@ constexpr std::array<Verb, 22> kVerbs = {{{"account.add", account_add},
 
 AdministratorTerms administrator_terms(const configuration::Configuration& configuration) {
   AdministratorTerms terms{
-      .reports = report_terms(configuration), .local = local_terms(configuration), .alias_files = {}};
+      report_terms(configuration), local_terms(configuration), {}, configuration.store.compress_after};
   for (const std::string& path : configuration.local.aliases) terms.alias_files.push_back(configuration.resolve(path));
   return terms;
 }

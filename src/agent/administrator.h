@@ -21,6 +21,7 @@ struct AdministratorTerms {
   ReportTerms reports;                      ///< what reports are made by
   std::shared_ptr<const LocalTerms> local;  ///< null: the host has no names of its own
   std::vector<std::string> alias_files;
+  Duration compress_after{0};  ///< store.compress_after
 };
 AdministratorTerms administrator_terms(const configuration::Configuration& configuration);
 

@@ -56,7 +56,8 @@ PostOffice::Body::Body(const configuration::Configuration& c, std::shared_ptr<co
           },
           fetch::Seal::read(c.resolve(std::string(fetch::kKeyFile)))),
       sweeper([this](const store::SweepOptions& options) { return services->tablet().sweep(options); },
-              services->tablet().stats().swept, {.hour = static_cast<int>(c.store.sweep_hour)}),
+              services->tablet().stats().swept,
+              {.hour = static_cast<int>(c.store.sweep_hour), .compress_after = c.store.compress_after}),
       collector(
           *services, [this] { return terms(); }, c.resolve("drop")),
       caretaker(

@@ -67,6 +67,7 @@ io::Task<> Sweeper::run() {
 io::Task<> Sweeper::sweep_once() {
   store::SweepOptions options;
   options.octets_per_second = options_.octets_per_second;
+  options.compress_after = options_.compress_after;
   options.stop = stop_.get_token();
   auto report = co_await io::run(thread_, [sweep = sweep_, options] {
     setpriority(PRIO_PROCESS, 0, 19);  // on Linux: of this thread
@@ -77,6 +78,8 @@ io::Task<> Sweeper::sweep_once() {
     log::notice("agent", "swept the store",
                 {{"segments", report->segments_swept},
                  {"copied", report->octets_copied},
+                 {"compressed", report->octets_unpacked},
+                 {"compressed_to", report->octets_packed},
                  {"freed", report->octets_freed},
                  {"waiting", report->octets_waiting}});
   } else {

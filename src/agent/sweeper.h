@@ -19,6 +19,7 @@ struct SweeperOptions {
   int hour = 3;  ///< local time; -1: never
   /// So slow that commits hardly notice, so fast that a day's deletions of a large site are done by the morning.
   std::uint64_t octets_per_second = 16u << 20;
+  Duration compress_after{0};  ///< 0: never
 };
 
 /// Sweeps on a thread of its own. A sweep that was missed (the host sleeps at night) is made up for.

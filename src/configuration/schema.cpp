@@ -234,6 +234,9 @@ const auto kKeys = std::to_array<Key>({
     {"store", "sweep_hour", NumberField{[](C& c) -> std::int64_t& { return c.store.sweep_hour; }, -1, 23},
      "The hour of the day, local time, from which on the disk gets back what deleted mail took; choose a quiet one. "
      "-1: only when `angarium sweep` is called."},
+    {"store", "compress_after", DurationField([](C& c) -> Duration& { return c.store.compress_after; }),
+     "How old mail is when sweeping compresses it, some 64 MiB of the store at a time: less of the disk for a little "
+     "more work for who reads it. 0s: never; what is compressed becomes plain again when it is swept."},
 });
 
 constexpr RepeatedKey kRepeated[] = {

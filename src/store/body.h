@@ -9,8 +9,12 @@
 
 namespace angarium::store {
 
-/// How a record's octets are coded before they are stored. Others come later; a reader refuses what it does not know.
-enum class Codec : std::uint8_t { none = 0 };
+/// How a record's octets are coded before they are stored; a reader refuses what it does not know. A reference never
+/// has another one than none: it tells of the body as it was received, sweeping may code the record it leads to.
+enum class Codec : std::uint8_t {
+  none = 0,
+  zstd = 1,  ///< each chunk a frame (packed.h)
+};
 
 /// Names a stored body for ever: sweeping may move the octets, the reference stays as it is and keeps working.
 /// References compare equal if and only if they name the same stored body. `length` is the body's own length.

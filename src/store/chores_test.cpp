@@ -520,7 +520,7 @@ TEST_CASE("a table that is damaged, missing or of another format is refused with
   };
   for (std::size_t cut = 0; cut < table.size(); ++cut) CHECK(with(table.substr(0, cut)) == "store.damaged");
   std::string newer = table;
-  newer.replace(0, 16, "angarium-store 2");
+  newer.replace(0, 16, "angarium-store 3");
   CHECK(with(newer) == "store.damaged");  // a bit that was lost makes no other format
   newer.resize(newer.size() - 13);
   newer += fmt::format("crc {:08x}\n", crc32c(newer));

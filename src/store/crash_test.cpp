@@ -87,7 +87,10 @@ class StoreSchedule final : public Schedule {
 
   /// Sweeping commits batches of its own, one after the other.
   void sweep() {
-    auto swept = tablet_->sweep({.dead_share = static_cast<double>(random_.below(10)) / 10});
+    SweepOptions options{.dead_share = static_cast<double>(random_.below(10)) / 10};
+    options.compress_after = std::chrono::milliseconds(random_.below(3) * 2000);
+    options.compress_min = random_.below(5000);
+    auto swept = tablet_->sweep(options);
     chore(swept);
     history_ = tablet_->sequence();
     if (!tablet_->running() || disk_->crashed()) unsure_.emplace_back();

@@ -196,6 +196,33 @@ TEST_CASE("rebuild makes a lost or damaged table from its former version and the
   }
 }
 
+TEST_CASE("without a table, what a failed group left is no damage where the next segment goes on right there") {
+  for (const bool followed : {true, false}) {
+    Fixture f;
+    f.open();
+    f.fill(8);
+    f.tablet.reset();
+    Table former = f.table();
+    Segment& first = former.segments.at(1);
+    REQUIRE(first.phase == Phase::sealed);
+    const std::uint64_t end = first.size;
+    first = {.number = 1, .salt = first.salt, .created = first.created, .since = first.since};
+    {
+      auto volume = open_faulty_volume(f.disk).value();
+      REQUIRE(volume->replace("table.former", former.encode()).has_value());
+      REQUIRE(volume->remove("table").has_value());
+      const std::uint64_t at = followed ? end : f.groups(1).back();
+      REQUIRE((*volume->open(segment_name(1), Opening::existing))->write(at, "XXXX of a group").has_value());
+    }
+    const Result<> rebuilt = f.rebuild();
+    CHECK(rebuilt.has_value() == followed);
+    if (!followed) continue;
+    f.open();
+    CHECK(f.count() == 8);
+    CHECK(f.tablet->verify()->damage.empty());
+  }
+}
+
 TEST_CASE("rebuild broken off at any step leaves a store that opens, or one whose table it makes the next time") {
   for (const StateKind kind : {StateKind::sorted, StateKind::rocksdb}) {
     for (const bool lost : {false, true}) {

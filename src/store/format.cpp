@@ -39,7 +39,7 @@ std::optional<SegmentHeader> SegmentHeader::decode(std::string_view octets) {
   const char* from = octets.data();
   std::uint32_t version = load_u32(from + 4) & 0xFFFF;
   std::uint32_t kind = load_u32(from + 4) >> 16;
-  if (version != kFormatVersion || kind < 1 || kind > 3) return std::nullopt;
+  if (version != kFormatVersion || kind < 1 || kind > 4) return std::nullopt;
   SegmentHeader header;
   header.kind = static_cast<SegmentKind>(kind);
   header.number = load_u32(from + 8);
@@ -102,16 +102,21 @@ std::array<char, BodyHeader::kSize> BodyHeader::encode(std::uint32_t salt) const
   store_u32(&to[8], key);
   store_u32(&to[12], crc);
   store_u64(&to[16], length);
+  store_u32(&to[24], dictionary);
   seal(to, salt);
   return to;
 }
 
 std::optional<BodyHeader> BodyHeader::decode(std::string_view octets, std::uint32_t salt) {
-  if (!intact(octets, kSize, kMagic, salt) || load_u32(octets.data() + 4) != 0) return std::nullopt;
+  if (!intact(octets, kSize, kMagic, salt)) return std::nullopt;
+  const std::uint32_t codec = load_u32(octets.data() + 4);
+  if (codec > static_cast<std::uint32_t>(Codec::zstd)) return std::nullopt;
   BodyHeader header;
+  header.codec = static_cast<Codec>(codec);
   header.key = load_u32(octets.data() + 8);
   header.crc = load_u32(octets.data() + 12);
   header.length = load_u64(octets.data() + 16);
+  header.dictionary = load_u32(octets.data() + 24);
   return header;
 }
 

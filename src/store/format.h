@@ -24,6 +24,7 @@ enum class SegmentKind : std::uint16_t {
   log = 1,     ///< groups
   bodies = 2,  ///< bodies that streamed aside, or were left over when their groups were no longer needed
   image = 3,   ///< all keys of the state at one sequence
+  cold = 4,    ///< bodies that sweeping compressed
 };
 
 /// First octets of every segment.
@@ -69,14 +70,16 @@ struct GroupHeader {
   [[nodiscard]] std::uint64_t length() const { return kSize + aligned(metadata_length) + bodies_length; }
 };
 
-/// In front of every body. The octets follow; after them, if there are more than one chunk, the CRCs of the chunks.
+/// In front of every body. The octets follow; after them, if there are more than one chunk, the CRCs of the chunks. Of
+/// a compressed one, packed.h knows what follows.
 struct BodyHeader {
   static constexpr std::size_t kSize = 32;
   static constexpr std::uint32_t kMagic = 0x59444241;  // "ABDY"
   Codec codec = Codec::none;
   std::uint32_t key = 0;
   std::uint64_t length = 0;
-  std::uint32_t crc = 0;  ///< of the octets if there is one chunk, else of the list of CRCs
+  std::uint32_t crc = 0;         ///< of the octets if there is one chunk, else of the list of CRCs
+  std::uint32_t dictionary = 0;  ///< the version of the one it is compressed with; 0: none
 
   [[nodiscard]] std::array<char, kSize> encode(std::uint32_t salt) const;
   static std::optional<BodyHeader> decode(std::string_view octets, std::uint32_t salt);
@@ -109,6 +112,9 @@ class ChunkSums {
 constexpr std::uint64_t body_record_size(std::uint64_t length) {
   return BodyHeader::kSize + aligned(length + chunk_list_size(length));
 }
+
+/// The same of a compressed body, of which so many octets are stored behind the header.
+constexpr std::uint64_t packed_record_size(std::uint64_t stored) { return BodyHeader::kSize + aligned(stored); }
 
 /// In front of every piece of an image: puts in the encoding of a batch. The piece with no puts closes the image.
 struct ImageHeader {
@@ -145,8 +151,9 @@ class OperationReader {
 };
 
 /// The state's own keys. The application's begin with kFirstApplicationByte or higher.
-inline constexpr std::string_view kAppliedKey{"\0Z", 2};  ///< the position in the log the state has applied
-inline constexpr std::string_view kSweptKey{"\0S", 2};    ///< when the last sweep ended: WallTime, 8 octets
+inline constexpr std::string_view kAppliedKey{"\0Z", 2};     ///< the position in the log the state has applied
+inline constexpr std::string_view kSweptKey{"\0S", 2};       ///< when the last sweep ended: WallTime, 8 octets
+inline constexpr std::string_view kDictionaryKey{"\0D", 2};  ///< what compresses the next cold bodies (dictionary.h)
 inline constexpr std::string_view kRelocationPrefix{"\0R",
                                                     2};  ///< segment, offset (big-endian) → where sweeping put the body
 std::string relocation_key(std::uint32_t segment, std::uint64_t offset);

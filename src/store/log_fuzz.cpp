@@ -85,7 +85,7 @@ class Maker {
     segment_ = {.number = table_.next++, .salt = kSalt};
     const std::uint8_t what = input_.u8();
     segment_.phase = static_cast<Phase>(what & 3);
-    segment_.kind = static_cast<SegmentKind>(1 + (what >> 2) % 3);
+    segment_.kind = static_cast<SegmentKind>(1 + (what >> 2) % 4);
     segment_.before = chain_;
     content_ = view(SegmentHeader{segment_.kind, segment_.number, kSalt, kTablet, 0}.encode());
     pieces_ = 0;

@@ -44,7 +44,8 @@ Result<> read_body_headers(File& file, std::uint32_t salt, std::uint64_t offset,
     std::array<char, BodyHeader::kSize> octets;
     std::size_t got = TRY(file.read(at, {octets.data(), octets.size()}));
     std::optional<BodyHeader> header = BodyHeader::decode({octets.data(), got}, salt);
-    if (!header || header->length > end - at || body_record_size(header->length) > end - at)
+    if (!header || header->codec != Codec::none || header->length > end - at ||
+        body_record_size(header->length) > end - at)
       return fail(kDamaged, fmt::format("the header of the body at {} is broken", at));
     crc = crc32c({octets.data(), octets.size()}, crc);
     TRY(visitor({at, *header}));

@@ -147,9 +147,9 @@ class Remake {
       }
       if (segment.first > reached + 1 && segment.first > image_ + 1)
         return damage(segment.number, "has a gap before it");
-      if (segment.first == reached + 1 && segment.before != chain)
-        return damage(segment.number, "does not follow the one before it");
-      if (last != nullptr) TRY(seal(*last));
+      const bool next = segment.first == reached + 1;
+      if (next && segment.before != chain) return damage(segment.number, "does not follow the one before it");
+      if (last != nullptr) TRY(seal(*last, next));
       last = &segment;
       reached = segment.last;
       chain = segment.chain;
@@ -175,9 +175,10 @@ class Remake {
     return {};
   }
 
-  Result<> seal(Segment segment) {
+  /// `followed`: the next one goes on right where it ends, so that what stands behind its end never counted.
+  Result<> seal(Segment segment, bool followed) {
     if (segment.phase != Phase::open) return {};
-    if (TRY(goes_on(segment))) return damage(segment.number, "has a broken group");
+    if (!followed && TRY(goes_on(segment))) return damage(segment.number, "has a broken group");
     segment.phase = Phase::sealed;
     segment.since = now_;
     table_.segments[segment.number] = segment;

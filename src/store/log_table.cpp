@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <optional>
@@ -14,8 +15,10 @@
 namespace angarium::store {
 namespace {
 
-constexpr std::array<std::pair<SegmentKind, std::string_view>, 3> kKinds{
-    {{SegmentKind::log, "log"}, {SegmentKind::bodies, "bodies"}, {SegmentKind::image, "image"}}};
+constexpr std::array<std::pair<SegmentKind, std::string_view>, 4> kKinds{{{SegmentKind::log, "log"},
+                                                                          {SegmentKind::bodies, "bodies"},
+                                                                          {SegmentKind::image, "image"},
+                                                                          {SegmentKind::cold, "cold"}}};
 constexpr std::array<std::pair<Phase, std::string_view>, 4> kPhases{
     {{Phase::open, "open"}, {Phase::sealed, "sealed"}, {Phase::filling, "filling"}, {Phase::retired, "retired"}}};
 
@@ -50,8 +53,10 @@ std::vector<std::string_view> words_of(std::string_view line) {
 }
 
 bool decode_segment(const std::vector<std::string_view>& words, Segment& segment) {
-  return (words.size() == 13 || (words.size() == 14 && number(words[13], segment.reserved))) &&
-         number(words[1], segment.number) && value_of(kKinds, words[2], segment.kind) &&
+  if (words.size() < 13 || words.size() > 15) return false;
+  if (words.size() > 13 && !number(words[13], segment.reserved)) return false;
+  if (words.size() > 14 && (words[2] != "cold" || !number(words[14], segment.unpacked))) return false;
+  return number(words[1], segment.number) && value_of(kKinds, words[2], segment.kind) &&
          value_of(kPhases, words[3], segment.phase) && number(words[4], segment.salt) &&
          number(words[5], segment.first) && number(words[6], segment.last) && number(words[7], segment.before) &&
          number(words[8], segment.chain) && number(words[9], segment.size) && number(words[10], segment.bodies) &&
@@ -59,15 +64,21 @@ bool decode_segment(const std::vector<std::string_view>& words, Segment& segment
 }
 
 constexpr std::string_view kFirstLine = "angarium-store 1";
+/// A store with a cold segment, which a program that knows version 1 alone must not open.
+constexpr std::string_view kFirstLineCold = "angarium-store 2";
 
 }  // namespace
 
 std::string Table::encode() const {
-  std::string text = fmt::format("{}\ntablet {} {}\n", kFirstLine, tablet, next);
-  for (const auto& [number, s] : segments)
-    text += fmt::format("segment {} {} {} {} {} {} {} {} {} {} {} {} {}\n", number, name_of(kKinds, s.kind),
+  const bool cold =
+      std::ranges::any_of(segments, [](const auto& entry) { return entry.second.kind == SegmentKind::cold; });
+  std::string text = fmt::format("{}\ntablet {} {}\n", cold ? kFirstLineCold : kFirstLine, tablet, next);
+  for (const auto& [number, s] : segments) {
+    text += fmt::format("segment {} {} {} {} {} {} {} {} {} {} {} {} {}", number, name_of(kKinds, s.kind),
                         name_of(kPhases, s.phase), s.salt, s.first, s.last, s.before, s.chain, s.size, s.bodies,
                         s.created, s.since, s.reserved);
+    text += s.kind == SegmentKind::cold ? fmt::format(" {}\n", s.unpacked) : "\n";
+  }
   return text + fmt::format("crc {:08x}\n", crc32c(text));
 }
 
@@ -79,7 +90,8 @@ Result<Table> Table::decode(std::string_view text) {
     return fail(kDamaged, "the table's checksum is wrong");
   // After the checksum, which every version has: a damaged version is no other format.
   const std::string_view first = body.substr(0, body.find('\n'));
-  if (first != kFirstLine) return fail(kFormat, "the store is of another format: " + escape_controls(first, 64));
+  if (first != kFirstLine && first != kFirstLineCold)
+    return fail(kFormat, "the store is of another format: " + escape_controls(first, 64));
   Table table;
   bool seen_tablet = false;
   take_until(body, '\n');

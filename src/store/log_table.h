@@ -35,6 +35,7 @@ struct Segment {
   std::int64_t created = 0;    ///< microseconds since 1970
   std::int64_t since = 0;      ///< when it came into this phase
   std::uint64_t reserved = 0;  ///< open: octets the file has at least; 0: not known
+  std::uint64_t unpacked = 0;  ///< cold: octets that its bodies were; 0: not known
   friend bool operator==(const Segment&, const Segment&) = default;
 };
 

@@ -35,6 +35,22 @@ TEST_CASE("a table is read as it was written, also where the clock stood before 
   }
 }
 
+TEST_CASE("a table with a cold segment is one of version 2, and tells what its bodies were") {
+  Table table;
+  table.tablet = 5;
+  table.next = 3;
+  table.segments[1] = {.number = 1, .kind = SegmentKind::cold, .phase = Phase::sealed, .size = 10, .unpacked = 30};
+  table.segments[2] = {.number = 2, .kind = SegmentKind::bodies, .phase = Phase::sealed, .size = 20};
+  CHECK(table.encode().starts_with("angarium-store 2\n"));
+  CHECK(Table::decode(table.encode())->segments == table.segments);
+  table.segments.erase(1);
+  CHECK(table.encode().starts_with("angarium-store 1\n"));
+  const std::string begin = "angarium-store 2\ntablet 5 3\n";
+  CHECK(Table::decode(sealed(begin + "segment 1 cold sealed 4 0 0 0 0 9 0 0 0 0\n")));
+  CHECK(Table::decode(sealed(begin + "segment 1 cold sealed 4 0 0 0 0 9 0 0 0 0 7 7\n")).error().is(kDamaged));
+  CHECK(Table::decode(sealed(begin + "segment 1 bodies sealed 4 0 0 0 0 9 0 0 0 0 7\n")).error().is(kDamaged));
+}
+
 TEST_CASE("numbers that do not fit make no table") {
   const std::string begin = "angarium-store 1\ntablet 5 2\n";
   CHECK(Table::decode(sealed(begin + "segment 0 log open 4 0 0 0 0 0 0 0 9223372036854775807\n")));

@@ -90,7 +90,15 @@ class Author {
   std::string key(char kind) {
     return KeyWriter().u8(static_cast<std::uint8_t>(kind)).u8(static_cast<std::uint8_t>(random_.below(24))).key();
   }
-  std::string body() { return random_.octets(random_.below(8) == 0 ? random_.below(body_max_) : random_.below(600)); }
+  /// Half of them can be compressed.
+  std::string body() {
+    const std::uint64_t length = random_.below(8) == 0 ? random_.below(body_max_) : random_.below(600);
+    if (random_.below(2) == 0) return random_.octets(length);
+    std::string text;
+    while (text.size() < length) text += "Received: from " + std::to_string(random_.below(1000)) + ".example.org\r\n";
+    text.resize(length);
+    return text;
+  }
 
   Plan plan(const Contents& contents) {
     Plan plan;

@@ -165,6 +165,10 @@ Stats Engine::stats() {
   stats.waiting = queue_.size();
   for (const Segment& segment : segments_.all()) {
     ++stats.segments;
+    if (segment.kind == SegmentKind::cold && segment.phase == Phase::sealed && segment.unpacked > 0) {
+      stats.cold += segment.bodies;
+      stats.unpacked += segment.unpacked;
+    }
     stats.log_size += segment.phase == Phase::sealed     ? segment.size
                       : segment.kind == SegmentKind::log ? options_.segment_size
                                                          : 0;

@@ -185,6 +185,8 @@ struct Stats {
   std::uint64_t segments = 0;
   std::uint64_t log_size = 0;     ///< octets of all segments
   std::uint64_t dead = 0;         ///< octets of bodies nobody refers to, as the last mark found
+  std::uint64_t cold = 0;         ///< octets of compressed bodies, those that nobody refers to any more included,
+  std::uint64_t unpacked = 0;     ///< and what they were before
   std::optional<WallTime> swept;  ///< when the last sweep ended well
   Space space;
   bool accepting = true;
@@ -205,12 +207,17 @@ struct SweepOptions {
   double dead_share = 0.5;                        ///< segments with more dead octets than this are swept
   Duration dead_age_max = std::chrono::days(25);  ///< and all older ones with any; an open segment so old is closed
   std::uint64_t octets_per_second = 0;            ///< of copying, so that others get at the disk; 0: no limit
-  std::stop_token stop;                           ///< asked to stop, it ends with kStopped; what is done stays done
+  Duration compress_after{0};  ///< segments so old get their bodies compressed; 0: none, and those swept are unpacked
+  std::uint64_t compress_min = 1u << 20;  ///< fewer living octets of a segment are not worth a dictionary beside them
+  std::stop_token stop;                   ///< asked to stop, it ends with kStopped; what is done stays done
   Progress progress;
 };
 
 struct SweepReport {
-  std::uint64_t segments_swept = 0;
+  std::uint64_t segments_swept = 0;   ///< and of those,
+  std::uint64_t segments_packed = 0;  ///< those whose bodies are compressed now,
+  std::uint64_t octets_unpacked = 0;  ///< octets of the bodies in them as they were received,
+  std::uint64_t octets_packed = 0;    ///< and as they are now
   std::uint64_t octets_copied = 0;
   std::uint64_t octets_freed = 0;    ///< what this run gives back, once the grace is over
   std::uint64_t octets_waiting = 0;  ///< in segments that are swept and wait for the grace to end

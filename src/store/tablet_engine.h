@@ -6,6 +6,7 @@
 #include <atomic>
 #include <condition_variable>
 #include <functional>
+#include <map>
 #include <mutex>
 #include <set>
 #include <thread>
@@ -15,6 +16,7 @@
 #include "store/log_image.h"
 #include "store/log_replay.h"
 #include "store/log_segments.h"
+#include "store/packed.h"
 #include "store/state.h"
 #include "store/tablet.h"
 #include "store/tablet_overlay.h"
@@ -115,12 +117,20 @@ class Engine final : public Tablet {
   struct Location {
     std::uint32_t segment = 0;
     std::uint64_t offset = 0;
+    std::uint64_t stored = 0;  ///< of a compressed body: octets behind its record's header
     friend auto operator<=>(const Location&, const Location&) = default;
     [[nodiscard]] std::string encode() const;
     static std::optional<Location> decode(std::string_view octets);
   };
   /// Where the octets of a body lie now: follows the moves that sweeping made.
   Result<Location> locate(const BodyRef& ref, Tier tier);
+  /// A compressed body; `file` must live as long as the reader.
+  Result<PackedReader> open_packed(const Location& at, File& file, const BodyRef& ref, Tier tier);
+  /// The body that lies there, verified; `visitor`, if any, gets the octets in order.
+  Result<> read_whole(const Location& at, const BodyRef& ref, const std::function<Result<>(std::string_view)>& visitor);
+  Result<std::shared_ptr<const Dictionary>> dictionary_of(std::uint32_t segment, File& file, Tier tier);
+  /// Free octets below which mail is refused.
+  [[nodiscard]] std::uint64_t reserve_of(const Space& space) const;
 
   std::unique_ptr<Volume> volume_;
   TabletOptions options_;
@@ -196,6 +206,10 @@ class Engine final : public Tablet {
   std::uint64_t unflushed_log_ = 0;
   Moment flushed_at_;
   Moment space_seen_{INT64_MIN};
+
+  // The dictionaries of cold segments, by segment; equal ones are one object.
+  std::mutex dictionaries_mutex_;  // never held over I/O
+  std::map<std::uint32_t, std::shared_ptr<const Dictionary>> dictionaries_;
 
   std::mutex ballast_mutex_;
   bool ballast_ = false;  // a file whose room is let go when nothing else gives any

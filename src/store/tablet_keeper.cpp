@@ -168,13 +168,17 @@ Result<> Engine::remove_retired() {
   return {};
 }
 
+std::uint64_t Engine::reserve_of(const Space& space) const {
+  auto share = static_cast<std::uint64_t>(static_cast<double>(space.total) * options_.reserve_share);
+  const bool by_default = options_.reserve == TabletOptions::kReserve;
+  return by_default ? std::min(options_.reserve, share) : options_.reserve;
+}
+
 void Engine::look_at_space() {
   Result<Space> space = volume_->space();
   if (!space) return;
   free_octets.set(static_cast<std::int64_t>(space->free));
-  auto share = static_cast<std::uint64_t>(static_cast<double>(space->total) * options_.reserve_share);
-  const bool by_default = options_.reserve == TabletOptions::kReserve;
-  bool enough = space->free >= (by_default ? std::min(options_.reserve, share) : options_.reserve);
+  bool enough = space->free >= reserve_of(*space);
   accepting_mail.set(enough ? 1 : 0);
   if (accepting_.exchange(enough, std::memory_order_relaxed) != enough)
     log::warning("store", enough ? "accepting mail again" : "refusing mail: the volume is nearly full",

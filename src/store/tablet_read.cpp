@@ -1,3 +1,5 @@
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "store/keys.h"
@@ -96,11 +98,18 @@ Result<Engine::Location> Engine::locate(const BodyRef& ref, Tier tier) {
   return fail(kDamaged, "the body was moved too often");
 }
 
-std::string Engine::Location::encode() const { return KeyWriter().u32(segment).u64(offset).key(); }
+std::string Engine::Location::encode() const {
+  KeyWriter writer;
+  writer.u32(segment).u64(offset);
+  if (stored > 0) writer.u64(stored);
+  return std::move(writer).key();
+}
 
 std::optional<Engine::Location> Engine::Location::decode(std::string_view octets) {
   KeyReader reader(octets);
   Location at{reader.u32(), reader.u64()};
+  constexpr std::size_t kPlain = 12;
+  if (octets.size() > kPlain) at.stored = reader.u64();
   if (!reader.done()) return std::nullopt;
   return at;
 }
@@ -109,8 +118,51 @@ Result<> Engine::read_body(const BodyRef& ref, std::uint64_t offset, std::span<c
   if (ref.codec != Codec::none || ref.key != 0)
     return fail(kFormat, "the body is coded in a way this program does not know");
   Location location = TRY(locate(ref, tier));
+  // Unpacking a chunk takes an event loop 0.1 ms; more is work for a thread that may wait.
+  if (location.stored > 0 && tier == Tier::memory && ref.length > kChunk)
+    return fail(kWouldBlock, "a long body has to be unpacked");
   std::shared_ptr<File> file = TRY(segments_.file(location.segment));
+  if (location.stored > 0) {
+    PackedReader packed = TRY(open_packed(location, *file, ref, tier));
+    return packed.read(offset, into);
+  }
   return read_body_record(*file, location.offset, ref, offset, into, tier);
+}
+
+Result<PackedReader> Engine::open_packed(const Location& at, File& file, const BodyRef& ref, Tier tier) {
+  const std::optional<Segment> segment = segments_.find(at.segment);
+  if (!segment) return fail(kMissing, "the body was swept away");
+  return PackedReader::open(file, {at.segment, segment->salt, at.offset, at.stored}, ref, tier,
+                            [&](std::uint32_t) { return dictionary_of(at.segment, file, tier); });
+}
+
+Result<> Engine::read_whole(const Location& at, const BodyRef& ref,
+                            const std::function<Result<>(std::string_view)>& visitor) {
+  std::shared_ptr<File> file = TRY(segments_.file(at.segment));
+  if (at.stored == 0) return verify_body_record(*file, at.offset, ref, visitor);
+  PackedReader packed = TRY(open_packed(at, *file, ref, Tier::any));
+  return packed.read_all(visitor);
+}
+
+/// All dictionaries that differ are in memory at once: a store makes one in a month at most, of 110 KiB.
+Result<std::shared_ptr<const Dictionary>> Engine::dictionary_of(std::uint32_t number, File& file, Tier tier) {
+  constexpr std::size_t kSegmentsMax = 4096;  // a bound for the map; what is forgotten is read again
+  {
+    std::lock_guard lock(dictionaries_mutex_);
+    if (auto known = dictionaries_.find(number); known != dictionaries_.end()) return known->second;
+  }
+  const std::optional<Segment> segment = segments_.find(number);
+  if (!segment) return fail(kMissing, "the body was swept away");
+  Result<std::shared_ptr<const Dictionary>> read = read_dictionary(file, segment->salt, tier);
+  if (!read && read.error().is(kDamaged))
+    return fail(kDamaged, fmt::format("segment {}: {}", number, read.error().text()));
+  std::shared_ptr<const Dictionary> dictionary = TRY(std::move(read));
+  std::lock_guard lock(dictionaries_mutex_);
+  if (dictionaries_.size() >= kSegmentsMax) dictionaries_.clear();
+  for (const auto& [other, known] : dictionaries_)
+    if (known->version() == dictionary->version() && known->octets() == dictionary->octets()) dictionary = known;
+  dictionaries_[number] = dictionary;
+  return dictionary;
 }
 
 }  // namespace angarium::store

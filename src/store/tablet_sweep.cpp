@@ -37,14 +37,18 @@ Result<SweepReport> Sweep::run() {
   TRY(engine_.flush());  // what an image covers may go only when the state has it, too
   TRY(mark());
   TRY(tidy_relocations());
-  std::vector<Segment> victims = choose();
+  choose();
+  TRY(choose_dictionary());
   std::uint64_t done = 0;
-  for (const Segment& victim : victims) {
-    TRY(go_on());
-    if (options_.progress) options_.progress(done++, victims.size());
-    TRY(rewrite(victim));
+  const std::uint64_t all = victims_.size() + cooling_.size();
+  for (const std::vector<Segment>* some : {&victims_, &cooling_}) {
+    for (const Segment& victim : *some) {
+      TRY(go_on());
+      if (options_.progress) options_.progress(done++, all);
+      TRY(some == &victims_ ? rewrite(victim) : cool(victim));
+    }
   }
-  if (options_.progress) options_.progress(done, victims.size());
+  if (options_.progress) options_.progress(done, all);
   TRY(engine_.remove_retired());
   Batch batch;
   const std::int64_t end = engine_.options_.clock->wall().microseconds;
@@ -76,8 +80,12 @@ Result<> Sweep::go_on() const {
 
 /// After octets were copied: has the disk begin with them, so that no sync finds much at once, and pauses.
 Result<> Sweep::wrote(File& file, std::uint64_t offset, std::uint64_t length) {
-  since_pause_ += length;
   file.start_writing(offset, length);
+  return pause_after(length);
+}
+
+Result<> Sweep::pause_after(std::uint64_t octets_done) {
+  since_pause_ += octets_done;
   if (since_pause_ < kPauseOctets) return {};
   const std::uint64_t octets = std::exchange(since_pause_, 0);
   if (options_.octets_per_second > 0) {
@@ -96,10 +104,14 @@ Result<> Sweep::renew_image() {
   std::uint64_t covered = image ? image->last : 0;
   std::uint64_t metadata = 0;
   bool old = false;
+  // Bodies leave the log for a cold segment only when nothing else of it is needed.
+  const bool packs = options_.compress_after.count() > 0;
+  const Duration cold_or_dead =
+      packs ? std::min(options_.compress_after, options_.dead_age_max) : options_.dead_age_max;
   for (const Segment& segment : engine_.segments_.all()) {
     if (segment.kind != SegmentKind::log || segment.phase != Phase::sealed || segment.last <= covered) continue;
     metadata += segment.size - segment.bodies;
-    old = old || now_ - segment.created > options_.dead_age_max.count();
+    old = old || now_ - segment.created > cold_or_dead.count();
   }
   std::uint64_t worth = std::max(kImageMetadata, image ? 2 * image->size : 0);
   if (metadata >= worth || (old && metadata > 0)) TRY(engine_.write_image_locked());
@@ -151,6 +163,9 @@ Result<> Sweep::tidy_relocations() {
                   },
                   {}));
   state.reset();
+  // Where the table is lost, the former one counts, to which the newest copy may be unfinished still: then only the
+  // links lead to what it was made of. Once both know it, they may go.
+  if (!known.empty()) TRY(engine_.segments_.change([](auto&) {}));
   Batch batch;
   for (const auto& [from, to] : known) {
     auto wanted = moved_.find(from);
@@ -173,34 +188,37 @@ Result<> Sweep::commit(Batch& batch) {
   return {};
 }
 
-std::vector<Segment> Sweep::choose() {
-  std::vector<Segment> victims;
+void Sweep::choose() {
   std::uint64_t all_dead = 0;
   for (const Segment& segment : marked_) {
     std::uint64_t live = 0;
-    for (const Living& body : live_[segment.number]) live += body_record_size(body.ref.length);
+    for (const Living& body : live_[segment.number])
+      live += body.at.stored > 0 ? packed_record_size(body.at.stored) : body_record_size(body.ref.length);
     std::uint64_t dead = segment.bodies > live ? segment.bodies - live : 0;
     if (segment.kind == SegmentKind::log && segment.last <= covered_)
       dead += segment.size - SegmentHeader::kSize - segment.bodies;
     all_dead += dead;
     bool mostly = static_cast<double>(dead) > options_.dead_share * static_cast<double>(segment.size);
     bool old = dead > 0 && now_ - segment.created > options_.dead_age_max.count();
-    if (mostly || old) victims.push_back(segment);
+    if (mostly || old)
+      victims_.push_back(segment);
+    else if (segment.kind != SegmentKind::cold && packs(segment))
+      cooling_.push_back(segment);
   }
   engine_.dead_ = all_dead;
-  return victims;
 }
 
 /// Copies what is needed of the victim into a new segment, makes the relocations durable, then exchanges the two.
 Result<> Sweep::rewrite(const Segment& victim) {
   const std::vector<Living>& living = live_[victim.number];
   bool groups = victim.kind == SegmentKind::log && victim.last > covered_;
-  retired_octets_ += victim.size;
   std::optional<Segment> written;
   if (groups || !living.empty()) {
-    Segments::Created made =
-        TRY(engine_.segments_.create(groups ? SegmentKind::log : SegmentKind::bodies, Phase::filling, {}));
-    Result<Segment> copied = groups ? copy_groups(victim, living, made) : copy_bodies(victim, living, made);
+    const SegmentKind kind = groups ? SegmentKind::log : packs(victim) ? SegmentKind::cold : SegmentKind::bodies;
+    Segments::Created made = TRY(engine_.segments_.create(kind, Phase::filling, {}));
+    Result<Segment> copied = groups                      ? copy_groups(victim, living, made)
+                             : kind == SegmentKind::cold ? pack_bodies(victim, living, made)
+                                                         : copy_bodies(victim, living, made);
     if (!copied) {
       TRY(engine_.segments_.remove(made.segment.number));
       return std::unexpected(copied.error());
@@ -219,20 +237,27 @@ Result<> Sweep::rewrite(const Segment& victim) {
     old.phase = Phase::retired;
     old.since = engine_.options_.clock->wall().microseconds;
   }));
+  retired_octets_ += victim.size;
   ++report_.segments_swept;
   if (written) report_.octets_copied += written->size;
+  if (written && written->kind == SegmentKind::cold) {
+    ++report_.segments_packed;
+    report_.octets_unpacked += written->unpacked;
+    report_.octets_packed += written->bodies;
+  }
   return {};
 }
 
-Result<std::uint64_t> Sweep::copy_body(File& from, std::uint64_t record, const BodyRef& ref,
-                                       const Segments::Created& to, std::uint64_t offset, std::uint32_t& headers_crc) {
+Result<std::uint64_t> Sweep::copy_body(const Living& body, const Segments::Created& to, std::uint64_t offset,
+                                       std::uint32_t& headers_crc) {
+  const BodyRef& ref = body.ref;
   auto header = BodyHeader{ref.codec, ref.key, ref.length, ref.crc}.encode(to.segment.salt);
   std::string_view header_octets(header.data(), header.size());
   headers_crc = crc32c(header_octets, headers_crc);
   TRY(to.file->write(offset, header_octets));
   ChunkSums sums;
   std::uint64_t at = offset + BodyHeader::kSize;
-  TRY(verify_body_record(from, record, ref, [&](std::string_view octets) -> Result<> {
+  TRY(engine_.read_whole(body.at, ref, [&](std::string_view octets) -> Result<> {
     sums.add(octets);
     TRY(to.file->write(at, octets));
     at += octets.size();
@@ -248,12 +273,11 @@ Result<std::uint64_t> Sweep::copy_body(File& from, std::uint64_t record, const B
 Result<Segment> Sweep::copy_bodies(const Segment& victim, const std::vector<Living>& living,
                                    const Segments::Created& to) {
   moves_.clear();
-  std::shared_ptr<File> from = TRY(engine_.segments_.file(victim.number));
   std::uint64_t offset = SegmentHeader::kSize;
   std::uint32_t unused = 0;
   for (const Living& body : living) {
     moves_.emplace_back(body.at, Engine::Location{to.segment.number, offset});
-    offset = TRY(copy_body(*from, body.at.offset, body.ref, to, offset, unused));
+    offset = TRY(copy_body(body, to, offset, unused));
   }
   return finish(victim, to, offset, offset - SegmentHeader::kSize);
 }
@@ -261,8 +285,8 @@ Result<Segment> Sweep::copy_bodies(const Segment& victim, const std::vector<Livi
 Result<Segment> Sweep::copy_groups(const Segment& victim, const std::vector<Living>& living,
                                    const Segments::Created& to) {
   moves_.clear();
-  std::map<std::uint64_t, BodyRef> keep;  // by the place of the record in the victim
-  for (const Living& body : living) keep[body.at.offset] = body.ref;
+  std::map<std::uint64_t, const Living*> keep;  // by the place of the record in the victim
+  for (const Living& body : living) keep[body.at.offset] = &body;
   std::shared_ptr<File> from = TRY(engine_.segments_.file(victim.number));
   GroupReader reader(*from, victim.salt, SegmentHeader::kSize);
   std::uint64_t offset = SegmentHeader::kSize;
@@ -280,7 +304,7 @@ Result<Segment> Sweep::copy_groups(const Segment& victim, const std::vector<Livi
     std::uint64_t old = group->offset + GroupHeader::kSize + metadata.size();
     for (auto body = keep.lower_bound(old); body != keep.end() && body->first < reader.offset(); ++body) {
       moves_.emplace_back(Engine::Location{victim.number, body->first}, Engine::Location{to.segment.number, at});
-      at = TRY(copy_body(*from, body->first, body->second, to, at, header.bodies_crc));
+      at = TRY(copy_body(*body->second, to, at, header.bodies_crc));
       ++header.bodies;
     }
     header.bodies_length = static_cast<std::uint32_t>(at - begin);

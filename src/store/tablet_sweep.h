@@ -26,14 +26,25 @@ class Sweep {
   Result<> mark();
   Result<> tidy_relocations();
   Result<> commit(Batch& batch);
-  std::vector<Segment> choose();
+  void choose();
+  [[nodiscard]] std::uint64_t living_octets(const Segment& segment) const;
+  [[nodiscard]] bool packs(const Segment& segment) const;
+  Result<> cool(const Segment& victim);
+  Result<bool> room_for(const Segment& victim) const;
+  Result<> choose_dictionary();
+  Result<std::vector<std::string>> take_samples();
+  Result<> keep_better(const std::vector<std::string>& samples, const std::optional<KeptDictionary>& kept);
   Result<> rewrite(const Segment& victim);
   Result<Segment> copy_bodies(const Segment& victim, const std::vector<Living>& living, const Segments::Created& to);
   Result<Segment> copy_groups(const Segment& victim, const std::vector<Living>& living, const Segments::Created& to);
-  Result<std::uint64_t> copy_body(File& from, std::uint64_t record, const BodyRef& ref, const Segments::Created& to,
-                                  std::uint64_t offset, std::uint32_t& headers_crc);
+  Result<Segment> pack_bodies(const Segment& victim, const std::vector<Living>& living, const Segments::Created& to);
+  Result<std::uint64_t> pack_body(Packer& packer, const Living& body, const Segments::Created& to,
+                                  std::uint64_t offset);
+  Result<std::uint64_t> copy_body(const Living& body, const Segments::Created& to, std::uint64_t offset,
+                                  std::uint32_t& headers_crc);
   [[nodiscard]] Result<> go_on() const;
   Result<> wrote(File& file, std::uint64_t offset, std::uint64_t length);
+  Result<> pause_after(std::uint64_t octets);
   Result<Segment> finish(const Segment& victim, const Segments::Created& to, std::uint64_t size, std::uint64_t bodies);
 
   Engine& engine_;
@@ -43,6 +54,9 @@ class Sweep {
   std::vector<Segment> marked_;                        ///< of these it is known what lives
   std::map<std::uint32_t, std::vector<Living>> live_;  ///< by the segment they lie in
   std::map<Engine::Location, Engine::Location> moved_;
+  std::vector<Segment> victims_;                                      ///< for the sake of room
+  std::vector<Segment> cooling_;                                      ///< only to be compressed
+  std::shared_ptr<const Dictionary> dictionary_;                      ///< what compresses in this run; may be null
   std::vector<std::pair<Engine::Location, Engine::Location>> moves_;  ///< of the rewrite under way
   std::uint64_t retired_octets_ = 0;
   std::uint64_t since_pause_ = 0;  ///< octets copied
