@@ -396,8 +396,7 @@ io::Task<Answer> store_sweep(Work work) {
 
 // store.status
 io::Task<Answer> store_status(Work work) {
-  const store::Stats stats =
-      CO_TRY(co_await on_pool(work, [&services = work.services] { return services.tablet().stats(); }));
+  const store::Stats stats = CO_TRY(co_await on_pool(work, [&] { return work.services.tablet().stats(); }));
   co_return json::object{{"accepting", stats.accepting},
                          {"sequence", stats.sequence},
                          {"flushed_sequence", stats.flushed_sequence},
@@ -452,8 +451,7 @@ constexpr std::array<Verb, 21> kVerbs = {{{"account.add", account_add},
 
 AdministratorTerms administrator_terms(const configuration::Configuration& configuration) {
   AdministratorTerms terms{
-      .reports = report_terms(configuration), .local = local_terms(configuration), .alias_files = {}};
-  terms.compress_after = configuration.store.compress_after;
+      report_terms(configuration), local_terms(configuration), {}, configuration.store.compress_after};
   for (const std::string& path : configuration.local.aliases) terms.alias_files.push_back(configuration.resolve(path));
   return terms;
 }
