@@ -15,12 +15,12 @@
 #include "agent/queue_verbs.h"
 #include "agent/referral.h"
 #include "agent/settings.h"
+#include "agent/store_verbs.h"
 #include "agent/trace_verbs.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "envelope/path.h"
 #include "location/pairs.h"
-#include "mailbox/verify.h"
 #include "transfer/ledger.h"
 
 namespace angarium::agent {
@@ -350,68 +350,6 @@ io::Task<Answer> aliases_check(Work work) {
   co_return json::parse(answer);
 }
 
-// store.verify
-io::Task<Answer> store_verify(Work work) {
-  struct All {
-    store::VerifyReport store;
-    mailbox::MailReport mail;
-    std::vector<std::string> directory;
-  };
-  const All all = CO_TRY(co_await on_pool(work, [&services = work.services, tell = work.tell]() -> Result<All> {
-    All reports;
-    reports.store = TRY(services.tablet().verify([&](std::uint64_t done, std::uint64_t all) { tell({done, all}); }));
-    reports.mail = TRY(mailbox::verify_mail(services.tablet()));
-    reports.directory = TRY(services.directory().verify());
-    return reports;
-  }));
-  json::array damage;
-  for (const std::string& line : all.store.damage) damage.push_back(json::string(line));
-  for (const auto* lines : {&all.mail.damage, &all.directory})
-    for (const std::string& line : *lines) damage.push_back(json::string(line));
-  co_return json::object{
-      {"segments", all.store.segments}, {"groups", all.store.groups},    {"bodies", all.store.bodies},
-      {"octets", all.store.octets},     {"accounts", all.mail.accounts}, {"mailboxes", all.mail.mailboxes},
-      {"messages", all.mail.messages},  {"emails", all.mail.emails},     {"damage", std::move(damage)}};
-}
-
-// store.snapshot directory
-io::Task<Answer> store_snapshot(Work work) {
-  const std::string directory(work.request.get("directory"));
-  CO_TRY(
-      co_await on_pool(work, [&services = work.services, directory] { return services.tablet().snapshot(directory); }));
-  co_return json::object{{"directory", directory}};
-}
-
-// store.sweep
-io::Task<Answer> store_sweep(Work work) {
-  store::SweepOptions options{.compress_after = work.terms.compress_after};
-  options.progress = [tell = work.tell](std::uint64_t done, std::uint64_t all) { tell({done, all}); };
-  const store::SweepReport report = CO_TRY(
-      co_await on_pool(work, [&services = work.services, &options] { return services.tablet().sweep(options); }));
-  co_return json::object{{"segments_swept", report.segments_swept},     {"segments_compressed", report.segments_packed},
-                         {"octets_compressed", report.octets_unpacked}, {"compressed_to", report.octets_packed},
-                         {"octets_copied", report.octets_copied},       {"octets_freed", report.octets_freed},
-                         {"octets_waiting", report.octets_waiting}};
-}
-
-// store.status
-io::Task<Answer> store_status(Work work) {
-  const store::Stats stats = CO_TRY(co_await on_pool(work, [&] { return work.services.tablet().stats(); }));
-  co_return json::object{{"accepting", stats.accepting},
-                         {"sequence", stats.sequence},
-                         {"flushed_sequence", stats.flushed_sequence},
-                         {"groups", stats.groups},
-                         {"replayed", stats.replayed},
-                         {"waiting", stats.waiting},
-                         {"segments", stats.segments},
-                         {"log_octets", stats.log_size},
-                         {"dead_octets", stats.dead},
-                         {"compressed_octets", stats.unpacked},
-                         {"compressed_to", stats.cold},
-                         {"free_octets", stats.space.free},
-                         {"total_octets", stats.space.total}};
-}
-
 /// Of verbs that give JSON text.
 control::Reply reply_of(Result<std::string> answer) {
   if (answer) return {control::kDone, "", *std::move(answer)};
@@ -425,7 +363,7 @@ struct Verb {
   std::string_view name;
   io::Task<Answer> (*run)(Work);
 };
-constexpr std::array<Verb, 21> kVerbs = {{{"account.add", account_add},
+constexpr std::array<Verb, 17> kVerbs = {{{"account.add", account_add},
                                           {"account.list", account_list},
                                           {"account.show", account_show},
                                           {"account.set", account_set},
@@ -441,11 +379,7 @@ constexpr std::array<Verb, 21> kVerbs = {{{"account.add", account_add},
                                           {"alias.show", alias_show},
                                           {"alias.remove", alias_remove},
                                           {"aliases.check", aliases_check},
-                                          {"route.local", route_local},
-                                          {"store.verify", store_verify},
-                                          {"store.snapshot", store_snapshot},
-                                          {"store.sweep", store_sweep},
-                                          {"store.status", store_status}}};
+                                          {"route.local", route_local}}};
 
 }  // namespace
 
@@ -467,6 +401,8 @@ io::Task<control::Reply> Administrator::execute(Request request, control::Tell t
   if (request.verb.starts_with("acl.")) co_return reply_of(co_await acl_verb(services_, std::move(request)));
   if (request.verb.starts_with("index."))
     co_return reply_of(co_await index_verb(services_, std::move(request), std::move(tell)));
+  if (request.verb.starts_with("store."))
+    co_return reply_of(co_await store_verb(services_, terms_().compress_after, std::move(request), std::move(tell)));
   for (const Verb& verb : kVerbs) {
     if (verb.name != request.verb) continue;
     const Answer answer = co_await verb.run(Work{services_, terms_(), boxes_, std::move(request), std::move(tell)});
