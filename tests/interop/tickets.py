@@ -18,6 +18,8 @@ from harness.cases import PASSWORD, expect
 from harness.server import Failure, Server, free_offset
 from interop.bench import CLIENT_SECONDS, case
 
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+
 REALM = "EXAMPLE.TEST"
 USER = "weak@example.test"
 SERVICES = {"imap": "imap", "submission": "smtp", "pop3": "pop"}
@@ -178,8 +180,17 @@ def gsasl_tickets(bench, mode):
                                  "--quality-of-protection", "qop-auth", "--no-client-first", "--no-cb", "--quiet", environment=environment, good=good)
 
 
+def cyrus():
+    """Where imtest and its kin are unpacked: installed, they bring a mail server and its /etc/aliases with them."""
+    done = subprocess.run([os.path.join(ROOT, "tools", "unpack_peers.sh"), "cyrus-clients", "cyrus-clients", "cyrus-common"], capture_output=True, text=True, timeout=600)
+    if done.returncode != 0:
+        raise Failure("Cyrus's clients can't be unpacked: " + done.stdout + done.stderr)
+    return done.stdout.split("\n")[0]
+
+
 @case("tickets of Cyrus SASL, with and without layers", ["plain", "STARTTLS"])
 def cyrus_tickets(bench, mode):
+    clients = cyrus()
     with Place(bench) as place:
         environment = place.kdc.of()
         # The least and the most that a layer has to protect: nothing, integrity, confidentiality. Under TLS there is none.
@@ -189,16 +200,17 @@ def cyrus_tickets(bench, mode):
                                               ("pop3test", "pop3", b"STAT\r\nQUIT\r\n", b"+OK 0 0"),
                                               ("smtptest", "submission", b"NOOP\r\nQUIT\r\n", b"221")):
             for least, most in strengths:
-                said = speak(place, environment, heard, [program, "-m", "GSSAPI", *tls, "-p", str(place.port(protocol)), "-k", least, "-l", most,
+                said = speak(place, clients, environment, heard, [f"{clients}/usr/lib/cyrus/bin/{program}", "-m", "GSSAPI", *tls, "-p", str(place.port(protocol)), "-k", least, "-l", most,
                                                          "-a", "weak", "-u", USER, "localhost"], say)
                 expect(b"Authenticated." in said and heard in said, f"{program} with layers of {least} to {most}: {said.decode('utf-8', 'replace')}")
                 expect(mode != "plain" or f"Security strength factor: {most}".encode() in said,
                        f"{program}: not the layer that was asked for: {said.decode('utf-8', 'replace')}")
 
 
-def speak(place, environment, until, command, lines):
+def speak(place, clients, environment, until, command, lines):
     """What a client that goes on speaking behind its login hears; its input has to stay open meanwhile."""
-    home = {"HOME": place.bench.directory, **environment, "PATH": "/usr/lib/cyrus/bin:" + os.environ["PATH"]}
+    home = {"HOME": place.bench.directory, **environment, "PATH": os.environ["PATH"],
+            "LD_LIBRARY_PATH": f"{clients}/usr/lib/cyrus/lib:{clients}/usr/lib/x86_64-linux-gnu"}
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=home, cwd=place.bench.directory) as client:
         too_late = threading.Timer(CLIENT_SECONDS, client.kill)
         too_late.start()
