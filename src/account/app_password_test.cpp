@@ -1,5 +1,6 @@
 #include "account/app_password.h"
 
+#include <algorithm>
 #include <set>
 
 #include "account/record.h"
@@ -95,6 +96,17 @@ TEST_CASE("records bring back all that is kept, and refuse what is cut") {
   CHECK(decode_app_passwords(encode(std::vector<AppPassword>())).value().empty());
 }
 
+TEST_CASE("a last use for what only a newer version knows is left out, and the password stays") {
+  std::vector<AppPassword> all = {phone(), phone()};
+  all[0].last_use =
+      LastUse{.at = WallTime::from_seconds(1'700'000'100), .use = static_cast<Use>(kUses.size()), .peer = "192.0.2.1"};
+  all[1].last_use = LastUse{.at = WallTime::from_seconds(1'700'000'100), .use = Use::smtp, .peer = "192.0.2.1"};
+  const auto read = decode_app_passwords(encode(all));
+  REQUIRE(read);
+  all[0].last_use.reset();
+  CHECK(*read == all);
+}
+
 TEST_CASE("an account's app passwords are changed together, and go with it") {
   auto tablet = account::test::memory_tablet();
   Directory directory{*tablet};
@@ -147,5 +159,13 @@ TEST_CASE("verify names records that do not decode, and app passwords of nobody"
   batch.put(store::KeyWriter().u8(kDirectoryKey).u8('a').text("example.test").text("bob").key(), "rubbish");
   batch.put(store::KeyWriter().u8(kDirectoryKey).u8('d').text("other.test").key(), "rubbish");
   REQUIRE(tablet->commit_and_wait(std::move(batch)));
-  CHECK(directory.verify().value().size() == 4);
+  const auto damage = directory.verify().value();
+  CHECK(damage.size() == 4);
+  const auto names = [&](const std::string& what) {
+    return std::ranges::any_of(damage, [&](const std::string& line) { return line.find(what) != std::string::npos; });
+  };
+  CHECK(names("bob@example.test"));
+  CHECK(names("other.test"));
+  CHECK(names("account " + std::to_string(alice->id) + " do not decode"));
+  CHECK(names("account " + std::to_string(alice->id + 1) + ", which is gone"));
 }

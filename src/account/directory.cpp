@@ -1,6 +1,7 @@
 #include "account/directory.h"
 
 #include <algorithm>
+#include <map>
 #include <set>
 
 #include "base/text.h"
@@ -438,27 +439,37 @@ Result<> Directory::remove_alias(std::string_view address) {
 
 Result<std::vector<std::string>> Directory::verify() {
   std::vector<std::string> damage;
-  std::set<std::string> expected;
+  std::map<std::string, AccountId> with_passwords;  // by key
   const auto scan = [&](char kind, const auto& visit) {
     const std::string prefix = store::KeyWriter().u8(kDirectoryKey).u8(static_cast<std::uint8_t>(kind)).key();
     return tablet_.scan(prefix, store::after_prefix(prefix), {}, [&](std::string_view key, std::string_view value) {
-      visit(key, value);
+      store::KeyReader rest(key.substr(prefix.size()));
+      visit(key, rest, value);
       return store::Step::next;
     });
   };
-  TRY(scan('a', [&](std::string_view, std::string_view value) {
+  // Before the accounts: one that is added meanwhile comes with its passwords.
+  TRY(scan('p', [&](std::string_view key, store::KeyReader& rest, std::string_view value) {
+    const AccountId id = rest.u64();
+    with_passwords.emplace(key, id);
+    if (!decode_app_passwords(value))
+      damage.push_back("the app passwords of account " + std::to_string(id) + " do not decode");
+  }));
+  TRY(scan('a', [&](std::string_view, store::KeyReader& rest, std::string_view value) {
+    const std::string domain = rest.text();
     const auto entry = decode_entry(value);
-    if (!entry) damage.emplace_back("an account or alias does not decode");
+    if (!entry)
+      damage.push_back("the account or alias " + escape_controls(join(rest.text(), domain)) + " does not decode");
     const auto* account = entry ? std::get_if<Account>(&*entry) : nullptr;
-    if (account != nullptr) expected.insert(app_passwords_key(account->id));
+    if (account != nullptr) with_passwords.erase(app_passwords_key(account->id));
   }));
-  TRY(scan('d', [&](std::string_view, std::string_view value) {
-    if (!decode_domain(value)) damage.emplace_back("a domain does not decode");
+  TRY(scan('d', [&](std::string_view, store::KeyReader& rest, std::string_view value) {
+    if (!decode_domain(value)) damage.push_back("the domain " + escape_controls(rest.text()) + " does not decode");
   }));
-  TRY(scan('p', [&](std::string_view key, std::string_view value) {
-    if (!decode_app_passwords(value)) damage.emplace_back("an account's app passwords do not decode");
-    if (!expected.contains(std::string(key))) damage.emplace_back("there are app passwords of an account that is gone");
-  }));
+  // Those of an account that was removed meanwhile went with it.
+  for (const auto& [key, id] : with_passwords)
+    if (TRY(tablet_.get(key)))
+      damage.push_back("there are app passwords of account " + std::to_string(id) + ", which is gone");
   return damage;
 }
 

@@ -250,7 +250,9 @@ TEST_CASE("RFC 4226 section 7.3: wrong codes of one account are counted, from wh
   };
   for (std::uint32_t i = 0; i < Verifier::kCodeLimits.failures_max; ++i)
     CHECK(guess(static_cast<int>(i)).error().is(sasl::kBadCredentials));
-  CHECK(guess(50).error().is(kLockedOut));
+  const auto locked = guess(50);
+  CHECK(locked.error().is(kLockedOut));
+  CHECK(locked.error().text() == "too many wrong codes for this account; an app password works");
   const std::string secret = desk.add(kAlice, "phone", {Use::imap});
   CHECK(desk.check(kAlice, "wonder land$" + desk.code(totp)).error().is(kLockedOut));
   CHECK_MESSAGE(desk.check(kAlice, secret), "app passwords go on");
@@ -268,6 +270,16 @@ TEST_CASE("who is kept elsewhere may have a second factor here") {
   desk.elsewhere.away = true;
   CHECK_MESSAGE(!account::test::finish(desk.loop, desk.verifier.wants_second_factor("anna")),
                 "whom nobody can name is not let off");
+}
+
+TEST_CASE("a code goes to nobody else while it cannot be told whose it is") {
+  Desk desk;
+  const Totp totp = desk.turn_on(kAnna);
+  desk.elsewhere.away = true;
+  CHECK(desk.check("anna", "of anna$" + desk.code(totp)).error().is(sasl::kUnavailable));
+  CHECK(desk.elsewhere.asked == 0);
+  desk.elsewhere.away = false;
+  CHECK(desk.check("anna", "of anna$" + desk.code(totp)));
 }
 
 TEST_CASE("a new password and new keys leave the second factor as it is") {

@@ -68,6 +68,31 @@ TEST_CASE("where mail is read now stands behind the keys, and who did not move h
   CHECK(encode(account) == before);
 }
 
+TEST_CASE(
+    "keys, codes by time and where mail is read now come back in every combination, and are cut between them only") {
+  for (const unsigned parts : {0U, 1U, 2U, 3U, 4U, 5U, 6U, 7U}) {
+    CAPTURE(parts);
+    Account account = (parts & 1) != 0 ? with_all() : Account{.id = 7, .address = "alice@example.test"};
+    if ((parts & 2) != 0) account.totp = Totp{.secret = std::string(kTotpSecretOctets, 's'), .on = true};
+    if ((parts & 4) != 0) account.moved_to = "imap://new.example.test/";
+    const std::string octets = encode(account);
+    const auto same = [&](const Account& read, bool keys, bool totp, bool moved) {
+      return read.credentials.on_demand == (keys ? account.credentials.on_demand : OnDemand()) &&
+             read.totp == (totp ? account.totp : std::nullopt) && read.moved_to == (moved ? account.moved_to : "");
+    };
+    CHECK(same(std::get<Account>(decode_entry(octets).value()), true, true, true));
+    // As older versions would have it: without all, with keys, and with keys and codes.
+    int whole = 0;
+    for (std::size_t size = 0; size < octets.size(); ++size) {
+      const auto cut = decode_entry(std::string_view(octets).substr(0, size));
+      if (!cut) continue;
+      ++whole;
+      CHECK(same(std::get<Account>(*cut), whole > 1, whole > 2, false));
+    }
+    CHECK(whole == ((parts & 4) != 0 ? 3 : (parts & 2) != 0 ? 2 : (parts & 1) != 0 ? 1 : 0));
+  }
+}
+
 TEST_CASE("nothing is kept that nobody asked for") {
   Desk desk;
   CHECK(desk.log_in(kPassword));

@@ -181,9 +181,12 @@ AppPassword read_app_password(Reader& outer) {
     one.last_use.emplace();
     one.last_use->at.microseconds = static_cast<std::int64_t>(reader.number());
     const std::uint64_t use = reader.number();
-    if (use >= kUses.size()) reader.refuse();
-    one.last_use->use = static_cast<Use>(use % kUses.size());
     one.last_use->peer = reader.text();
+    // Of a newer version, for what is not known here: the password is good all the same.
+    if (use < kUses.size())
+      one.last_use->use = static_cast<Use>(use);
+    else
+      one.last_use.reset();
   }
   if (!reader.ok() || reader.tag() != kAppPasswordTag) outer.refuse();
   return one;

@@ -42,8 +42,13 @@ io::Task<Result<Account>> Verifier::check_password(std::string name, std::string
   }
   std::string code;
   if (const auto both = split_code(prepared_password)) {
-    // Elsewhere it is a part of the password, and while nobody can tell whose it is, nobody logs in by it either.
-    if (const auto wanted = co_await wants_second_factor(name); wanted && *wanted) {
+    // Elsewhere it is a part of the password. While nobody can tell whose it is, nobody else is sent a code.
+    const auto wanted = co_await wants_second_factor(name);
+    if (!wanted && wanted.error().temporary()) {
+      wipe(prepared_password);
+      co_return std::unexpected(wanted.error());
+    }
+    if (wanted && *wanted) {
       code = both->code;
       prepared_password.resize(both->password.size());
     }
@@ -107,7 +112,11 @@ io::Task<Result<bool>> Verifier::wants_second_factor(std::string name) {
 
 io::Task<Result<>> Verifier::check_second_factor(Account account, std::string code, std::string peer) {
   const std::string counted = std::to_string(account.id);
-  if (attempts_.locked_out(peer) || code_attempts_.locked_out(counted)) co_return std::unexpected(wait_first());
+  if (attempts_.locked_out(peer)) co_return std::unexpected(wait_first());
+  if (code_attempts_.locked_out(counted)) {
+    log::notice("account", "too many wrong codes of the second factor", {{"user", account.address}, {"peer", peer}});
+    co_return fail(kLockedOut, "too many wrong codes for this account; an app password works");
+  }
   const WallTime now = clock_.wall();
   bool right = account.wants_second_factor() && take_code(*account.totp, code, now);
   if (right)

@@ -26,8 +26,9 @@ inline constexpr Duration kNoPersonKnown = std::chrono::seconds(20);
 inline constexpr Duration kAwayKnown = std::chrono::seconds(5);
 /// Addresses that are remembered; strangers choose them, so that all are forgotten when there is one more.
 inline constexpr std::size_t kPeopleKnownMax = 10'000;
-/// Questions to one directory that run at one time, and those that wait, of mail and of logins each: who sends to many
-/// addresses keeps nobody from logging in. The configuration allows as many connections.
+/// Questions to one directory that have a thread at one time, and those that wait, of mail and of logins each: who
+/// sends to many addresses takes no login's thread. The directory's connections (its `connections`, 4 without it) are
+/// for both: while mail's questions have all of them, a login waits for one as long as the directory's timeout allows.
 inline constexpr std::size_t kDirectoryShare = 8;
 inline constexpr std::size_t kDirectoryWaiting = 256;
 /// So that with several that hang others still have threads.

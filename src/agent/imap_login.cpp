@@ -44,8 +44,8 @@ io::Task<Result<std::shared_ptr<imap::Account>>> ImapAuthenticator::open(sasl::I
   if (identity.standing == sasl::Standing::guest)
     co_return co_await open_account(CO_TRY(co_await credentials_.guest_account()), mechanism,
                                     GuestRules{terms_.guest_mailboxes});
-  co_return co_await open_account(CO_TRY(co_await credentials_.account(identity)), mechanism, std::nullopt,
-                                  std::move(identity.authentication_id));
+  auto account = CO_TRY(co_await credentials_.account(identity));
+  co_return co_await open_account(std::move(account), mechanism, std::nullopt, std::move(identity.authentication_id));
 }
 
 /// One that is not there is no reason to let nobody in.

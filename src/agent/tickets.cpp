@@ -3,6 +3,7 @@
 #include "account/types.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "message/lexical.h"
 #include "sasl/types.h"
 
 namespace angarium::agent {
@@ -10,6 +11,14 @@ namespace {
 
 /// What the user hears of every ticket that does not do.
 Error refused() { return {sasl::kBadCredentials, "the ticket is not valid here"}; }
+
+/// What the user hears of an error: the library's own words are for the log.
+Error told(const Error& error) {
+  if (error.is(sasl::kBadCredentials)) return refused();
+  if (error.is(sasl::kMalformed)) return {sasl::kMalformed, "this is no token of Kerberos"};
+  if (error.is(sasl::kChannelBinding)) return {sasl::kChannelBinding, "the ticket is not bound to this connection"};
+  return error;
+}
 
 }  // namespace
 
@@ -40,9 +49,15 @@ void Tickets::end() {
 Result<std::string> Tickets::owner(const Site& site, const kerberos::Context& context) {
   const auto principal = kerberos::user_principal(context.peer());
   const auto domain = principal ? site.domains.find(principal->realm) : site.domains.end();
-  if (domain == site.domains.end())
+  const auto nobodys = [&] {
     return fail(sasl::kBadCredentials, "no account is of the principal " + escape_controls(context.peer(), 200));
-  return account::canonical_address(principal->name + "@" + domain->second);
+  };
+  // What an address would have in quotes or comments is part of the name here, and makes it another one.
+  if (domain == site.domains.end() || !message::is_dot_atom(principal->name)) return nobodys();
+  auto address = account::canonical_address(principal->name + "@" + domain->second);
+  if (!address && address.error().temporary()) return address;
+  if (!address || !equals_ignore_case(address->substr(0, address->rfind('@')), principal->name)) return nobodys();
+  return address;
 }
 
 io::Task<Result<sasl::GssAnswer>> Tickets::accept(sasl::GssWanted wanted) {
@@ -74,8 +89,7 @@ io::Task<Result<sasl::GssAnswer>> Tickets::accept(sasl::GssWanted wanted) {
   }
   // What the user cannot see, and the operator has to: a wrong host name, a key that is old, a clock that is off.
   log::info("kerberos", "refused", {{"service", service}, {"error", answer.error().text()}});
-  if (answer.error().is(sasl::kBadCredentials)) co_return std::unexpected(refused());
-  co_return answer;
+  co_return std::unexpected(told(answer.error()));
 }
 
 }  // namespace angarium::agent

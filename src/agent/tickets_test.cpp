@@ -15,6 +15,7 @@ class Credulous final : public kerberos::Context {
     if (token == "away") return fail(sasl::kUnavailable, "the keytab /etc/mail.keytab cannot be used");
     if (token == "forged") return fail(sasl::kBadCredentials, "Kerberos: Decrypt integrity check failed");
     if (token == "none") return fail(sasl::kMalformed, "Kerberos: a token that is none");
+    if (token == "unbound") return fail(sasl::kChannelBinding, "Kerberos: Incorrect channel bindings were supplied");
     if (token == "more") return Step{.token = "go on", .established = false};
     peer_ = token;
     return Step{.token = "it is me", .established = true};
@@ -77,6 +78,21 @@ TEST_CASE(
   }
 }
 
+TEST_CASE("principals whose names an address would read in another way are nobody's account") {
+  Desk desk;
+  CHECK(desk.accept("anna.b-c_d+e@EXAMPLE.ORG").value().owner == "anna.b-c_d+e@example.org");
+  for (const char* principal : {"\"anna\"@EXAMPLE.ORG", "\"an\"na@EXAMPLE.ORG", "(x)anna@EXAMPLE.ORG",
+                                "anna(x)@EXAMPLE.ORG", "<anna@EXAMPLE.ORG", "anna,bob@EXAMPLE.ORG", "anna:@EXAMPLE.ORG",
+                                ".anna@EXAMPLE.ORG", "anna.@EXAMPLE.ORG", "an..na@EXAMPLE.ORG", "[anna]@EXAMPLE.ORG"}) {
+    const auto answer = desk.accept(principal);
+    REQUIRE_MESSAGE(!answer, principal);
+    CHECK_MESSAGE(answer.error().is(sasl::kBadCredentials), principal);
+  }
+  // Longer than any account's name.
+  CHECK(desk.accept(std::string(64, 'x') + "@EXAMPLE.ORG"));
+  CHECK(desk.accept(std::string(65, 'x') + "@EXAMPLE.ORG").error().is(sasl::kBadCredentials));
+}
+
 TEST_CASE("an exchange goes on with the context that it began with") {
   Desk desk;
   auto first = desk.accept("more");
@@ -102,6 +118,13 @@ TEST_CASE("while the keytab cannot be read it cannot be told, and nobody hears w
 TEST_CASE("what is no token is told from a ticket that does not count") {
   Desk desk;
   CHECK(desk.accept("none").error().is(sasl::kMalformed));
+}
+
+TEST_CASE("nobody hears the library's own words") {
+  Desk desk;
+  for (const char* token : {"forged", "none", "unbound"})
+    CHECK_MESSAGE(desk.accept(token).error().text().find("Kerberos:") == std::string::npos, token);
+  CHECK(desk.accept("unbound").error().is(sasl::kChannelBinding));
 }
 
 }  // namespace angarium::agent

@@ -34,7 +34,8 @@ class Context : public sasl::GssContext {
 
 /// Its step() waits for files: the keytab, the replay cache, krb5.conf. A keytab or a replay cache that can't be used
 /// is sasl::kUnavailable; tickets that are over, used before, of the future, for something else, or not made with our
-/// key are sasl::kBadCredentials, all in the same words for the user; kMalformed is what is no token.
+/// key are sasl::kBadCredentials, all in the same words for the user; kMalformed is what is no token, or one of another
+/// mechanism. Their texts are the library's, for the operator.
 std::unique_ptr<Context> accept(AcceptorTerms terms, std::string service);
 
 /// Waits for the key distribution centre if there is no ticket for that service yet: its first step is made here, and

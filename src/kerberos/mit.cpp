@@ -78,7 +78,6 @@ std::string words_of(OM_uint32 major, OM_uint32 minor) {
 
 /// Trouble of this host, not of who logs in.
 bool is_ours(OM_uint32 major, OM_uint32 minor) {
-  if (GSS_ROUTINE_ERROR(major) == GSS_S_NO_CRED) return true;
   if (GSS_ROUTINE_ERROR(major) != GSS_S_FAILURE) return false;
   constexpr OM_uint32 kErrnoMax = 4095;
   if (minor > 0 && minor <= kErrnoMax) return true;
@@ -93,6 +92,7 @@ Error error_of(OM_uint32 major, OM_uint32 minor) {
   if (is_ours(major, minor)) return {sasl::kUnavailable, text};
   switch (GSS_ROUTINE_ERROR(major)) {
     case GSS_S_BAD_BINDINGS: return {sasl::kChannelBinding, text};
+    case GSS_S_NO_CRED:  // credentials for tokens of Kerberos are there: an empty one, or one of another mechanism
     case GSS_S_DEFECTIVE_TOKEN:
     case GSS_S_BAD_MECH: return {sasl::kMalformed, text};
     default: return {sasl::kBadCredentials, text};

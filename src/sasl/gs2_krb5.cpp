@@ -5,6 +5,7 @@
 #include "base/text.h"
 #include "sasl/gs2_header.h"
 #include "sasl/gss.h"
+#include "sasl/gss_tokens.h"
 #include "sasl/mechanism.h"
 #include "sasl/prepare.h"
 
@@ -85,11 +86,14 @@ class Gs2Server final : public ServerExchange {
 
  private:
   ServerStep wanted(std::string token) {
+    if (++tokens_ > kGssTokensMax)
+      return Failure{Error(kBadCredentials, "GS2-KRB5: the exchange of tokens has no end")};
     return GssWanted{
         .context = std::move(gss_), .token = std::move(token), .service = context().service, .bindings = bindings_};
   }
 
   Gs2Plus plus_;
+  std::size_t tokens_ = 0;
   std::unique_ptr<GssContext> gss_{};
   std::optional<std::string> bindings_{};  ///< once the header is known
   Identity identity_{};

@@ -1,6 +1,7 @@
 // GSSAPI and GS2-KRB5 without Kerberos itself: what their messages say, and what is made of them.
 #include "sasl/gss.h"
 
+#include "sasl/gss_tokens.h"
 #include "sasl/mechanism.h"
 #include "sasl/memory_gss.h"
 #include "support/test.h"
@@ -182,6 +183,20 @@ TEST_CASE("exchanges of more tokens than one from each side") {
     CHECK(outcome.error == "");
     REQUIRE(outcome.success);
     CHECK(outcome.success->identity == Identity{"slow ann", ""});
+  }
+}
+
+TEST_CASE("an exchange with as many tokens as a client may send, and with one more") {
+  for (const Mechanism* mechanism : {&kGssapi, &kGs2Krb5, &kGs2Krb5Plus}) {
+    CAPTURE(mechanism->name);
+    for (const std::size_t past : {0, 1}) {
+      std::string owner = "ann";
+      for (std::size_t token = 1; token < kGssTokensMax + past; ++token) owner.insert(0, "slow ");
+      Server server(*mechanism);
+      const Outcome outcome = talk(*mechanism, server, client(owner));
+      CHECK(outcome.success.has_value() == (past == 0));
+      CHECK(outcome.error == (past == 0 ? "" : kBadCredentials.name));
+    }
   }
 }
 

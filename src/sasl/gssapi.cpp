@@ -5,6 +5,7 @@
 
 #include "base/text.h"
 #include "sasl/gss.h"
+#include "sasl/gss_tokens.h"
 #include "sasl/mechanism.h"
 #include "sasl/prepare.h"
 
@@ -47,6 +48,8 @@ class GssapiServer final : public ServerExchange {
   ServerStep receive(std::string_view response) override {
     switch (stage_) {
       case Stage::tokens:
+        if (++tokens_ > kGssTokensMax)
+          return Failure{Error(kBadCredentials, "GSSAPI: the exchange of tokens has no end")};
         return GssWanted{.context = std::move(gss_), .token = std::string(response), .service = context().service};
       case Stage::established:
         if (!response.empty()) return Failure{malformed("a token behind the last one").error()};
@@ -103,6 +106,7 @@ class GssapiServer final : public ServerExchange {
   }
 
   enum class Stage { tokens, established, offered } stage_ = Stage::tokens;
+  std::size_t tokens_ = 0;
   std::unique_ptr<GssContext> gss_{};
   Identity identity_{};
   Protection strongest_ = Protection::none;

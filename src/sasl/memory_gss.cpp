@@ -19,6 +19,14 @@ std::string fingerprint(const std::optional<std::string>& bindings) {
   return bindings ? std::to_string(std::hash<std::string>()(*bindings)) : std::string("-");
 }
 
+/// "slow slow ann": two.
+std::size_t rounds_more(std::string_view owner) {
+  constexpr std::string_view kSlow = "slow ";
+  std::size_t rounds = 0;
+  for (; owner.starts_with(kSlow); owner.remove_prefix(kSlow.size())) ++rounds;
+  return rounds;
+}
+
 /// RFC 2743 §3.1, for less than 128 octets.
 std::string first_token(std::string_view owner, std::string_view service, std::string_view bound) {
   std::string text(kKerberos);
@@ -68,11 +76,11 @@ class Established : public GssContext {
 class Initiator final : public Established {
  public:
   Initiator(std::string owner, std::string service, Protection strongest)
-      : Established(strongest), owner_(std::move(owner)), service_(std::move(service)) {}
+      : Established(strongest), owner_(std::move(owner)), service_(std::move(service)), more_(rounds_more(owner_)) {}
 
   Result<Step> step(std::string_view token, const std::optional<std::string>& bindings) override {
     if (token.empty()) return Step{.token = first_token(owner_, service_, fingerprint(bindings))};
-    if (token == kMore) return Step{.token = std::string(kMore), .established = true};
+    if (token == kMore && more_ > 0) return Step{.token = std::string(kMore), .established = --more_ == 0};
     if (token == kReply) return Step{.token = {}, .established = true};
     return fail(kServerNotAuthentic, "this is not whom the ticket is for");
   }
@@ -80,6 +88,7 @@ class Initiator final : public Established {
  private:
   std::string owner_;
   std::string service_;
+  std::size_t more_;
 };
 
 class Acceptor final : public Established {
@@ -88,7 +97,8 @@ class Acceptor final : public Established {
 
   Result<Step> step(std::string_view token, const std::optional<std::string>& bindings) override {
     if (!owner.empty()) {
-      if (token != kMore) return fail(kMalformed, "not the next token");
+      if (token != kMore || more_ == 0) return fail(kMalformed, "not the next token");
+      if (--more_ > 0) return Step{.token = std::string(kMore)};
       return Step{.token = {}, .established = true};
     }
     std::string_view rest = token.substr(std::min<std::size_t>(2, token.size()));
@@ -100,12 +110,16 @@ class Acceptor final : public Established {
     if (what_for != service) return fail(kBadCredentials, "a ticket for something else");
     if (rest != fingerprint(bindings)) return fail(kChannelBinding, "bound to something else");
     owner = who;
-    if (owner.starts_with("slow")) return Step{.token = std::string(kMore)};
+    more_ = rounds_more(owner);
+    if (more_ > 0) return Step{.token = std::string(kMore)};
     return Step{.token = std::string(kReply), .established = true};
   }
 
   std::string owner{};
   std::string service{};
+
+ private:
+  std::size_t more_ = 0;
 };
 
 }  // namespace

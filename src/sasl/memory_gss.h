@@ -8,8 +8,8 @@
 
 namespace angarium::sasl {
 
-/// Has a ticket of `owner` for `service`. The exchange of an owner whose name begins with "slow" takes a round trip
-/// more.
+/// Has a ticket of `owner` for `service`. The exchange of an owner takes a round trip more for each word "slow" that
+/// the name begins with.
 std::unique_ptr<GssContext> memory_gss_initiator(std::string owner, std::string service,
                                                  Protection strongest = Protection::confidentiality);
 

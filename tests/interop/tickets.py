@@ -336,10 +336,12 @@ def bad_tickets(bench, mode):
         damaged = bytearray(again)
         damaged[-5] ^= 1
         expect(wrong in answer(place, bytes(damaged)), "a damaged ticket counts")
-        # The last one is longer than any message of a mechanism may be.
-        for junk in (b"x", b"\x60" * 40, again[:100], again[:-1], b"\x60\x82\xff\xff" + again[4:], os.urandom(3000), b"\x60" * 9217):
+        # Kerberos inside SPNEGO is another mechanism (RFC 4752 §3.2); the last one is longer than any message of a mechanism may be.
+        spnego = b"\x60\x1b\x06\x06\x2b\x06\x01\x05\x05\x02\xa0\x11\x30\x0f\xa0\x0d\x30\x0b" + KERBEROS
+        for junk in (b"", spnego, b"x", b"\x60" * 40, again[:100], again[:-1], b"\x60\x82\xff\xff" + again[4:], os.urandom(3000), b"\x60" * 9217):
             said = answer(place, junk)
             expect("given up" not in said and "OK" not in said, f"junk is a ticket: {said}")
+            expect("UNAVAILABLE" not in said, f"junk is taken for a keytab that is away: {said}")
         place.kdc.admin("modprinc -maxlife 2s weak")
         short = place.kdc.of("weak", "-l", "2s")
         over = first_token(place, "imap", short)
