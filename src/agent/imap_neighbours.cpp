@@ -1,7 +1,9 @@
 #include "agent/imap_neighbours.h"
 
 #include <algorithm>
+#include <utility>
 
+#include "base/log.h"
 #include "mailbox/access.h"
 #include "protocol/imap/error.h"
 #include "protocol/imap/mailbox_name.h"
@@ -34,25 +36,71 @@ io::Task<Result<std::optional<imap::Neighbour>>> ImapNeighbours::neighbour(accou
       .prefix = id == public_account_ ? std::string(imap::kPublicPrefix)
                                       : std::string(imap::kOthersPrefix) + address + imap::kHierarchyDelimiter,
       .key = "a" + std::to_string(id),
-      .account = std::make_shared<ImapAccount>(services_, budget_, append_limit_, address, std::string(), *std::move(mail),
-                                               std::nullopt, Caretaker::Attendance(), reader_)};
+      .account = std::make_shared<ImapAccount>(services_, budget_, append_limit_, address, std::string(),
+                                               *std::move(mail), std::nullopt, Caretaker::Attendance(), reader_)};
   co_return known_.emplace(id, std::move(made)).first->second;
 }
 
-io::Task<Result<std::vector<imap::Neighbour>>> ImapNeighbours::all() {
-  auto sharing = co_await services_.mail().sharing(reader_.identifiers);
-  if (!sharing) co_return std::unexpected(imap_error(std::move(sharing).error()));
-  // It comes first, so that it is among those that are looked at.
+io::Task<Result<std::vector<account::AccountId>>> ImapNeighbours::sharing() {
+  std::vector<account::AccountId> ids;
+  std::set<account::AccountId> seen = {reader_.id};
+  // Those that mean this user come before those that mean anyone.
+  for (const std::string& identifier : reader_.identifiers) {
+    auto some = co_await services_.mail().sharing({identifier});
+    if (!some) co_return std::unexpected(imap_error(std::move(some).error()));
+    for (const account::AccountId id : *some)
+      if (seen.insert(id).second) ids.push_back(id);
+  }
   if (public_account_)
-    if (const auto at = std::ranges::find(*sharing, *public_account_); at != sharing->end())
-      std::rotate(sharing->begin(), at, at + 1);
+    if (const auto at = std::ranges::find(ids, *public_account_); at != ids.end()) std::rotate(ids.begin(), at, at + 1);
+  co_return ids;
+}
+
+io::Task<Result<std::vector<imap::Neighbour>>> ImapNeighbours::all() {
+  const auto ids = CO_TRY(co_await sharing());
+  // Where a grant was withdrawn, the account is not held any more but by a mailbox that is selected.
+  const std::set<account::AccountId> named(ids.begin(), ids.end());
+  std::erase_if(known_, [&](const auto& known) { return !named.contains(known.first); });
   std::vector<imap::Neighbour> found;
-  for (const account::AccountId id : *sharing) {
-    if (id == reader_.id) continue;
-    if (found.size() >= kNeighboursMax) break;
-    if (auto one = CO_TRY(co_await neighbour(id))) found.push_back(*std::move(one));
+  for (const account::AccountId id : ids) {
+    if (found.size() >= kNeighboursMax) {
+      if (!std::exchange(limit_told_, true))
+        log::warning("imap", "more accounts share than are listed",
+                     {{"user", address_}, {"sharing", ids.size()}, {"listed", kNeighboursMax}});
+      break;
+    }
+    auto one = co_await neighbour(id);
+    if (one && *one) found.push_back(**std::move(one));
+    if (one || !unread_.insert(id).second) continue;
+    // What one account's records are like is no reason to hide those of all others.
+    log::warning("imap", "a sharing account cannot be read",
+                 {{"account", id}, {"kind", one.error().kind().name}, {"text", one.error().text()}});
   }
   co_return found;
+}
+
+std::string_view ImapNeighbours::prefix_of(std::string_view name) const {
+  if (name.starts_with(imap::kPublicPrefix)) return imap::kPublicPrefix;
+  if (!name.starts_with(imap::kOthersPrefix)) return {};
+  // Local parts may hold the delimiter, but no "@"; domains hold neither.
+  const auto at = name.find('@', imap::kOthersPrefix.size());
+  const auto end = at == std::string_view::npos ? at : name.find(imap::kHierarchyDelimiter, at);
+  return end == std::string_view::npos ? std::string_view() : name.substr(0, end + 1);
+}
+
+io::Task<Result<std::optional<imap::Neighbour>>> ImapNeighbours::find(std::string prefix) {
+  std::optional<account::AccountId> id = public_account_;
+  if (prefix != imap::kPublicPrefix) {
+    std::string address = prefix.substr(imap::kOthersPrefix.size(), prefix.size() - imap::kOthersPrefix.size() - 1);
+    const auto account = CO_TRY(co_await io::run(
+        services_.pool(), [&directory = services_.directory(), address] { return directory.account(address); }));
+    // The public one has another name here.
+    if (!account || account->address != address || account->id == public_account_) co_return std::nullopt;
+    id = account->id;
+  }
+  const auto ids = CO_TRY(co_await sharing());
+  if (!id || std::ranges::find(ids, *id) == ids.end()) co_return std::nullopt;
+  co_return co_await neighbour(*id);
 }
 
 io::Task<Result<std::string>> ImapNeighbours::identifier(std::string written) {

@@ -4,7 +4,9 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "agent/imap_account.h"
@@ -12,8 +14,9 @@
 
 namespace angarium::agent {
 
-/// Accounts whose shares one user sees, the public one and the oldest ones: each LIST looks at all of them, and any
-/// user may share with anyone.
+/// Accounts whose shares one user sees: the public one, then those that grant to this very user, then the oldest of
+/// those that grant to anyone. Each LIST looks at all of them, and any user may share with anyone. Names that are given
+/// exactly are found beyond it, too.
 inline constexpr std::size_t kNeighboursMax = 1000;
 
 /// Of one session.
@@ -32,9 +35,13 @@ class ImapNeighbours final : public protocol::imap::Neighbours {
 
   [[nodiscard]] bool has_public() const override { return public_account_.has_value(); }
   io::Task<Result<std::vector<protocol::imap::Neighbour>>> all() override;
+  [[nodiscard]] std::string_view prefix_of(std::string_view name) const override;
+  io::Task<Result<std::optional<protocol::imap::Neighbour>>> find(std::string prefix) override;
   io::Task<Result<std::string>> identifier(std::string written) override;
 
  private:
+  /// All that grant something, in the order in which they are looked at.
+  io::Task<Result<std::vector<account::AccountId>>> sharing();
   /// Nothing: it is gone.
   io::Task<Result<std::optional<protocol::imap::Neighbour>>> neighbour(account::AccountId id);
 
@@ -46,6 +53,8 @@ class ImapNeighbours final : public protocol::imap::Neighbours {
   ImapReader reader_;
   std::optional<account::AccountId> public_account_;
   std::map<account::AccountId, protocol::imap::Neighbour> known_;  ///< watched as the same objects again and again
+  std::set<account::AccountId> unread_;                            ///< the log has it that they cannot be read
+  bool limit_told_ = false;                                        ///< and that there are more than are looked at
 };
 
 }  // namespace angarium::agent

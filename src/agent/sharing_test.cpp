@@ -170,8 +170,8 @@ TEST_CASE("RFC 4505: to guests nothing is shared, not even with anyone, and they
   auto mail = house.run(house.services->mail().account(house.bob.id));
   REQUIRE(mail);
   imap::SharingAccount guest_account(
-      std::make_shared<ImapAccount>(*house.services, house.budget, 1000, house.bob.address, house.bob.address, *std::move(mail),
-                                    GuestRules{{"INBOX"}}),
+      std::make_shared<ImapAccount>(*house.services, house.budget, 1000, house.bob.address, house.bob.address,
+                                    *std::move(mail), GuestRules{{"INBOX"}}),
       nullptr);
   CHECK(house.run(guest_account.list())->size() == 1);
   CHECK(*house.run(guest_account.rights("INBOX")) == kGuestRights);
@@ -213,6 +213,117 @@ TEST_CASE("COPY to another owner is charged there, and beyond one batch it is a 
   CHECK(inbox->view()->size() == 0);
   CHECK(annas->quota().messages == 2);
   CHECK(imap_error(Error(mailbox::kTooMany, "too many")).is(imap::kLimit));
+}
+
+TEST_CASE("an account that cannot be read hides none of the others; who names it is told") {
+  /// With one more, whose records are damaged.
+  class Broken final : public imap::Neighbours {
+   public:
+    Broken(std::unique_ptr<imap::Neighbours> others, std::shared_ptr<imap::Account> account)
+        : others_(std::move(others)),
+          broken_{.prefix = "Other Users/a@example.test/", .key = "a9", .account = account} {}
+    [[nodiscard]] bool has_public() const override { return false; }
+    io::Task<Result<std::vector<imap::Neighbour>>> all() override {
+      auto all = CO_TRY(co_await others_->all());
+      all.insert(all.begin(), broken_);
+      co_return all;
+    }
+    [[nodiscard]] std::string_view prefix_of(std::string_view name) const override { return others_->prefix_of(name); }
+    io::Task<Result<std::optional<imap::Neighbour>>> find(std::string prefix) override {
+      if (prefix == broken_.prefix) co_return broken_;
+      co_return co_await others_->find(std::move(prefix));
+    }
+    io::Task<Result<std::string>> identifier(std::string written) override { co_return written; }
+
+   private:
+    std::unique_ptr<imap::Neighbours> others_;
+    imap::Neighbour broken_;
+  };
+  /// Whose every list fails.
+  class Damaged final : public imap::Neighbours {
+   public:
+    [[nodiscard]] bool has_public() const override { return false; }
+    io::Task<Result<std::vector<imap::Neighbour>>> all() override {
+      co_return fail(mailbox::kDamaged, "a record is damaged");
+    }
+    [[nodiscard]] std::string_view prefix_of(std::string_view) const override { return {}; }
+    io::Task<Result<std::optional<imap::Neighbour>>> find(std::string) override { co_return std::nullopt; }
+    io::Task<Result<std::string>> identifier(std::string written) override { co_return written; }
+  };
+  House house;
+  house.grant(house.anna, "INBOX", "bob", "lr");
+  const auto own = [&](const account::Account& user) {
+    auto mail = house.run(house.services->mail().account(user.id));
+    REQUIRE(mail);
+    return std::make_shared<ImapAccount>(*house.services, house.budget, 1000, user.address, user.address,
+                                         *std::move(mail));
+  };
+  const auto damaged = std::make_shared<imap::SharingAccount>(own(house.bob), std::make_unique<Damaged>());
+  const auto bobs = std::make_shared<imap::SharingAccount>(
+      own(house.bob),
+      std::make_unique<Broken>(
+          std::make_unique<ImapNeighbours>(*house.services, house.budget, *house.owners, 1000, house.bob, std::nullopt),
+          damaged));
+  CHECK(house.seen(*bobs) == Names{"Other Users/anna@example.test/INBOX"});
+  CHECK(house.run(bobs->status("Other Users/anna@example.test/INBOX")));
+  CHECK(house.run(bobs->status("Other Users/a@example.test/INBOX")).error().is(mailbox::kDamaged));
+}
+
+TEST_CASE("who grants to a user comes before who grants to anyone; names have their prefix by their form") {
+  House house;
+  house.grant(house.anna, "INBOX", "anyone", "lr");
+  const account::Account later = house.add("x/y@example.test");
+  house.grant(later, "INBOX", "bob", "lr");
+  const auto bobs = house.open(house.bob);
+  CHECK(house.seen(*bobs) == Names{"Other Users/x/y@example.test/INBOX", "Other Users/anna@example.test/INBOX"});
+  CHECK(house.run(bobs->status("Other Users/x/y@example.test/inbox")));
+  CHECK(house.run(bobs->status("Other Users/bob@example.test/INBOX")).error().is(imap::kNonExistent));
+  for (const char* const name : {"Other Users/x/INBOX", "Other Users/x/y@example.test", "Other Users/x@y/INBOX",
+                                 "Other Users/ANNA@example.test/INBOX", "Other Users/@/INBOX", "Other Users/INBOX"})
+    CHECK(house.run(bobs->status(name)).error().is(imap::kNonExistent));
+  // The public account has that one name.
+  const auto shown = house.open(house.bob, house.anna.id);
+  CHECK(house.run(shown->status("Public/inbox")));
+  CHECK(house.run(shown->status("Other Users/anna@example.test/INBOX")).error().is(imap::kNonExistent));
+}
+
+TEST_CASE("Public is a name as any other where nothing is public, and what one has there stays one's own") {
+  House house;
+  const account::Account club = house.add("club@example.test");
+  house.grant(club, "INBOX", "anyone", "lr");
+  const auto alone = house.open(house.bob);
+  CHECK(house.run(alone->create("Public/Plans", 0)));
+  const auto shown = house.open(house.bob, club.id);
+  CHECK(house.run(shown->status("Public/Plans")));
+  CHECK(house.run(shown->create("Public/Plans/Next", 0)));
+  CHECK(house.run(alone->status("Public/Plans/Next")));
+  CHECK(house.run(shown->create("Public/More", 0)).error().is(imap::kNoPermission));
+  CHECK(house.run(shown->status("Public/INBOX")));
+}
+
+TEST_CASE("RFC 8508: what is replaced in a mailbox whose name is another owner's by now, is gone") {
+  House house;
+  house.grant(house.anna, "INBOX", "bob", "lrswite");
+  const auto bobs = house.open(house.bob);
+  const std::string theirs = "Other Users/anna@example.test/INBOX";
+  for (const char* const id : {"", "F1", "F1-a9999"})
+    CHECK(house.run(bobs->replace(theirs, {.name = theirs, .mailbox = id, .uid = 1})).error().is(imap::kExpungeIssued));
+}
+
+TEST_CASE("RFC 4314: who may read no more while a mailbox is selected, reads no more of it") {
+  House house;
+  house.grant(house.anna, "INBOX", "bob", "lr");
+  const auto bobs = house.open(house.bob);
+  const auto inbox = *house.run(bobs->select("Other Users/anna@example.test/INBOX", imap::Access::read_write));
+  CHECK(house.run(inbox->match({}, {.value = "x"})));
+  house.grant(house.anna, "INBOX", "bob", "l");
+  CHECK(house.run(inbox->match({}, {.value = "x"})).error().is(imap::kNoPermission));
+  auto read = inbox->read({}, message::ImapForm::utf8, 0, 1);
+  REQUIRE(read.await_ready());
+  CHECK(read.await_resume().error().is(imap::kNoPermission));
+  auto texts = inbox->texts({}, imap::kFetchEnvelope, message::ImapForm::utf8);
+  REQUIRE(texts.await_ready());
+  CHECK(texts.await_resume().error().is(imap::kNoPermission));
 }
 
 }  // namespace angarium::agent

@@ -399,8 +399,13 @@ class Neighbours {
   virtual ~Neighbours() = default;
   /// Whether there are public mailboxes on this site.
   [[nodiscard]] virtual bool has_public() const = 0;
-  /// All that grant something, each once.
+  /// All that grant something, each once. Those that cannot be read are left out.
   virtual io::Task<Result<std::vector<Neighbour>>> all() = 0;
+  /// The prefix of a name as its form tells it, whether or not anybody shares by it; empty: it has none.
+  [[nodiscard]] virtual std::string_view prefix_of(std::string_view name) const = 0;
+  /// The one with that prefix, also where all() does not reach it; nothing if it grants nothing. The others are not
+  /// looked at.
+  virtual io::Task<Result<std::optional<Neighbour>>> find(std::string prefix) = 0;
   /// The one form in which lists have whom a client named. kNonExistent; kCannot for kinds of names that mean nobody.
   virtual io::Task<Result<std::string>> identifier(std::string written) = 0;
 };

@@ -106,8 +106,19 @@ io::Task<Result<NumberSet>> JudgedMailbox::vanished(std::uint64_t modseq, Number
 
 io::ValueOrTask<Result<TextBatch>> JudgedMailbox::texts(std::span<const Entry> messages, std::uint32_t wanted,
                                                         message::ImapForm form) {
+  if (!readable()) return Result<TextBatch>(unreadable());
   if (place_.own() || (wanted & (kFetchEmailId | kFetchThreadId)) == 0) return inner_->texts(messages, wanted, form);
   return texts_with_ids(messages, wanted, form);
+}
+
+io::Task<Result<std::vector<char>>> JudgedMailbox::match(std::span<const Entry> messages, TextKey key) {
+  if (!readable()) co_return unreadable();
+  co_return co_await inner_->match(messages, key);
+}
+
+io::Task<Result<std::shared_ptr<const Candidates>>> JudgedMailbox::candidates(TextKey key) {
+  if (!readable()) co_return unreadable();
+  co_return co_await inner_->candidates(key);
 }
 
 /// Ids of messages are of one account alone, too (RFC 8474 §5).

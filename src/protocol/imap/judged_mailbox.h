@@ -33,20 +33,21 @@ class JudgedMailbox final : public Mailbox {
                                            message::ImapForm form) override;
   io::ValueOrTask<Result<Octets>> read(const Entry& message, message::ImapForm form, std::uint64_t offset,
                                        std::uint64_t count) override {
+    if (!readable()) return Result<Octets>(unreadable());
     return inner_->read(message, form, offset, count);
   }
   io::ValueOrTask<Result<std::shared_ptr<const message::Structure>>> structure(const Entry& message,
                                                                                message::ImapForm form) override {
+    if (!readable()) return Result<std::shared_ptr<const message::Structure>>(unreadable());
     return inner_->structure(message, form);
   }
-  io::Task<Result<std::vector<char>>> match(std::span<const Entry> messages, TextKey key) override {
-    return inner_->match(messages, key);
-  }
-  io::Task<Result<std::shared_ptr<const Candidates>>> candidates(TextKey key) override {
-    return inner_->candidates(key);
-  }
+  io::Task<Result<std::vector<char>>> match(std::span<const Entry> messages, TextKey key) override;
+  io::Task<Result<std::shared_ptr<const Candidates>>> candidates(TextKey key) override;
 
  private:
+  /// Judged again by whatever tells of contents: the right may be taken away while a command is at work.
+  [[nodiscard]] bool readable() const { return place_.own() || (rights() & kRightRead) != 0; }
+  [[nodiscard]] std::unexpected<Error> unreadable() const { return missing_right(rights() | kRightLookup); }
   io::Task<Result<StoreOutcome>> store_some(StoreRequest request, KeptFlags permitted);
   io::Task<Result<TextBatch>> texts_with_ids(std::span<const Entry> messages, std::uint32_t wanted,
                                              message::ImapForm form);

@@ -349,17 +349,22 @@ class MemoryNeighbours final : public Neighbours {
 
   io::Task<Result<std::vector<Neighbour>>> all() override {
     std::vector<Neighbour> found;
-    const std::vector<std::string> reader = {user_, "anyone"};
-    for (const auto& [user, state] : store_.accounts()) {
-      const auto grants = [&](const auto& mailbox) { return mailbox.second->rights_of(reader) != 0; };
-      if (user == user_ || std::ranges::none_of(state->mailboxes, grants)) continue;
-      auto& account = known_[user];
-      if (account == nullptr) account = std::make_shared<MemoryAccount>(store_, user, state, reader);
-      const bool is_public = user == store_.public_account;
-      found.push_back({.prefix = is_public ? std::string(kPublicPrefix) : std::string(kOthersPrefix) + user + "/",
-                       .key = "of" + user,
-                       .account = account});
-    }
+    for (const auto& [user, state] : store_.accounts())
+      if (auto one = neighbour(user)) found.push_back(*std::move(one));
+    co_return found;
+  }
+
+  [[nodiscard]] std::string_view prefix_of(std::string_view name) const override {
+    if (name.starts_with(kPublicPrefix)) return kPublicPrefix;
+    if (!name.starts_with(kOthersPrefix)) return {};
+    const auto end = name.find(kHierarchyDelimiter, kOthersPrefix.size());
+    return end == std::string_view::npos ? std::string_view() : name.substr(0, end + 1);
+  }
+
+  io::Task<Result<std::optional<Neighbour>>> find(std::string prefix) override {
+    if (prefix == kPublicPrefix) co_return neighbour(store_.public_account);
+    auto found = neighbour(prefix.substr(kOthersPrefix.size(), prefix.size() - kOthersPrefix.size() - 1));
+    if (found && found->prefix != prefix) found.reset();  // the public one, which has another name
     co_return found;
   }
 
@@ -370,6 +375,20 @@ class MemoryNeighbours final : public Neighbours {
   }
 
  private:
+  /// Where it grants something.
+  std::optional<Neighbour> neighbour(const std::string& user) {
+    const std::vector<std::string> reader = {user_, "anyone"};
+    const auto state = store_.find(user);
+    const auto grants = [&](const auto& mailbox) { return mailbox.second->rights_of(reader) != 0; };
+    if (user == user_ || state == nullptr || std::ranges::none_of(state->mailboxes, grants)) return std::nullopt;
+    auto& account = known_[user];
+    if (account == nullptr) account = std::make_shared<MemoryAccount>(store_, user, state, reader);
+    const bool is_public = user == store_.public_account;
+    return Neighbour{.prefix = is_public ? std::string(kPublicPrefix) : std::string(kOthersPrefix) + user + "/",
+                     .key = "of" + user,
+                     .account = account};
+  }
+
   const MemoryStore& store_;
   std::string user_;
   std::map<std::string, std::shared_ptr<Account>, std::less<>> known_;

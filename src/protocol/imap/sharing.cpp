@@ -3,14 +3,13 @@
 #include <algorithm>
 #include <map>
 
+#include "base/log.h"
 #include "base/text.h"
 #include "protocol/imap/judged_mailbox.h"
 #include "protocol/imap/mailbox_name.h"
 
 namespace angarium::protocol::imap {
 namespace {
-
-bool shared_name(std::string_view name) { return name.starts_with(kOthersPrefix) || name.starts_with(kPublicPrefix); }
 
 bool there(const NameRow& row) { return (row.attributes & kNameNonExistent) == 0; }
 
@@ -24,6 +23,10 @@ std::string id_of(const std::string& id, const std::string& key) {
 
 std::unexpected<Error> non_existent() { return fail(kNonExistent, "There is no such mailbox"); }
 
+bool below(std::string_view name, std::string_view above) {
+  return name.size() > above.size() && name.starts_with(above) && name[above.size()] == kHierarchyDelimiter;
+}
+
 /// What is granted by a name, and by the nearest one above it that is there.
 void read_rights(const std::vector<NameRow>& rows, SharingAccount::Place& place) {
   place.rights = 0;
@@ -32,9 +35,7 @@ void read_rights(const std::vector<NameRow>& rows, SharingAccount::Place& place)
   for (const NameRow& row : rows) {
     if (!there(row)) continue;
     if (row.name == place.name) place.rights = row.rights;
-    const bool above = place.name.size() > row.name.size() && place.name.starts_with(row.name) &&
-                       place.name[row.name.size()] == kHierarchyDelimiter;
-    if (!above || row.name.size() < nearest) continue;
+    if (!below(place.name, row.name) || row.name.size() < nearest) continue;
     nearest = row.name.size();
     place.above = row.rights;
   }
@@ -80,15 +81,15 @@ KeptFlags permitted_flags(Rights rights) {
 struct SharingAccount::Watched {
   io::Event& event;
   std::unique_ptr<AccountWatcher> own;
-  std::map<Account*, std::unique_ptr<AccountWatcher>> others;
+  std::map<std::shared_ptr<Account>, std::unique_ptr<AccountWatcher>> others;
 
   void keep(const std::vector<Neighbour>& all) {
     const auto wanted = [&](const auto& watcher) {
-      return std::ranges::any_of(all, [&](const Neighbour& each) { return each.account.get() == watcher.first; });
+      return std::ranges::any_of(all, [&](const Neighbour& each) { return each.account == watcher.first; });
     };
     std::erase_if(others, [&](const auto& watcher) { return !wanted(watcher); });
     for (const Neighbour& each : all)
-      if (!others.contains(each.account.get())) others.emplace(each.account.get(), each.account->watch(event));
+      if (!others.contains(each.account)) others.emplace(each.account, each.account->watch(event));
   }
   bool take() {
     bool any = own->take();
@@ -107,21 +108,44 @@ io::Task<Result<std::vector<Neighbour>>> SharingAccount::neighbours() {
 }
 
 io::Task<Result<SharingAccount::Place>> SharingAccount::place(std::string name) {
-  if (neighbours_ == nullptr || !shared_name(name)) co_return Place{.account = own_, .name = std::move(name)};
-  for (const NameRow& row : CO_TRY(co_await own_->list()))
-    if (row.name == name && there(row)) co_return Place{.account = own_, .name = std::move(name)};
-  for (Neighbour& each : CO_TRY(co_await neighbours())) {
-    if (!name.starts_with(each.prefix) || name.size() == each.prefix.size()) continue;
-    Place place{.account = std::move(each.account),
-                .name = name.substr(each.prefix.size()),
-                .prefix = std::move(each.prefix),
-                .key = std::move(each.key)};
-    canonise_inbox(place.name);
-    read_rights(CO_TRY(co_await place.account->list()), place);
-    co_return place;
+  if (!shared(name)) co_return Place{.account = own_, .name = std::move(name)};
+  bool below_own = false;
+  for (const NameRow& row : CO_TRY(co_await own_->list())) {
+    if (!there(row)) continue;
+    if (row.name == name) co_return Place{.account = own_, .name = std::move(name)};
+    below_own = below_own || (shared(row.name) && below(name, row.name));
   }
+  Place found = CO_TRY(co_await shared_place(name));
+  // Below a mailbox of one's own one may make more of them; what others have there is seen as LIST tells it.
+  if (below_own && found.rights == 0) co_return Place{.account = own_, .name = std::move(name)};
+  co_return found;
+}
+
+io::Task<Result<SharingAccount::Place>> SharingAccount::shared_place(std::string name) {
+  const std::string prefix(neighbours_->prefix_of(name));
+  std::optional<Neighbour> found;
+  if (!prefix.empty()) found = CO_TRY(co_await neighbours_->find(prefix));
   // Of nobody: nothing is there, and nothing can be made.
-  co_return Place{.account = own_, .name = name, .prefix = name, .rights = 0, .above = 0};
+  if (!found) co_return Place{.account = own_, .name = name, .prefix = name, .rights = 0, .above = 0};
+  Place place{.account = std::move(found->account),
+              .name = canonical(std::move(name)).substr(prefix.size()),
+              .prefix = prefix,
+              .key = std::move(found->key)};
+  read_rights(CO_TRY(co_await place.account->list()), place);
+  co_return place;
+}
+
+bool SharingAccount::shared(std::string_view name) const {
+  if (neighbours_ == nullptr) return false;
+  return name.starts_with(kOthersPrefix) || (name.starts_with(kPublicPrefix) && neighbours_->has_public());
+}
+
+std::string SharingAccount::canonical(std::string name) const {
+  const std::size_t prefix = neighbours_->prefix_of(name).size();
+  if (prefix == 0) return name;
+  std::string rest = name.substr(prefix);
+  canonise_inbox(rest);
+  return name.replace(prefix, std::string::npos, rest);
 }
 
 io::Task<Result<SharingAccount::Place>> SharingAccount::target(std::string name) {
@@ -138,11 +162,17 @@ io::Task<Result<std::vector<NameRow>>> SharingAccount::list() {
   // By names, those of one's own that could be others' as well.
   std::map<std::string, std::size_t, std::less<>> own;
   for (std::size_t i = 0; i < rows.size(); ++i)
-    if (shared_name(rows[i].name)) own.emplace(rows[i].name, i);
+    if (shared(rows[i].name)) own.emplace(rows[i].name, i);
   for (const Neighbour& each : all) {
     auto theirs = co_await each.account->list();
-    if (!theirs && theirs.error().is(kNonExistent)) continue;  // removed meanwhile
-    for (NameRow& row : CO_TRY(std::move(theirs))) {
+    if (!theirs) {
+      // Or it was removed meanwhile. Nobody loses the sight of all by what one account's records are like.
+      if (!theirs.error().is(kNonExistent))
+        log::warning("imap", "a sharing account cannot be listed",
+                     {{"prefix", each.prefix}, {"kind", theirs.error().kind().name}, {"text", theirs.error().text()}});
+      continue;
+    }
+    for (NameRow& row : *theirs) {
       if (!there(row) || (row.rights & kRightLookup) == 0) continue;
       // What is special to its owner is not so to others; subscriptions are each one's own.
       row.attributes &= ~(kNameSpecialUse | kNameSubscribed);
@@ -199,7 +229,13 @@ io::Task<Result<void>> SharingAccount::rename(std::string from, std::string to) 
 
 io::Task<Result<void>> SharingAccount::subscribe(std::string name, Subscription subscription) {
   // RFC 4314 §4: no right is needed where nobody looks whether the name is there.
-  return own_->subscribe(std::move(name), subscription);
+  if (!shared(name)) co_return co_await own_->subscribe(std::move(name), subscription);
+  // What is one's own goes before, as does what was subscribed to and shall be so no more.
+  const auto rows = CO_TRY(co_await own_->list());
+  const bool own = std::ranges::any_of(rows, [&](const NameRow& row) {
+    return row.name == name && (there(row) || subscription == Subscription::unsubscribe);
+  });
+  co_return co_await own_->subscribe(own ? std::move(name) : canonical(std::move(name)), subscription);
 }
 
 io::Task<Result<StatusValues>> SharingAccount::status(std::string name) {
@@ -227,16 +263,17 @@ io::Task<Result<std::vector<QuotaRoot>>> SharingAccount::quota_roots(std::string
 }
 
 io::Task<Result<QuotaRoot>> SharingAccount::quota(std::string root) {
-  for (const Neighbour& each : CO_TRY(co_await neighbours())) {
-    if (root_of(each.prefix) != root) continue;
-    // RFC 9208 §6 asks for no right; how full somebody's account is, is for those who read there.
-    const auto rows = CO_TRY(co_await each.account->list());
-    if (std::ranges::none_of(rows, [](const NameRow& row) { return (row.rights & kRightRead) != 0; })) break;
-    QuotaRoot found = CO_TRY(co_await each.account->quota(""));
-    found.name = std::move(root);
-    co_return found;
-  }
-  co_return co_await own_->quota(std::move(root));
+  const std::string prefix = root + kHierarchyDelimiter;
+  std::optional<Neighbour> whose;
+  if (shared(prefix) && neighbours_->prefix_of(prefix) == prefix) whose = CO_TRY(co_await neighbours_->find(prefix));
+  if (!whose) co_return co_await own_->quota(std::move(root));
+  // RFC 9208 §6 asks for no right; how full somebody's account is, is for those who read there.
+  const auto rows = CO_TRY(co_await whose->account->list());
+  if (std::ranges::none_of(rows, [](const NameRow& row) { return (row.rights & kRightRead) != 0; }))
+    co_return co_await own_->quota(std::move(root));
+  QuotaRoot found = CO_TRY(co_await whose->account->quota(""));
+  found.name = std::move(root);
+  co_return found;
 }
 
 io::Task<Result<std::vector<Annotation>>> SharingAccount::annotations(std::string mailbox) {
@@ -364,7 +401,12 @@ io::Task<Result<std::unique_ptr<Append>>> SharingAccount::replace(std::string na
   if (!from.may(kRightDeleteMessages | kRightExpunge)) co_return missing_right(from.rights);
   if (from.account != where.account)
     co_return fail(kCannot, "REPLACE is not possible between mailboxes of different owners; APPEND and expunge");
-  if (!from.key.empty()) replaced.mailbox.resize(replaced.mailbox.size() - from.key.size() - 1);
+  if (!from.key.empty()) {
+    // Under that name there is another mailbox meanwhile, of another owner.
+    if (!replaced.mailbox.ends_with("-" + from.key))
+      co_return fail(kExpungeIssued, "The message is not there any more; nothing was done");
+    replaced.mailbox.resize(replaced.mailbox.size() - from.key.size() - 1);
+  }
   auto inner = CO_TRY(co_await where.account->replace(where.name, std::move(replaced)));
   if (where.own()) co_return inner;
   co_return std::make_unique<JudgedAppend>(where.account, std::move(inner), permitted_flags(where.rights));

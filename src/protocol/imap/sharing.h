@@ -11,7 +11,8 @@
 
 namespace angarium::protocol::imap {
 
-/// The namespaces of what others share (RFC 2342). A mailbox of one's own that bears such a name goes before them.
+/// The namespaces of what others share (RFC 2342), the public one where there is a public account. A mailbox of one's
+/// own that bears such a name goes before them.
 inline constexpr std::string_view kOthersPrefix = "Other Users/";
 inline constexpr std::string_view kPublicPrefix = "Public/";
 
@@ -70,6 +71,11 @@ class SharingAccount final : public Account, public std::enable_shared_from_this
   struct Watched;
 
   io::Task<Result<std::vector<Neighbour>>> neighbours();
+  /// Whether a name may be one of others'.
+  [[nodiscard]] bool shared(std::string_view name) const;
+  /// As its owner calls it: INBOX behind a prefix has no case, too.
+  [[nodiscard]] std::string canonical(std::string name) const;
+  io::Task<Result<Place>> shared_place(std::string name);
   io::Task<Result<std::string>> identifier(std::string written);
 
   std::shared_ptr<Account> own_;

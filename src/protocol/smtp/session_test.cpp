@@ -136,6 +136,8 @@ TEST_CASE("sessions with a submission server that resolves URLs") {
     MemoryHouse house;
     house.pauses = pauses;
     test::check_sessions(folder("burl"), serving(policy, house), kOptions);
+    policy.limits.errors = 1;
+    test::check_sessions(folder("burl_conduct"), serving(policy, house), kOptions);
   }
 }
 

@@ -50,8 +50,9 @@ io::Task<Result<>> receive(Conversation& conversation, Request request) {
   BodyIntake& body = *conversation.body();
   if (!body.refused()) {
     if (const Result<> poured = co_await pour(conversation, std::move(request.url)); !poured) {
-      // RFC 4468 §3.2: the whole transaction fails. Who guesses URLs makes errors.
-      ++conversation.conduct().errors;
+      // RFC 4468 §3.2: the whole transaction fails. Who guesses URLs makes errors; what we lack is none of theirs.
+      const Error& error = poured.error();
+      if (error.is(kUrlRefused) || error.is(kUrlForeign) || error.is(kUrlNothing)) ++conversation.conduct().errors;
       body.refuse(Reply(reply_to_url(poured.error())));
     }
   }
