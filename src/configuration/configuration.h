@@ -237,8 +237,8 @@ struct Configuration {
   struct Store {
     std::int64_t reserve = 1LL << 30;
     std::int64_t cache = 64LL << 20;
-    std::int64_t sweep_hour = 3;                           ///< local time; -1: never by itself
-    Duration compress_after = std::chrono::hours(7 * 24);  ///< 0: never
+    std::int64_t sweep_hour = 3;  ///< local time; -1: never by itself
+    Duration compress_after{0};   ///< 0: never
   } store;
 
   /// `path` as the program opens it: relative ones start at the configuration's directory.

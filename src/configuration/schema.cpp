@@ -262,7 +262,8 @@ const auto kKeys = std::to_array<Key>({
      "-1: only when `angarium sweep` is called."},
     {"store", "compress_after", DurationField([](C& c) -> Duration& { return c.store.compress_after; }),
      "How old mail is when sweeping compresses it, some 64 MiB of the store at a time: less of the disk for a little "
-     "more work for who reads it. 0s: never; what is compressed becomes plain again when it is swept."},
+     "more work for who reads it. 0s: never; what is compressed becomes plain again when it is swept. An older version "
+     "does not open a store that ever had compressed mail."},
 });
 
 constexpr RepeatedKey kRepeated[] = {

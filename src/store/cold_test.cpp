@@ -68,14 +68,15 @@ class Fixture : public OnFaultyDisk {
   }
   BodyRef ref(const std::string& key) { return *BodyRef::decode(*tablet->get(key).value()); }
 
-  Result<SweepReport> try_sweep(Duration after = kOld) {
+  Result<SweepReport> try_sweep(Duration after = kOld, std::uint64_t most = UINT64_MAX) {
     SweepOptions how;
     how.compress_after = after;
     how.compress_min = 10'000;
+    how.compress_max = most;
     return tablet->sweep(how);
   }
-  SweepReport sweep(Duration after = kOld) {
-    auto report = try_sweep(after);
+  SweepReport sweep(Duration after = kOld, std::uint64_t most = UINT64_MAX) {
+    auto report = try_sweep(after, most);
     if (!report) FAIL(report.error().text());
     return *report;
   }
@@ -283,7 +284,7 @@ TEST_CASE("what died in a cold segment is given back, and what lives there stays
   f.check();
 }
 
-TEST_CASE("without compress_after what is cold becomes plain as it is swept, and the store is one of version 1 again") {
+TEST_CASE("without compress_after what is cold becomes plain as it is swept, and the store stays one of version 2") {
   Fixture f;
   f.open();
   f.letters(100);
@@ -295,8 +296,107 @@ TEST_CASE("without compress_after what is cold becomes plain as it is swept, and
   CHECK(f.cold().empty());
   f.clock.advance(std::chrono::hours(1));
   REQUIRE(f.tablet->sweep({}).has_value());
-  CHECK(f.disk->content("table").starts_with("angarium-store 1\n"));
+  auto version_2 = [&] { return f.disk->content("table").starts_with("angarium-store 2\n"); };
+  for (const auto& [number, segment] : Table::decode(f.disk->content("table")).value().segments)
+    CHECK(segment.kind != SegmentKind::cold);
+  CHECK(version_2());  // relocations of its form may still be there
   f.check();
+  f.open();
+  f.put("e-more", "more");
+  REQUIRE(f.tablet->sweep({}).has_value());
+  CHECK(version_2());
+  f.tablet.reset();
+  REQUIRE(open_faulty_volume(f.disk).value()->remove("table").has_value());
+  REQUIRE(f.rebuild().has_value());
+  CHECK(version_2());
+  f.open();
+  f.check();
+}
+
+TEST_CASE("one run compresses so much and no more, and the next goes on") {
+  // What a first and a second run take that may take one segment each.
+  std::array<std::uint64_t, 2> segments{};
+  {
+    Fixture f;
+    f.open();
+    f.letters(300);
+    f.age();
+    for (std::uint64_t& octets : segments) {
+      const SweepReport report = f.sweep(kOld, 1);
+      REQUIRE(report.segments_packed == 1);
+      octets = report.octets_unpacked;
+    }
+    f.check();
+  }
+  for (const std::uint64_t missing : {0U, 1U}) {
+    Fixture f;
+    f.open();
+    f.letters(300);
+    f.age();
+    const std::uint64_t bound = segments[0] + segments[1] - missing;
+    SweepReport report = f.sweep(kOld, bound);
+    CHECK(report.segments_packed == 2 - missing);
+    CHECK(report.octets_unpacked == bound + missing - missing * segments[1]);
+    for (int runs = 0; runs < 60 && report.segments_packed > 0; ++runs) report = f.sweep(kOld, bound);
+    CHECK(report.segments_packed == 0);
+    CHECK(f.sweep().segments_packed == 0);  // nothing was left
+    f.check();
+  }
+}
+
+TEST_CASE("verify reads the dictionary of a cold segment from the disk") {
+  Fixture f;
+  f.open();
+  f.letters(200);
+  f.age();
+  REQUIRE(f.sweep().segments_packed > 0);
+  f.check();  // all dictionaries are in memory now
+  int seen = 0;
+  for (const Segment& segment : f.cold()) {
+    const std::string octets = f.disk->content(segment_name(segment.number)).substr(SegmentHeader::kSize);
+    if (!DictionaryHeader::decode(octets, segment.salt)) continue;
+    ++seen;
+    for (const std::uint64_t at : {std::uint64_t{5}, DictionaryHeader::kSize + 100}) {
+      REQUIRE(f.disk->flip(segment_name(segment.number), SegmentHeader::kSize + at, 1));
+      const auto report = f.tablet->verify();
+      REQUIRE(report.has_value());
+      REQUIRE(report->damage.size() == 1);
+      CHECK(report->damage.front().starts_with(fmt::format("segment {}: ", segment.number)));
+      REQUIRE(f.disk->flip(segment_name(segment.number), SegmentHeader::kSize + at, 1));
+    }
+  }
+  CHECK(seen > 0);
+  f.check();
+}
+
+TEST_CASE("an image that is wanted for cooling alone does not keep a full disk from getting back what died") {
+  // Without an image there is not the room to try; with a small one of long ago there seems to be, and is not.
+  for (const bool small_image : {false, true}) {
+    Fixture f(StateKind::rocksdb);
+    f.open();
+    f.put("e-long", f.random.octets(300'000));
+    f.letters(60);
+    if (small_image) REQUIRE(f.tablet->write_image().has_value());
+    for (int i = 0; i < 100; ++i) {
+      Batch batch;
+      batch.put(fmt::format("k{}", i), f.random.octets(4000));
+      REQUIRE(f.tablet->commit_and_wait(std::move(batch)).has_value());
+    }
+    f.age();
+    f.erase("e-long");
+    REQUIRE(f.tablet->flush().has_value());
+    std::uint64_t used = 0;
+    for (const FileEntry& file : f.disk->files()) used += file.size;
+    f.disk->set_capacity(used + 250'000);
+    const auto report = f.try_sweep();
+    if (!report) FAIL(report.error().text());
+    CHECK(report->segments_swept > 0);
+    CHECK(report->octets_freed > 250'000);
+    f.disk->set_capacity(UINT64_MAX);
+    f.check();
+    CHECK(report->segments_packed + f.sweep().segments_packed > 0);
+    f.check();
+  }
 }
 
 TEST_CASE("compressing waits while there is little room, and sweeping the dead does not") {
@@ -412,6 +512,30 @@ TEST_CASE("nothing comes into a dictionary that fewer than eight messages have i
   CHECK(octets->find("may be confidential") != octets->npos);
   samples[8].insert(100, rare);  // the eighth
   CHECK(shared_parts(samples)[0].find("correct horse") != std::string::npos);
+}
+
+TEST_CASE("what is taken as shared is shared, also among millions of runs, and little is missed") {
+  SeededRandom random{6};
+  std::vector<std::string> phrases;
+  for (int i = 0; i < 1000; ++i) phrases.push_back(random.octets(200));
+  std::vector<std::string> samples;
+  for (std::size_t i = 0; i < 200; ++i) {  // 3 MiB; each phrase is in ten, what is between them in one
+    std::string& sample = samples.emplace_back();
+    for (std::size_t k = 0; k < 50; ++k) sample += phrases[(i * 50 + k) % phrases.size()] + random.octets(120);
+  }
+  std::size_t missed = 0;
+  std::size_t right = 0;
+  const std::vector<std::string> parts = shared_parts(samples);
+  REQUIRE(parts.size() == samples.size());
+  for (std::size_t i = 0; i < parts.size(); ++i) {
+    std::string exact;
+    for (std::size_t k = 0; k < 50; ++k) exact += phrases[(i * 50 + k) % phrases.size()];
+    right += exact.size();
+    REQUIRE(parts[i].size() <= exact.size());
+    missed += exact.size() - parts[i].size();
+    if (parts[i].size() == exact.size()) CHECK(parts[i] == exact);
+  }
+  CHECK(missed * 100 < right);
 }
 
 TEST_CASE("too little mail makes no dictionary, and is compressed without one") {

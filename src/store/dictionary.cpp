@@ -18,39 +18,63 @@ constexpr std::size_t kSizeMin = 1u << 10;
 /// Fewer have nothing that is worth a dictionary.
 constexpr std::size_t kSamplesMin = 64;
 
-/// How many of the samples have a run of octets, by its hash. Two runs that meet in one place count together, and so
-/// seem to be in more samples than they are: seldom, as there are more places than octets in 8 MiB of samples that
-/// differ.
+/// How many of the samples have a run of octets, by its hash. Each place keeps a tag of its run, so that no two runs
+/// count together; where too many meet, the one that the fewest samples had gives way and begins anew. So a run may
+/// seem to be in fewer samples than it is, never in more.
 class RunCounts {
  public:
   void add(std::uint32_t sample, const char* run) {
-    Place& place = places_[place_of(run)];
-    if (place.last == sample + 1) return;
-    place.last = sample + 1;
-    ++place.count;
+    const std::uint64_t hash = hash_of(run);
+    const std::uint32_t tag = tag_of(hash);
+    const std::span<Place> set = set_of(hash);
+    auto place = std::ranges::find_if(set, [&](const Place& p) { return p.count > 0 && p.tag == tag; });
+    if (place == set.end()) {
+      place = std::ranges::min_element(set, {}, [](const Place& p) { return std::uint32_t{p.count}; });
+      *place = Place{tag, 0, 0};
+    }
+    const std::uint32_t seen = (sample + 1) & kSampleMask;
+    if (place->last == seen) return;
+    place->last = seen;
+    if (place->count < kSharedBy) ++place->count;
   }
-  [[nodiscard]] bool shared(const char* run) const { return places_[place_of(run)].count >= kSharedBy; }
+  [[nodiscard]] bool shared(const char* run) {
+    const std::uint64_t hash = hash_of(run);
+    return std::ranges::any_of(set_of(hash),
+                               [&](const Place& p) { return p.count >= kSharedBy && p.tag == tag_of(hash); });
+  }
 
  private:
-  static constexpr unsigned kBits = 23;
-  static std::size_t place_of(const char* run) {
+  static constexpr unsigned kBits = 21;  // of sets; four runs in each: more places than octets in 8 MiB of samples
+  static constexpr std::size_t kRuns = 4;
+  static constexpr std::uint32_t kSampleMask = (1u << 28) - 1;
+  struct Place {
+    std::uint32_t tag = 0;
+    std::uint32_t last : 28 = 0;
+    std::uint32_t count : 4 = 0;  ///< up to kSharedBy; 0: nothing is here
+  };
+  static_assert(kSharedBy < 16);
+  static std::uint64_t hash_of(const char* run) {
     static_assert(kSharedRun == 12);
     std::uint64_t hash = load_u64(run) * 0x9E3779B97F4A7C15U;
     hash ^= (hash >> 29) ^ load_u32(run + 8);
     hash *= 0xBF58476D1CE4E5B9U;
-    return (hash ^ hash >> 31) * 0x94D049BB133111EBU >> (64 - kBits);
+    hash = (hash ^ hash >> 31) * 0x94D049BB133111EBU;
+    return hash ^ hash >> 32;
   }
-  struct Place {
-    std::uint32_t last = 0;
-    std::uint32_t count = 0;
-  };
-  std::vector<Place> places_ = std::vector<Place>(std::size_t{1} << kBits);
+  static std::uint32_t tag_of(std::uint64_t hash) { return static_cast<std::uint32_t>(hash); }
+  std::span<Place> set_of(std::uint64_t hash) {
+    return std::span(places_).subspan(static_cast<std::size_t>(hash >> (64 - kBits)) * kRuns, kRuns);
+  }
+  std::vector<Place> places_ = std::vector<Place>(kRuns << kBits);
 };
 
 }  // namespace
 
 Dictionary::Dictionary(std::uint32_t version, std::string octets)
-    : version_(version), octets_(std::move(octets)), unpacking_(ZSTD_createDDict(octets_.data(), octets_.size())) {}
+    : version_(version),
+      octets_(std::move(octets)),
+      crc_(crc32c(octets_)),
+      unpacking_(ZSTD_createDDict(octets_.data(), octets_.size())) {}
 
 Dictionary::~Dictionary() { ZSTD_freeDDict(unpacking_); }
 

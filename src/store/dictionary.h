@@ -25,6 +25,7 @@ class Dictionary {
   /// Grows with each that a store makes, from 1.
   [[nodiscard]] std::uint32_t version() const { return version_; }
   [[nodiscard]] std::string_view octets() const { return octets_; }
+  [[nodiscard]] std::uint32_t crc() const { return crc_; }
   [[nodiscard]] const ZSTD_DDict_s* unpacking() const { return unpacking_; }
 
   /// Beyond it a look-up table costs more of the processor's cache than it saves.
@@ -33,6 +34,7 @@ class Dictionary {
  private:
   std::uint32_t version_;
   std::string octets_;
+  std::uint32_t crc_;  ///< of the octets
   ZSTD_DDict_s* unpacking_;
 };
 

@@ -40,6 +40,8 @@ class Remake {
     }
     table_.tablet = former_.tablet;
     table_.next = former_.next;
+    // Where the former table is lost, too, nothing tells that no relocation has the form of version 2.
+    table_.had_cold = former_.tablet == 0 || former_.had_cold;
     TRY(list());
     if (files_.empty() && former_.tablet == 0) return {};
     for (const auto& [number, size] : files_) TRY(take(number, size));

@@ -111,6 +111,7 @@ Result<> Segments::change(const std::function<void(std::map<std::uint32_t, Segme
   std::lock_guard saving(saving_);
   Table next = table();
   how(next.segments);
+  next.had_cold = next.knows_cold();
   TRY(volume_.replace(kFormerTable, table().encode()));
   TRY(volume_.replace(kTable, next.encode()));
   std::lock_guard lock(mutex_);
@@ -119,6 +120,7 @@ Result<> Segments::change(const std::function<void(std::map<std::uint32_t, Segme
     auto before = table_.segments.find(number);
     if (before == table_.segments.end() || before->second.phase != segment.phase) came_[number] = clock_.now();
   }
+  table_.had_cold = next.had_cold;
   table_.segments = std::move(next.segments);
   return {};
 }

@@ -64,15 +64,18 @@ bool decode_segment(const std::vector<std::string_view>& words, Segment& segment
 }
 
 constexpr std::string_view kFirstLine = "angarium-store 1";
-/// A store with a cold segment, which a program that knows version 1 alone must not open.
+/// A store that has or had a cold segment, which a program that knows version 1 alone must not open.
 constexpr std::string_view kFirstLineCold = "angarium-store 2";
 
 }  // namespace
 
+bool Table::knows_cold() const {
+  return had_cold ||
+         std::ranges::any_of(segments, [](const auto& entry) { return entry.second.kind == SegmentKind::cold; });
+}
+
 std::string Table::encode() const {
-  const bool cold =
-      std::ranges::any_of(segments, [](const auto& entry) { return entry.second.kind == SegmentKind::cold; });
-  std::string text = fmt::format("{}\ntablet {} {}\n", cold ? kFirstLineCold : kFirstLine, tablet, next);
+  std::string text = fmt::format("{}\ntablet {} {}\n", knows_cold() ? kFirstLineCold : kFirstLine, tablet, next);
   for (const auto& [number, s] : segments) {
     text += fmt::format("segment {} {} {} {} {} {} {} {} {} {} {} {} {}", number, name_of(kKinds, s.kind),
                         name_of(kPhases, s.phase), s.salt, s.first, s.last, s.before, s.chain, s.size, s.bodies,
@@ -93,6 +96,7 @@ Result<Table> Table::decode(std::string_view text) {
   if (first != kFirstLine && first != kFirstLineCold)
     return fail(kFormat, "the store is of another format: " + escape_controls(first, 64));
   Table table;
+  table.had_cold = first == kFirstLineCold;
   bool seen_tablet = false;
   take_until(body, '\n');
   while (!body.empty()) {

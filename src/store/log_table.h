@@ -42,8 +42,13 @@ struct Segment {
 struct Table {
   std::uint64_t tablet = 0;  ///< random, the same in every segment
   std::uint32_t next = 1;    ///< numbers are never used twice
+  /// A store that ever had a cold segment is one of version 2 for good: its relocations may have the form that a
+  /// program of version 1 does not read, also when the last such segment is gone.
+  bool had_cold = false;
   std::map<std::uint32_t, Segment> segments;
 
+  /// Whether it had one or has one.
+  [[nodiscard]] bool knows_cold() const;
   [[nodiscard]] std::string encode() const;
   static Result<Table> decode(std::string_view text);
 };

@@ -43,8 +43,13 @@ TEST_CASE("a table with a cold segment is one of version 2, and tells what its b
   table.segments[2] = {.number = 2, .kind = SegmentKind::bodies, .phase = Phase::sealed, .size = 20};
   CHECK(table.encode().starts_with("angarium-store 2\n"));
   CHECK(Table::decode(table.encode())->segments == table.segments);
+  Table later = Table::decode(table.encode()).value();
+  later.segments.erase(1);
+  CHECK(later.encode().starts_with("angarium-store 2\n"));  // relocations may still have the form of version 2
+  CHECK(Table::decode(later.encode())->had_cold);
   table.segments.erase(1);
   CHECK(table.encode().starts_with("angarium-store 1\n"));
+  CHECK(!Table::decode(table.encode())->had_cold);
   const std::string begin = "angarium-store 2\ntablet 5 3\n";
   CHECK(Table::decode(sealed(begin + "segment 1 cold sealed 4 0 0 0 0 9 0 0 0 0\n")));
   CHECK(Table::decode(sealed(begin + "segment 1 cold sealed 4 0 0 0 0 9 0 0 0 0 7 7\n")).error().is(kDamaged));

@@ -24,7 +24,7 @@ void check_table(std::string_view body) {
   if (!table) return require(table.error().is(kDamaged) || table.error().is(kFormat));
   const auto again = Table::decode(table->encode());
   require(again.has_value() && again->segments == table->segments && again->tablet == table->tablet &&
-          again->next == table->next);
+          again->next == table->next && again->knows_cold() == table->knows_cold());
 }
 
 void check_keys(std::string_view key) {

@@ -209,7 +209,10 @@ struct SweepOptions {
   std::uint64_t octets_per_second = 0;            ///< of copying, so that others get at the disk; 0: no limit
   Duration compress_after{0};  ///< segments so old get their bodies compressed; 0: none, and those swept are unpacked
   std::uint64_t compress_min = 1u << 20;  ///< fewer living octets of a segment are not worth a dictionary beside them
-  std::stop_token stop;                   ///< asked to stop, it ends with kStopped; what is done stays done
+  /// Octets of bodies that one run compresses of what need not be rewritten otherwise, one segment at least; the next
+  /// run goes on. So no run holds up images, snapshots and verification for days.
+  std::uint64_t compress_max = 4ULL << 30;
+  std::stop_token stop;  ///< asked to stop, it ends with kStopped; what is done stays done
   Progress progress;
 };
 

@@ -19,6 +19,7 @@ Result<> Engine::write_image_locked() {
   Result<Segment> image = store::write_image(*state, state->view(), *made.file, made.segment);
   state.reset();
   if (!image) {
+    (void)made.file->truncate(0);  // on a full disk, room for the table that lets go of it
     TRY(segments_.remove(made.segment.number));
     return std::unexpected(image.error());
   }
@@ -91,11 +92,23 @@ Result<> Engine::verify_segment(const Segment& segment, VerifyReport& report) {
       header->tablet != segments_.tablet())
     return fail(kDamaged, fmt::format("segment {}: its header is not the one the table knows", segment.number));
   if (segment.kind == SegmentKind::log) return verify_log(segment, report);
-  if (segment.kind == SegmentKind::bodies || segment.kind == SegmentKind::cold) return {};  // by the references to it
+  if (segment.kind == SegmentKind::cold) return verify_dictionary(segment, *file);
+  if (segment.kind == SegmentKind::bodies) return {};  // by the references to it
   return read_image(*file, segment, [&](std::string_view piece) -> Result<> {
     report.octets += piece.size();
     return {};
   });
+}
+
+/// From the disk, and not as it is in memory since it was read. The bodies are seen by the references to them.
+Result<> Engine::verify_dictionary(const Segment& segment, File& file) {
+  std::string octets(BodyHeader::kSize, '\0');
+  octets.resize(TRY(file.read(SegmentHeader::kSize, octets)));
+  if (BodyHeader::decode(octets, segment.salt)) return {};  // it needs none
+  Result<std::shared_ptr<const Dictionary>> read = read_dictionary(file, segment.salt, Tier::any);
+  if (read) return {};
+  if (!read.error().is(kDamaged)) return std::unexpected(read.error());
+  return fail(kDamaged, fmt::format("segment {}: {}", segment.number, read.error().text()));
 }
 
 /// How far the log goes in a segment; 0 in the spare.

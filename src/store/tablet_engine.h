@@ -110,6 +110,7 @@ class Engine final : public Tablet {
   // Chores.
   Result<> write_image_locked();
   Result<> verify_segment(const Segment& segment, VerifyReport& report);
+  Result<> verify_dictionary(const Segment& segment, File& file);
   Result<> verify_log(const Segment& segment, VerifyReport& report);
   std::uint64_t log_end(const Segment& segment, const LogPosition& end);
   Result<> verify_references(VerifyReport& report);

@@ -164,6 +164,8 @@ Result<> Engine::remove_retired() {
   for (const Segment& segment : segments_.all()) {
     if (segment.phase != Phase::retired || segments_.young(segment, options_.grace)) continue;
     TRY(segments_.remove(segment.number));
+    std::lock_guard lock(dictionaries_mutex_);
+    dictionaries_.erase(segment.number);
   }
   return {};
 }

@@ -159,8 +159,12 @@ Result<std::shared_ptr<const Dictionary>> Engine::dictionary_of(std::uint32_t nu
   std::shared_ptr<const Dictionary> dictionary = TRY(std::move(read));
   std::lock_guard lock(dictionaries_mutex_);
   if (dictionaries_.size() >= kSegmentsMax) dictionaries_.clear();
-  for (const auto& [other, known] : dictionaries_)
-    if (known->version() == dictionary->version() && known->octets() == dictionary->octets()) dictionary = known;
+  const auto same = std::ranges::find_if(dictionaries_, [&](const auto& entry) {
+    const Dictionary& known = *entry.second;
+    return known.version() == dictionary->version() && known.crc() == dictionary->crc() &&
+           known.octets() == dictionary->octets();
+  });
+  if (same != dictionaries_.end()) dictionary = same->second;
   dictionaries_[number] = dictionary;
   return dictionary;
 }

@@ -106,15 +106,19 @@ Result<> Sweep::renew_image() {
   bool old = false;
   // Bodies leave the log for a cold segment only when nothing else of it is needed.
   const bool packs = options_.compress_after.count() > 0;
-  const Duration cold_or_dead =
-      packs ? std::min(options_.compress_after, options_.dead_age_max) : options_.dead_age_max;
+  bool cold = false;
   for (const Segment& segment : engine_.segments_.all()) {
     if (segment.kind != SegmentKind::log || segment.phase != Phase::sealed || segment.last <= covered) continue;
     metadata += segment.size - segment.bodies;
-    old = old || now_ - segment.created > cold_or_dead.count();
+    old = old || now_ - segment.created > options_.dead_age_max.count();
+    cold = cold || (packs && now_ - segment.created > options_.compress_after.count());
   }
   std::uint64_t worth = std::max(kImageMetadata, image ? 2 * image->size : 0);
-  if (metadata >= worth || (old && metadata > 0)) TRY(engine_.write_image_locked());
+  if (metadata >= worth || (old && metadata > 0)) {
+    TRY(engine_.write_image_locked());
+  } else if (cold && metadata > 0) {
+    TRY(renew_image_for_cooling(metadata));
+  }
   image = newest_image(engine_.segments_);
   covered_ = image ? image->last : 0;
   return {};

@@ -23,6 +23,7 @@ class Sweep {
   };
   Result<> close_old();
   Result<> renew_image();
+  Result<> renew_image_for_cooling(std::uint64_t metadata);
   Result<> mark();
   Result<> tidy_relocations();
   Result<> commit(Batch& batch);
@@ -30,7 +31,7 @@ class Sweep {
   [[nodiscard]] std::uint64_t living_octets(const Segment& segment) const;
   [[nodiscard]] bool packs(const Segment& segment) const;
   Result<> cool(const Segment& victim);
-  Result<bool> room_for(const Segment& victim) const;
+  Result<bool> room_for(std::uint64_t octets) const;
   Result<> choose_dictionary();
   Result<std::vector<std::string>> take_samples();
   Result<> keep_better(const std::vector<std::string>& samples, const std::optional<KeptDictionary>& kept);
@@ -59,6 +60,8 @@ class Sweep {
   std::shared_ptr<const Dictionary> dictionary_;                      ///< what compresses in this run; may be null
   std::vector<std::pair<Engine::Location, Engine::Location>> moves_;  ///< of the rewrite under way
   std::uint64_t retired_octets_ = 0;
+  std::uint64_t cooled_ = 0;       ///< octets of bodies, of `cooling_`
+  bool cooled_enough_ = false;     ///< for this run
   std::uint64_t since_pause_ = 0;  ///< octets copied
   SweepReport report_;
 };

@@ -49,16 +49,32 @@ bool Sweep::packs(const Segment& segment) const {
   return now_ - segment.created >= options_.compress_after.count();
 }
 
-Result<bool> Sweep::room_for(const Segment& victim) const {
+/// Whether there is room for so many octets twice, above the reserve.
+Result<bool> Sweep::room_for(std::uint64_t octets) const {
   const Space space = TRY(engine_.volume_->space());
-  return engine_.accepting() && space.free > engine_.reserve_of(space) + 2 * victim.size;
+  return engine_.accepting() && space.free > engine_.reserve_of(space) + 2 * octets;
 }
 
-/// As rewrite(); a segment with damage stays as it is, and holds up no others.
+/// An image that is wanted only so that bodies may leave the log: without room for it the old one goes on to say what
+/// is covered, and what died is swept all the same.
+Result<> Sweep::renew_image_for_cooling(std::uint64_t metadata) {
+  const std::optional<Segment> image = newest_image(engine_.segments_);
+  if (!TRY(room_for(image ? image->size : metadata))) return {};
+  Result<> written = engine_.write_image_locked();
+  if (written || !written.error().is(kStoreFull)) return written;
+  log::notice("store", "no room for an image, so no more of the log is compressed", {});
+  return {};
+}
+
+/// As rewrite(), within what one run may compress; a segment with damage stays as it is, and holds up no others.
 Result<> Sweep::cool(const Segment& victim) {
+  const std::uint64_t octets = living_octets(victim);
+  cooled_enough_ = cooled_enough_ || (cooled_ > 0 && cooled_ + octets > options_.compress_max);
+  if (cooled_enough_) return {};
   // The original is kept for the grace beside its copy: what need not be done now waits for a night with room.
-  if (!TRY(room_for(victim))) return {};
+  if (!TRY(room_for(victim.size))) return {};
   Result<> done = rewrite(victim);
+  if (done) cooled_ += octets;
   if (done || !done.error().is(kDamaged)) return done;
   log::error("store", "a segment is not compressed, for it is damaged",
              {{"segment", std::uint64_t{victim.number}}, {"error", done.error().text()}});
@@ -137,7 +153,7 @@ Result<Segment> Sweep::pack_bodies(const Segment& victim, const std::vector<Livi
   std::uint64_t offset = SegmentHeader::kSize;
   if (dictionary_) {
     const std::string_view octets = dictionary_->octets();
-    DictionaryHeader header{dictionary_->version(), static_cast<std::uint32_t>(octets.size()), crc32c(octets)};
+    DictionaryHeader header{dictionary_->version(), static_cast<std::uint32_t>(octets.size()), dictionary_->crc()};
     const auto header_octets = header.encode(to.segment.salt);
     const std::array<std::string_view, 2> parts{std::string_view(header_octets.data(), header_octets.size()), octets};
     TRY(to.file->write(offset, parts));
