@@ -105,6 +105,8 @@ Result<> Engine::verify_dictionary(const Segment& segment, File& file) {
   std::string octets(BodyHeader::kSize, '\0');
   octets.resize(TRY(file.read(SegmentHeader::kSize, octets)));
   if (BodyHeader::decode(octets, segment.salt)) return {};  // it needs none
+  // A run that broke off before anything was synced leaves this; where the table is lost then, it is called sealed.
+  if (octets.find_first_not_of('\0') == std::string::npos) return {};
   Result<std::shared_ptr<const Dictionary>> read = read_dictionary(file, segment.salt, Tier::any);
   if (read) return {};
   if (!read.error().is(kDamaged)) return std::unexpected(read.error());

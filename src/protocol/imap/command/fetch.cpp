@@ -41,21 +41,17 @@ io::Task<Result<Reply>> fetch(Session& session, Command& command) {
   }
   if (program.partial) resolved = part_of(selected, resolved, program);
   std::string limit;
-  bool lost = false;
   if (may_be_limited(session)) {
     bool ghosts = false;
     auto part = limited(session, selected.uids(resolved, ghosts));
     limit = std::move(part.code);
     // RFC 9738 §3.1: a range that the client counted itself is refused.
     if (!limit.empty() && program.partial) co_return beyond_limit(session);
-    lost = !limit.empty() && ghosts && resolved.addressing == Addressing::sequence;
     if (!limit.empty()) resolved = {.numbers = std::move(part.uids), .addressing = Addressing::uid};
   }
   Fetcher fetcher(session, std::move(program), command.addressing);
   auto told = co_await fetcher.run(std::move(resolved));
   if (!told) co_return std::unexpected(with_limit(session, std::move(told).error(), limit));
-  // RFC 2180 §4.1.2: of those the client counted, the ones that are gone were not told.
-  if (lost) co_return std::unexpected(with_limit(session, {kExpungeIssued, "Some of the messages are gone"}, limit));
   co_return with_limit(session, done("FETCH completed", fetcher.code()), limit);
 }
 
