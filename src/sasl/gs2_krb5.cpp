@@ -127,6 +127,7 @@ class Gs2Client final : public ClientExchange {
   /// Every message of the server's is a token, the one that comes with its success, too.
   Result<std::string> respond(std::string_view challenge) override {
     if (gss_ == nullptr || established_ || !bindings_) return malformed("the server asks for more");
+    if (challenge.empty()) return malformed("the server gives no token");
     auto step = TRY(gss_->step(challenge, bindings_));
     established_ = step.established;
     return std::move(step.token);

@@ -79,7 +79,8 @@ class Initiator final : public Established {
       : Established(strongest), owner_(std::move(owner)), service_(std::move(service)), more_(rounds_more(owner_)) {}
 
   Result<Step> step(std::string_view token, const std::optional<std::string>& bindings) override {
-    if (token.empty()) return Step{.token = first_token(owner_, service_, fingerprint(bindings))};
+    if (token.empty() && !std::exchange(begun_, true))
+      return Step{.token = first_token(owner_, service_, fingerprint(bindings))};
     if (token == kMore && more_ > 0) return Step{.token = std::string(kMore), .established = --more_ == 0};
     if (token == kReply) return Step{.token = {}, .established = true};
     return fail(kServerNotAuthentic, "this is not whom the ticket is for");
@@ -89,6 +90,7 @@ class Initiator final : public Established {
   std::string owner_;
   std::string service_;
   std::size_t more_;
+  bool begun_ = false;
 };
 
 class Acceptor final : public Established {
