@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # run.sh [SECTION...] [--runs N]: measures Angarium (release build) beside Postfix, Dovecot and Cyrus in one run and writes
-# bench/RESULTS.md. Sections: smtp lmtp relay imap select100k pop3 idle restart limits; all of them without a name. Needs root and a quiet machine.
+# bench/RESULTS.md. Sections: smtp lmtp relay imap tls select100k pop3 idle restart limits; all of them without a name. Needs root and a quiet machine.
 #
 #   BENCH_TMP=DIR      scratch of about 5 GB, not on tmpfs (default build/bench)
 #   ANGARIUM=FILE      a built binary; without it the release preset is built
@@ -12,12 +12,12 @@ sections=()
 while [ $# -gt 0 ]; do
   case $1 in
     --runs) runs=$2; shift ;;
-    smtp | lmtp | relay | imap | select100k | pop3 | idle | restart | limits) sections+=("$1") ;;
+    smtp | lmtp | relay | imap | tls | select100k | pop3 | idle | restart | limits) sections+=("$1") ;;
     *) sed -n '2,3p' "$0" >&2; exit 2 ;;
   esac
   shift
 done
-[ ${#sections[@]} -gt 0 ] || sections=(limits smtp lmtp relay imap select100k pop3 idle restart)
+[ ${#sections[@]} -gt 0 ] || sections=(limits smtp lmtp relay imap tls select100k pop3 idle restart)
 [ "$(id -u)" -eq 0 ] || { echo "bench/run.sh: the peers run only as root" >&2; exit 1; }
 export BENCH_TMP=${BENCH_TMP:-$root/build/bench}
 mkdir -p "$BENCH_TMP/x" "$BENCH_TMP/bin"
@@ -62,6 +62,7 @@ for section in "${sections[@]}"; do
   case $section in
     smtp | relay) peers_of="--peers postfix,ours" ;;
     lmtp | imap | select100k | pop3) peers_of="--peers dovecot,cyrus,ours" ;;
+    tls) peers_of="--peers dovecot,dovecot-perf,ours" ;;
     idle) peers_of="--peers dovecot,ours --conns 1000" ;;
     *) peers_of="" ;;
   esac

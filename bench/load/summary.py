@@ -35,6 +35,8 @@ BUDGETS = [
     ("SMTP relayed, 64 KiB, 10 sessions, a second", "relay", f"sess=10,size={64 * KIB},msgs=240", "deliver_msg_s", "more", 8),
     ("IMAP APPEND, 10 connections, a second", "imap-append", "conns=10,count=1000", "per_s", "more", 6),
     ("IMAP LOGIN, 10 connections, a second", "imap-login", "conns=10,count=300", "per_s", "more", 8),
+    ("TLS handshakes, 10 connections, a second", "tls", "conns=10,count=3000", "per_s", "more", 2),
+    ("TLS handshakes, 10 connections, CPU ms each", "tls", "conns=10,count=3000", per_message, "less", 2),
     ("ENVELOPE and BODYSTRUCTURE of 10,000, messages a second", "imap-sync-warm", "msgs=10000", "meta_msg_s", "more", 3),
     ("All bodies of 10,000, MB a second", "imap-sync-warm", "msgs=10000", "body_MBs", "more", 2),
     ("STORE 1:*, messages a second", "imap-store", "msgs=10000", "bulk_msg_s", "more", 5),
@@ -51,6 +53,9 @@ BUDGETS = [
 ABSOLUTES = [
     ("SELECT of 100,000, warm, ms", "select100k", "msgs=100000", "p50_ms", 0.5),
     ("SELECT of 100,000 after a restart, ms", "restart", "ended in order", "select_ms", 30),
+    ("Worst stall of a session beside 10 connections of TLS handshakes, ms", "tls", "conns=10,count=3000", "look_max_ms", 5),
+    ("SEARCH TEXT over 10,000 by the index, ms", "imap-search", "msgs=10000", lambda run: run["ms"][0], 10),
+    ("SEARCH TEXT over 10,000 that no index answers, ms", "imap-scan", "msgs=10000", lambda run: run["ms"][0], 500),
     ("Idle IMAP session, KiB", "idle", "conns=1000", "pss_kib_per_conn", 16),
     ("Delivery to EXISTS, ms", "idle", "conns=1000", "exists_p50_ms", 1),
     ("CPU of a 2 KiB message by SMTP, 10 sessions, ms", "smtp", f"sess=10,size={2 * KIB},msgs=1000", per_message, 0.15),

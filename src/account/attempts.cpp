@@ -2,6 +2,7 @@
 
 #include <arpa/inet.h>
 
+#include <algorithm>
 #include <array>
 
 #include "base/text.h"
@@ -34,6 +35,13 @@ void Attempts::failed(std::string_view address) {
   if (count.failures > 0 && clock_.now() - count.last >= limits_.window) count.failures = 0;
   ++count.failures;
   count.last = clock_.now();
+}
+
+void Attempts::take_back(std::string_view address, std::uint32_t failures) {
+  if (address.empty()) return;
+  const std::lock_guard lock(mutex_);
+  if (const auto found = counts_.find(attempt_key(address)); found != counts_.end())
+    found->second.failures -= std::min(found->second.failures, failures);
 }
 
 std::size_t Attempts::addresses() const {

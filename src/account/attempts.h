@@ -29,6 +29,8 @@ class Attempts {
   bool locked_out(std::string_view address);
   /// One more failure; the count starts anew once a whole window passes without one.
   void failed(std::string_view address);
+  /// So many fewer.
+  void take_back(std::string_view address, std::uint32_t failures);
   /// A success does not clear the count: whoever owns one password could otherwise guess others for ever.
   [[nodiscard]] std::size_t addresses() const;
 

@@ -259,10 +259,13 @@ Result<Account> Directory::change_account(std::string_view address, const std::f
     Entry entry = TRY(decode_entry(*stored));
     auto* account = std::get_if<Account>(&entry);
     if (account == nullptr) return fail(kUnknown, canonical + " is an alias, not an account");
+    const Account before = *account;
     change(*account);
     if (account->name.size() > kNameMax || !valid_utf8(account->name))
       return fail(kInvalid, "the name is longer than 256 octets or no UTF-8");
+    // What fails is not seen by this process, whatever the disk has of it.
     TRY(replace(address_key(canonical), *stored, encode(*account)));
+    withdraw(withdrawn_by(before, *account));
     return std::move(*account);
   });
 }
@@ -284,6 +287,7 @@ Result<> Directory::change_app_passwords(std::string_view address, const ChangeA
     const std::string key = app_passwords_key(account->id);
     const auto before = TRY(tablet_.get(key));
     std::vector<AppPassword> passwords = before ? TRY(decode_app_passwords(*before)) : std::vector<AppPassword>();
+    const std::vector<AppPassword> there = passwords;
     TRY(change(passwords));
     store::Batch batch;
     batch.expect(address_key(canonical), *stored);
@@ -294,6 +298,7 @@ Result<> Directory::change_app_passwords(std::string_view address, const ChangeA
       batch.put(key, encode(passwords));
     // No mail goes another way by it: what was resolved stays.
     TRY(tablet_.commit_and_wait(std::move(batch)));
+    withdraw(withdrawn_by(account->id, there, passwords));
     return {};
   });
 }

@@ -11,6 +11,7 @@
 #include "account/record.h"
 #include "account/routes.h"
 #include "account/types.h"
+#include "account/withdrawal.h"
 #include "store/tablet.h"
 
 namespace angarium::account {
@@ -65,6 +66,11 @@ class Directory {
   Result<Account> prepare_removal(std::string_view address, store::Batch& batch);
   /// After every commit of a batch of prepare_removal(), also a failed one.
   void forget() { routes_.forget(); }
+  /// Told, from any thread, what lets somebody in no longer, once that is durable. Set before the first change.
+  using OnWithdrawn = std::function<void(const Withdrawal&)>;
+  void on_withdrawn(OnWithdrawn told) { on_withdrawn_ = std::move(told); }
+  /// Of an account whose removal is committed.
+  void removed(const Account& account) { withdraw(Withdrawal{.of = Withdrawal::Of::account, .account = account.id}); }
   Result<std::optional<Account>> account(std::string_view address, store::Tier tier = store::Tier::any);
   Result<std::vector<Account>> accounts(std::string_view domain = {});
 
@@ -103,10 +109,14 @@ class Directory {
   Result<std::optional<std::string>> postmaster(const Domain& domain, store::Tier tier);
   Result<std::string> loop_of(const Alias& alias, store::Batch& batch);
   Result<AccountId> next_id(std::string& before);
+  void withdraw(const std::optional<Withdrawal>& withdrawal) {
+    if (withdrawal && on_withdrawn_) on_withdrawn_(*withdrawal);
+  }
 
   store::Tablet& tablet_;
   const Clock& clock_;
   Routes routes_;
+  OnWithdrawn on_withdrawn_;
 };
 
 }  // namespace angarium::account

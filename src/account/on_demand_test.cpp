@@ -1,5 +1,7 @@
 #include "account/on_demand.h"
 
+#include <functional>
+
 #include "account/support.h"
 #include "account/verifier.h"
 #include "base/text.h"
@@ -7,6 +9,7 @@
 
 using namespace angarium;
 using namespace angarium::account;
+using account::test::finish;
 
 namespace {
 
@@ -256,10 +259,62 @@ TEST_CASE("a used-up sequence begins anew when the password is given") {
   CHECK(desk.keys().has(Demand::otp, kRealm));
 }
 
-TEST_CASE("who has proved a name is known by the address, for that name and there alone") {
+/// Who is known, by an address each for what was proved there.
+struct Known {
+  Desk& desk;
+  Account account() const { return desk.directory.account("alice@example.test").value().value(); }
+  void prove(const Proof& proof, std::string_view peer) const { desk.verifier.remember_proof(account(), proof, peer); }
+  bool at(std::string_view peer) const {
+    const auto known = finish(desk.loop, desk.verifier.has_proved(account(), std::string(peer)));
+    REQUIRE(known);
+    return *known;
+  }
+};
+
+TEST_CASE("who has proved to be somebody is known by the address, as that one and there alone") {
   Desk desk;
-  desk.verifier.remember_proof("alice@example.test", "192.0.2.1");
-  CHECK(desk.verifier.has_proved("ALICE@example.test", "192.0.2.1"));
-  CHECK(!desk.verifier.has_proved("alice@example.test", "192.0.2.2"));
-  CHECK(!desk.verifier.has_proved("bob@example.test", "192.0.2.1"));
+  const Known known{desk};
+  known.prove({.by = Proof::By::password}, "192.0.2.1");
+  CHECK(known.at("192.0.2.1"));
+  CHECK(!known.at("192.0.2.2"));
+  Account other = known.account();
+  ++other.id;
+  CHECK(!*finish(desk.loop, desk.verifier.has_proved(other, "192.0.2.1")));
+}
+
+TEST_CASE("who has proved what is withdrawn is known no longer, and others are") {
+  Desk desk;
+  const Known known{desk};
+  const auto change = [&](const std::function<void(Account&)>& change) {
+    REQUIRE(desk.directory.change_account("alice@example.test", change));
+  };
+  AppPassword phone{.name = "phone", .salt = "s", .digest = "of the phone"};
+  const AppPassword laptop{.name = "laptop", .salt = "s", .digest = "of the laptop"};
+  const auto keep = [&](const std::vector<AppPassword>& kept) {
+    REQUIRE(desk.directory.change_app_passwords("alice@example.test", [&](std::vector<AppPassword>& all) -> Result<> {
+      all = kept;
+      return {};
+    }));
+  };
+  keep({phone, laptop});
+  known.prove({.by = Proof::By::password}, "192.0.2.1");
+  known.prove({.by = Proof::By::app_password, .digest = phone.digest}, "192.0.2.2");
+  known.prove({.by = Proof::By::app_password, .digest = laptop.digest}, "192.0.2.3");
+  known.prove({.by = Proof::By::other}, "192.0.2.4");
+  CHECK(known.at("192.0.2.2"));
+  keep({laptop});
+  CHECK(!known.at("192.0.2.2"));
+  phone.expires = desk.clock.wall();
+  keep({phone, laptop});
+  CHECK(!known.at("192.0.2.2"));
+  CHECK(known.at("192.0.2.1"));
+  change([](Account& account) { account.name = "Alice"; });
+  CHECK(known.at("192.0.2.1"));
+  change([](Account& account) { account.totp = Totp{.secret = std::string(kTotpSecretOctets, 's'), .on = true}; });
+  CHECK(!known.at("192.0.2.1"));
+  known.prove({.by = Proof::By::password}, "192.0.2.1");
+  change([](Account& account) { ++account.credentials.version; });
+  CHECK(!known.at("192.0.2.1"));
+  CHECK(known.at("192.0.2.3"));
+  CHECK(known.at("192.0.2.4"));
 }

@@ -31,6 +31,8 @@ class Users {
   virtual io::Task<Result<std::optional<Account>>> account(std::string name) = 0;
   /// What is kept of the password for SCRAM; nothing where that is not told, or there is no such user.
   virtual io::Task<Result<std::optional<sasl::ScramKeys>>> scram_keys(std::string name, sasl::Hash hash) = 0;
+  /// How many iterations those keys have for names like this one, whoever is known by it; 0: none are kept. Any thread.
+  [[nodiscard]] virtual std::uint32_t iterations_like([[maybe_unused]] std::string_view name) { return 0; }
 };
 
 }  // namespace angarium::account

@@ -3,6 +3,8 @@
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 
+#include <algorithm>
+
 #include "base/log.h"
 #include "base/text.h"
 
@@ -25,12 +27,18 @@ Verifier::Verifier(Directory& directory, io::Pool& read_pool, VerifierOptions op
       read_pool_(read_pool),
       options_(options),
       attempts_(options.attempts, clock),
+      broken_off_(broken_off_limits(options.attempts), clock),
       code_attempts_(kCodeLimits, clock),
       decoy_(decoy_hash(options.cost, random).value_or("")),
       decoy_key_(random.octets(32)),
       cache_key_(random.octets(32)),
       clock_(clock),
       hash_pool_({.name = "password", .threads = options.threads, .queue = options.queue}) {}
+
+AttemptLimits Verifier::broken_off_limits(AttemptLimits limits) {
+  limits.failures_max = std::min(limits.failures_max, UINT32_MAX / kBrokenOffPerFailure) * kBrokenOffPerFailure;
+  return limits;
+}
 
 io::Task<Result<std::optional<Account>>> Verifier::find(std::string name) {
   auto found = directory_.account(name, store::Tier::memory);
@@ -58,9 +66,13 @@ std::string Verifier::users_fingerprint(std::string_view name, std::string_view 
   return keyed(std::move(message));
 }
 
-/// Nor do others begin like this.
-std::string Verifier::proof_fingerprint(std::string_view name, std::string_view peer) const {
-  return keyed("proof:" + same_name(name) + "|" + attempt_key(peer));
+/// Nor do others begin like this. What is withdrawn has another one: a password that was changed, or is not enough.
+std::string Verifier::proof_fingerprint(const Account& account, const Proof& proof, std::string_view peer) const {
+  std::string by = "other";
+  if (proof.by == Proof::By::app_password) by = "app:" + proof.digest;
+  if (proof.by == Proof::By::password)
+    by = "own:" + std::to_string(account.credentials.version) + (account.wants_second_factor() ? ":2" : "");
+  return keyed("proof:" + std::to_string(account.id) + "|" + by + "|" + attempt_key(peer));
 }
 
 std::string Verifier::keyed(std::string message) const {
@@ -231,13 +243,21 @@ io::Task<Result<>> Verifier::replace_otp(std::string name, std::uint64_t ticket,
                              });
 }
 
-void Verifier::remember_proof(std::string_view name, std::string_view peer) {
-  std::string print = proof_fingerprint(name, peer);
+void Verifier::remember_proof(const Account& account, const Proof& proof, std::string_view peer) {
+  std::string print = proof_fingerprint(account, proof, peer);
   if (!remembered(print)) remember(std::move(print));
 }
 
-bool Verifier::has_proved(std::string_view name, std::string_view peer) {
-  return remembered(proof_fingerprint(name, peer));
+io::Task<Result<bool>> Verifier::has_proved(Account account, std::string peer) {
+  if (remembered(proof_fingerprint(account, {.by = Proof::By::password}, peer))) co_return true;
+  if (remembered(proof_fingerprint(account, {.by = Proof::By::other}, peer))) co_return true;
+  const auto all = CO_TRY(co_await app_passwords(account.id));
+  const WallTime now = clock_.wall();
+  for (const AppPassword& one : all) {
+    const Proof proof{.by = Proof::By::app_password, .digest = one.digest};
+    if (!one.is_over(now) && remembered(proof_fingerprint(account, proof, peer))) co_return true;
+  }
+  co_return false;
 }
 
 io::Task<Result<std::optional<sasl::ScramKeys>>> Verifier::scram_keys(std::string name, sasl::Hash hash) {

@@ -20,6 +20,7 @@
 #include "account/tickets.h"
 #include "account/tokens.h"
 #include "account/users.h"
+#include "account/withdrawal.h"
 #include "io/pool.h"
 #include "io/task.h"
 #include "sasl/otp.h"
@@ -40,6 +41,11 @@ struct VerifierOptions {
   std::string realm;  ///< of DIGEST-MD5: the name clients know this host by
 };
 
+/// Whose password was right, and which of them.
+struct Verified : Account {
+  Proof proof{};
+};
+
 /// Shared by all loops; every method may be called from any of them, at the same time. Ends before the loops that wait
 /// for it.
 class Verifier {
@@ -53,7 +59,7 @@ class Verifier {
   /// Errors: sasl::kBadCredentials (unknown user, wrong password or code, disabled account: never told apart),
   /// sasl::kSecondFactor (right, without a code), sasl::kOutOfScope (an app password for something else, or one that is
   /// over), kBusy, kLockedOut, and what the directory and Users answer. A failure is counted against `peer`.
-  io::Task<Result<Account>> check_password(std::string name, std::string prepared_password, std::string peer, Use use);
+  io::Task<Result<Verified>> check_password(std::string name, std::string prepared_password, std::string peer, Use use);
 
   /// Whether what proves the account's own password is not enough for who logs in by this name.
   io::Task<Result<bool>> wants_second_factor(std::string name);
@@ -70,6 +76,11 @@ class Verifier {
   /// without keys of this hash.
   io::Task<Result<std::optional<sasl::ScramKeys>>> scram_keys(std::string name, sasl::Hash hash);
 
+  /// How many iterations keys of Users have for names like this one; 0: they keep none.
+  [[nodiscard]] std::uint32_t iterations_like(std::string_view name) const {
+    return users_ == nullptr ? 0 : users_->iterations_like(name);
+  }
+
   /// The account of a user who has proved to be it by other means (SCRAM): sasl::kBadCredentials when there is none.
   io::Task<Result<Account>> proven(std::string name);
 
@@ -81,13 +92,21 @@ class Verifier {
   /// over.
   io::Task<Result<>> replace_otp(std::string name, std::uint64_t ticket, sasl::OtpState from, sasl::OtpState to);
 
-  /// Somebody at this address has shown to be who they say: they may be told more of their own account than strangers.
-  void remember_proof(std::string_view name, std::string_view peer);
-  bool has_proved(std::string_view name, std::string_view peer);
+  /// Somebody at this address has shown by this to be the account's owner: they may be told more of it than strangers,
+  /// as long as this would let them in.
+  void remember_proof(const Account& account, const Proof& proof, std::string_view peer);
+  io::Task<Result<bool>> has_proved(Account account, std::string peer);
 
   /// For exchanges that fail outside check_password().
   void failed(std::string_view peer) { attempts_.failed(peer); }
+  /// Whether all have to wait who come from there.
   bool locked_out(std::string_view peer) { return attempts_.locked_out(peer); }
+  /// For exchanges that end behind a name and before any proof: nothing was guessed, but names may be tried out.
+  void broken_off(std::string_view peer) { broken_off_.failed(peer); }
+  /// Whether exchanges that begin by a name have to wait; all others go on.
+  bool broken_off_too_often(std::string_view peer) { return broken_off_.locked_out(peer); }
+  /// Somebody came in from there: behind one address are many, whose networks break.
+  void came_in(std::string_view peer) { broken_off_.take_back(peer, kBrokenOffPerFailure); }
 
   /// Who else may log in: asked for names that are no account with a password of its own. Must outlive every call; set
   /// before the first.
@@ -102,7 +121,12 @@ class Verifier {
   [[nodiscard]] TicketVerifier* tickets() const { return tickets_; }
 
   /// How many failures are too many, from now on.
-  void set_attempt_limits(AttemptLimits limits) { attempts_.set_limits(limits); }
+  void set_attempt_limits(AttemptLimits limits) {
+    attempts_.set_limits(limits);
+    broken_off_.set_limits(broken_off_limits(limits));
+  }
+  /// Exchanges that are broken off, for each failure that is allowed: networks break, and clients change their minds.
+  static constexpr std::uint32_t kBrokenOffPerFailure = 10;
 
   /// Secret of this site for sasl::fake_scram_keys; the same for the life of the process.
   [[nodiscard]] const std::string& decoy_key() const { return decoy_key_; }
@@ -118,12 +142,12 @@ class Verifier {
   io::Task<Result<std::optional<Account>>> find(std::string name);
   io::Task<Result<std::optional<Account>>> owner(std::string name);
   io::Task<Result<std::vector<AppPassword>>> app_passwords(AccountId account);
-  io::Task<Result<std::optional<Account>>> by_app_password(std::string name, sasl::Secret secret, std::string peer,
-                                                           Use use);
+  io::Task<Result<std::optional<Verified>>> by_app_password(std::string name, sasl::Secret secret, std::string peer,
+                                                            Use use);
   void note_use(const Account& account, const AppPassword& password, LastUse use);
   io::Task<Result<Account>> check_own_password(std::string name, std::string prepared_password, std::string peer);
   io::Task<> make_missing(Account account, sasl::Secret password);
-  [[nodiscard]] std::string proof_fingerprint(std::string_view name, std::string_view peer) const;
+  [[nodiscard]] std::string proof_fingerprint(const Account& account, const Proof& proof, std::string_view peer) const;
   io::Task<Result<Users::Check>> ask_users(std::string name, std::string_view password, std::string peer);
   std::string fingerprint(const Account& account, std::string_view password) const;
   std::string users_fingerprint(std::string_view name, std::string_view password) const;
@@ -134,7 +158,10 @@ class Verifier {
   Directory& directory_;
   io::Pool& read_pool_;
   VerifierOptions options_;
+  static AttemptLimits broken_off_limits(AttemptLimits limits);
+
   Attempts attempts_;
+  Attempts broken_off_;
   Attempts code_attempts_;  // by account
   std::string decoy_;
   std::string decoy_key_;

@@ -32,8 +32,8 @@ io::Task<Result<std::vector<AppPassword>>> Verifier::app_passwords(AccountId acc
   co_return co_await io::run(read_pool_, [this, account] { return directory_.app_passwords(account); });
 }
 
-io::Task<Result<Account>> Verifier::check_password(std::string name, std::string prepared_password, std::string peer,
-                                                   Use use) {
+io::Task<Result<Verified>> Verifier::check_password(std::string name, std::string prepared_password, std::string peer,
+                                                    Use use) {
   if (attempts_.locked_out(peer)) co_return std::unexpected(wait_first());
   if (auto secret = app_password_in(prepared_password)) {
     auto account = CO_TRY(co_await by_app_password(name, *std::move(secret), peer, use));
@@ -57,12 +57,12 @@ io::Task<Result<Account>> Verifier::check_password(std::string name, std::string
   if (account.wants_second_factor() && code.empty())
     co_return fail(sasl::kSecondFactor, "this account has a second factor: log in with an app password");
   if (!code.empty()) CO_TRY(co_await check_second_factor(account, std::move(code), std::move(peer)));
-  co_return std::move(account);
+  co_return Verified{std::move(account), {.by = Proof::By::password}};
 }
 
 /// Nothing where it is none of the account's. While a directory elsewhere does not answer, who is known goes on.
-io::Task<Result<std::optional<Account>>> Verifier::by_app_password(std::string name, sasl::Secret secret,
-                                                                   std::string peer, Use use) {
+io::Task<Result<std::optional<Verified>>> Verifier::by_app_password(std::string name, sasl::Secret secret,
+                                                                    std::string peer, Use use) {
   auto account = co_await owner(std::move(name));
   if (!account || !*account) co_return std::nullopt;
   const auto all = CO_TRY(co_await app_passwords((**account).id));
@@ -82,7 +82,8 @@ io::Task<Result<std::optional<Account>>> Verifier::by_app_password(std::string n
   log::info("account", "app password",
             {{"user", (**account).address}, {"password", found->name}, {"for", to_text(use)}, {"peer", peer}});
   note_use(**account, *found, {.at = now, .use = use, .peer = std::move(peer)});
-  co_return *std::move(account);
+  co_return Verified{**std::move(account),
+                     {.by = Proof::By::app_password, .digest = found->digest, .until = found->expires}};
 }
 
 /// Behind the login, and seldom. One that was removed or noted meanwhile stays as it is.

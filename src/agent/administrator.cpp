@@ -11,6 +11,8 @@
 #include "agent/fetch_verbs.h"
 #include "agent/index_verbs.h"
 #include "agent/key_verbs.h"
+#include "agent/keyring_verbs.h"
+#include "agent/location_verbs.h"
 #include "agent/login_verbs.h"
 #include "agent/queue_verbs.h"
 #include "agent/referral.h"
@@ -62,6 +64,20 @@ json::object show(const Account& account) {
           {"quota_messages", account.quota.messages},
           {"password_set", !account.credentials.argon2id.empty()},
           {"created", to_rfc3339(account.created)}};
+}
+
+/// With where its mail lies besides the own store, and when it moved in from there.
+json::object show(const Account& account, const Whereabouts& whereabouts) {
+  json::object shown = show(account);
+  const auto place = whereabouts.location(account);
+  const location::MovedIn* const moved = whereabouts.moved_in(account.id);
+  std::string where = place && *place ? route::format_location(**place) : "";
+  if (!place) where = "? " + place.error().text();
+  if (moved != nullptr && (!place || !*place)) where = moved->location;
+  const bool is_from_there = moved != nullptr && moved->location == where;
+  shown["location"] = escape_controls(where, route::kLocationMax);
+  shown["moved_in"] = is_from_there ? to_rfc3339(moved->at) : "";
+  return shown;
 }
 
 std::string kind_of(const Alias& alias) { return alias.kind == Alias::Kind::alias ? "alias" : "group"; }
@@ -141,19 +157,31 @@ io::Task<Answer> account_add(Work work) {
 
 // account.list [domain]
 io::Task<Answer> account_list(Work work) {
-  co_return show_all(
-      CO_TRY(co_await on_pool(work, [&services = work.services, domain = std::string(work.request.get("domain"))] {
-        return services.directory().accounts(domain);
-      })));
+  co_return CO_TRY(co_await on_pool(work,
+                                    [&services = work.services, terms = work.terms.locations,
+                                     domain = std::string(work.request.get("domain"))]() -> Result<json::array> {
+                                      const Whereabouts whereabouts = TRY(Whereabouts::read(services, terms));
+                                      json::array rows;
+                                      for (const Account& account : TRY(services.directory().accounts(domain)))
+                                        rows.push_back(show(account, whereabouts));
+                                      return rows;
+                                    }));
 }
 
 // account.show address
 io::Task<Answer> account_show(Work work) {
   const std::string address(work.request.get("address"));
-  const auto found = CO_TRY(
-      co_await on_pool(work, [&services = work.services, address] { return services.directory().account(address); }));
+  struct Found {
+    std::optional<Account> account;
+    json::object shown;
+  };
+  auto [found, shown] = CO_TRY(
+      co_await on_pool(work, [&services = work.services, terms = work.terms.locations, address]() -> Result<Found> {
+        Found one{TRY(services.directory().account(address)), {}};
+        if (one.account) one.shown = show(*one.account, TRY(Whereabouts::read(services, terms)));
+        return one;
+      }));
   if (!found) co_return fail(account::kUnknown, "there is no account " + escape_controls(address));
-  json::object shown = show(*found);
   auto mail = co_await work.services.mail().account(found->id);
   if (mail) {
     const mailbox::Quota quota = (*mail)->quota();
@@ -221,6 +249,7 @@ io::Task<Answer> account_remove(Work work) {
     auto removed = co_await services.mail().remove_account(removal.account.id, std::move(removal.batch));
     services.directory().forget();
     if (removed) boxes.forget(removal.account.id);
+    if (removed) services.directory().removed(removal.account);
     if (removed) co_return show(removal.account);
     // Somebody changed the account meanwhile.
     if (!removed.error().is(store::kExpectation) || attempt == kRemovalAttempts)
@@ -384,8 +413,11 @@ constexpr std::array<Verb, 17> kVerbs = {{{"account.add", account_add},
 }  // namespace
 
 AdministratorTerms administrator_terms(const configuration::Configuration& configuration) {
-  AdministratorTerms terms{
-      report_terms(configuration), local_terms(configuration), {}, configuration.store.compress_after};
+  AdministratorTerms terms{report_terms(configuration),
+                           local_terms(configuration),
+                           {},
+                           {configuration.store.compress_after, configuration.resolve("keys")},
+                           location_terms(configuration)};
   for (const std::string& path : configuration.local.aliases) terms.alias_files.push_back(configuration.resolve(path));
   return terms;
 }
@@ -398,11 +430,15 @@ io::Task<control::Reply> Administrator::execute(Request request, control::Tell t
     co_return reply_of(co_await queue_verb(services_, terms_().reports, std::move(request)));
   if (request.verb.starts_with("fetch."))
     co_return reply_of(co_await fetch_verb(services_, boxes_, std::move(request)));
+  if (request.verb.starts_with("location."))
+    co_return reply_of(co_await location_verb(services_, terms_().locations, std::move(request), std::move(tell)));
   if (request.verb.starts_with("acl.")) co_return reply_of(co_await acl_verb(services_, std::move(request)));
   if (request.verb.starts_with("index."))
     co_return reply_of(co_await index_verb(services_, std::move(request), std::move(tell)));
+  if (request.verb.starts_with("keys."))
+    co_return reply_of(co_await keyring_verb(services_, std::move(request), std::move(tell)));
   if (request.verb.starts_with("store."))
-    co_return reply_of(co_await store_verb(services_, terms_().compress_after, std::move(request), std::move(tell)));
+    co_return reply_of(co_await store_verb(services_, terms_().store, std::move(request), std::move(tell)));
   for (const Verb& verb : kVerbs) {
     if (verb.name != request.verb) continue;
     const Answer answer = co_await verb.run(Work{services_, terms_(), boxes_, std::move(request), std::move(tell)});

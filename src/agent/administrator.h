@@ -7,9 +7,11 @@
 #include <string>
 #include <vector>
 
+#include "agent/location_of.h"
 #include "agent/report.h"
 #include "agent/services.h"
 #include "agent/sorting.h"
+#include "agent/store_verbs.h"
 #include "control/request.h"
 #include "control/server.h"
 #include "fetch/boxes.h"
@@ -21,13 +23,14 @@ struct AdministratorTerms {
   ReportTerms reports;                      ///< what reports are made by
   std::shared_ptr<const LocalTerms> local;  ///< null: the host has no names of its own
   std::vector<std::string> alias_files;
-  Duration compress_after{0};  ///< store.compress_after
+  StoreTerms store;
+  LocationTerms locations;
 };
 AdministratorTerms administrator_terms(const configuration::Configuration& configuration);
 
 /// Verbs: account.add|list|show|set|password|remove, domain.add|list|show|set|remove, alias.add|list|show|remove,
-/// aliases.check, route.local, store.verify|snapshot|sweep|status, and those of queue_verbs.h, trace_verbs.h and
-/// fetch_verbs.h. Arguments are in administrator.cpp beside each verb. Any loop may use one.
+/// aliases.check, route.local, store.verify|snapshot|sweep|status, and those of queue_verbs.h, trace_verbs.h,
+/// location_verbs.h and fetch_verbs.h. Arguments are in administrator.cpp beside each verb. Any loop may use one.
 class Administrator {
  public:
   using Terms = std::function<AdministratorTerms()>;

@@ -96,7 +96,7 @@ void put_made(trace::Ledger& ledger, const queue::Entry& made, const std::vector
 
 void put_sent_on(trace::Ledger& ledger, const queue::Entry& made, const std::vector<queue::Lot>& lots,
                  trace::DeliveryId of, std::string_view by, WallTime now, store::Batch& batch) {
-  put_made(ledger, made, lots, {.door = trace::Door::onward, .octets = made.body.length, .message_id = {}, .of = of},
+  put_made(ledger, made, lots, {.door = trace::Door::onward, .octets = made.body_length(), .message_id = {}, .of = of},
            batch);
   trace::Event event;
   event.kind = trace::Event::Kind::sent_on;

@@ -1,11 +1,53 @@
 // Logins over the real house: which keys an account keeps, what strangers are told, and guests.
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
 #include "agent/test_logins.h"
+#include "base/log.h"
 #include "sasl/apop.h"
 
 namespace angarium::agent {
 namespace {
 
 using namespace test;
+
+/// Keeps the lines of refused logins.
+class Refusals final : public log::Sink {
+ public:
+  explicit Refusals(std::vector<std::string>& lines) : lines_(lines) {}
+  void write(log::Level, std::string_view, std::string_view event, const log::Field* fields,
+             std::size_t count) override {
+    if (event != "login refused") return;
+    std::string line;
+    for (std::size_t i = 0; i < count; ++i)
+      (line += i == 0 ? "" : " ").append(fields[i].name).append("=").append(fields[i].value);
+    lines_.push_back(std::move(line));
+  }
+
+ private:
+  std::vector<std::string>& lines_;
+};
+
+TEST_CASE("each refused login is in the log once, with the name that was given and the peer, and never the password") {
+  House house;
+  std::vector<std::string> lines;
+  log::configure(std::make_unique<Refusals>(lines), log::Level::notice);
+  const std::string from = "192.0.2.9:99";
+  CHECK(house.auth("PLAIN", kAlice, "something else", from) == kWrong);
+  CHECK(house.auth("SCRAM-SHA-256", "nobody@example.test", "something else", from) == kWrong);
+  LineClient imap = house.connect(House::Protocol::imap, from);
+  imap.say("a LOGIN \"no body\" \"something else\"");
+  LineClient pop3 = house.connect(House::Protocol::pop3, "127.0.0.1:99");
+  pop3.say("USER " + std::string(kAlice));
+  pop3.say("PASS something else");
+  CHECK(house.auth("PLAIN") == kDone);
+  log::configure(nullptr, log::Level::notice);
+  const std::string alice(kAlice);
+  CAPTURE(fmt::format("{}", fmt::join(lines, " | ")));
+  CHECK(lines == std::vector<std::string>{
+                     "user=" + alice + " peer=192.0.2.9 for=smtp", "user=nobody@example.test peer=192.0.2.9 for=smtp",
+                     "user=no body peer=192.0.2.9 for=imap", "user=" + alice + " peer=127.0.0.1 for=pop3"});
+}
 
 TEST_CASE("a mechanism works for accounts that asked for its keys, once the password was given") {
   for (const auto& [mechanism, demand] : kOwnKeys) {
@@ -49,6 +91,28 @@ TEST_CASE("who has proved to be the owner is told that a password transition is 
     CHECK(house.auth("PLAIN") == kDone);
     CHECK(house.auth(mechanism) == kDone);
   }
+}
+
+TEST_CASE("exchanges that are broken off behind a name have to wait in the end, while the password still lets in") {
+  House house;
+  house.services().verifier().set_attempt_limits({.failures_max = 2});
+  const std::string from = "192.0.2.7:4711";
+  const auto begin = [&](const std::string& peer) {
+    LineClient client = house.connect(House::Protocol::smtp, peer);
+    // n,,n=nobody,r=abc
+    const std::string said = client.say("AUTH SCRAM-SHA-256 biwsbj1ub2JvZHkscj1hYmM=");
+    const bool challenged = said.starts_with("334 ");
+    if (challenged) CHECK(client.say("*").starts_with("501 "));
+    return challenged;
+  };
+  for (std::uint32_t i = 0; i < 2 * account::Verifier::kBrokenOffPerFailure; ++i) CHECK(begin(from));
+  CHECK_FALSE(begin(from));
+  CHECK(begin("198.51.100.9:99"));
+  CHECK(house.auth("SCRAM-SHA-256") != kDone);
+  CHECK(house.auth("PLAIN") == kDone);
+  // One that goes to its end is none of them, and this host is never counted.
+  for (int i = 0; i < 30; ++i) CHECK(house.auth("SCRAM-SHA-256", kAlice, kPassword, "198.51.100.9:99") == kDone);
+  for (int i = 0; i < 30; ++i) CHECK(begin("127.0.0.1:99"));
 }
 
 TEST_CASE("a new password makes new keys for what was asked for") {

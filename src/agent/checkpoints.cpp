@@ -4,17 +4,20 @@
 
 #include "base/log.h"
 #include "base/text.h"
+#include "keyring/body.h"
+#include "mailbox/content.h"
 #include "queue/queue.h"
 #include "store/codec.h"
+#include "store/encrypted.h"
 
 namespace angarium::agent {
 namespace {
 
 constexpr char kVersion = 1;
+/// Of a part that is sealed.
+constexpr char kSealedVersion = 2;
 constexpr char kHead = 'H';
 constexpr char kPart = 'P';
-/// A part: one body of a batch.
-constexpr std::size_t kPartMax = store::kGroupBodyMax;
 /// What broke off before is sent again sooner than it is found out.
 constexpr std::size_t kWorthKeeping = 16 * 1024;
 constexpr std::uint64_t kRecipientsMax = 100'000;
@@ -70,7 +73,17 @@ std::optional<KeptTransaction> decode(std::string_view record) {
 void visit_checkpoint(std::string_view key, std::string_view value,
                       const std::function<void(const store::BodyRef&)>& found) {
   if (key.size() < 2 || key[0] != kCheckpointKeyOctet || key[1] != kPart || value.empty()) return;
-  if (const auto ref = store::BodyRef::decode(value.substr(1))) found(*ref);
+  if (const auto ref = store::BodyRef::decode(value.substr(1, store::BodyRef::kSize))) found(*ref);
+}
+
+queue::SealedElsewhere sealed_parts() {
+  return {.from = {kCheckpointKeyOctet, kPart},
+          .to = {kCheckpointKeyOctet, static_cast<char>(kPart + 1)},
+          .sealed_key = [](std::string_view value) -> std::optional<std::string_view> {
+            if (value.starts_with(kVersion)) return "";
+            if (!value.starts_with(kSealedVersion) || value.size() <= 1 + store::BodyRef::kSize) return std::nullopt;
+            return value.substr(1 + store::BodyRef::kSize);
+          }};
 }
 
 /// All names once, at the first need: there are kCheckpointsMax at most.
@@ -126,15 +139,20 @@ void Checkpoints::let_go(const CheckpointName& name) {
 }
 
 io::Task<Result<std::string>> Checkpoints::read(CheckpointName name, std::uint32_t part) {
-  co_return co_await io::run(pool_, [&tablet = tablet_, key = part_key(name.text(), part)]() -> Result<std::string> {
-    const auto value = TRY(tablet.get(key));
-    const auto ref =
-        value && !value->empty() ? store::BodyRef::decode(std::string_view(*value).substr(1)) : std::nullopt;
-    if (!ref) return fail(store::kMissing, "a part of a transaction is not there");
-    std::string octets(ref->length, '\0');
-    TRY(tablet.read_body(*ref, 0, octets));
-    return octets;
-  });
+  co_return co_await io::run(
+      pool_, [&tablet = tablet_, keys = seals_.opens, key = part_key(name.text(), part)]() -> Result<std::string> {
+        const std::string value = TRY(tablet.get(key)).value_or("");
+        queue::Entry holds;
+        const auto ref = value.empty()
+                             ? std::nullopt
+                             : store::BodyRef::decode(std::string_view(value).substr(1, store::BodyRef::kSize));
+        if (!ref) return fail(store::kMissing, "a part of a transaction is not there");
+        holds.body = *ref;
+        if (value[0] == kSealedVersion) holds.sealed_key.octets = value.substr(1 + store::BodyRef::kSize);
+        std::string octets;
+        TRY(queue::read_body(tablet, keys, holds, 0, SIZE_MAX, store::Tier::any, octets));
+        return octets;
+      });
 }
 
 bool Checkpoints::worn_out(const std::string& name) {
@@ -183,12 +201,24 @@ void Checkpoints::count_accepted(const CheckpointName& name) {
 
 std::uint64_t Checkpoints::record_octets(const KeptTransaction& kept) { return encode(kept).size(); }
 
-void Checkpoints::put(const CheckpointName& name, const KeptTransaction& kept, std::string octets,
-                      store::Batch& batch) {
+io::Task<Result<std::shared_ptr<const void>>> Checkpoints::put(CheckpointName name, KeptTransaction kept,
+                                                               std::string octets, store::Batch& batch) {
   const std::string text = name.text();
-  const std::string value(1 + store::BodyRef::kSize, kVersion);
-  batch.put_with_body(part_key(text, kept.parts - 1), value, batch.body(std::move(octets)), 1);
+  std::string value(1 + store::BodyRef::kSize, kVersion);
+  std::shared_ptr<const void> on_its_way;
+  if (seals_.by != nullptr) {
+    const keyring::Key key = keyring::Key::make();
+    octets = CO_TRY(keyring::seal_body(key, octets));
+    value[0] = kSealedVersion;
+    queue::SealedKey sealed = CO_TRY(co_await seals_.by->seal(key));
+    value += sealed.octets;
+    on_its_way = std::move(sealed.on_its_way);
+  }
+  const std::size_t body = batch.body(std::move(octets));
+  if (seals_.by != nullptr) set_encrypted(batch, body);
+  batch.put_with_body(part_key(text, kept.parts - 1), value, body, 1);
   batch.put(head_key(text), encode(kept));
+  co_return on_its_way;
 }
 
 void Checkpoints::put_nothing(const CheckpointName& name, store::Batch& batch) {
@@ -201,6 +231,11 @@ void Checkpoints::put_accepted(const CheckpointName& name, const KeptTransaction
   const std::string text = name.text();
   batch.put(head_key(text), encode(kept));
   batch.erase_range(parts_key(text, '\0'), parts_key(text, '\1'));
+}
+
+/// As much as travels in a batch.
+std::size_t Checkpoints::part_max() const {
+  return seals_.by == nullptr ? store::kGroupBodyMax : mailbox::kSealedGroupBodyMax;
 }
 
 io::Task<> Checkpoints::erase(const std::vector<std::string>& names) {
@@ -270,12 +305,12 @@ void OpenCheckpoint::append(std::string_view octets) {
   }
 }
 
-bool OpenCheckpoint::full() const { return !given_up_ && buffer_.size() >= kPartMax; }
+bool OpenCheckpoint::full() const { return !given_up_ && buffer_.size() >= all_->part_max(); }
 
 io::Task<> OpenCheckpoint::store(store::Tablet& tablet, Amount amount) {
-  const std::size_t least = amount == Amount::full_parts ? kPartMax : kept_.octets > 0 ? 1 : kWorthKeeping;
+  const std::size_t least = amount == Amount::full_parts ? all_->part_max() : kept_.octets > 0 ? 1 : kWorthKeeping;
   while (!given_up_ && buffer_.size() >= least) {
-    const std::size_t end = std::string_view(buffer_).substr(0, kPartMax).rfind("\r\n");
+    const std::size_t end = std::string_view(buffer_).substr(0, all_->part_max()).rfind("\r\n");
     if (end == std::string::npos && amount == Amount::all) co_return;
     // A line longer than a part.
     given_up_ =
@@ -287,10 +322,9 @@ io::Task<> OpenCheckpoint::store(store::Tablet& tablet, Amount amount) {
     ++kept_.parts;
     kept_.expires = all_->expiry();
     store::Batch batch;
-    Checkpoints::put(name_, kept_, std::move(part), batch);
-    const auto outcome = co_await queue::commit(tablet, std::move(batch));
+    const auto put = co_await all_->put(name_, kept_, std::move(part), batch);
     // Whether the store has the part nobody knows: what is in the record counts.
-    if (!outcome) given_up_ = true;
+    if (!put || !co_await queue::commit(tablet, std::move(batch))) given_up_ = true;
   }
   if (given_up_) buffer_ = {};
 }

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <set>
@@ -17,7 +18,9 @@
 #include "envelope/envelope.h"
 #include "io/pool.h"
 #include "io/task.h"
+#include "keyring/keys.h"
 #include "message/dots.h"
+#include "queue/body.h"
 #include "store/batch.h"
 #include "store/tablet.h"
 
@@ -28,7 +31,8 @@ inline constexpr ErrorKind kTransactionInHand{"agent.transaction-in-hand", Fault
 /// What came of it is kept, and it cannot go on now.
 inline constexpr ErrorKind kTransactionNotNow{"agent.transaction-not-now", Fault::user, Lasting::temporary};
 
-/// Checkpoints begin with this octet: 'H' name (envelope, octets, how it ended), 'P' name 0 part4 (version, BodyRef).
+/// Checkpoints begin with this octet: 'H' name (envelope, octets, how it ended), 'P' name 0 part4 (version, BodyRef; of
+/// version 2, sealed: and its key, queue/body.h).
 inline constexpr char kCheckpointKeyOctet = 'k';
 
 /// RFC 1845 §3 recommends to keep what broke off for 48 hours at least.
@@ -68,11 +72,20 @@ struct KeptTransaction {
 void visit_checkpoint(std::string_view key, std::string_view value,
                       const std::function<void(const store::BodyRef&)>& found);
 
+/// Where parts lie in the store, and their sealed keys: they are needed as those of the queue's entries are.
+queue::SealedElsewhere sealed_parts();
+
+/// What parts are sealed by, and opened; null: they are not, and those that are cannot be read.
+struct CheckpointSeals {
+  queue::BodyKeys* by = nullptr;
+  keyring::Keys* opens = nullptr;
+};
+
 /// Shared by all loops. What gives a Task is awaited on a loop and never blocks it.
 class Checkpoints {
  public:
-  Checkpoints(store::Tablet& tablet, io::Pool& pool, const Clock& clock)
-      : tablet_(tablet), pool_(pool), clock_(clock) {}
+  Checkpoints(store::Tablet& tablet, io::Pool& pool, const Clock& clock, CheckpointSeals seals = {})
+      : tablet_(tablet), pool_(pool), clock_(clock), seals_(seals) {}
 
   /// Takes the transaction in hand, until let_go(); what is kept of it. kTransactionInHand.
   io::Task<Result<std::optional<KeptTransaction>>> take(CheckpointName name);
@@ -85,11 +98,15 @@ class Checkpoints {
   bool reserve(const CheckpointName& name, std::uint64_t octets, std::uint64_t record, std::uint64_t octets_max);
   /// It was accepted: only its record is kept.
   void count_accepted(const CheckpointName& name);
+  /// Octets of a part at most.
+  [[nodiscard]] std::size_t part_max() const;
   /// Octets of its record.
   static std::uint64_t record_octets(const KeptTransaction& kept);
 
-  /// Adds to the batch: one more part, the last of kept.parts, and the transaction as it is with it.
-  static void put(const CheckpointName& name, const KeptTransaction& kept, std::string octets, store::Batch& batch);
+  /// Adds to the batch: one more part, the last of kept.parts, and the transaction as it is with it; what it gives is
+  /// kept until the batch is answered (queue::SealedKey::on_its_way). keyring's errors.
+  io::Task<Result<std::shared_ptr<const void>>> put(CheckpointName name, KeptTransaction kept, std::string octets,
+                                                    store::Batch& batch);
   /// Adds to the batch: nothing of it is kept.
   static void put_nothing(const CheckpointName& name, store::Batch& batch);
   /// Adds to the batch: it was accepted; only that is kept.
@@ -117,6 +134,7 @@ class Checkpoints {
   store::Tablet& tablet_;
   io::Pool& pool_;
   const Clock& clock_;
+  const CheckpointSeals seals_;
   std::mutex mutex_;
   bool loaded_ = false;
   std::map<std::string, Known, std::less<>> known_;  // by name

@@ -19,6 +19,8 @@ constexpr Duration kTick = std::chrono::seconds(1);
 constexpr Duration kIdle = std::chrono::seconds(5);
 /// How often entries are looked for whose sender waits for news.
 constexpr Duration kOverdueInterval = std::chrono::seconds(20);
+/// All of the queue is read for it, where there is an old key. The first time at the start.
+constexpr Duration kForgettingInterval = std::chrono::hours(1);
 constexpr std::size_t kOverdueAtOnce = 100;
 /// After the store refused something.
 constexpr Duration kStorePause = std::chrono::seconds(5);
@@ -96,7 +98,20 @@ io::Task<> Courier::tick() {
       co_await services_.checkpoints().expire();
       next_overdue_ = loop.now() + kOverdueInterval;
     }
+    if (rank_ == Rank::leads && loop.now() >= next_forgetting_) {
+      loop.spawn(forget_old_keys());
+      next_forgetting_ = loop.now() + kForgettingInterval;
+    }
   }
+  --tasks_;
+}
+
+/// What a rotation of the queue's key had to keep, or had no time for.
+io::Task<> Courier::forget_old_keys() {
+  ++tasks_;
+  const auto old = co_await services_.body_keys().forget_old(Duration(0));
+  if (!old) log::warning("mta", "old keys of the queue are kept for longer", {{"error", old.error().text()}});
+  if (old && old->erased != 0) log::notice("mta", "forgot old keys of the queue", {{"keys", old->erased}});
   --tasks_;
 }
 

@@ -91,6 +91,7 @@ class Courier {
   io::Task<std::size_t> hand_over(Fetching& fetching, queue::DeliveryId id, Session& session);
 
   io::Task<> tick();
+  io::Task<> forget_old_keys();
   io::Task<> look();
   io::Task<> close_idle();
   io::Task<> end_overdue();
@@ -161,6 +162,7 @@ class Courier {
   SiteWindows windows_;
   std::size_t waiting_ = 0;  ///< workers that wait for a site
   Moment next_overdue_{};
+  Moment next_forgetting_{};
 };
 
 }  // namespace angarium::agent

@@ -6,6 +6,7 @@
 #include "delivery/delivery.h"
 #include "io/loop.h"
 #include "message/trace_fields.h"
+#include "queue/body.h"
 
 namespace angarium::agent {
 namespace {
@@ -13,19 +14,16 @@ namespace {
 /// The message as a pool's thread reads it.
 class StoredOctets final : public delivery::Octets {
  public:
-  StoredOctets(store::Tablet& tablet, queue::EntryPtr entry) : tablet_(tablet), entry_(std::move(entry)) {}
+  StoredOctets(Services& services, queue::EntryPtr entry) : services_(services), entry_(std::move(entry)) {}
   Result<std::string_view> next() override {
-    const auto size =
-        static_cast<std::size_t>(std::min<std::uint64_t>(entry_->body.length - offset_, QueuedMessage::kPiece));
-    buffer_.resize(size);
-    if (size == 0) return std::string_view();
-    TRY(tablet_.read_body(entry_->body, offset_, buffer_));
-    offset_ += size;
+    TRY(queue::read_body(services_.tablet(), &services_.keys(), *entry_, offset_, QueuedMessage::kPiece,
+                         store::Tier::any, buffer_));
+    offset_ += buffer_.size();
     return std::string_view(buffer_);
   }
 
  private:
-  store::Tablet& tablet_;
+  Services& services_;
   queue::EntryPtr entry_;
   std::uint64_t offset_ = 0;
   std::string buffer_;
@@ -66,9 +64,9 @@ io::Task<> Courier::deliver_to_target(Round& round, const Way& way, const std::s
     const envelope::Mailbox recipient = job.consignment.addressees[i].recipient.path.mailbox;
     auto outcome = co_await io::run(
         services_.targets().pool(), party_of(way, target),
-        [&tablet = services_.tablet(), entry = job.entry, target, recipient, user = way.user, chosen = way.chosen,
+        [&services = services_, entry = job.entry, target, recipient, user = way.user, chosen = way.chosen,
          terms = terms_(), called_off = services_.targets().called_off()]() -> Result<delivery::Outcome> {
-          StoredOctets octets(tablet, entry);
+          StoredOctets octets(services, entry);
           // What an address itself is sent on to has its field already.
           std::string to = message::compose_delivered_to(recipient.text());
           if (entry->prepended.starts_with(to)) to.clear();

@@ -12,6 +12,11 @@
 namespace angarium::agent {
 namespace {
 
+/// Octets of a name that nobody vouches for, in the log.
+constexpr std::size_t kNameShown = 200;
+
+using By = Logins::Way::By;
+
 Counter failures("angarium_login_failures_total", "Logins that were refused.");
 
 /// Nobody acts as somebody else: the identity asked for must be the account itself, in any spelling.
@@ -61,7 +66,9 @@ CredentialDesk::CredentialDesk(Services& services, account::Use use, const io::E
       use_(use),
       terms_(terms),
       connection_(connection),
-      peer_(peer.is_local_host() ? std::string() : peer.address().text()) {}
+      peer_(peer.is_local_host() ? std::string() : peer.address().text()),
+      where_(peer.address().text()),
+      began_(services.logins().now()) {}
 
 sasl::ServerContext CredentialDesk::context() {
   sasl::ServerContext context;
@@ -74,14 +81,27 @@ sasl::ServerContext CredentialDesk::context() {
 }
 
 /// Of each attempt.
-Result<> CredentialDesk::begin() {
+Result<> CredentialDesk::begin(Logins::Way way, std::string_view name) {
   counted_ = false;
+  asked_ = name;
+  began_ = services_.logins().now();
+  way_ = std::move(way);
   if (services_.verifier().locked_out(peer_))
     return fail(account::kLockedOut, "too many failed logins from this address; wait some minutes");
   return {};
 }
 
+/// Of an exchange that begins by a name, whoever says it: names may be tried out by as many as are broken off.
+Result<> CredentialDesk::begin_by_name(Logins::Way way, std::string_view name) {
+  TRY(begin(std::move(way), name));
+  if (services_.verifier().broken_off_too_often(peer_))
+    return fail(account::kLockedOut, "too many logins from this address were broken off; wait some minutes");
+  return {};
+}
+
 io::Task<Result<>> CredentialDesk::verify_password(const sasl::Identity& identity, const sasl::Secret& password) {
+  began_ = services_.logins().now();
+  asked_ = identity.authentication_id;
   auto account = co_await services_.verifier().check_password(identity.authentication_id, std::string(password.view()),
                                                               peer_, use_);
   // What else is refused (locked out, busy, a damaged record) is no attempt, and no session says that it was one; but
@@ -91,15 +111,15 @@ io::Task<Result<>> CredentialDesk::verify_password(const sasl::Identity& identit
     failures.add();
     co_return std::unexpected(std::move(account).error());
   }
-  services_.verifier().remember_proof(identity.authentication_id, peer_);
   if (!may_act(identity)) co_return std::unexpected(not_authorized());
+  way_ = std::move(account->proof);
   verified_ = *std::move(account);
   verified_name_ = identity.authentication_id;
   co_return Result<>();
 }
 
 io::Task<Result<>> CredentialDesk::verify_authority(const sasl::Identity& identity) {
-  CO_TRY(begin());
+  CO_TRY(begin({.by = By::other}, identity.authentication_id));
   CO_TRY(co_await services_.verifier().proven(identity.authentication_id));
   if (!may_act(identity)) co_return std::unexpected(not_authorized());
   co_return Result<>();
@@ -107,38 +127,52 @@ io::Task<Result<>> CredentialDesk::verify_authority(const sasl::Identity& identi
 
 /// kTransition where this account's owner, who has proved before to be at this address, only has to give the password
 /// once. To all others it looks like a name that nobody has.
-Result<> CredentialDesk::has_keys(const account::Account& account, account::Demand demand,
-                                  const sasl::Identity& identity) {
-  if (account.credentials.on_demand.wants(demand) && services_.verifier().has_proved(identity.authentication_id, peer_))
-    return fail(wire::saslsec::kTransition, "log in once with the password itself: that makes the keys for this");
-  return {};
+io::Task<Result<>> CredentialDesk::has_keys(account::Account account, account::Demand demand) {
+  if (account.credentials.on_demand.wants(demand) &&
+      CO_TRY(co_await services_.verifier().has_proved(std::move(account), peer_)))
+    co_return fail(wire::saslsec::kTransition, "log in once with the password itself: that makes the keys for this");
+  co_return Result<>();
 }
 
 io::Task<Result<std::optional<sasl::ScramCredentials>>> CredentialDesk::scram_keys(const sasl::Identity& identity,
                                                                                    sasl::Hash hash) {
-  CO_TRY(begin());
+  Logins::Way way{.by = By::password};
+  if (hash == sasl::Hash::sha512) way.keys = account::Demand::scram_sha_512;
+  CO_TRY(begin_by_name(std::move(way), identity.authentication_id));
   auto keys = CO_TRY(co_await services_.verifier().scram_keys(identity.authentication_id, hash));
   if (keys) {
     const bool wants = CO_TRY(co_await services_.verifier().wants_second_factor(identity.authentication_id));
     co_return sasl::ScramCredentials{.keys = *std::move(keys), .authority = authority(identity, wants)};
   }
-  if (hash != sasl::Hash::sha512) co_return std::nullopt;
-  if (const auto account = CO_TRY(co_await services_.verifier().known(identity.authentication_id)))
-    CO_TRY(has_keys(*account, account::Demand::scram_sha_512, identity));
-  co_return std::nullopt;
+  if (hash == sasl::Hash::sha512)
+    if (const auto account = CO_TRY(co_await services_.verifier().known(identity.authentication_id)))
+      CO_TRY(co_await has_keys(*account, account::Demand::scram_sha_512));
+  co_return decoy(identity, hash);
+}
+
+/// Where a directory has keys of other iteration counts than our own, half of the names without keys look like one of
+/// its people, always the same; the others look like an account of ours.
+Result<std::optional<sasl::ScramCredentials>> CredentialDesk::decoy(const sasl::Identity& identity, sasl::Hash hash) {
+  const account::Verifier& verifier = services_.verifier();
+  const std::uint32_t iterations = verifier.iterations_like(identity.authentication_id);
+  if (iterations == 0) return std::nullopt;
+  auto keys = TRY(sasl::fake_scram_keys(verifier.decoy_key(), identity.authentication_id, iterations, hash));
+  // Nobody is ever shown this key.
+  if ((static_cast<unsigned char>(keys.server_key.front()) & 1U) != 0) return std::nullopt;
+  return sasl::ScramCredentials{.keys = std::move(keys), .authority = sasl::Authority::refused};
 }
 
 io::Task<Result<std::optional<sasl::KeyCredentials>>> CredentialDesk::on_demand(sasl::Identity identity,
                                                                                 account::Demand demand,
                                                                                 std::string realm) {
-  CO_TRY(begin());
+  CO_TRY(begin_by_name({.by = By::password, .keys = demand}, identity.authentication_id));
   auto account = CO_TRY(co_await services_.verifier().known(identity.authentication_id));
   if (!account) co_return std::nullopt;
   const account::OnDemand& keys = account->credentials.on_demand;
   if (keys.has(demand, realm))
     co_return sasl::KeyCredentials{sasl::Secret::copy(key_of(keys, demand)),
                                    authority(identity, account->wants_second_factor())};
-  CO_TRY(has_keys(*account, demand, identity));
+  CO_TRY(co_await has_keys(*account, demand));
   co_return std::nullopt;
 }
 
@@ -151,7 +185,7 @@ io::Task<Result<std::optional<sasl::KeyCredentials>>> CredentialDesk::plain_key(
 }
 
 io::Task<Result<std::optional<sasl::OtpCredentials>>> CredentialDesk::otp(const sasl::Identity& identity) {
-  CO_TRY(begin());
+  CO_TRY(begin_by_name({.by = By::password, .keys = account::Demand::otp}, identity.authentication_id));
   account::Verifier& verifier = services_.verifier();
   const auto ticket = verifier.begin_otp(identity.authentication_id);
   if (!ticket) co_return fail(account::kBusy, "another login by one-time password is under way for this name");
@@ -161,7 +195,7 @@ io::Task<Result<std::optional<sasl::OtpCredentials>>> CredentialDesk::otp(const 
   const account::OnDemand& keys = account->credentials.on_demand;
   if (keys.has(account::Demand::otp, {}) || keys.has(account::Demand::skey, {}))
     co_return sasl::OtpCredentials{*keys.otp, authority(identity, account->wants_second_factor())};
-  CO_TRY(has_keys(*account, keys.wants(account::Demand::otp) ? account::Demand::otp : account::Demand::skey, identity));
+  CO_TRY(co_await has_keys(*account, keys.wants(account::Demand::otp) ? account::Demand::otp : account::Demand::skey));
   co_return std::nullopt;
 }
 
@@ -171,7 +205,7 @@ io::Task<Result<>> CredentialDesk::replace_otp(const sasl::OtpChange& change) {
 }
 
 io::Task<Result<std::string>> CredentialDesk::verify_token(const sasl::Identity& identity, const sasl::Secret& token) {
-  CO_TRY(begin());
+  CO_TRY(begin({.by = By::other}, identity.authentication_id));
   account::TokenVerifier* tokens = services_.verifier().tokens();
   if (tokens == nullptr) co_return fail(sasl::kUnavailable, "nobody verifies tokens here");
   auto address = co_await tokens->owner(sasl::Secret::copy(token.view()));
@@ -188,22 +222,20 @@ io::Task<Result<std::string>> CredentialDesk::verify_token(const sasl::Identity&
 }
 
 io::Task<Result<>> CredentialDesk::admit_guest(std::string_view trace) {
-  CO_TRY(begin());
+  CO_TRY(begin({.by = By::guest}, {}));
   CO_TRY(co_await guest_account());
   log::info("auth", "guest", {{"peer", peer_}, {"trace", escape_controls(trace)}});
   co_return Result<>();
 }
 
 io::Task<Result<sasl::GssAnswer>> CredentialDesk::gss(sasl::GssWanted wanted) {
-  CO_TRY(begin());
+  CO_TRY(begin({.by = By::other}, {}));
   account::TicketVerifier* tickets = services_.verifier().tickets();
   if (tickets == nullptr) co_return fail(sasl::kUnavailable, "nobody takes tickets here");
   co_return co_await tickets->accept(std::move(wanted));
 }
 
-void CredentialDesk::proved(const sasl::Identity& identity) {
-  if (identity.standing == sasl::Standing::user) services_.verifier().remember_proof(identity.authentication_id, peer_);
-}
+void CredentialDesk::broken_off() { services_.verifier().broken_off(peer_); }
 
 void CredentialDesk::over() {
   if (otp_turn_) services_.verifier().end_otp(otp_turn_->name, otp_turn_->ticket);
@@ -211,6 +243,10 @@ void CredentialDesk::over() {
 }
 
 void CredentialDesk::refused() {
+  log::notice(
+      "auth", "login refused",
+      {{"user", std::string_view(asked_).substr(0, kNameShown)}, {"peer", where_}, {"for", account::to_text(use_)}});
+  asked_.clear();
   if (std::exchange(counted_, false)) return;
   failures.add();
   services_.verifier().failed(peer_);
@@ -220,6 +256,21 @@ io::Task<Result<account::Account>> CredentialDesk::account(const sasl::Identity&
   if (identity.standing != sasl::Standing::user) co_return fail(sasl::kNotAuthorized, "guests have no account");
   if (verified_ && verified_name_ == identity.authentication_id) co_return *std::exchange(verified_, std::nullopt);
   co_return co_await services_.verifier().proven(identity.authentication_id);
+}
+
+void CredentialDesk::is_host_user(std::uint64_t since) {
+  began_ = since;
+  way_ = {.by = By::host};
+}
+
+Result<Logins::Stay> CredentialDesk::enter(const account::Account& account) {
+  Logins::Stay stay = services_.logins().enter(account.id, way_, began_, ends_);
+  if (!stay) return fail(account::kBusy, "the logins of this account were changed at this moment; try again");
+  if (way_.by != By::guest && way_.by != By::host) {
+    services_.verifier().remember_proof(account, way_, peer_);
+    services_.verifier().came_in(peer_);
+  }
+  return stay;
 }
 
 io::Task<Result<account::Account>> CredentialDesk::guest_account() {

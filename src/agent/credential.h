@@ -36,6 +36,12 @@ class CredentialDesk final : public wire::saslsec::Desk {
   ~CredentialDesk() override { over(); }
 
   void attach(const wire::Connection& connection) { connection_ = &connection; }
+  /// How the session ends when what let it in is withdrawn. Before the first login.
+  void on_withdrawn(Logins::Ends ends) { ends_ = std::move(ends); }
+  /// The session is in as this account, by what was proved last. Temporary: its logins were changed meanwhile.
+  Result<Logins::Stay> enter(const account::Account& account);
+  /// The kernel says who it is, and the account was found after this mark of Logins::now(): nobody logs in.
+  void is_host_user(std::uint64_t since);
 
   sasl::ServerContext context() override;
   io::Task<Result<>> verify_password(const sasl::Identity& identity, const sasl::Secret& password) override;
@@ -49,11 +55,11 @@ class CredentialDesk final : public wire::saslsec::Desk {
   io::Task<Result<>> admit_guest(std::string_view trace) override;
   io::Task<Result<sasl::GssAnswer>> gss(sasl::GssWanted wanted) override;
   io::Task<Result<std::optional<sasl::KeyCredentials>>> plain_key(const sasl::Identity& identity) override;
-  void proved(const sasl::Identity& identity) override;
+  void broken_off() override;
   void over() override;
 
-  /// The session refused a login by sasl::kBadCredentials or the like: counts as a failed attempt unless
-  /// verify_password() has just counted it.
+  /// The session refused a login by sasl::kBadCredentials or the like: it is told in the log, and counts as a failed
+  /// attempt unless verify_password() has just counted it.
   void refused();
   /// The account of a user who has proved to be `identity`; without a look-up when verify_password() has just found it.
   /// Never a guest's.
@@ -66,17 +72,21 @@ class CredentialDesk final : public wire::saslsec::Desk {
                                               const io::Endpoint& peer, bool encrypted);
 
  private:
-  Result<> begin();
+  Result<> begin(Logins::Way way, std::string_view name);
+  Result<> begin_by_name(Logins::Way way, std::string_view name);
   io::Task<Result<std::optional<sasl::KeyCredentials>>> on_demand(sasl::Identity identity, account::Demand demand,
                                                                   std::string realm);
-  [[nodiscard]] Result<> has_keys(const account::Account& account, account::Demand demand,
-                                  const sasl::Identity& identity);
+  [[nodiscard]] io::Task<Result<>> has_keys(account::Account account, account::Demand demand);
+
+  Result<std::optional<sasl::ScramCredentials>> decoy(const sasl::Identity& identity, sasl::Hash hash);
 
   Services& services_;
   const account::Use use_;
   const LoginTerms& terms_;
   const wire::Connection* connection_;
-  std::string peer_;
+  std::string peer_;   ///< whose failures count; empty: nobody's on this host
+  std::string where_;  ///< the peer, for the log
+  std::string asked_;  ///< the name of the attempt, for the log; empty: none was given
   std::optional<account::Account> verified_;
   std::string verified_name_;  ///< as its owner wrote it: users of the host need no domain
   bool counted_ = false;       ///< the verifier has counted the attempt that is being refused
@@ -85,6 +95,9 @@ class CredentialDesk final : public wire::saslsec::Desk {
     std::uint64_t ticket = 0;
   };
   std::optional<Turn> otp_turn_;
+  std::uint64_t began_;  ///< Logins::now() before what was proved last was judged
+  Logins::Way way_;
+  Logins::Ends ends_;
 };
 
 }  // namespace angarium::agent

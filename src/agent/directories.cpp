@@ -91,6 +91,8 @@ Result<DirectoryList> open_directories(const configuration::Configuration& confi
     one.source = wanted.kind == configuration::DirectoryKind::ldap
                      ? TRY(open_ldap(wanted, std::move(password), configuration))
                      : TRY(open_sql(wanted, std::move(password), configuration));
+    if (wanted.kind != configuration::DirectoryKind::ldap)
+      one.scram_iterations = static_cast<std::uint32_t>(wanted.scram_iterations);
     list.push_back(std::move(one));
   }
   return list;
@@ -373,6 +375,15 @@ io::Task<Result<std::optional<sasl::ScramKeys>>> Directories::scram_keys(std::st
   co_return std::nullopt;
 }
 
+std::uint32_t Directories::iterations_like(std::string_view name) {
+  const std::size_t at = name.rfind('@');
+  const std::string domain = at == std::string_view::npos ? "" : message::domain_key(name.substr(at + 1));
+  const std::lock_guard lock(mutex_);
+  for (const auto& one : list_)
+    if (one->scram_iterations != 0 && (domain.empty() || one->domains.contains(domain))) return one->scram_iterations;
+  return 0;
+}
+
 io::Task<Result<account::Users::Check>> UsersInOrder::check_password(std::string name, sasl::Secret password,
                                                                      std::string peer) {
   Result<Check> answer = Check{};
@@ -411,6 +422,12 @@ io::Task<Result<std::optional<sasl::ScramKeys>>> UsersInOrder::scram_keys(std::s
     if (!keys && answer) answer = std::move(keys);
   }
   co_return answer;
+}
+
+std::uint32_t UsersInOrder::iterations_like(std::string_view name) {
+  for (account::Users* const body : bodies_)
+    if (const std::uint32_t found = body->iterations_like(name); found != 0) return found;
+  return 0;
 }
 
 }  // namespace angarium::agent

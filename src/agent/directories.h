@@ -39,6 +39,7 @@ struct OneDirectory {
   std::string name;
   std::set<std::string> domains;  ///< message::domain_key()
   std::shared_ptr<directory::Source> source;
+  std::uint32_t scram_iterations = 0;  ///< of the keys there; 0: it keeps none
 };
 using DirectoryList = std::vector<OneDirectory>;
 
@@ -59,6 +60,7 @@ class Directories final : public account::Users, public People {
   io::Task<Result<Check>> check_password(std::string name, sasl::Secret password, std::string peer) override;
   io::Task<Result<std::optional<account::Account>>> account(std::string name) override;
   io::Task<Result<std::optional<sasl::ScramKeys>>> scram_keys(std::string name, sasl::Hash hash) override;
+  [[nodiscard]] std::uint32_t iterations_like(std::string_view name) override;
 
   bool serves(std::string_view domain) override;
   /// While a directory is away: who was known before.
@@ -116,6 +118,7 @@ class UsersInOrder final : public account::Users {
   io::Task<Result<Check>> check_password(std::string name, sasl::Secret password, std::string peer) override;
   io::Task<Result<std::optional<account::Account>>> account(std::string name) override;
   io::Task<Result<std::optional<sasl::ScramKeys>>> scram_keys(std::string name, sasl::Hash hash) override;
+  [[nodiscard]] std::uint32_t iterations_like(std::string_view name) override;
 
  private:
   std::vector<account::Users*> bodies_;

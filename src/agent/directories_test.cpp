@@ -5,6 +5,7 @@
 #include <semaphore>
 
 #include "account/support.h"
+#include "agent/credential.h"
 #include "agent/sorting.h"
 #include "agent/test_site.h"
 #include "support/test.h"
@@ -70,7 +71,7 @@ struct House {
     staff->people["anna@example.test"] = {.address = "Anna@Example.TEST", .name = "Anna", .quota = 5'000'000};
     staff->people["ann@example.test"] = staff->people["anna@example.test"];
     club->people["bob@example.test"] = {.address = "bob@example.test", .name = "Bob", .quota = {}};
-    REQUIRE(directories.use({{.name = "staff", .domains = {"example.test"}, .source = staff},
+    REQUIRE(directories.use({{.name = "staff", .domains = {"example.test"}, .source = staff, .scram_iterations = 4096},
                              {.name = "club", .domains = {"example.test"}, .source = club}}));
   }
   ~House() {
@@ -248,6 +249,33 @@ TEST_CASE("SCRAM: the directory's keys, then the account; an outage is temporary
   house.staff->away = house.club->away = true;
   CHECK(keys("anna@example.test").error().is(sasl::kUnavailable));
   CHECK_MESSAGE(finish(house.loop, house.directories.account("anna@example.test")).value(), "cached accounts go on");
+}
+
+TEST_CASE("SCRAM: of names that nobody has some look like the directory's people, the others like accounts of ours") {
+  House house;
+  house.services->verifier().set_users(house.directories);
+  const LoginTerms terms;
+  CredentialDesk desk(*house.services, account::Use::imap, io::Endpoint(*io::IpAddress::parse("192.0.2.1"), 1), terms);
+  const auto shown = [&](const std::string& name) -> std::uint32_t {
+    const auto keys =
+        finish(house.loop, desk.scram_keys({.authentication_id = name, .authorization_id = {}}, sasl::Hash::sha256))
+            .value();
+    if (!keys) return sasl::kScramIterations;
+    CHECK(keys->authority == sasl::Authority::refused);
+    CHECK(keys->keys.salt.size() == sasl::kSaltOctets);
+    return keys->keys.iterations;
+  };
+  int alike = 0;
+  for (int i = 0; i < 64; ++i) {
+    const std::string name = "nobody" + std::to_string(i);
+    const std::uint32_t first = shown(name + "@example.test");
+    CHECK((first == 4096 || first == sasl::kScramIterations));
+    CHECK(shown(name + "@example.test") == first);
+    if (first == 4096) ++alike;
+    CHECK(shown(name + "@example.org") == sasl::kScramIterations);
+  }
+  CHECK(alike > 8);
+  CHECK(alike < 56);
 }
 
 TEST_CASE("name and quota follow the directory") {

@@ -104,23 +104,21 @@ io::Task<Result<>> Session::enter() {
   const bool known = CO_TRY(co_await client_.greet());
   if (box_.tls == fetch::Tls::starttls) CO_TRY(co_await client_.start_tls());
   CO_TRY(co_await check_key(run_));
+  if (known && box_.layer != sasl::Protection::none)
+    co_return std::unexpected(
+        refused_before_login(box_, "the server asks nobody who it is, so that there is no security layer"));
   if (!known) {
-    sasl::ClientContext credentials;
-    credentials.identity.authentication_id = box_.user;
-    credentials.has = run_.has;
-    credentials.password = sasl::Secret::copy(run_.secret.view());
+    auto credentials = CO_TRY(co_await fetch_credentials(run_, "imap"));
     // Whether there may be a connection without TLS was judged before it was made.
-    const auto in = co_await client_.log_in(std::move(credentials), sasl::Plaintext::allowed);
+    const auto in = co_await client_.log_in(std::move(credentials), sasl::Plaintext::allowed, weak_for(box_));
     if (!in) {
       const Error& error = in.error();
       const auto says = [&](std::string_view code) { return error.text().starts_with(code); };
       const bool for_sure = says("[AUTHENTICATIONFAILED]") || says("[AUTHORIZATIONFAILED]") || says("[EXPIRED]") ||
                             says("[PRIVACYREQUIRED]");
-      // It may be over, and is another one at the next look.
-      if (run_.has == sasl::Needs::token && error.is(imap::kServerRefused))
-        co_return fail(sasl::kUnavailable, error.text());
-      if (error.is(imap::kNoMechanism) || (error.is(imap::kServerRefused) && for_sure))
-        co_return fail(kFetchRefused, error.text());
+      if (may_change(run_) && error.is(imap::kServerRefused)) co_return fail(sasl::kUnavailable, error.text());
+      if (error.is(imap::kNoMechanism)) co_return std::unexpected(refused_before_login(box_, error.text()));
+      if (error.is(imap::kServerRefused) && for_sure) co_return fail(kFetchRefused, error.text());
       if (error.is(imap::kServerRefused)) co_return fail(kFetchNotLetIn, error.text());
       co_return std::unexpected(error);
     }

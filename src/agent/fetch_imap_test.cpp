@@ -422,6 +422,96 @@ TEST_CASE("POP3: a token is read at each look, and one that is over pauses nothi
   std::filesystem::remove_all(folder);
 }
 
+TEST_CASE("without TLS a box that wants a layer is read under one, and its password goes no other way") {
+  for (const std::string_view layer : {"integrity", "confidentiality"}) {
+    World world;
+    world.there.store->mechanisms = {"SCRAM-SHA-256", "DIGEST-MD5", "PLAIN"};
+    world.there.store->logins.host = "there.test";
+    imap::MemoryStore::deliver(world.there.fred(), "INBOX", letter("one"), {});
+    world.add("imap+plain://there.test", {{"layer", std::string(layer)}, {"every", "5m"}});
+    CHECK(holds(world.about(), "\"layer\":\"" + std::string(layer) + "\""));
+    world.loop.advance(1min);
+    CHECK(world.mail().size() == 1);
+    CHECK(holds(world.there.heard, "AUTHENTICATE DIGEST-MD5"));
+    // The strongest is taken, whatever is enough.
+    CHECK(!holds(world.there.heard, "UID FETCH"));
+    // A server that has no layer any more.
+    world.there.store->mechanisms = {"SCRAM-SHA-256", "PLAIN"};
+    imap::MemoryStore::deliver(world.there.fred(), "INBOX", letter("two"), {});
+    world.there.heard.clear();
+    world.loop.advance(10min);
+    CHECK(world.mail().size() == 1);
+    // Without TLS anybody may have said so: it is told, and asked again.
+    CHECK(holds(world.about(), "\"state\":\"failing\""));
+    CHECK(holds(world.about(), "no way to log in"));
+    CHECK(!holds(world.there.heard, "AUTH"));
+    CHECK(!holds(world.there.heard, "LOGIN"));
+    const std::size_t sessions = world.there.sessions;
+    world.loop.advance(24h);
+    CHECK(world.there.sessions > sessions + 12);
+    CHECK(world.there.sessions < sessions + 40);
+    CHECK(holds(world.about(), "\"state\":\"failing\""));
+    world.there.store->mechanisms = {"SCRAM-SHA-256", "DIGEST-MD5", "PLAIN"};
+    world.loop.advance(2h);
+    CHECK(world.mail().size() == 2);
+    CHECK(holds(world.about(), "\"state\":\"ok\""));
+    // A wrong password is what a person has to put right.
+    world.there.store->logins.users["fred"] = "other";
+    world.loop.advance(2h);
+    CHECK(holds(world.about(), "\"state\":\"refused\""));
+  }
+  World world;
+  world.there.mechanisms = {"DIGEST-MD5", "PLAIN"};
+  world.there.house.logins.host = "there.test";
+  world.there.drop() = {{"id1", letter("one")}};
+  world.add("pop3+plain://there.test", {{"layer", "confidentiality"}});
+  world.loop.advance(1min);
+  CHECK(world.mail().size() == 1);
+  CHECK(!holds(world.there.heard, "RETR"));
+  CHECK(holds(world.add("pop3s://there.test", {{"layer", "confidentiality"}, {"name", "b"}}), "error"));
+  CHECK(holds(world.add("pop3+plain://there.test", {{"layer", "none"}, {"name", "b"}}), "error"));
+}
+
+TEST_CASE("a server that asks nobody who it is gives no layer, and nothing is read there that wants one") {
+  for (const bool layer : {true, false}) {
+    World world;
+    world.there.played = [](wire::Connection& connection) -> io::Task<> {
+      (void)co_await io::write_all(connection, "* PREAUTH [CAPABILITY IMAP4rev1] come in\r\n");
+      wire::Input input;
+      while (co_await input.more(connection)) input.clear();
+    };
+    std::vector<std::pair<std::string, std::string>> more;
+    if (layer) more.emplace_back("layer", "integrity");
+    world.add("imap+plain://there.test", more);
+    world.loop.advance(1min);
+    CHECK(holds(world.about(), "asks nobody who it is") == layer);
+    CHECK(!holds(world.about(), "\"state\":\"refused\""));
+    CHECK(world.there.heard.empty() == layer);
+    const std::size_t sessions = world.there.sessions;
+    world.loop.advance(24h);
+    CHECK(world.there.sessions > sessions);
+  }
+}
+
+TEST_CASE("tickets that are not there, or over, pause nothing: they may come") {
+  for (const std::string_view url : {"imap+plain://there.test", "pop3+plain://there.test"}) {
+    World world;
+    world.there.store->mechanisms = {"GSSAPI", "PLAIN"};
+    world.there.mechanisms = {"GSSAPI", "PLAIN"};
+    world.ask("add", {{"address", "alice@a.test"},
+                      {"url", std::string(url)},
+                      {"name", "box"},
+                      {"user", "fred@THERE.TEST"},
+                      {"tickets", "/nowhere/tickets"},
+                      {"every", "5m"}});
+    CHECK(holds(world.about(), "\"tickets\":\"/nowhere/tickets\""));
+    world.loop.advance(5h);
+    CHECK(holds(world.about(), "\"state\":\"failing\""));
+    CHECK(holds(world.about(), "/nowhere/tickets cannot be used"));
+    CHECK(!holds(world.there.heard, "AUTH"));
+  }
+}
+
 TEST_CASE("without the key of its password a box waits for somebody, and a new password lets it go on") {
   World world;
   world.there.drop() = {{"id1", letter("one")}};

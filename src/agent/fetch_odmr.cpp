@@ -20,15 +20,12 @@ io::Task<Result<>> enter(FetchRun& run, smtp::Client& client) {
   }
   CO_TRY(co_await check_key(run));
   // RFC 2645 §5.1.1
-  if (!client.extensions().atrn) co_return fail(kFetchRefused, "the server does not offer ATRN");
-  sasl::ClientContext credentials;
-  credentials.identity.authentication_id = box.user;
-  credentials.has = run.has;
-  credentials.password = sasl::Secret::copy(run.secret.view());
+  if (!client.extensions().atrn) co_return std::unexpected(refused_before_login(box, "the server does not offer ATRN"));
+  auto credentials = CO_TRY(co_await fetch_credentials(run, "smtp"));
   // Whether there may be a connection without TLS was judged before it was made.
-  const auto in = co_await client.authenticate(std::move(credentials), sasl::Plaintext::allowed);
-  // A token may be over, and is another one at the next look.
-  if (!in && in.error().is(smtp::kRefusedForGood) && run.has == sasl::Needs::token)
+  const auto in = co_await client.authenticate(std::move(credentials), sasl::Plaintext::allowed, weak_for(box));
+  if (!in && in.error().is(smtp::kNoMechanism)) co_return std::unexpected(refused_before_login(box, in.error().text()));
+  if (!in && in.error().is(smtp::kRefusedForGood) && may_change(run))
     co_return fail(sasl::kUnavailable, in.error().text());
   if (!in && in.error().is(smtp::kRefusedForGood)) co_return fail(kFetchRefused, in.error().text());
   co_return in;
@@ -78,7 +75,8 @@ io::Task<Result<>> fetch_odmr(FetchRun& run) {
   const SmtpDesk desk = desk_of(*run.mx, unlimited);
   {
     SmtpSession session(desk, run.connection->peer());
-    co_await smtp::serve(*run.connection, session, desk.policy, &run.stop);
+    // Under the layer of our login, if there is one.
+    co_await smtp::serve(client.connection(), session, desk.policy, &run.stop);
     run.taken = session.accepted();
   }
   run.progress.messages += run.taken;

@@ -1,4 +1,5 @@
 // A provider and its customer, both of this house: the customer asks when its time has come, and gets its mail.
+#include "account/on_demand.h"
 #include "account/password.h"
 #include "agent/fetch_verbs.h"
 #include "agent/fetcher.h"
@@ -23,7 +24,8 @@ struct Provider : Outbound {
         {{.key = "b.test", .transport = route::ByAtrn{}}, {.key = "c.test", .transport = route::ByAtrn{}}});
     terms = std::move(made);
     here().listen(io::Endpoint(here().addresses().front(), 366), [this](std::unique_ptr<io::Stream> stream) {
-      loop.spawn(provide(wire::plain_connection(std::move(stream))));
+      auto plain = wire::plain_connection(std::move(stream));
+      loop.spawn(provide(std::make_unique<test::Hiding>(std::move(plain), "", &heard)));
     });
   }
   io::Task<> provide(std::unique_ptr<wire::Connection> connection) {
@@ -47,6 +49,7 @@ struct Provider : Outbound {
                 .outbound = terms,
                 .odmr = OdmrCustomers({{.account = "alice@a.test", .domains = {"b.test", "c.test"}}})};
   std::size_t asked = 0;
+  std::string heard;  ///< all that was said to it
 };
 
 /// The provider, and mx.b.test, which serves bob@b.test and has no address of its own for others.
@@ -142,6 +145,33 @@ TEST_CASE("RFC 2645 4: what a provider holds comes to whom it is addressed to, b
   CHECK(world.arrived().size() == 3);
   CHECK(world.shows("\"messages\":3"));
   CHECK(world.inbox("alice").empty());
+}
+
+TEST_CASE("RFC 4422 3.7: a connection that turned round stays under the layer of the login, whoever speaks first") {
+  World world;
+  auto credentials = *account::make_credentials("secret", {.memory_kib = 64, .passes = 1});
+  credentials.on_demand.want(account::Demand::digest_md5);
+  REQUIRE(account::make_on_demand(credentials.on_demand, "secret", "dan@a.test", "mx.a.test"));
+  const auto dan = world.services->directory().add_account(
+      {.address = "dan@a.test", .name = "", .quota = {}, .credentials = credentials});
+  REQUIRE(dan);
+  REQUIRE(world.run(world.services->mail().create_account(dan->id, {})));
+  world.odmr.odmr = OdmrCustomers({{.account = "dan@a.test", .domains = {"b.test", "c.test"}}});
+  world.odmr.policy.mechanisms = {"DIGEST-MD5"};
+  world.odmr.logins.host = "mx.a.test";
+  world.put(kLetter);
+  world.put(kLetter);
+  world.ask("add", {{"url", "odmr+plain://mx.a.test"},
+                    {"user", "dan@a.test"},
+                    {"password", "secret"},
+                    {"layer", "confidentiality"}});
+  world.loop.advance(10s);
+  CHECK(world.shows("\"error\":\"\""));
+  CHECK(world.arrived().size() == 2);
+  CHECK(world.queued() == 0);
+  CHECK(world.heard.find("AUTH DIGEST-MD5") != std::string::npos);
+  CHECK(world.heard.find("ATRN") == std::string::npos);
+  CHECK(world.heard.find("mx.b.test ") == std::string::npos);  // the customer's greeting
 }
 
 TEST_CASE("RFC 2645 8: a provider sends through this host to nobody, whatever its network may") {

@@ -67,18 +67,23 @@ io::Task<Result<>> enter(FetchRun& run, pop3::Client& client) {
   CO_TRY(co_await client.greeting());
   if (box.tls == fetch::Tls::starttls) CO_TRY(co_await client.stls());
   CO_TRY(co_await check_key(run));
-  const pop3::Credentials credentials{.identity = {.authentication_id = box.user, .authorization_id = {}},
-                                      .password = sasl::Secret::copy(run.secret.view()),
-                                      .has = run.has,
-                                      .host = box.host};
-  const auto in = co_await client.login(credentials);
+  auto known = CO_TRY(co_await fetch_credentials(run, "pop"));
+  pop3::Credentials credentials{.identity = std::move(known.identity),
+                                .password = std::move(known.password),
+                                .has = known.has,
+                                .weak = weak_for(box),
+                                .host = box.host,
+                                .protection_min = known.protection_min,
+                                .protection_max = known.protection_max,
+                                .gss = std::move(known.gss)};
+  const auto in = co_await client.login(std::move(credentials));
   if (in) co_return Result<>();
   const Error& error = in.error();
-  // It may be over, and is another one at the next look.
-  if (run.has == sasl::Needs::token && (error.is(sasl::kBadCredentials) || error.is(pop3::kRefused)))
+  if (may_change(run) && (error.is(sasl::kBadCredentials) || error.is(pop3::kRefused)))
     co_return fail(sasl::kUnavailable, error.text());
   // Without RESP-CODES a server says of a maildrop in use what it says of a wrong password.
-  if (error.is(sasl::kBadCredentials) || error.is(pop3::kNoMechanism)) co_return fail(kFetchRefused, error.text());
+  if (error.is(pop3::kNoMechanism)) co_return std::unexpected(refused_before_login(box, error.text()));
+  if (error.is(sasl::kBadCredentials)) co_return fail(kFetchRefused, error.text());
   if (error.is(pop3::kRefused)) co_return fail(kFetchNotLetIn, error.text());
   co_return std::unexpected(error);
 }

@@ -21,6 +21,9 @@ inline constexpr ErrorKind kFetchRefused{"fetch.refused", Fault::user, Lasting::
 /// The same, but a server may say so for a while for reasons it does not name: the box is paused when it goes on.
 inline constexpr ErrorKind kFetchNotLetIn{"fetch.not-let-in", Fault::user, Lasting::temporary};
 
+/// Something that would pause a box if it was known who said it: the box is looked at again, less and less often.
+inline constexpr ErrorKind kFetchUnsure{"fetch.unsure", Fault::dependency, Lasting::temporary};
+
 struct SmtpDesk;
 
 /// What a look works with, and what it counts.
@@ -32,7 +35,7 @@ struct FetchRun {
   std::string hostname;  ///< ours
   Duration timeout = std::chrono::minutes(5);
   sasl::Needs has = sasl::Needs::password;
-  sasl::Secret secret{};                   ///< the password, or the token
+  sasl::Secret secret{};                   ///< the password, or the token; with tickets nothing
   wire::Connection* connection = nullptr;  ///< while there is one
   const SmtpDesk* mx = nullptr;            ///< how mail is taken here; null: it is not
   io::Event stop{};                        ///< ends IDLE, and what is served
@@ -84,6 +87,18 @@ io::Task<Result<>> make_mailbox_here(FetchRun& run, std::string name);
 /// For a box whose server's certificate is not looked at: the key the server shows has to be that of the first time.
 /// Before anything is said that is secret; without TLS there is no key. kFetchRefused.
 io::Task<Result<>> check_key(FetchRun& run);
+
+/// What is told to a server of this service ("imap"): name, password or token, or a ticket, which is got now, and for
+/// `connection` alone; without TLS under the strongest layer that can be had, the box' own at least. What a login under
+/// such a layer may need is weak: see weak_for(). sasl::kUnavailable: there is no ticket.
+io::Task<Result<sasl::ClientContext>> fetch_credentials(FetchRun& run, std::string service);
+/// Where a layer is wanted, of what a password can have only DIGEST-MD5 has one.
+sasl::Choice::Weak weak_for(const fetch::Box& box);
+/// What somebody has to look at of what was said before the login: kFetchRefused. Where nothing but a layer says who it
+/// is that speaks, anybody may have said it: kFetchUnsure.
+Error refused_before_login(const fetch::Box& box, std::string words);
+/// A token or a ticket that was refused may be over, and is another one at the next look.
+[[nodiscard]] bool may_change(const FetchRun& run);
 
 /// Over `run.connection`, which is new: greeting, TLS, login, all that is new there, farewell. Where the box says so,
 /// fetch_imap() then waits for more until it is stopped. Errors: kFetchRefused, kFetchNotLetIn, those of the protocols'

@@ -26,6 +26,12 @@ Result<fetch::Box> read_box(const Request& request, const account::Account& acco
   box.name = request.has("name") ? request.get("name") : std::string_view(box.host);
   box.password = request.get("password");
   box.token_file = request.get("token_file");
+  box.tickets = request.get("tickets");
+  if (request.has("layer")) {
+    if (request.get("layer") == "integrity") box.layer = sasl::Protection::integrity;
+    if (request.get("layer") == "confidentiality") box.layer = sasl::Protection::confidentiality;
+    if (box.layer == sasl::Protection::none) return fail(kUsageError, "a layer is 'integrity' or 'confidentiality'");
+  }
   box.folders = request.all("folder");
   if (request.has("into")) {
     const auto into = mailbox::canonical_name(request.get("into"));
@@ -70,6 +76,15 @@ json::value key_text(const std::string& key) {
   return json::string("sha256:" + key);
 }
 
+std::string_view layer_text(sasl::Protection layer) {
+  switch (layer) {
+    case sasl::Protection::integrity: return "integrity";
+    case sasl::Protection::confidentiality: return "confidentiality";
+    case sasl::Protection::none: break;
+  }
+  return "";
+}
+
 json::object show(const fetch::Known& known, const fetch::Pin& pin = {}) {
   const fetch::Box& box = *known.box;
   json::array folders;
@@ -83,6 +98,8 @@ json::object show(const fetch::Known& known, const fetch::Pin& pin = {}) {
           {"url", std::string(fetch::scheme_of(box.protocol, box.tls)) + "://" + host + ":" + std::to_string(box.port)},
           {"user", box.user},
           {"token_file", box.token_file},
+          {"tickets", box.tickets},
+          {"layer", layer_text(box.layer)},
           {"state", state_of(known)},
           {"error", known.progress.error},
           {"messages", known.progress.messages},

@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "io/loop.h"
+#include "wire/saslsec/exchange.h"
 #include "wire/tls/connection.h"
 
 namespace angarium::agent {
@@ -125,8 +126,12 @@ io::Task<> Fetcher::work(fetch::BoxPtr box) {
 
 namespace {
 
-/// A token that is not there may come: somebody else keeps it fresh.
+/// A token that is not there may come: somebody else keeps it fresh. A ticket is got for a connection, later.
 io::Task<Result<>> know_secret(FetchRun& run) {
+  if (!run.box->tickets.empty()) {
+    run.has = sasl::Needs::ticket;
+    co_return Result<>();
+  }
   if (run.box->token_file.empty()) {
     run.secret = sasl::Secret::copy(run.box->password);
     co_return Result<>();
@@ -140,6 +145,40 @@ io::Task<Result<>> know_secret(FetchRun& run) {
 }
 
 }  // namespace
+
+io::Task<Result<sasl::ClientContext>> fetch_credentials(FetchRun& run, std::string service) {
+  const fetch::Box& box = *run.box;
+  sasl::ClientContext context;
+  context.identity.authentication_id = box.user;
+  context.has = run.has;
+  context.password = sasl::Secret::copy(run.secret.view());
+  context.service = std::move(service);
+  context.host = box.host;
+  context.bindings = wire::saslsec::channel_bindings(*run.connection);
+  if (run.connection->tls() == nullptr) {
+    context.protection_min = box.layer;
+    context.protection_max = sasl::Protection::confidentiality;
+  }
+  if (run.has == sasl::Needs::ticket) {
+    // One party for all boxes: a realm that does not answer must not keep the threads that recipients are looked up on.
+    context.gss = CO_TRY(co_await get_ticket(run.services.names(), "tickets", box.tickets, box.user, context));
+    // The ticket says who it is; the name is what the server may know it by.
+    context.identity = {};
+  }
+  co_return context;
+}
+
+sasl::Choice::Weak weak_for(const fetch::Box& box) {
+  return box.layer == sasl::Protection::none ? sasl::Choice::Weak::refused : sasl::Choice::Weak::allowed;
+}
+
+Error refused_before_login(const fetch::Box& box, std::string words) {
+  if (box.layer == sasl::Protection::none) return {kFetchRefused, std::move(words)};
+  return {kFetchUnsure,
+          std::move(words) + " (asked again later, since the layer that --layer wants was not agreed on)"};
+}
+
+bool may_change(const FetchRun& run) { return run.has != sasl::Needs::password; }
 
 io::Task<Result<>> Fetcher::attempt(FetchRun& run, const FetchTerms& terms) {
   if (!run.box->sealed.empty())

@@ -74,12 +74,13 @@ io::Task<Result<imap::CopyOutcome>> ImapMailbox::copy_to(imap::NumberSet uids, i
   auto copied = co_await mail_->copy_to(info_.id, uid_set(uids), other, to->id,
                                         {.system = kept.system, .keywords = kept.keywords});
   if (!copied) co_return std::unexpected(imap_error(std::move(copied).error()));
+  imap::CopyOutcome outcome{
+      .uid_validity = copied->uid_validity, .from = imap_set(copied->source), .to = imap_set(copied->target)};
   if (mode == imap::CopyMode::move && !copied->source.empty()) {
     auto gone = co_await mail_->expunge(info_.id, copied->source, mailbox::ExpungeOnly::any);
-    if (!gone) co_return std::unexpected(imap_error(std::move(gone).error()));
+    if (!gone) outcome.not_removed = imap_error(std::move(gone).error());
   }
-  co_return imap::CopyOutcome{
-      .uid_validity = copied->uid_validity, .from = imap_set(copied->source), .to = imap_set(copied->target)};
+  co_return outcome;
 }
 
 }  // namespace angarium::agent

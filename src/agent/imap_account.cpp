@@ -116,7 +116,7 @@ Error imap_error(Error error) {
     const ErrorKind* from;
     const ErrorKind* to;
   };
-  static constexpr std::array<Pair, 15> kPairs = {{{&mailbox::kNoMailbox, &imap::kNonExistent},
+  static constexpr std::array<Pair, 17> kPairs = {{{&mailbox::kNoMailbox, &imap::kNonExistent},
                                                    {&mailbox::kNotSelectable, &imap::kNonExistent},
                                                    {&mailbox::kMailboxExists, &imap::kAlreadyExists},
                                                    {&mailbox::kUseTaken, &imap::kUseAttr},
@@ -129,6 +129,8 @@ Error imap_error(Error error) {
                                                    {&mailbox::kExpunged, &imap::kExpungeIssued},
                                                    {&store::kTooLarge, &imap::kTooBig},
                                                    {&store::kStoreFull, &imap::kUnavailable},
+                                                   {&keyring::kNoServerKey, &imap::kUnavailable},
+                                                   {&keyring::kNoKey, &imap::kUnavailable},
                                                    {&store::kDamaged, &imap::kCorruption},
                                                    {&mailbox::kDamaged, &imap::kCorruption}}};
   for (const Pair& pair : kPairs)
@@ -327,9 +329,9 @@ io::Task<Result<std::shared_ptr<imap::Mailbox>>> ImapAccount::select(std::string
     if (!loaded) co_return std::unexpected(imap_error(std::move(loaded).error()));
     view = *std::move(loaded);
   }
-  co_return std::make_shared<ImapMailbox>(services_.pool(), services_.mail(), mail_, *info, std::move(view), access,
+  co_return std::make_shared<ImapMailbox>(services_.searching(), services_.tablet(), services_.mail(), mail_, *info,
+                                          std::move(view), access,
                                           guest_ ? ImapMailbox::Copies::refused : ImapMailbox::Copies::allowed,
-                                          &services_.tablet(),
                                           reader_ ? reader_->identifiers : std::vector<std::string>());
 }
 

@@ -65,8 +65,19 @@ io::Task<Result<std::shared_ptr<imap::Account>>> ImapAuthenticator::open_account
                                                                                  std::string login) {
   // RFC 2221: only to who has proved to be its user.
   if (!account.moved_to.empty() && !guest) co_return fail(imap::kReferral, referral(account));
+  // UNAUTHENTICATE leaves by dropping the account.
+  struct Entered {
+    Logins::Stay stay;
+    std::shared_ptr<imap::Account> account;
+  };
+  auto entered = std::make_shared<Entered>(CO_TRY(credentials_.enter(account)));
   Caretaker::Attendance attendance;
-  if (Caretaker* const caretaker = services_.caretaker()) attendance = co_await caretaker->attend(account.id);
+  if (Caretaker* const caretaker = services_.caretaker()) {
+    io::Event enough;
+    waits_ = &enough;
+    attendance = co_await caretaker->attend(account.id, &enough);
+    waits_ = nullptr;
+  }
   auto mail = CO_TRY(co_await services_.mail().account(account.id));
   log::info("imap", "login",
             {{"user", account.address}, {"mechanism", mechanism}, {"peer", connection_.peer().text()}});
@@ -76,10 +87,11 @@ io::Task<Result<std::shared_ptr<imap::Account>>> ImapAuthenticator::open_account
   if (!guest)
     neighbours =
         std::make_unique<ImapNeighbours>(services_, budget_, owners_, limit, account, co_await public_account());
-  co_return std::make_shared<imap::SharingAccount>(
+  entered->account = std::make_shared<imap::SharingAccount>(
       std::make_shared<ImapAccount>(services_, budget_, limit, account.address, std::move(login), std::move(mail),
                                     std::move(guest), std::move(attendance)),
       std::move(neighbours));
+  co_return std::shared_ptr<imap::Account>(entered, entered->account.get());
 }
 
 }  // namespace angarium::agent

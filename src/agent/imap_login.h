@@ -29,10 +29,20 @@ class ImapAuthenticator final : public protocol::imap::Authenticator {
                                                                   std::string_view mechanism) override;
   io::Task<Error> refused(Error error) override;
 
+  /// As CredentialDesk::on_withdrawn().
+  void on_withdrawn(Logins::Ends ends) { credentials_.on_withdrawn(std::move(ends)); }
+
+  /// As CredentialDesk::is_host_user(), before open_account().
+  void is_host_user(std::uint64_t since) { credentials_.is_host_user(since); }
   /// The account of somebody who is known by `mechanism`.
   io::Task<Result<std::shared_ptr<protocol::imap::Account>>> open_account(
       account::Account account, std::string_view mechanism, std::optional<GuestRules> guest = std::nullopt,
       std::string login = {});
+
+  /// Whoever is let in waits for boxes no more (Caretaker::attend()).
+  void stop_waiting() {
+    if (waits_ != nullptr) waits_->set();
+  }
 
  private:
   io::Task<std::optional<account::AccountId>> public_account();
@@ -44,6 +54,7 @@ class ImapAuthenticator final : public protocol::imap::Authenticator {
   const wire::Connection& connection_;
   const LoginTerms terms_;
   CredentialDesk credentials_;
+  io::Event* waits_ = nullptr;  ///< while boxes are looked at
 };
 
 }  // namespace angarium::agent

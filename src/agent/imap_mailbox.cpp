@@ -3,9 +3,9 @@
 #include <algorithm>
 
 #include "agent/imap_account.h"
-#include "agent/imap_search.h"
 #include "agent/imap_texts.h"
 #include "base/log.h"
+#include "io/gather.h"
 #include "mailbox/limits.h"
 #include "protocol/imap/error.h"
 #include "protocol/imap/limits.h"
@@ -99,13 +99,13 @@ class ImapMailbox::Watching final : public imap::Watcher {
   std::shared_ptr<Watched> watched_;
 };
 
-ImapMailbox::ImapMailbox(io::Pool& pool, mailbox::MailboxStore& store, mailbox::AccountMailPtr mail,
-                         mailbox::MailboxInfo info, mailbox::ViewPtr view, imap::Access access, Copies copies,
-                         store::Tablet* indexed, std::vector<std::string> reader)
-    : pool_(pool),
+ImapMailbox::ImapMailbox(Searching& searching, store::Tablet& tablet, mailbox::MailboxStore& store,
+                         mailbox::AccountMailPtr mail, mailbox::MailboxInfo info, mailbox::ViewPtr view,
+                         imap::Access access, Copies copies, std::vector<std::string> reader)
+    : searching_(searching),
+      tablet_(tablet),
       store_(store),
       mail_(std::move(mail)),
-      indexed_(indexed),
       info_(std::move(info)),
       view_(std::make_shared<ImapView>(std::move(view))),
       copies_(copies),
@@ -334,7 +334,8 @@ io::ValueOrTask<Result<imap::Octets>> ImapMailbox::read(const imap::Entry& messa
   const message::AsciiForm::Stretch stretch = stretch_of(of, wanted);
   // A copy: some octets of a header must not keep all of the form in memory until they are sent.
   if (!stretch.octets.empty()) return Result<imap::Octets>(owned(std::string(stretch.octets)));
-  auto octets = mail_->read_now(*last_, stretch.original.begin, static_cast<std::size_t>(stretch.original.size));
+  const auto [begin, size] = stretch.original;
+  auto octets = mail_->read_now(*last_, begin, std::min<std::uint64_t>(size, last_->piece_from(begin)));
   if (!octets) return read_waiting(message.email, of, wanted);
   return Result<imap::Octets>(owned(*std::move(octets)));
 }
@@ -343,7 +344,8 @@ io::Task<Result<imap::Octets>> ImapMailbox::read_waiting(std::uint64_t id, Form 
   CO_TRY(co_await hold(id, form));
   const message::AsciiForm::Stretch stretch = stretch_of(form, wanted);
   if (!stretch.octets.empty()) co_return owned(std::string(stretch.octets));
-  auto octets = co_await mail_->read(last_, stretch.original.begin, static_cast<std::size_t>(stretch.original.size));
+  const auto [begin, size] = stretch.original;
+  auto octets = co_await mail_->read(last_, begin, std::min<std::uint64_t>(size, last_->piece_from(begin)));
   if (!octets) co_return std::unexpected(imap_error(std::move(octets).error()));
   co_return owned(*std::move(octets));
 }
@@ -382,56 +384,53 @@ void ImapMailbox::log_damage(const imap::Entry& message, const Error& error) con
               {"error", error.text()}});
 }
 
-io::Task<Result<>> ImapMailbox::read_whole(mailbox::EmailPtr email, std::uint64_t wanted, std::string& octets) {
-  while (octets.size() < wanted) {
-    const std::string piece = CO_TRY(
-        co_await mail_->read(email, octets.size(), std::min<std::uint64_t>(wanted - octets.size(), kMatchPiece)));
-    if (piece.empty()) break;
-    octets += piece;
+io::Task<Result<std::vector<char>>> ImapMailbox::match(std::span<const imap::Entry> messages, imap::TextKey key) {
+  // Shared, because the threads go on with what they began though this session may have ended.
+  const auto matcher = std::make_shared<const TextMatcher>(key);
+  const std::size_t count = std::min(searching_.side_by_side(), messages.size());
+  std::vector<io::Task<Result<std::vector<char>>>> runs;
+  for (std::size_t i = 0; i < count; ++i) {
+    const std::size_t begin = messages.size() * i / count;
+    runs.push_back(match_run(messages.subspan(begin, messages.size() * (i + 1) / count - begin), key, matcher));
   }
-  co_return Result<>();
+  std::vector<char> matches;
+  matches.reserve(messages.size());
+  for (auto& run : co_await io::gather(std::move(runs))) {
+    if (!run) co_return std::unexpected(std::move(run).error());
+    matches.insert(matches.end(), run->begin(), run->end());
+  }
+  co_return matches;
 }
 
-io::Task<Result<std::vector<char>>> ImapMailbox::match(std::span<const imap::Entry> messages, imap::TextKey key) {
-  // Shared, because the pool goes on with what it began though this session may have ended.
-  const auto matcher = std::make_shared<const TextMatcher>(key);
-  std::vector<char> matches(messages.size());
-  for (std::size_t i = 0; i < messages.size(); ++i) {
-    auto found = co_await mail_->email(messages[i].email);
-    if (!found) {  // expunged meanwhile, or damaged: it matches nothing
-      if (damaged(found.error())) log_damage(messages[i], found.error());
-      continue;
-    }
-    const std::uint64_t wanted = matcher->needs_body() ? (**found)->size : header_octets((*found)->view());
-    std::string octets;
-    if (auto read = co_await read_whole(*found, wanted, octets); !read) {
-      if (!damaged(read.error())) co_return std::unexpected(imap_error(std::move(read).error()));
-      // One damaged message must not make the others unfindable.
-      log_damage(messages[i], read.error());
-      continue;
-    }
-    auto structure = matcher->needs_body() ? message_structure((*found)->view()) : std::nullopt;
-    if (octets.size() <= kMatchHere) {
-      matched_ += octets.size();
-      if (matched_ >= kMatchTurn) {
-        matched_ = 0;
-        co_await io::Loop::current().yield();
-      }
-      matches[i] = matcher->matches(octets, structure) ? 1 : 0;
-      continue;
-    }
-    // Decoding megabytes would hold up everyone else on this loop.
-    matches[i] = CO_TRY(co_await io::run(
-        pool_, [matcher, octets = std::move(octets), structure = std::move(structure)]() -> Result<char> {
-          return matcher->matches(octets, structure) ? char{1} : char{0};
-        }));
+io::Task<Result<std::vector<char>>> ImapMailbox::match_run(std::span<const imap::Entry> messages, imap::TextKey key,
+                                                           std::shared_ptr<const TextMatcher> matcher) {
+  std::vector<mailbox::EmailId> emails;
+  emails.reserve(messages.size());
+  for (const imap::Entry& message : messages) emails.push_back(message.email);
+  std::vector<char> matches;
+  matches.reserve(messages.size());
+  while (matches.size() < messages.size()) {
+    const std::size_t begin = matches.size();
+    if (begin != 0 && key.given_up && key.given_up()) co_return fail(imap::kBusy, "nobody waits for this search");
+    auto turn =
+        co_await match_turn(searched(), matcher, {emails.begin() + static_cast<std::ptrdiff_t>(begin), emails.end()});
+    if (!turn) co_return std::unexpected(imap_error(std::move(turn).error()));
+    for (const UnreadMessage& unread : turn->damaged) log_damage(messages[begin + unread.place], unread.error);
+    matches.insert(matches.end(), turn->matches.begin(), turn->matches.end());
   }
   co_return matches;
 }
 
 io::Task<Result<std::shared_ptr<const imap::Candidates>>> ImapMailbox::candidates(imap::TextKey key) {
-  if (indexed_ == nullptr) co_return nullptr;
-  co_return co_await find_candidates(pool_, *indexed_, mail_->id(), key);
+  co_return co_await find_candidates(searched(), key);
+}
+
+SearchedMail ImapMailbox::searched() const {
+  return {.searching = searching_,
+          .tablet = tablet_,
+          .keys = store_.keys(),
+          .account = mail_->id(),
+          .party = reader_.empty() ? std::to_string(mail_->id()) : reader_.front()};
 }
 
 }  // namespace angarium::agent

@@ -4,7 +4,7 @@
 #include <memory>
 #include <string>
 
-#include "io/pool.h"
+#include "agent/imap_search.h"
 #include "mailbox/ascii_email.h"
 #include "mailbox/mailbox.h"
 #include "protocol/imap/backend.h"
@@ -35,15 +35,14 @@ class ImapView final : public protocol::imap::View {
   mailbox::ViewPtr view_;
 };
 
-/// Of one session; on its loop. `reader`: the identifiers of who is not its owner. `indexed`: where the index of the
-/// mail lies; null: searches read the mail.
+/// Of one session; on its loop. `reader`: the identifiers of who is not its owner. `tablet`: where mail and index lie.
 class ImapMailbox final : public protocol::imap::Mailbox {
  public:
   /// Guests make none, not even of what they may read.
   enum class Copies : std::uint8_t { allowed, refused };
-  ImapMailbox(io::Pool& pool, mailbox::MailboxStore& store, mailbox::AccountMailPtr mail, mailbox::MailboxInfo info,
-              mailbox::ViewPtr view, protocol::imap::Access access, Copies copies = Copies::allowed,
-              store::Tablet* indexed = nullptr, std::vector<std::string> reader = {});
+  ImapMailbox(Searching& searching, store::Tablet& tablet, mailbox::MailboxStore& store, mailbox::AccountMailPtr mail,
+              mailbox::MailboxInfo info, mailbox::ViewPtr view, protocol::imap::Access access,
+              Copies copies = Copies::allowed, std::vector<std::string> reader = {});
 
   [[nodiscard]] const protocol::imap::MailboxFacts& facts() const override { return facts_; }
   [[nodiscard]] std::string name() const override;
@@ -102,14 +101,17 @@ class ImapMailbox final : public protocol::imap::Mailbox {
   // Of the email read last.
   [[nodiscard]] message::AsciiForm::Stretch stretch_of(Form form, message::Range wanted) const;
   [[nodiscard]] Result<std::shared_ptr<const message::Structure>> structure_of(Form form) const;
-  /// The first `wanted` octets, or all there are.
-  io::Task<Result<>> read_whole(mailbox::EmailPtr email, std::uint64_t wanted, std::string& octets);
+  [[nodiscard]] SearchedMail searched() const;
+  /// Turn by turn, one after the other.
+  io::Task<Result<std::vector<char>>> match_run(std::span<const protocol::imap::Entry> messages,
+                                                protocol::imap::TextKey key,
+                                                std::shared_ptr<const TextMatcher> matcher);
   void log_damage(const protocol::imap::Entry& message, const Error& error) const;
 
-  io::Pool& pool_;
+  Searching& searching_;
+  store::Tablet& tablet_;
   mailbox::MailboxStore& store_;
   mailbox::AccountMailPtr mail_;  ///< another object after a failure of the store
-  store::Tablet* indexed_;
   mailbox::MailboxInfo info_;
   protocol::imap::MailboxFacts facts_;
   mutable std::shared_ptr<const ImapView> view_;
@@ -117,7 +119,6 @@ class ImapMailbox final : public protocol::imap::Mailbox {
   Copies copies_;
   std::vector<std::string> reader_;
   bool gone_ = false;
-  std::size_t matched_ = 0;      ///< octets since others of the loop had their turn
   mailbox::EmailPtr last_;       ///< the email read last: FETCH asks for pieces of one after another
   mailbox::AsciiFormPtr ascii_;  ///< of `last_`, once it was wanted
 };

@@ -2,6 +2,7 @@
 
 #include "agent/imap_account.h"
 #include "agent/imap_search.h"
+#include "keyring/test_folder.h"
 #include "mailbox/limits.h"
 #include "mailbox/test_world.h"
 #include "message/downgrade.h"
@@ -19,9 +20,12 @@ namespace {
 namespace imap = protocol::imap;
 
 struct House : mailbox::test::Ready {
+  explicit House(std::size_t threads = 0) : searching(threads) {}
+
+  Searching searching;
   std::unique_ptr<ImapMailbox> select(std::string_view name, imap::Access access = imap::Access::read_write) {
     const mailbox::MailboxInfo info = *mail->listing()->find(name);
-    return std::make_unique<ImapMailbox>(pool, *store, mail, info, view(info.id), access);
+    return std::make_unique<ImapMailbox>(searching, *tablet, *store, mail, info, view(info.id), access);
   }
 };
 
@@ -141,7 +145,7 @@ TEST_CASE("a search in many small messages lets others of the loop go first") {
   House house;
   std::vector<imap::Entry> entries(64);
   for (std::size_t i = 0; i < entries.size(); ++i)
-    house.deliver(kAlice, mailbox::test::text(static_cast<int>(i)) + std::string(60'000, 'x') + "\r\n");
+    house.deliver(kAlice, mailbox::test::text(static_cast<int>(i)) + std::string(kMatchTurn / 5, 'x') + "\r\n");
   const auto selected = house.select("INBOX");
   REQUIRE(selected->view()->read(0, entries) == entries.size());
   int turns = 0;
@@ -161,6 +165,49 @@ TEST_CASE("a search in many small messages lets others of the loop go first") {
   house.loop.settle();
   CHECK(ended);
   CHECK(turns >= 64 / 5);  // five messages pass kMatchTurn
+}
+
+TEST_CASE("RFC 9051 6.4.4: a search of several turns finds each message in its place, also behind one that is gone") {
+  constexpr std::size_t kOctets = 60'000;
+  constexpr std::size_t kMessages = 5 * (kMatchTurn / kOctets + 1);  // as many pass a turn
+  std::size_t threads = 0;
+  SUBCASE("on the loop") {}
+  // Not as many as divide the messages.
+  SUBCASE("side by side") { threads = 4; }
+  House house(threads);
+  std::vector<char> expected;
+  for (std::size_t i = 0; i < kMessages; ++i) {
+    expected.push_back(i % 3 == 0 ? 1 : 0);
+    house.deliver(kAlice,
+                  "Subject: one\r\n\r\n" + std::string(kOctets, ' ') + (i % 3 == 0 ? "wanted" : "other") + "\r\n");
+  }
+  const auto selected = house.select("INBOX");
+  std::vector<imap::Entry> entries(kMessages);
+  REQUIRE(selected->view()->read(0, entries) == kMessages);
+  entries[6].email = 1000;  // as after its expunge
+  expected[6] = 0;
+  for (const imap::SearchNode::Key key : {imap::SearchNode::Key::body, imap::SearchNode::Key::text})
+    CHECK(house.must(selected->match(entries, {.key = key, .value = "wanted"})) == expected);
+  CHECK(house.must(selected->match({}, {.key = imap::SearchNode::Key::body, .value = "wanted"})).empty());
+}
+
+TEST_CASE("RFC 9051 6.4.4: texts behind large attachments are found") {
+  House house;
+  house.deliver(kAlice,
+                "Subject: one\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\nbeginning\r\n"
+                "--b\r\nContent-Type: application/pdf\r\n\r\n" +
+                    std::string(120'000, 'p') + "\r\n--b\r\nContent-Type: image/png; name=last.png\r\n\r\n" +
+                    std::string(60'000, 'q') + "\r\n--b\r\n\r\nfooter\r\n--b\r\nContent-Type: image/gif\r\n\r\n" +
+                    std::string(60'000, 'r') + "\r\n--b--\r\n");
+  const auto selected = house.select("INBOX");
+  std::vector<imap::Entry> entries(1);
+  REQUIRE(selected->view()->read(0, entries) == 1);
+  const auto found = [&](imap::SearchNode::Key key, const char* value) {
+    return house.must(selected->match(entries, {.key = key, .value = value})) == std::vector<char>{1};
+  };
+  for (const char* value : {"beginning", "footer"}) CHECK(found(imap::SearchNode::Key::body, value));
+  for (const char* value : {"last.png", "image/gif"}) CHECK(found(imap::SearchNode::Key::text, value));
+  for (const char* value : {"ppp", "qqq", "rrr"}) CHECK(!found(imap::SearchNode::Key::text, value));
 }
 
 TEST_CASE("RFC 9051 6.4.4: TEXT looks at the MIME header fields of parts, BODY does not") {
@@ -204,6 +251,45 @@ TEST_CASE("a damaged body is corruption to FETCH, and SEARCH finds the other mes
   };
   CHECK(house.run(read(1)).error().is(imap::kCorruption));
   CHECK(house.must(read(2)).octets.ends_with("wanted, whole too\r\n"));
+}
+
+TEST_CASE("without the server's key FETCH and SEARCH of sealed mail are UNAVAILABLE, and flags change as ever") {
+  const keyring::test::KeyFolder folder;
+  House house;
+  const auto begin_anew = [&] {
+    house.mail.reset();
+    house.seal(folder.path + "/keys");
+    house.mail = house.account(kAlice);
+  };
+  begin_anew();
+  house.deliver(kAlice, "Subject: one\r\nMessage-ID: <1@x>\r\n\r\nwanted\r\n");
+  const auto answers = [&] {
+    const auto selected = house.select("INBOX");
+    std::vector<imap::Entry> entries(1);
+    REQUIRE(selected->view()->read(0, entries) == 1);
+    auto body = [&]() -> io::Task<Result<imap::Octets>> {
+      co_return co_await selected->read(entries[0], message::ImapForm::ascii, 0, 1000);
+    };
+    auto structure = [&]() -> io::Task<Result<std::shared_ptr<const message::Structure>>> {
+      co_return co_await selected->structure(entries[0], message::ImapForm::utf8);
+    };
+    auto texts = [&]() -> io::Task<Result<imap::TextBatch>> {
+      co_return co_await selected->texts(entries, imap::kFetchReferences, message::ImapForm::utf8);
+    };
+    const auto code = [](const auto& result) { return result ? "OK" : imap::reply_to(result.error()).code; };
+    std::vector<std::string> all = {code(house.run(body())), code(house.run(structure())), code(house.run(texts()))};
+    for (const auto key : {imap::SearchNode::Key::body, imap::SearchNode::Key::subject})
+      all.push_back(code(house.run(selected->match(entries, {.key = key, .value = "wanted"}))));
+    imap::NumberSet first;
+    first.add(imap::Range{1, 1});
+    CHECK(house.run(selected->store({.uids = first, .flags = {.system = imap::kFlagged, .keywords = {}}})));
+    return all;
+  };
+  folder.lose();
+  begin_anew();
+  CHECK(answers() == std::vector<std::string>(5, "UNAVAILABLE"));
+  folder.bring_back();
+  CHECK(answers() == std::vector<std::string>(5, "OK"));
 }
 
 TEST_CASE("each form is read in pieces as it is whole, its size is RFC822.SIZE and its structure fits it") {
@@ -254,6 +340,33 @@ TEST_CASE("each form is read in pieces as it is whole, its size is RFC822.SIZE a
       CHECK(made->parts[i].body() == found.parts[i].body());
     }
   }
+}
+
+TEST_CASE("who reads a long message to its end gets pieces that end where the store's chunks do") {
+  House house;
+  const std::string body = "Subject: long\r\n\r\n" + std::string(200'000, 'x') + "\r\n";
+  house.deliver(kAlice, body);
+  const auto selected = house.select("INBOX");
+  std::vector<imap::Entry> entries(1);
+  REQUIRE(selected->view()->read(0, entries) == 1);
+  const std::string whole = house.octets(*house.mail, entries[0].email);
+  const std::size_t front = whole.size() - body.size();
+  REQUIRE(front > 0);
+  auto read = [&](std::uint64_t at, std::uint64_t count) -> io::Task<Result<imap::Octets>> {
+    co_return co_await selected->read(entries[0], message::ImapForm::utf8, at, count);
+  };
+  std::string got;
+  std::vector<std::size_t> ends;
+  while (got.size() < whole.size()) {
+    got += house.must(read(got.size(), whole.size() - got.size())).octets;
+    ends.push_back(got.size() - front);
+  }
+  CHECK(got == whole);
+  CHECK(ends == std::vector<std::size_t>{64 * 1024, 2 * 64 * 1024, 3 * 64 * 1024, body.size()});
+  // Whoever wants less gets that, and who begins amid a chunk the rest of it.
+  CHECK(house.must(read(0, front + 10)).octets.size() == front + 10);
+  CHECK(house.must(read(front + 64 * 1024 - 1, 10)).octets.size() == 1);
+  CHECK(house.must(read(front + 64 * 1024, 10)).octets.size() == 10);
 }
 
 TEST_CASE("the ASCII form of a message is held neither by what is sent of it nor by a session that waits") {

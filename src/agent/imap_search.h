@@ -6,9 +6,12 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
-#include "io/pool.h"
+#include "agent/searching.h"
+#include "keyring/keys.h"
 #include "mailbox/email.h"
+#include "message/fuzzy.h"
 #include "message/search_text.h"
 #include "message/structure.h"
 #include "protocol/imap/backend.h"
@@ -16,12 +19,8 @@
 
 namespace angarium::agent {
 
-/// Octets of a message that are matched on the loop itself; larger ones go to the pool.
-inline constexpr std::size_t kMatchHere = 64 * 1024;
-/// So many octets are matched on the loop before others go first: some milliseconds.
-inline constexpr std::size_t kMatchTurn = 256 * 1024;
-/// Octets read at a time.
-inline constexpr std::size_t kMatchPiece = 1024 * 1024;
+/// So many octets are matched before other searches go first: some milliseconds. A larger message is a turn of its own.
+inline constexpr std::size_t kMatchTurn = std::size_t{1024} * 1024;
 
 /// How many octets of the message hold its header; all of it when that is not known.
 std::uint64_t header_octets(const mailbox::EmailView& email);
@@ -38,20 +37,42 @@ class TextMatcher {
   [[nodiscard]] bool needs_body() const;
   /// `octets` begin at the message's first octet and hold at least what the key looks at. `structure` only if it needs
   /// the body.
-  [[nodiscard]] bool matches(std::string_view octets, const std::optional<message::Structure>& structure) const;
+  /// 0 or 1; of a fuzzy key 0 to 100.
+  [[nodiscard]] char matches(std::string_view octets, const std::optional<message::Structure>& structure) const;
 
  private:
   [[nodiscard]] bool sent(std::string_view octets) const;
 
   protocol::imap::SearchNode::Key key_;
   message::TextSearch search_;
+  std::optional<message::FuzzySearch> fuzzy_;
   protocol::imap::Day day_;
 };
 
+/// Whose mail is searched, and by whom.
+struct SearchedMail {
+  Searching& searching;
+  store::Tablet& tablet;
+  keyring::Keys* keys = nullptr;  ///< by which sealed mail is opened
+  mailbox::AccountId account = 0;
+  std::string party;  ///< who waits for it: takes turns with the others
+};
+
+/// A message that cannot be read.
+struct UnreadMessage {
+  std::size_t place = 0;
+  Error error;
+};
+struct MatchedTurn {
+  std::vector<char> matches;  ///< of the first messages, at least one: as matches() says it
+  std::vector<UnreadMessage> damaged;
+};
+/// One turn of a search that reads mail. What is gone or damaged matches nothing.
+io::Task<Result<MatchedTurn>> match_turn(SearchedMail mail, std::shared_ptr<const TextMatcher> matcher,
+                                         std::vector<mailbox::EmailId> emails);
+
 /// What the index says of the key; null when it says nothing.
-io::Task<Result<std::shared_ptr<const protocol::imap::Candidates>>> find_candidates(io::Pool& pool,
-                                                                                    store::Tablet& tablet,
-                                                                                    mailbox::AccountId account,
+io::Task<Result<std::shared_ptr<const protocol::imap::Candidates>>> find_candidates(SearchedMail mail,
                                                                                     protocol::imap::TextKey key);
 
 }  // namespace angarium::agent

@@ -24,29 +24,31 @@ constexpr Duration kRebuildSlice = std::chrono::seconds(1);
 constexpr Duration kFreshenInterval = std::chrono::hours(1);
 /// Slices that may wait: the background's, and those of commands.
 constexpr std::size_t kQueue = 64;
-/// Octets of a message too large to be looked into, of which the header is indexed.
+/// Octets of a message that is not looked into, of which the header is indexed.
 constexpr std::size_t kHeaderMax = 256 * 1024;
 
 void gather_one(store::Tablet& tablet, const mailbox::StoredEmail& stored, index::Gatherer& into, Result<>& trouble) {
   if (!stored.email) return into.add_unread(stored.id);
   const bool whole = (*stored.email)->size <= index::kMessageMax;
-  auto octets = mailbox::stored_octets(tablet, *stored.email, whole ? index::kMessageMax : kHeaderMax);
-  if (!octets) {
+  // As a search takes the message apart.
+  const auto structure = whole ? message_structure(stored.email->view()) : std::nullopt;
+  std::string octets;
+  auto read = structure ? mailbox::read_texts(tablet, *stored.email, *structure, octets)
+                        : mailbox::read_on(tablet, *stored.email, kHeaderMax, octets);
+  if (!read) {
     // One damaged message must not keep the others out of the index; a store that does not answer keeps all.
-    if (octets.error().is(store::kDamaged) || octets.error().is(mailbox::kDamaged)) return into.add_unread(stored.id);
-    trouble = std::unexpected(std::move(octets).error());
+    if (read.error().is(store::kDamaged) || read.error().is(mailbox::kDamaged)) return into.add_unread(stored.id);
+    trouble = std::unexpected(std::move(read).error());
     return;
   }
-  if (!whole) return into.add(stored.id, *octets, nullptr, false);
-  // As a search takes the message apart.
-  const auto structure = message_structure(stored.email->view());
-  into.add(stored.id, *octets, structure ? &*structure : nullptr);
+  into.add(stored.id, octets, structure ? &*structure : nullptr, structure.has_value());
 }
 
 }  // namespace
 
 Indexing::Indexing(store::Tablet& tablet, Options options)
     : tablet_(tablet),
+      keys_(options.keys),
       clock_(*options.clock),
       thread_(io::PoolOptions{.name = "index", .threads = options.threads, .queue = kQueue}) {
   // A loop that does the work itself keeps its priority.
@@ -104,7 +106,7 @@ Result<Indexing::Left> Indexing::gather(index::AccountId account, index::Index& 
   index::EmailId mark = state.mark;
   Left left = Left::more;
   while (left == Left::more && !gathered.full() && system_clock().now() < until) {
-    const auto emails = TRY(mailbox::stored_emails(tablet_, account, mark, kEmailsAtOnce));
+    const auto emails = TRY(mailbox::stored_emails(tablet_, keys_, account, mark, kEmailsAtOnce));
     if (emails.empty() || emails.back().id > index::kEmailMax) left = Left::nothing;
     for (const mailbox::StoredEmail& email : emails) {
       if (email.id > index::kEmailMax || gathered.full()) break;

@@ -15,6 +15,7 @@
 #include "index/index.h"
 #include "io/pool.h"
 #include "io/task.h"
+#include "keyring/keys.h"
 #include "store/tablet.h"
 
 namespace angarium::agent {
@@ -32,7 +33,8 @@ class Indexing {
  public:
   struct Options {
     const Clock* clock = &system_clock();
-    std::size_t threads = 1;  ///< 0: on the loop of who asks
+    std::size_t threads = 1;        ///< 0: on the loop of who asks
+    keyring::Keys* keys = nullptr;  ///< by which sealed mail is opened; null: it waits
   };
   /// The tablet outlives it.
   Indexing(store::Tablet& tablet, Options options);
@@ -79,6 +81,7 @@ class Indexing {
   [[nodiscard]] index::Alive alive(index::AccountId account) const;
 
   store::Tablet& tablet_;
+  keyring::Keys* const keys_;
   const Clock& clock_;
   std::stop_source stop_;
   std::mutex mutex_;

@@ -2,6 +2,7 @@
 
 #include "agent/imap_mailbox.h"
 #include "index/keys.h"
+#include "keyring/test_folder.h"
 #include "mailbox/stored_mail.h"
 #include "mailbox/test_world.h"
 #include "protocol/imap/error.h"
@@ -25,9 +26,12 @@ struct House : mailbox::test::Ready {
   void start() {
     mail.reset();
     store.reset();
-    indexing.emplace(*tablet, Indexing::Options{.clock = &loop.clock(), .threads = 0});
-    store = mailbox::MailboxStore::make(
-        *tablet, pool, {.clock = &loop.clock(), .on_added = [this](mailbox::AccountId id) { indexing->added(id); }});
+    indexing.emplace(*tablet, Indexing::Options{.clock = &loop.clock(), .threads = 0, .keys = keys.get()});
+    store = mailbox::MailboxStore::make(*tablet, pool,
+                                        {.clock = &loop.clock(),
+                                         .on_added = [this](mailbox::AccountId id) { indexing->added(id); },
+                                         .keys = keys.get(),
+                                         .sealing = keys ? mailbox::Sealing::on : mailbox::Sealing::off});
     mail = account(kAlice);
     loop.spawn(indexing->run());
     loop.settle();  // it has looked for what was there before
@@ -60,8 +64,8 @@ struct House : mailbox::test::Ready {
   index::State state(mailbox::AccountId id = kAlice) { return *index::Index(*tablet, id).state(); }
   std::unique_ptr<ImapMailbox> select(std::string_view name = "INBOX") {
     const mailbox::MailboxInfo info = *mail->listing()->find(name);
-    return std::make_unique<ImapMailbox>(pool, *store, mail, info, view(info.id), imap::Access::read_write,
-                                         ImapMailbox::Copies::allowed, tablet.get());
+    return std::make_unique<ImapMailbox>(searching, *tablet, *store, mail, info, view(info.id),
+                                         imap::Access::read_write);
   }
   std::vector<imap::Entry> entries(const ImapMailbox& mailbox) {
     std::vector<imap::Entry> all(mailbox.view()->size());
@@ -70,10 +74,18 @@ struct House : mailbox::test::Ready {
   }
 
   std::optional<Indexing> indexing;
+  Searching searching{0};
 };
 
 std::string letter(std::string_view subject, std::string_view text) {
   return "From: Anna <anna@example.org>\r\nSubject: " + std::string(subject) + "\r\n\r\n" + std::string(text) + "\r\n";
+}
+
+/// Its second text lies beyond what is read first.
+std::string around_attachment(std::string_view first, std::string_view second) {
+  return "Subject: attached\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\n" + std::string(first) +
+         "\r\n--b\r\nContent-Type: image/png\r\n\r\n" + std::string(100'000, 'p') + "\r\n--b\r\n\r\n" +
+         std::string(second) + "\r\n--b--\r\n";
 }
 
 }  // namespace
@@ -103,7 +115,9 @@ TEST_CASE("RFC 9051 6.4.4: the newest mail is found before it is indexed, and al
     return made;
   };
   for (int i = 0; i < 60; ++i) {
-    house.deliver(kAlice, i % 7 == 0 ? "no header at all, " + text() + "\r\n" + text() : letter(text(), text()));
+    house.deliver(kAlice, i % 7 == 0   ? "no header at all, " + text() + "\r\n" + text()
+                          : i % 7 == 1 ? around_attachment(text(), text())
+                                       : letter(text(), text()));
     if (i == 50) house.wait(kIndexPatience * 2);
   }
   CHECK(house.state().mark == 51);
@@ -128,6 +142,47 @@ TEST_CASE("RFC 9051 6.4.4: the newest mail is found before it is indexed, and al
     }
   }
   CHECK(known > 1000);
+}
+
+TEST_CASE("RFC 6203: mail that is indexed is scored as mail that is read") {
+  House house;
+  const std::vector<std::string> words = {"hello",  "helo",   "work", "working", "world",
+                                          "report", "reprot", "中文", "a1"};
+  SeededRandom random(11);
+  const auto text = [&] {
+    std::string made;
+    for (std::uint64_t i = 0; i < 1 + random.below(4); ++i) made += words[random.below(words.size())] + " ";
+    return made;
+  };
+  for (int i = 0; i < 40; ++i) {
+    house.deliver(kAlice, letter(text(), text()));
+    if (i == 30) house.wait(kIndexPatience * 2);
+  }
+  const auto selected = house.select();
+  const auto entries = house.entries(*selected);
+  std::size_t known = 0;
+  for (int i = 0; i < 60; ++i) {
+    const std::string value = text();
+    imap::TextKey key{.key = i % 3 == 0   ? Key::subject
+                             : i % 3 == 1 ? Key::body
+                                          : Key::text,
+                      .value = value,
+                      .fuzzy = true};
+    const auto candidates = house.must(selected->candidates(key));
+    REQUIRE(candidates != nullptr);
+    key.weights = candidates->weights();
+    const auto scores = house.must(selected->match(entries, key));
+    for (std::size_t e = 0; e < entries.size(); ++e) {
+      const Verdict verdict = candidates->of(entries[e]);
+      CAPTURE(value);
+      CAPTURE(e);
+      if (e > 30) CHECK(verdict == Verdict::look);
+      if (verdict == Verdict::look) continue;
+      known += verdict == Verdict::yes ? 1 : 0;
+      CHECK(static_cast<int>(scores[e]) == (verdict == Verdict::yes ? candidates->score(entries[e]) : 0));
+    }
+  }
+  CHECK(known > 100);
 }
 
 TEST_CASE("keys by date have no candidates, and neither has a mailbox that is not indexed") {
@@ -243,6 +298,31 @@ TEST_CASE("words of expunged mail leave the index within days, though nothing ne
     return store::Step::next;
   });
   CHECK(!there);
+}
+
+TEST_CASE("without the server's key sealed mail waits to be indexed, is passed over by none, and then is indexed") {
+  const keyring::test::KeyFolder folder;
+  House house;
+  const auto begin_anew = [&] {
+    house.finish();
+    house.mail.reset();
+    house.seal(folder.path + "/keys");
+    house.start();
+  };
+  begin_anew();
+  house.deliver(kAlice, letter("one", "sealedword"));
+  house.deliver(kAlice, letter("two", std::string(300, 'x') + " anotherword"));
+  folder.lose();
+  begin_anew();
+  house.wait(std::chrono::minutes(10));
+  CHECK(house.state().mark == 0);
+  folder.bring_back();
+  house.wait(std::chrono::minutes(2));
+  CHECK(house.state().mark == 2);
+  CHECK(house.state().documents() == 2);
+  const auto found = *index::Index(*house.tablet, kAlice).find({"anotherword", index::kAllPlaces, {}});
+  CHECK(found->of(1) == index::Found::Verdict::no);
+  CHECK(found->of(2) == index::Found::Verdict::yes);
 }
 
 TEST_CASE("while the store refuses, mail waits to be indexed, and then is") {

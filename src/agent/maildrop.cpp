@@ -1,6 +1,8 @@
 #include "agent/maildrop.h"
 
 #include <algorithm>
+#include <utility>
+#include <vector>
 
 #include "base/log.h"
 #include "mailbox/ascii_email.h"
@@ -10,8 +12,8 @@ namespace {
 
 namespace pop3 = protocol::pop3;
 
-/// Octets of a message read at a time: what is in flight for one slow reader.
-constexpr std::size_t kPieceOctets = 256 * 1024;
+/// Octets of a message that are in hand before it is announced, and at most in flight for one slow reader.
+constexpr std::size_t kInHand = 256 * 1024;
 
 class Source final : public pop3::MessageSource {
  public:
@@ -26,20 +28,12 @@ class Source final : public pop3::MessageSource {
 
   [[nodiscard]] std::uint64_t octets() const override { return size_ + line_end_size_; }
   io::ValueOrTask<Result<pop3::Piece>> next() override {
-    if (offset_ >= size_) return Result<pop3::Piece>(pop3::Piece{std::exchange(line_end_, {}), nullptr});
-    message::Range place{offset_, std::min<std::uint64_t>(kPieceOctets, size_ - offset_)};
-    if (ascii_) {
-      const message::AsciiForm::Stretch stretch = ascii_->at(place.begin, place.size);
-      if (!stretch.octets.empty()) {
-        offset_ += stretch.octets.size();
-        return Result<pop3::Piece>(pop3::Piece{stretch.octets, ascii_});
-      }
-      place = stretch.original;
-    }
-    auto octets = mail_->read_now(*email_, place.begin, static_cast<std::size_t>(place.size));
-    if (octets) return piece(*std::move(octets));
-    if (octets.error().is(mailbox::kWouldBlock)) return wait(place);
-    return Result<pop3::Piece>(std::unexpected(std::move(octets).error()));
+    if (ahead_at_ < ahead_.size()) return Result<pop3::Piece>(std::move(ahead_[ahead_at_++]));
+    if (!std::exchange(begun_, true)) return first();
+    const message::Range place = rest();
+    auto now = read_now(place);
+    if (now || !now.error().is(mailbox::kWouldBlock)) return now;
+    return wait(place);
   }
 
  private:
@@ -50,8 +44,38 @@ class Source final : public pop3::MessageSource {
     const std::string_view view = *owner;
     return pop3::Piece{view, std::move(owner)};
   }
+  [[nodiscard]] message::Range rest() const { return {offset_, std::min<std::uint64_t>(kInHand, size_ - offset_)}; }
+  Result<pop3::Piece> read_now(message::Range place) {
+    if (offset_ >= size_) return pop3::Piece{std::exchange(line_end_, {}), nullptr};
+    if (ascii_) {
+      const message::AsciiForm::Stretch stretch = ascii_->at(place.begin, place.size);
+      if (!stretch.octets.empty()) {
+        offset_ += stretch.octets.size();
+        return pop3::Piece{stretch.octets, ascii_};
+      }
+    }
+    place = original(place);
+    return piece(TRY(mail_->read_now(*email_, place.begin, static_cast<std::size_t>(place.size))));
+  }
   io::Task<Result<pop3::Piece>> wait(message::Range place) {
+    place = original(place);
     co_return piece(CO_TRY(co_await mail_->read(email_, place.begin, static_cast<std::size_t>(place.size))));
+  }
+  /// Of the email itself, up to the end of a chunk there.
+  [[nodiscard]] message::Range original(message::Range place) const {
+    if (ascii_) place = ascii_->at(place.begin, place.size).original;
+    place.size = std::min(place.size, email_->piece_from(place.begin));
+    return place;
+  }
+  /// The beginning is in hand before +OK, which can't be taken back: kInHand octets, as far as there are.
+  io::Task<Result<pop3::Piece>> first() {
+    do {
+      const message::Range place = rest();
+      auto piece = read_now(place);
+      if (!piece && piece.error().is(mailbox::kWouldBlock)) piece = co_await wait(place);
+      ahead_.push_back(CO_TRY(std::move(piece)));
+    } while (offset_ < std::min<std::uint64_t>(size_, kInHand));
+    co_return std::move(ahead_[ahead_at_++]);
   }
 
   mailbox::AccountMailPtr mail_;
@@ -59,6 +83,9 @@ class Source final : public pop3::MessageSource {
   mailbox::AsciiFormPtr ascii_;
   std::uint64_t size_;
   std::uint64_t offset_ = 0;
+  std::vector<pop3::Piece> ahead_;  ///< read and not yet given
+  std::size_t ahead_at_ = 0;
+  bool begun_ = false;
   std::size_t line_end_size_;
   std::string_view line_end_;  ///< not yet given
 };
@@ -155,18 +182,22 @@ io::Task<Result<std::unique_ptr<pop3::Maildrop>>> Pop3Authenticator::open(const 
     // Guests change nothing, so that any number of them may read at a time.
     if (std::ranges::find(desk_.logins.guest_mailboxes, mailbox::kInbox) == desk_.logins.guest_mailboxes.end())
       co_return fail(sasl::kNotAuthorized, "guests do not read this");
-    co_return co_await open_inbox(CO_TRY(co_await credentials_.guest_account()), {}, login);
+    const account::Account guests = CO_TRY(co_await credentials_.guest_account());
+    Logins::Stay stay = CO_TRY(credentials_.enter(guests));
+    co_return co_await open_inbox(guests, {}, login, std::move(stay));
   }
   const account::Account account = CO_TRY(co_await credentials_.account(login.identity));
+  Logins::Stay stay = CO_TRY(credentials_.enter(account));
   if (Caretaker* const caretaker = desk_.services.caretaker()) attendance_ = co_await caretaker->attend(account.id);
   MaildropLocks::Lock lock = desk_.locks.take(account.id);
   if (!lock) co_return fail(pop3::kInUse, "another session has this maildrop open");
-  co_return co_await open_inbox(account, std::move(lock), login);
+  co_return co_await open_inbox(account, std::move(lock), login, std::move(stay));
 }
 
 io::Task<Result<std::unique_ptr<pop3::Maildrop>>> Pop3Authenticator::open_inbox(const account::Account& account,
                                                                                 MaildropLocks::Lock lock,
-                                                                                const pop3::Login& login) {
+                                                                                const pop3::Login& login,
+                                                                                Logins::Stay stay) {
   mailbox::AccountMailPtr mail = CO_TRY(co_await desk_.services.mail().account(account.id));
   // Held over the wait: a CREATE by another session replaces the listing that the record lies in.
   const mailbox::ListingPtr listing = mail->listing();
@@ -176,6 +207,7 @@ io::Task<Result<std::unique_ptr<pop3::Maildrop>>> Pop3Authenticator::open_inbox(
   if (!view) co_return std::unexpected(std::move(view).error());
   log::info("pop3", "login",
             {{"user", account.address}, {"mechanism", login.mechanism}, {"messages", std::uint64_t{(*view)->size()}}});
+  stay_ = std::move(stay);
   co_return std::make_unique<Inbox>(std::move(lock), std::move(mail), *inbox, *std::move(view), login);
 }
 

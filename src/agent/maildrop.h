@@ -62,13 +62,18 @@ class Pop3Authenticator final : public protocol::pop3::Authenticator {
   io::Task<Result<std::unique_ptr<protocol::pop3::Maildrop>>> open(const protocol::pop3::Login& login) override;
   void offence(protocol::pop3::Offence kind) override;
 
+  /// As CredentialDesk::on_withdrawn().
+  void on_withdrawn(Logins::Ends ends) { credentials_.on_withdrawn(std::move(ends)); }
+
  private:
   io::Task<Result<std::unique_ptr<protocol::pop3::Maildrop>>> open_inbox(const account::Account& account,
                                                                          MaildropLocks::Lock lock,
-                                                                         const protocol::pop3::Login& login);
+                                                                         const protocol::pop3::Login& login,
+                                                                         Logins::Stay stay);
 
   Pop3Desk& desk_;
   CredentialDesk credentials_;
+  Logins::Stay stay_;
   Caretaker::Attendance attendance_;
 };
 

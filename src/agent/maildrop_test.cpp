@@ -43,6 +43,17 @@ class House {
     REQUIRE(opened);
     return *std::move(opened);
   }
+  /// Flips a bit where these octets stand on the disk.
+  void damage(std::string_view octets) {
+    const std::lock_guard lock(disk_->mutex);
+    for (const auto& [name, content] : disk_->files)
+      if (const auto at = content->octets.find(octets); at != std::string::npos) content->octets[at] ^= 1;
+  }
+  Result<pop3::Piece> first(pop3::Maildrop& maildrop, std::size_t index) {
+    auto source = run(waited(maildrop.read(index, pop3::Purpose::retrieve)));
+    REQUIRE(source);
+    return run(waited((*source)->next()));
+  }
   std::string read(pop3::Maildrop& maildrop, std::size_t index) {
     auto source = run(waited(maildrop.read(index, pop3::Purpose::retrieve)));
     REQUIRE(source);
@@ -75,8 +86,9 @@ class House {
   }
 
   io::SimulatedLoop loop_;
-  std::unique_ptr<Services> services_ = *Services::open_on(
-      *store::open_memory_volume(std::make_shared<store::MemoryDisk>()), store::StateKind::sorted, settings());
+  std::shared_ptr<store::MemoryDisk> disk_ = std::make_shared<store::MemoryDisk>();
+  std::unique_ptr<Services> services_ =
+      *Services::open_on(*store::open_memory_volume(disk_), store::StateKind::sorted, settings());
   MaildropLocks locks_;
   Pop3Desk desk_{*services_, locks_, {}};
   account::AccountId account_ = 0;
@@ -135,5 +147,18 @@ TEST_CASE("RFC 6856 section 2.1: in either presentation a message has the listed
       else
         CHECK(uid(*maildrop, i) == ids[i]);
     }
+  }
+}
+
+TEST_CASE("RFC 3206 4: damage in the first 256 KiB of a message is known before +OK, behind them it is not") {
+  for (const auto& [at, known] : {std::pair{100'000, true}, {250'000, true}, {400'000, false}}) {
+    CAPTURE(at);
+    House house;
+    const auto before = static_cast<std::size_t>(at);
+    house.deliver("Subject: long\r\n\r\n" + std::string(before, 'x') + "broken here" +
+                  std::string(500'000 - before, 'x') + "\r\n");
+    house.damage("broken here");
+    const auto maildrop = house.open(pop3::Presentation::utf8);
+    CHECK(house.first(*maildrop, 0).has_value() == !known);
   }
 }

@@ -8,6 +8,7 @@
 #include "message/dots.h"
 #include "message/header.h"
 #include "message/seven_bit.h"
+#include "queue/body.h"
 
 namespace angarium::agent {
 namespace {
@@ -17,18 +18,17 @@ namespace smtp = protocol::smtp;
 /// Trace fields and body as one message, wherever it is read. On a thread of the pool.
 class StoredMessage final : public message::MessageReader {
  public:
-  StoredMessage(store::Tablet& tablet, queue::EntryPtr entry) : tablet_(tablet), entry_(std::move(entry)) {}
+  StoredMessage(Services& services, queue::EntryPtr entry) : services_(services), entry_(std::move(entry)) {}
   Result<std::string_view> read(std::uint64_t at, std::size_t most) override {
     const std::string_view prepended = entry_->prepended;
     if (at < prepended.size()) return prepended.substr(static_cast<std::size_t>(at), most);
     const std::uint64_t in_body = at - prepended.size();
-    if (in_body >= entry_->body.length) return std::string_view();
+    if (in_body >= entry_->body_length()) return std::string_view();
     // Chunks as the store verifies them.
     const std::uint64_t chunk = in_body / kChunk * kChunk;
     if (chunk != begin_) {
       begin_.reset();
-      buffer_.resize(static_cast<std::size_t>(std::min<std::uint64_t>(kChunk, entry_->body.length - chunk)));
-      TRY(tablet_.read_body(entry_->body, chunk, buffer_));
+      TRY(queue::read_body(services_.tablet(), &services_.keys(), *entry_, chunk, kChunk, store::Tier::any, buffer_));
       begin_ = chunk;
     }
     return std::string_view(buffer_).substr(static_cast<std::size_t>(in_body - chunk), most);
@@ -36,7 +36,7 @@ class StoredMessage final : public message::MessageReader {
 
  private:
   static constexpr std::size_t kChunk = QueuedMessage::kPiece;
-  store::Tablet& tablet_;
+  Services& services_;
   queue::EntryPtr entry_;
   std::optional<std::uint64_t> begin_;  ///< of what the buffer holds
   std::string buffer_;
@@ -44,7 +44,7 @@ class StoredMessage final : public message::MessageReader {
 
 /// A message that is being converted. The pool's work holds it while it is at it; one at a time.
 struct Conversion {
-  Conversion(store::Tablet& tablet, queue::EntryPtr entry) : reader(tablet, std::move(entry)) {}
+  Conversion(Services& services, queue::EntryPtr entry) : reader(services, std::move(entry)) {}
   StoredMessage reader;
   std::optional<message::SevenBitWriter> writer;
   std::string piece;
@@ -53,8 +53,8 @@ struct Conversion {
 using ConversionPtr = std::shared_ptr<Conversion>;
 
 /// Plans the conversion, and makes it once to know what comes out: its size is said before it (RFC 1870).
-Result<ConversionPtr> plan(store::Tablet& tablet, queue::EntryPtr entry) {
-  auto conversion = std::make_shared<Conversion>(tablet, std::move(entry));
+Result<ConversionPtr> plan(Services& services, queue::EntryPtr entry) {
+  auto conversion = std::make_shared<Conversion>(services, std::move(entry));
   conversion->writer = TRY(message::SevenBitWriter::make(conversion->reader));
   message::SevenBitWriter& writer = *conversion->writer;
   if (writer.eight_bit_header())
@@ -94,9 +94,22 @@ class ConvertedMessage final : public smtp::MessageSource {
   ConversionPtr conversion_;
 };
 
+/// Whether the key of a sealed body is to be had.
+io::Task<Result<>> may_read(Services& services, queue::EntryPtr entry) {
+  const auto open = [&services, entry = std::move(entry)](store::Tier tier) -> Result<> {
+    TRY(queue::open_body_key(&services.keys(), entry->sealed_key.octets, tier));
+    return {};
+  };
+  auto now = open(store::Tier::memory);
+  if (now || !now.error().is(store::kWouldBlock)) co_return now;
+  co_return co_await io::run(services.pool(), [open] { return open(store::Tier::any); });
+}
+
 }  // namespace
 
 io::Task<Result<Outgoing>> outgoing(Services& services, queue::EntryPtr entry, const smtp::Extensions& extensions) {
+  // Of a message that cannot be read for now the other side hears nothing.
+  if (!entry->sealed_key.empty()) CO_TRY(co_await may_read(services, entry));
   Outgoing made{.facts = facts_of(*entry)};
   const bool carried = made.facts.binary ? extensions.binary : !made.facts.eight_bit || extensions.eight_bit;
   // Without SMTPUTF8 such a header is refused, whatever becomes of the body.
@@ -105,8 +118,8 @@ io::Task<Result<Outgoing>> outgoing(Services& services, queue::EntryPtr entry, c
     made.source = std::make_unique<QueuedMessage>(services, std::move(entry));
     co_return made;
   }
-  ConversionPtr conversion = CO_TRY(co_await io::run(
-      services.pool(), [&tablet = services.tablet(), entry = std::move(entry)] { return plan(tablet, entry); }));
+  ConversionPtr conversion = CO_TRY(
+      co_await io::run(services.pool(), [&services, entry = std::move(entry)] { return plan(services, entry); }));
   made.facts = {.octets = conversion->octets};
   made.source = std::make_unique<ConvertedMessage>(services, std::move(conversion));
   made.converted = true;

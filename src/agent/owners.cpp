@@ -16,15 +16,25 @@ Result<std::string> access_identifier(account::Directory& directory, std::string
   return *address;
 }
 
-io::Task<Result<std::string>> Owners::address(account::AccountId id) {
-  {
-    const std::lock_guard lock(mutex_);
-    if (const auto at = known_.find(id); at != known_.end()) co_return at->second;
-  }
-  // The directory has no way from ids to addresses: all are read once, and again when there are new accounts.
+io::Task<Result<>> Owners::read_all() {
   const auto all = CO_TRY(co_await io::run(pool_, [&directory = directory_] { return directory.accounts(); }));
   const std::lock_guard lock(mutex_);
   for (const account::Account& account : all) known_[account.id] = account.address;
+  co_return Result<>();
+}
+
+io::Task<Result<std::string>> Owners::address(account::AccountId id) {
+  // The directory has no way from ids to addresses: all are read once, and again when there are new accounts. A reading
+  // that was under way may be older than the account, the one behind it is not.
+  constexpr int kReadings = 2;
+  for (int reading = 0; reading < kReadings; ++reading) {
+    {
+      const std::lock_guard lock(mutex_);
+      if (const auto at = known_.find(id); at != known_.end()) co_return at->second;
+    }
+    CO_TRY(co_await reading_.run([this] { return read_all(); }));
+  }
+  const std::lock_guard lock(mutex_);
   // Of one that was removed: it is not looked for again.
   co_return known_[id];
 }

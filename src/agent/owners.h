@@ -6,6 +6,7 @@
 #include <string>
 
 #include "account/directory.h"
+#include "io/one_for_all.h"
 #include "io/pool.h"
 #include "io/task.h"
 
@@ -28,8 +29,11 @@ class Owners {
   io::Task<Result<std::string>> address(account::AccountId id);
 
  private:
+  io::Task<Result<>> read_all();
+
   account::Directory& directory_;
   io::Pool& pool_;
+  io::OneForAll reading_;
   std::mutex mutex_;
   std::map<account::AccountId, std::string> known_;  ///< ids are never given again, and addresses stay
 };

@@ -10,6 +10,7 @@
 #include "agent/post_office_body.h"
 #include "agent/settings.h"
 #include "base/log.h"
+#include "keyring/standing.h"
 
 namespace angarium::agent {
 namespace {
@@ -52,6 +53,7 @@ PostOffice::Body::Body(const configuration::Configuration& c, std::shared_ptr<co
           [this] {
             AdministratorTerms found = administrator_terms(terms()->configuration);
             found.local = terms()->courier->local;
+            found.locations.home_of = home_of_users();
             return found;
           },
           fetch::Seal::read(c.resolve(std::string(fetch::kKeyFile)))),
@@ -67,11 +69,29 @@ PostOffice::Body::Body(const configuration::Configuration& c, std::shared_ptr<co
             const Caretaker::Rules* const rules = &held->configuration.locations;
             return std::shared_ptr<const Caretaker::Rules>(std::move(held), rules);
           },
-          c.resolve("run")),
+          c.resolve("run"), kBoxThreads, boxes_of_users()),
       desks(loops->size()),
       bound(std::move(doors.listeners)),
       lines(std::move(doors.lines)),
       in_use(make_terms(c, std::move(outbound))) {}
+
+route::LocationMap::HomeOf PostOffice::Body::home_of_users() {
+  if (!users) return {};
+  return [this](const std::string& name) { return users->home_of(name); };
+}
+
+HostUsersBoxes PostOffice::Body::boxes_of_users() {
+  if (!users) return {};
+  return {.ask_home =
+              [this](const std::string& name, HostUsersBoxes::HomeAnswer answer) {
+                // Beside mail for names of the host; who is refused there is asked for again, and hears of it.
+                (void)services->names().submit("boxes of " + name, [this, name, held = std::move(answer)]() mutable {
+                  held(users->home_of(name));
+                });
+              },
+          .attend = [this](const cage::Attend& request) { return steward->attend(request); },
+          .call_off = [this] { steward->end_attending(); }};
+}
 
 std::shared_ptr<const CourierTerms> PostOffice::Body::with_users(const configuration::Configuration& applied,
                                                                  std::shared_ptr<const CourierTerms> outbound) {
@@ -121,6 +141,7 @@ io::Task<> PostOffice::Body::keep_tidy(Desk& desk) {
         log::warning("agent", "housekeeping failed", {{"error", done.error().text()}});
       next = loop.now() + kTidyInterval;
     }
+    services->logins().end_expired(loop.clock().wall());
     // Short sleeps, so that draining is not held up.
     co_await loop.sleep_for(std::chrono::seconds(1));
   }
@@ -179,6 +200,25 @@ Result<> PostOffice::Body::bind_control(const configuration::Configuration& conf
   return {};
 }
 
+namespace {
+
+/// Whoever starts without the server's key is told at once, not by the first who reads mail.
+Result<> tell_of_keys(Services& services, const configuration::Configuration& configuration) {
+  const keyring::Standing keys = TRY(keyring::standing(services.tablet(), configuration.resolve("keys")));
+  if (!keys.well()) {
+    log::error("keyring",
+               "the server's key is not there: encrypted mail is neither read nor taken until the copy of this file is "
+               "brought back, which counts at once",
+               {{"file", keys.file}, {"keys_shut", keys.shut}, {"error", keys.why()}});
+  } else if (services.sealing() == mailbox::Sealing::on) {
+    log::notice("keyring", "mail is encrypted in the store, and lost without this file: keep a copy of it elsewhere",
+                {{"file", keys.file}});
+  }
+  return {};
+}
+
+}  // namespace
+
 PostOffice::PostOffice(std::unique_ptr<Body> body) : body_(std::move(body)) {}
 PostOffice::~PostOffice() = default;
 
@@ -187,6 +227,7 @@ Result<std::unique_ptr<PostOffice>> PostOffice::open(const configuration::Config
   auto outbound = TRY(courier_terms(configuration));
   auto directories = TRY(open_directories(configuration));
   auto services = TRY(Services::open(configuration));
+  TRY(tell_of_keys(*services, configuration));
   std::unique_ptr<PostOffice> office(new PostOffice(std::make_unique<Body>(
       configuration, std::move(outbound), std::move(services), std::move(doors), std::move(steward))));
   TRY(office->body_->directories.use(std::move(directories)));

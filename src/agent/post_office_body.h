@@ -16,6 +16,7 @@
 #include "agent/directories.h"
 #include "agent/doors.h"
 #include "agent/fetcher.h"
+#include "agent/imap_session.h"
 #include "agent/owners.h"
 #include "agent/post_office.h"
 #include "agent/sweeper.h"
@@ -68,6 +69,11 @@ struct PostOffice::Body {
   /// some of them hold parts of the store.
   ~Body() {
     loops->end();
+    // The host may never answer: nobody waits for it any more.
+    if (steward) {
+      steward->end_questions();
+      steward->end_attending();
+    }
     if (users) users->end();
     directories.end();
     tokens.end();
@@ -83,10 +89,10 @@ struct PostOffice::Body {
   static io::Task<> speak_smtp(Desk& desk, wire::Connection& connection, const SmtpDesk& smtp_desk);
   static io::Task<> speak_pop3(Desk& desk, wire::Connection& connection, const Terms& terms);
   io::Task<> speak_imap(Desk& desk, wire::Connection& connection, const Terms& terms,
-                        std::optional<account::Account> known = {});
+                        std::optional<HostUser> known = {});
   io::Task<> serve_local_user(Desk& desk, std::unique_ptr<io::Stream> stream, unsigned uid);
   control::Opening open_smtp(Desk& desk, unsigned uid);
-  io::Task<> serve_local_reader(Desk& desk, std::unique_ptr<io::Stream> stream, account::Account account);
+  io::Task<> serve_local_reader(Desk& desk, std::unique_ptr<io::Stream> stream, HostUser user);
   io::Task<control::Opening> open_imap(Desk& desk, unsigned uid);
   control::Opener talks(Desk& desk);
   io::Task<> keep_tidy(Desk& desk);
@@ -94,6 +100,8 @@ struct PostOffice::Body {
   Result<> bind_control(const configuration::Configuration& configuration);
   void finish_deliveries(const DrainPatience& patience);
 
+  route::LocationMap::HomeOf home_of_users();
+  HostUsersBoxes boxes_of_users();
   /// With people of directories elsewhere, and the users of this host where they are served.
   std::shared_ptr<const CourierTerms> with_users(const configuration::Configuration& applied,
                                                  std::shared_ptr<const CourierTerms> outbound);

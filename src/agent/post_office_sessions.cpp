@@ -1,11 +1,10 @@
 // Who comes to the post office: connections of all services, and users of this host over the control socket.
-#include "agent/imap_login.h"
+#include "agent/imap_session.h"
 #include "agent/local_user.h"
 #include "agent/post_office_body.h"
 #include "agent/transfer_verbs.h"
 #include "base/log.h"
 #include "protocol/http/metrics.h"
-#include "protocol/imap/server.h"
 #include "protocol/pop3/server.h"
 #include "protocol/smtp/server.h"
 #include "wire/tls/connection.h"
@@ -15,7 +14,6 @@ namespace {
 
 namespace smtp = protocol::smtp;
 namespace pop3 = protocol::pop3;
-namespace imap = protocol::imap;
 
 /// Of services that take mail.
 std::optional<trace::Door> door_of(const Service& service) {
@@ -85,6 +83,7 @@ io::Task<> PostOffice::Body::speak_smtp(Desk& desk, wire::Connection& connection
   session.turn_to(desk.courier.get());
   session.attach(connection);
   io::Event stop;
+  session.on_withdrawn({.ask = [&stop] { stop.set(); }, .cut = [&connection] { connection.close(); }});
   const Registered registered(desk, [&stop] { stop.set(); });
   co_await smtp::serve(connection, session, smtp_desk.policy, &stop);
 }
@@ -96,19 +95,16 @@ io::Task<> PostOffice::Body::speak_pop3(Desk& desk, wire::Connection& connection
                                                                                        : sasl::Plaintext::refused;
   Pop3Authenticator authenticator(pop3_desk, connection.peer());
   io::Event stop;
+  authenticator.on_withdrawn({.ask = [&stop] { stop.set(); }, .cut = [&connection] { connection.close(); }});
   const Registered registered(desk, [&stop] { stop.set(); });
   co_await pop3::serve(connection, authenticator, pop3_desk.options, &stop);
 }
 
 io::Task<> PostOffice::Body::speak_imap(Desk& desk, wire::Connection& connection, const Terms& terms,
-                                        std::optional<account::Account> known) {
-  ImapAuthenticator authenticator(*services, budget, owners, terms.configuration, connection);
-  Result<std::shared_ptr<imap::Account>> opened;
-  if (known) opened = co_await authenticator.open_account(*std::move(known), "PREAUTH");
-  imap::Server server(connection, authenticator, terms.imap);
-  const Registered registered(desk, [&server] { server.stop(); });
-  if (!opened) log::warning("imap", "a mailbox cannot be opened", {{"error", opened.error().text()}});
-  if (opened) co_await server.run(*std::move(opened));
+                                        std::optional<HostUser> known) {
+  ImapSession session(*services, budget, owners, terms.configuration, terms.imap, connection);
+  const Registered registered(desk, [&session] { session.stop(); });
+  co_await session.run(std::move(known));
 }
 
 /// `sendmail -bs`.
@@ -129,29 +125,33 @@ control::Opening PostOffice::Body::open_smtp(Desk& desk, unsigned uid) {
 }
 
 /// `mail`.
-io::Task<> PostOffice::Body::serve_local_reader(Desk& desk, std::unique_ptr<io::Stream> stream,
-                                                account::Account account) {
+io::Task<> PostOffice::Body::serve_local_reader(Desk& desk, std::unique_ptr<io::Stream> stream, HostUser user) {
   const std::shared_ptr<const Terms> held = terms();
   const auto connection = wire::plain_connection(std::move(stream), "control");
-  co_await speak_imap(desk, *connection, *held, std::move(account));
+  co_await speak_imap(desk, *connection, *held, std::move(user));
 }
 
 io::Task<control::Opening> PostOffice::Body::open_imap(Desk& desk, unsigned uid) {
   auto pass = std::make_unique<Gate::Pass>(gate.enter_user(uid));
   if (!*pass) co_return control::Opening{.reply = too_many(), .talk = {}};
+  const std::uint64_t since = services->logins().now();
   auto account = co_await mailbox_of(*services, users.get(), uid);
   if (!account) co_return control::Opening{.reply = control::failure(account.error()), .talk = {}};
-  control::Talk talk = [this, &desk, account = *std::move(account),
+  control::Talk talk = [this, &desk, user = HostUser{.account = *std::move(account), .since = since},
                         held = std::move(pass)](std::unique_ptr<io::Stream> stream) {
-    return serve_local_reader(desk, std::move(stream), account);
+    return serve_local_reader(desk, std::move(stream), user);
   };
   co_return control::Opening{.reply = {}, .talk = std::move(talk)};
 }
 
 /// What is spoken over the control socket in languages of their own: SMTP, IMAP and transfers.
 control::Opener PostOffice::Body::talks(Desk& desk) {
-  return [this, &desk, others = transfers(*services)](
-             const control::Request& request, control::Caller caller) -> io::Task<std::optional<control::Opening>> {
+  return [this, &desk,
+          others = transfers(*services, [this] {
+            LocationTerms found = location_terms(terms()->configuration);
+            found.home_of = home_of_users();
+            return found;
+          })](const control::Request& request, control::Caller caller) -> io::Task<std::optional<control::Opening>> {
     if (request.verb == "mail.smtp") co_return open_smtp(desk, caller.uid);
     if (request.verb == "mail.imap") co_return co_await open_imap(desk, caller.uid);
     co_return co_await others(request, caller);

@@ -1,6 +1,7 @@
 #include "agent/postmaster.h"
 
 #include "agent/attempt_story.h"
+#include "agent/queued_message.h"
 #include "agent/way.h"
 #include "base/log.h"
 #include "io/loop.h"
@@ -48,7 +49,7 @@ io::Task<Result<std::optional<queue::Change>>> tell_postmaster(Services& service
   made.arrived = now;
   made.expires = {now.microseconds + terms.lifetime.count()};
   const std::uint64_t size = octets.size();
-  const std::size_t body = batch.body(std::move(octets));
+  const auto body = CO_TRY(co_await place(services, std::move(octets), made, batch));
   envelope::Recipient recipient{.path = {.mailbox = *to}, .parameters = {}};
   recipient.parameters.notify = envelope::Notify{.never = true};
   std::vector<queue::Lot> lots;

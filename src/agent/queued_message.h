@@ -4,6 +4,7 @@
 #include <array>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -37,6 +38,11 @@ protocol::smtp::MessageFacts facts_of(const queue::Entry& entry);
 
 /// At most `max` octets of the body from its beginning.
 io::Task<Result<std::string>> read_body(Services& services, queue::EntryPtr entry, std::uint64_t max);
+
+/// Puts the octets of a message that is made here where the batch or the store has them, sealed where mail is; gives
+/// their index in the batch, or fills entry.body.
+io::Task<Result<std::optional<std::size_t>>> place(Services& services, std::string octets, queue::Entry& entry,
+                                                   store::Batch& batch);
 
 /// The body as mailboxes take it.
 io::Task<Result<mailbox::ContentPtr>> content_of(Services& services, queue::EntryPtr entry);

@@ -59,7 +59,7 @@ Result<sasl::Secret> read_password_file(const std::string& path, std::size_t oct
 Result<RelayLogins> read_relay_logins(const configuration::Configuration& configuration) {
   RelayLogins logins;
   for (const configuration::RelayLogin& login : configuration.relay_logins) {
-    RelayLogin made{.user = login.user, .weak = login.weak_mechanisms};
+    RelayLogin made{.user = login.user, .weak = login.weak_mechanisms, .layer = login.layer};
     if (login.password_file.empty()) {
       made.has = login.token_file.empty() ? sasl::Needs::ticket : sasl::Needs::token;
       made.place = configuration.resolve(login.token_file.empty() ? login.tickets : login.token_file);
@@ -74,6 +74,18 @@ Result<RelayLogins> read_relay_logins(const configuration::Configuration& config
   return logins;
 }
 
+io::Task<Result<std::unique_ptr<sasl::GssContext>>> get_ticket(io::FairPool& pool, std::string party, std::string cache,
+                                                               std::string principal,
+                                                               const sasl::ClientContext& context) {
+  const kerberos::InitiatorTerms terms{.credentials_cache = "FILE:" + cache,
+                                       .principal = std::move(principal),
+                                       .service = context.service,
+                                       .host = context.host,
+                                       .protection_max = context.protection_max,
+                                       .bindings = sasl::gss_bindings(context.bindings)};
+  co_return CO_TRY(co_await io::run(pool, std::move(party), [terms] { return kerberos::initiate(terms); }));
+}
+
 io::Task<Result<>> furnish(io::FairPool& pool, const RelayLogin& login, sasl::ClientContext& context) {
   context.has = login.has;
   if (login.has == sasl::Needs::password) {
@@ -84,11 +96,7 @@ io::Task<Result<>> furnish(io::FairPool& pool, const RelayLogin& login, sasl::Cl
     if (!token) co_return fail(sasl::kUnavailable, token.error().text());
     context.password = *std::move(token);
   } else {
-    const kerberos::InitiatorTerms terms{.credentials_cache = "FILE:" + login.place,
-                                         .principal = login.user,
-                                         .service = context.service,
-                                         .host = context.host};
-    context.gss = CO_TRY(co_await io::run(pool, login.place, [terms] { return kerberos::initiate(terms); }));
+    context.gss = CO_TRY(co_await get_ticket(pool, login.place, login.place, login.user, context));
     // The ticket says who it is; the name is what the server may know it by.
     context.identity = {};
   }

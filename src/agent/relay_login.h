@@ -18,7 +18,8 @@ namespace angarium::agent {
 
 /// A password file that cannot be used; the text says why and what to do, and never holds the password.
 inline constexpr ErrorKind kBadPasswordFile{"agent.bad-password-file", Fault::user, Lasting::permanent};
-/// The relay does not take our name and password: the operator has to act, and the mail waits (RFC 4954 §6: 535).
+/// The relay does not take our name and password, or hangs up at them: the operator has to act, and the mail waits (RFC
+/// 4954 §6: 535).
 inline constexpr ErrorKind kLoginRefused{"agent.login-refused", Fault::user, Lasting::temporary};
 
 /// Octets of a password, as the mechanisms take it.
@@ -33,6 +34,8 @@ struct RelayLogin {
   std::string place{};      ///< of the token's file, or of the tickets
   /// Mechanisms by which who listens can guess the password will do.
   bool weak = false;
+  /// What a security layer has to do at least where there is no TLS; none: it is used under TLS only.
+  sasl::Protection layer = sasl::Protection::none;
 };
 
 /// By the name that transports use.
@@ -40,8 +43,14 @@ using RelayLogins = std::map<std::string, RelayLogin>;
 
 /// The only line of a file that nobody but its owner may read or write, without its line end. kBadPasswordFile.
 Result<sasl::Secret> read_password_file(const std::string& path, std::size_t octets_max = kPasswordMax);
-/// Puts into `context` what `login` has, for the server that the context names: a token is read from its file, a ticket
-/// got, on `pool`. Errors are temporary: the file or the tickets may be there again later.
+/// A ticket of `principal` in the cache, for the service and host of `context`, that may be bound to its connection and
+/// protect as much as it allows; `party` of the pool's waits for the realm, maybe long. sasl::kUnavailable: there is
+/// none, or none now.
+io::Task<Result<std::unique_ptr<sasl::GssContext>>> get_ticket(io::FairPool& pool, std::string party, std::string cache,
+                                                               std::string principal,
+                                                               const sasl::ClientContext& context);
+/// Puts into `context` what `login` has, for the server and the connection that the context tells of: a token is read
+/// from its file, a ticket got, on `pool`. Errors are temporary: the file or the tickets may be there again later.
 io::Task<Result<>> furnish(io::FairPool& pool, const RelayLogin& login, sasl::ClientContext& context);
 /// All of the configuration; the first file that is unfit is the error.
 Result<RelayLogins> read_relay_logins(const configuration::Configuration& configuration);

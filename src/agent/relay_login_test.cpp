@@ -132,6 +132,35 @@ TEST_CASE("tickets that are not there let the mail wait") {
   CHECK(world.inbox("alice").empty());
 }
 
+TEST_CASE("a relay without TLS gets a login that wants a layer under one, and the mail; others are not used there") {
+  using sasl::Protection;
+  for (const auto& [layer, mechanisms, sent] :
+       {std::tuple{Protection::confidentiality, std::vector<std::string>{"DIGEST-MD5", "PLAIN"}, true},
+        std::tuple{Protection::integrity, std::vector<std::string>{"SCRAM-SHA-256", "DIGEST-MD5"}, true},
+        std::tuple{Protection::integrity, std::vector<std::string>{"SCRAM-SHA-256", "CRAM-MD5", "PLAIN"}, false},
+        std::tuple{Protection::none, std::vector<std::string>{"DIGEST-MD5", "PLAIN"}, false}}) {
+    CAPTURE(mechanisms.front());
+    Outbound world;
+    world.offers_tls = false;
+    world.policy.mechanisms = mechanisms;
+    world.policy.plaintext = protocol::smtp::PlaintextAuth::always;
+    world.house.host = "mx.b.test";
+    world.remote_terms()->logins.emplace(
+        "us", RelayLogin{.user = "us", .password = sasl::Secret::copy("secret"), .weak = true, .layer = layer});
+    world.transport("relay mx.b.test:587 login=us tls=none");
+    world.put(kLetter);
+    world.put(kLetter);
+    world.loop.advance(1min);
+    CHECK(world.house.messages.size() == (sent ? 2 : 0));
+    CHECK(world.queued() == (sent ? 0 : 2));
+    CHECK(world.inbox("alice").empty());
+    if (sent) CHECK(world.house.messages.at(0).user == "us");
+    // Nobody was told anything that the operator does not have to know.
+    CHECK(world.inbox("postmaster").size() == (sent ? 0 : 1));
+    if (!sent) CHECK(holds(world.inbox("postmaster").at(0), "TLS"));
+  }
+}
+
 TEST_CASE("RFC 4954 5: a relay that knows us is told who submitted the message, and <> where that is not known") {
   Outbound world;
   world.transport("relay mx.b.test:587 login=us");
@@ -185,6 +214,44 @@ TEST_CASE(
   world.loop.advance(3h);
   CHECK(world.house.messages.size() == 2);
   CHECK(world.queued() == 0);
+}
+
+TEST_CASE("a relay that hangs up at a login is asked as seldom as one that refuses it, and the postmaster is told so") {
+  std::size_t logins = 0;
+  const auto play = [&](std::unique_ptr<io::Stream> stream) -> io::Task<> {
+    wire::Input input;
+    bool over = !co_await io::write_all(*stream, "220 mx.b.test\r\n");
+    while (!over && co_await input.more(*stream)) {
+      const std::string said(input.view());
+      input.clear();
+      std::string_view answer = "250-mx.b.test\r\n250 AUTH DIGEST-MD5\r\n";
+      if (said.starts_with("AUTH"))
+        answer = "334 bm9uY2U9Im4iLHFvcD0iYXV0aC1pbnQiLGNoYXJzZXQ9dXRmLTgsYWxnb3JpdGhtPW1kNS1zZXNz\r\n";
+      over = !said.starts_with("AUTH") && !said.starts_with("EHLO");
+      if (over) ++logins;
+      if (!over) over = !co_await io::write_all(*stream, answer);
+    }
+    stream->close();
+  };
+  Outbound world;
+  world.there.listen(io::Endpoint(world.there.addresses().front(), 2525),
+                     [&](std::unique_ptr<io::Stream> stream) { world.loop.spawn(play(std::move(stream))); });
+  world.remote_terms()->logins.emplace(
+      "us",
+      RelayLogin{
+          .user = "us", .password = sasl::Secret::copy("secret"), .weak = true, .layer = sasl::Protection::integrity});
+  world.transport("relay mx.b.test:2525 login=us tls=none");
+  for (int i = 0; i < 20; ++i) world.put(kLetter);
+  world.loop.advance(1min);
+  CHECK(logins >= 1);
+  CHECK(world.queued() == 20);
+  CHECK(world.inbox("alice").empty());
+  REQUIRE(world.inbox("postmaster").size() == 1);
+  CHECK(holds(world.inbox("postmaster")[0], "mx.b.test hung up when it was told the login 'us'"));
+  world.loop.advance(1h);
+  CHECK(logins > 1);
+  CHECK(logins <= 18);
+  CHECK(world.inbox("postmaster").size() == 1);
 }
 
 TEST_CASE("a password never crosses a connection without TLS, and not to a host whose certificate nobody looked at") {

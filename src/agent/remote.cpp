@@ -4,9 +4,11 @@
 
 #include "base/log.h"
 #include "base/text.h"
+#include "io/error.h"
 #include "io/loop.h"
 #include "message/status.h"
 #include "route/site.h"
+#include "wire/saslsec/exchange.h"
 #include "wire/tls/connection.h"
 
 namespace angarium::agent {
@@ -213,16 +215,22 @@ io::Task<Result<>> Remote::log_in(const RemotePlan& plan, RemoteSession& session
   const auto login = plan.terms->logins.find(plan.login);
   if (login == plan.terms->logins.end())
     co_return fail(kLoginRefused, "there is no [[relay_login]] '" + plan.login + "' in the configuration");
-  if (session.connection->tls() == nullptr)
+  const bool plain = session.connection->tls() == nullptr;
+  if (plain && login->second.layer == sasl::Protection::none)
     co_return fail(kLoginRefused, "the login '" + plan.login + "' is used over TLS only, and " + session.name +
                                       " is spoken to in the clear");
   sasl::ClientContext credentials;
   credentials.identity.authentication_id = login->second.user;
   credentials.service = "smtp";
   credentials.host = session.name;
+  credentials.bindings = wire::saslsec::channel_bindings(*session.connection);
+  // Without TLS nothing is said or sent but under a layer.
+  if (plain) credentials.protection_min = login->second.layer;
+  if (plain) credentials.protection_max = sasl::Protection::confidentiality;
   CO_TRY(co_await furnish(pool_, login->second, credentials));
   // Who it is that asks is known only by the certificate: without it the password itself is not told, only proved.
   const bool verified = plan.tls == Tls::verified || plan.tls == Tls::implicit;
+  const bool ticket = login->second.has == sasl::Needs::ticket;
   const Result<> done = co_await session.client->authenticate(
       std::move(credentials), verified ? sasl::Plaintext::allowed : sasl::Plaintext::refused,
       login->second.weak ? sasl::Choice::Weak::allowed : sasl::Choice::Weak::refused);
@@ -230,10 +238,19 @@ io::Task<Result<>> Remote::log_in(const RemotePlan& plan, RemoteSession& session
     plan.terms->refused_logins->taken(plan.login, plan.way);
     co_return done;
   }
-  if (done.error().temporary()) co_return done;
-  co_return fail(kLoginRefused,
-                 session.name + " does not take the login '" + plan.login + "': " + done.error().text() +
-                     (verified ? "" : " (with tls=required only SCRAM is used; tls=verified allows PLAIN and LOGIN)"));
+  if (done.error().is(smtp::kHungUpAtLogin))
+    co_return fail(kLoginRefused, session.name + " hung up when it was told the login '" + plan.login +
+                                      "', as some do whose name or password is wrong");
+  // A connection that is lost otherwise says nothing of the login.
+  if (done.error().temporary() || done.error().is(io::kEndOfStream)) co_return done;
+  co_return fail(
+      kLoginRefused,
+      session.name + " does not take the login '" + plan.login + "': " + done.error().text() +
+          (verified ? ""
+           : plain  ? " (without TLS only what agrees on a layer is used: GSSAPI, or DIGEST-MD5)"
+           : ticket ? " (with tls=required only GS2-KRB5 is used, which whoever stands between cannot carry on; "
+                      "tls=verified allows GSSAPI)"
+                    : " (with tls=required only SCRAM is used; tls=verified allows PLAIN and LOGIN)"));
 }
 
 }  // namespace angarium::agent

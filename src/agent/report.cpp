@@ -90,20 +90,6 @@ io::Task<Result<std::optional<Addressed>>> reader_of(Services& services, const q
   co_return std::optional(Addressed{.to = *std::move(to), .origin = queue::Origin::postmaster_report});
 }
 
-/// Puts the octets where the batch or the store has them; gives their index in the batch, or fills entry.body.
-io::Task<Result<std::optional<std::size_t>>> place(Services& services, std::string octets, queue::Entry& entry,
-                                                   store::Batch& batch) {
-  if (octets.size() <= store::kGroupBodyMax) co_return std::optional(batch.body(std::move(octets)));
-  entry.body = CO_TRY(co_await io::run(
-      services.pool(), [&tablet = services.tablet(), octets = std::move(octets)]() -> Result<store::BodyRef> {
-        const auto writer = TRY(tablet.open_body());
-        for (std::size_t at = 0; at < octets.size(); at += store::BodyWriter::kAppendMax)
-          TRY(writer->append(std::string_view(octets).substr(at, store::BodyWriter::kAppendMax)));
-        return writer->seal();
-      }));
-  co_return std::optional<std::size_t>();
-}
-
 }  // namespace
 
 bool is_told(const queue::Entry& entry, const queue::Addressee& addressee, DsnAction action) {
@@ -199,13 +185,13 @@ io::Task<Result<std::optional<queue::Change>>> tell_sender(Services& services, c
                                                            store::Batch& batch) {
   recipients = to_be_told(*entry, std::move(recipients));
   if (recipients.empty()) co_return std::optional<queue::Change>();
-  const std::uint64_t max = returned_max(*entry, entry->body.length);
+  const std::uint64_t max = returned_max(*entry, entry->body_length());
   auto octets = co_await read_body(services, entry, max);
   // A message that cannot be read any more is reported without its text.
   if (!octets && octets.error().temporary()) co_return std::unexpected(std::move(octets).error());
   Original original;
   // With the trace fields of its way here.
-  if (octets) original = {.octets = entry->prepended + *octets, .whole = entry->body.length <= max};
+  if (octets) original = {.octets = entry->prepended + *octets, .whole = entry->body_length() <= max};
   co_return co_await add_report(services, terms, *entry, std::move(recipients), std::move(original), batch);
 }
 

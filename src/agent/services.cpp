@@ -53,6 +53,7 @@ Services::Services(const configuration::Configuration& configuration, std::uniqu
                      .passes = static_cast<std::uint32_t>(configuration.auth.argon2_passes)},
       records_(std::move(records)),
       tablet_(std::move(tablet)),
+      keys_(std::make_unique<keyring::Keys>(*tablet_, configuration.resolve("keys"), *ground.random)),
       pool_(std::make_unique<io::Pool>(
           io::PoolOptions{.name = "store", .threads = threads(ground, kPoolThreads), .queue = kPoolQueue})),
       names_(std::make_unique<io::FairPool>(io::FairPoolOptions{.name = "names",
@@ -60,22 +61,29 @@ Services::Services(const configuration::Configuration& configuration, std::uniqu
                                                                 .share = kNameShare,
                                                                 .waiting = kNamesWaiting,
                                                                 .queue = 8 * kNamesWaiting})),
+      searching_(std::make_unique<Searching>(threads(ground, cores()))),
       targets_(std::make_unique<Targets>(threads(ground, kTargetThreads))),
       clock_(*ground.clock),
+      sealing_(configuration.store.encryption ? mailbox::Sealing::on : mailbox::Sealing::off),
+      body_keys_(*tablet_, *pool_, keys_.get(), {sealed_parts()}),
       directory_(*tablet_, *ground.clock),
       srs_keys_(*tablet_, *ground.clock, *ground.random),
       ledger_(*tablet_, {.keep = configuration.trace.keep,
                          .octets_max = static_cast<std::uint64_t>(configuration.trace.size_max)}),
-      checkpoints_(*tablet_, *pool_, *ground.clock),
-      indexing_(std::make_unique<Indexing>(*tablet_,
-                                           Indexing::Options{.clock = ground.clock, .threads = threads(ground, 1)})),
+      checkpoints_(*tablet_, *pool_, *ground.clock,
+                   {.by = sealing_ == mailbox::Sealing::on ? &body_keys_ : nullptr, .opens = keys_.get()}),
+      indexing_(std::make_unique<Indexing>(
+          *tablet_, Indexing::Options{.clock = ground.clock, .threads = threads(ground, 1), .keys = keys_.get()})),
       mail_(mailbox::MailboxStore::make(
           *tablet_, *pool_,
           {.clock = ground.clock,
-           .on_added = [indexing = indexing_.get()](mailbox::AccountId account) { indexing->added(account); }})),
+           .on_added = [indexing = indexing_.get()](mailbox::AccountId account) { indexing->added(account); },
+           .keys = keys_.get(),
+           .sealing = sealing_})),
       queue_(queue::Queue::make(*tablet_, *pool_, {.clock = ground.clock, .wake = [this] {
                                                      if (ring_) ring_();
                                                    }})) {
+  directory_.on_withdrawn([this](const account::Withdrawal& withdrawal) { logins_.withdraw(withdrawal); });
   account::VerifierOptions options;
   options.cost = password_cost_;
   options.threads = threads(ground, cores());

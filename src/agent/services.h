@@ -1,6 +1,7 @@
 // What all agents of one server share: the store and the domain rooms on top of it.
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <string>
@@ -9,13 +10,17 @@
 #include "account/verifier.h"
 #include "agent/checkpoints.h"
 #include "agent/indexing.h"
+#include "agent/logins.h"
+#include "agent/searching.h"
 #include "agent/sites.h"
 #include "agent/srs_keys.h"
 #include "agent/targets.h"
 #include "configuration/configuration.h"
 #include "io/pool.h"
+#include "keyring/keys.h"
 #include "mailbox/mailbox.h"
 #include "mailbox/records.h"
+#include "queue/body.h"
 #include "queue/in_hand.h"
 #include "queue/queue.h"
 #include "queue/record.h"
@@ -79,12 +84,20 @@ class Services {
     targets_->end();
     names_->end();
     indexing_->end();
+    searching_->end();
     pool_->end();
   }
 
   [[nodiscard]] store::Tablet& tablet() { return *tablet_; }
+  /// By which sealed mail is opened.
+  [[nodiscard]] keyring::Keys& keys() { return *keys_; }
+  /// Whether mail is sealed before the store has it.
+  [[nodiscard]] mailbox::Sealing sealing() const { return sealing_; }
+  [[nodiscard]] queue::BodyKeys& body_keys() { return body_keys_; }
   [[nodiscard]] account::Directory& directory() { return directory_; }
   [[nodiscard]] account::Verifier& verifier() { return *verifier_; }
+  /// Who is logged in.
+  [[nodiscard]] Logins& logins() { return logins_; }
   [[nodiscard]] mailbox::MailboxStore& mail() { return *mail_; }
   [[nodiscard]] Indexing& indexing() { return *indexing_; }
   [[nodiscard]] queue::Queue& queue() { return *queue_; }
@@ -105,11 +118,16 @@ class Services {
   void set_caretaker(Caretaker& caretaker) { caretaker_ = &caretaker; }
   /// For what waits for the disk.
   [[nodiscard]] io::Pool& pool() { return *pool_; }
+  /// For searches that read mail or the index.
+  [[nodiscard]] Searching& searching() { return *searching_; }
   /// For finding out where mail goes, which asks the host for its users: who guesses names holds up nobody else. The
   /// party is who asks.
   [[nodiscard]] io::FairPool& names() { return *names_; }
   /// For what waits for locks on files and for commands, which may take minutes.
   [[nodiscard]] Targets& targets() { return *targets_; }
+
+  /// Set while a rotation of the keys of all accounts is under way.
+  [[nodiscard]] std::atomic<bool>& rotating_accounts() { return rotating_accounts_; }
 
   /// What new passwords cost, and unknown users: the same for the life of the process.
   [[nodiscard]] account::PasswordCost password_cost() const { return password_cost_; }
@@ -119,12 +137,18 @@ class Services {
            std::unique_ptr<store::Tablet> tablet, const Ground& ground);
 
   account::PasswordCost password_cost_;
+  std::atomic<bool> rotating_accounts_ = false;
   std::unique_ptr<StoredRecords> records_;
   std::unique_ptr<store::Tablet> tablet_;
+  std::unique_ptr<keyring::Keys> keys_;  // used by the pools
   std::unique_ptr<io::Pool> pool_;
   std::unique_ptr<io::FairPool> names_;
+  std::unique_ptr<Searching> searching_;
   std::unique_ptr<Targets> targets_;
   const Clock& clock_;
+  const mailbox::Sealing sealing_;
+  queue::BodyKeys body_keys_;
+  Logins logins_;
   account::Directory directory_;
   SrsKeys srs_keys_;
   trace::Ledger ledger_;

@@ -11,9 +11,15 @@
 
 namespace angarium::agent {
 
+/// What the configuration says to them.
+struct StoreTerms {
+  Duration compress_after{0};  ///< store.compress_after
+  std::string keys;            ///< the folder of the server's key
+};
+
 /// Carries out store.verify, store.snapshot (`directory`), store.sweep and store.status; JSON text. A sweep compresses
 /// what is older than `compress_after`.
-io::Task<Result<std::string>> store_verb(Services& services, Duration compress_after, control::Request request,
+io::Task<Result<std::string>> store_verb(Services& services, StoreTerms terms, control::Request request,
                                          control::Tell tell);
 
 }  // namespace angarium::agent

@@ -142,6 +142,12 @@ Result<std::optional<Account>> SystemUsers::root() {
   return account;
 }
 
+Result<std::string> SystemUsers::home_of(const std::string& name) {
+  auto user = TRY(known(name));
+  if (!user) return fail(kUnknownUser, "no user of this host that is served is named " + name);
+  return std::move(user->home);
+}
+
 Result<std::optional<alias::Forward>> SystemUsers::forward(const std::string& name) {
   auto read = source_->forward(name);
   if (!read) return std::unexpected(std::move(read).error());

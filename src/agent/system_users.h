@@ -63,6 +63,9 @@ class SystemUsers final : public account::Users {
   /// Root's mailbox, made when it is not there: root is no user that is served, logs in nowhere and has no .forward,
   /// and reads it by `mail`. Nothing when the address is an alias, or an account that was added. Blocks.
   Result<std::optional<account::Account>> root();
+  /// The home of a user, whether there is a mailbox or not. kUnknownUser; other errors are temporary. Blocks.
+  Result<std::string> home_of(const std::string& name);
+  static constexpr ErrorKind kUnknownUser{"agent.unknown-user", Fault::user, Lasting::permanent};
   /// What the user's .forward says now; nothing without one. Blocks; errors are temporary.
   Result<std::optional<alias::Forward>> forward(const std::string& name);
 

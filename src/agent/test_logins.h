@@ -1,7 +1,8 @@
-// For tests of logins over the real house: submission, POP3 and IMAP of one account and a public one.
+// For tests of logins over the real house: submission, LMTP, POP3 and IMAP of one account and a public one.
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -40,6 +41,7 @@ inline configuration::Configuration settings() {
   c.auth.failure_delay = Duration::zero();
   c.auth.failures_max = 100;
   c.auth.apop = true;
+  c.lmtp.auth = configuration::LmtpAuth::required;
   c.auth.anonymous_account = "public@example.test";
   c.auth.mechanisms.clear();
   for (const sasl::Mechanism* one : sasl::mechanisms()) c.auth.mechanisms.emplace_back(one->name);
@@ -60,14 +62,17 @@ class Backwards final : public account::TokenVerifier {
 
 class House {
  public:
-  House()
-      : services_(*Services::open_on(*store::open_memory_volume(std::make_shared<store::MemoryDisk>()),
-                                     store::StateKind::sorted, settings(), loop.clock())),
+  /// `work`: on the loop, searches take one turn after the other.
+  explicit House(
+      std::unique_ptr<store::Volume> volume = *store::open_memory_volume(std::make_shared<store::MemoryDisk>()),
+      Services::Ground::Work work = Services::Ground::Work::on_threads)
+      : services_(*Services::open_on(ground(std::move(volume), loop.clock(), work), settings())),
         submission_{*services_, budget_, rate_,
-                    smtp_policy(configuration_, smtp::Role::submission, smtp::TlsUse::none)},
+                    smtp_policy(configuration_, smtp::Role::submission, smtp::TlsUse::offered)},
+        lmtp_{*services_, budget_, rate_, smtp_policy(configuration_, smtp::Role::lmtp, smtp::TlsUse::none)},
         pop3_{*services_, locks_, pop3_options(configuration_), login_terms(configuration_)},
         imap_(imap_options(configuration_)) {
-    submission_.logins = login_terms(configuration_);
+    submission_.logins = lmtp_.logins = login_terms(configuration_);
     pop3_.options.plaintext_without_tls = sasl::Plaintext::allowed;
     services_->verifier().set_tokens(tokens_);
     REQUIRE(services_->directory().add_domain("example.test"));
@@ -97,7 +102,7 @@ class House {
   }
   account::OnDemand keys() { return services_->directory().account(kAlice).value().value().credentials.on_demand; }
 
-  enum class Protocol { smtp, pop3, imap };
+  enum class Protocol { smtp, lmtp, pop3, imap };
   LineClient connect(Protocol protocol, const std::string& from = "192.0.2.7:4711", wire::TlsInfo tls = {},
                      std::string* greeting = nullptr) {
     wire::MemoryConnectionOptions options;
@@ -107,10 +112,11 @@ class House {
     wire::MemoryConnections made = wire::memory_connections(options);
     ends_.push_back(std::move(made.server));
     loop.spawn(speak(protocol, *ends_.back()));
-    LineClient client(loop, std::move(made.client), protocol == Protocol::smtp ? "334 " : "+ ");
+    const bool mail = protocol == Protocol::smtp || protocol == Protocol::lmtp;
+    LineClient client(loop, std::move(made.client), mail ? "334 " : "+ ");
     const std::string heard = client.hear();
     if (greeting != nullptr) *greeting = heard;
-    if (protocol == Protocol::smtp) client.say("EHLO c.test");
+    if (mail) client.say(protocol == Protocol::smtp ? "EHLO c.test" : "LHLO c.test");
     return client;
   }
   /// The last line of an exchange over submission.
@@ -121,22 +127,57 @@ class House {
                                {.name = std::string(name), .password = std::string(password), .service = "smtp"});
   }
   Services& services() { return *services_; }
+  /// Opens Alice's mailboxes for a user of this host, for whom they were found behind `since`.
+  Result<std::shared_ptr<protocol::imap::Account>> open_for_user(std::uint64_t since, Logins::Ends ends) {
+    wire::MemoryConnections made = wire::memory_connections();
+    ImapAuthenticator authenticator(*services_, budget_, owners_, configuration_, *made.server);
+    authenticator.on_withdrawn(std::move(ends));
+    authenticator.is_host_user(since);
+    std::optional<Result<std::shared_ptr<protocol::imap::Account>>> opened;
+    loop.spawn([](ImapAuthenticator& way_in, account::Account account, auto& to) -> io::Task<> {
+      to.emplace(co_await way_in.open_account(std::move(account), "PREAUTH"));
+    }(authenticator, services_->directory().account(kAlice).value().value(), opened));
+    loop.settle();
+    REQUIRE(opened);
+    return *std::move(opened);
+  }
 
   io::SimulatedLoop loop;
+  std::size_t speaking = 0;  ///< sessions that have not ended
   configuration::Configuration configuration_ = settings();
 
  private:
+  static Services::Ground ground(std::unique_ptr<store::Volume> volume, const Clock& clock,
+                                 Services::Ground::Work work) {
+    Services::Ground ground{.volume = std::move(volume), .store = {}, .clock = &clock, .work = work};
+    ground.store.state = store::StateKind::sorted;
+    return ground;
+  }
+  static Logins::Ends ends(io::Event& stop, wire::Connection& connection) {
+    return {.ask = [&stop] { stop.set(); }, .cut = [&connection] { connection.close(); }};
+  }
   io::Task<> speak(Protocol protocol, wire::Connection& connection) {
-    if (protocol == Protocol::smtp) {
-      SmtpSession session(submission_, connection.peer());
+    ++speaking;
+    co_await converse(protocol, connection);
+    --speaking;
+  }
+  io::Task<> converse(Protocol protocol, wire::Connection& connection) {
+    if (protocol == Protocol::smtp || protocol == Protocol::lmtp) {
+      const SmtpDesk& desk = protocol == Protocol::smtp ? submission_ : lmtp_;
+      SmtpSession session(desk, connection.peer());
       session.attach(connection);
-      co_await smtp::serve(connection, session, submission_.policy);
+      io::Event stop;
+      session.on_withdrawn(ends(stop, connection));
+      co_await smtp::serve(connection, session, desk.policy, &stop);
     } else if (protocol == Protocol::pop3) {
       Pop3Authenticator authenticator(pop3_, connection.peer());
-      co_await protocol::pop3::serve(connection, authenticator, pop3_.options);
+      io::Event stop;
+      authenticator.on_withdrawn(ends(stop, connection));
+      co_await protocol::pop3::serve(connection, authenticator, pop3_.options, &stop);
     } else {
       ImapAuthenticator authenticator(*services_, budget_, owners_, configuration_, connection);
       protocol::imap::Server server(connection, authenticator, imap_);
+      authenticator.on_withdrawn({.ask = [&server] { server.stop(); }, .cut = [&connection] { connection.close(); }});
       co_await server.run();
     }
   }
@@ -148,6 +189,7 @@ class House {
   Rate rate_{0};
   MaildropLocks locks_;
   SmtpDesk submission_;
+  SmtpDesk lmtp_;
   Pop3Desk pop3_;
   protocol::imap::ServerOptions imap_;
   std::vector<std::unique_ptr<wire::Connection>> ends_;

@@ -145,6 +145,12 @@ io::ValueOrTask<Result<Reply>> SmtpSession::begin(const envelope::Sender& sender
   return Result<Reply>(open(sender, id));
 }
 
+io::Task<Result<>> SmtpSession::authenticated(const sasl::Identity& identity) {
+  const account::Account account = CO_TRY(co_await credentials_.account(identity));
+  stay_ = CO_TRY(credentials_.enter(account));
+  co_return Result<>();
+}
+
 /// RFC 6409 §6.1: who submits may use its own addresses only.
 io::Task<Result<Reply>> SmtpSession::mail_submitted(const envelope::Sender& sender, envelope::DeliveryId id) {
   account::Account account = CO_TRY(co_await credentials_.account(*peer_->identity));

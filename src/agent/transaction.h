@@ -72,6 +72,8 @@ class SmtpSession final : public protocol::smtp::Session {
 
   io::Task<Result<protocol::smtp::Reply>> connected(const protocol::smtp::Peer& peer) override;
   wire::saslsec::Desk& credentials() override { return credentials_; }
+  io::Task<Result<>> authenticated(const sasl::Identity& identity) override;
+  void forgotten() override { stay_ = {}; }
   io::ValueOrTask<Result<protocol::smtp::Reply>> mail(const envelope::Sender& sender, envelope::DeliveryId id) override;
   io::ValueOrTask<Result<protocol::smtp::Reply>> rcpt(const envelope::Recipient& recipient) override;
   io::ValueOrTask<Result<protocol::smtp::Reply>> begin_body() override;
@@ -96,6 +98,8 @@ class SmtpSession final : public protocol::smtp::Session {
   void turn_to(Courier* courier) { courier_ = courier; }
   /// Whose certificate a client may log in by.
   void attach(const wire::Connection& connection) { credentials_.attach(connection); }
+  /// As CredentialDesk::on_withdrawn().
+  void on_withdrawn(Logins::Ends ends) { credentials_.on_withdrawn(std::move(ends)); }
   /// Messages so far.
   [[nodiscard]] std::uint64_t accepted() const { return accepted_; }
 
@@ -142,6 +146,7 @@ class SmtpSession final : public protocol::smtp::Session {
     static const std::shared_ptr<const LocalTerms> kNone;
     return desk_.outbound == nullptr ? kNone : desk_.outbound->local;
   }
+  /// The account of who has logged in.
   [[nodiscard]] bool submission() const { return desk_.policy.role == protocol::smtp::Role::submission; }
   // Checkpoints (transaction_checkpoint.cpp).
   [[nodiscard]] std::optional<CheckpointName> checkpoint_name(const std::string& id) const;
@@ -222,6 +227,7 @@ class SmtpSession final : public protocol::smtp::Session {
   const SmtpDesk& desk_;
   const std::optional<LocalUser> local_;
   CredentialDesk credentials_;
+  Logins::Stay stay_;  ///< while somebody is logged in
   std::uint64_t accepted_ = 0;
   Courier* courier_ = nullptr;        ///< null: nothing is sent now
   std::vector<std::string> fetched_;  ///< what atrn() agreed to: destinations of the queue

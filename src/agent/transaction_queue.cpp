@@ -9,6 +9,7 @@
 #include "agent/way.h"
 #include "io/loop.h"
 #include "message/status.h"
+#include "store/encrypted.h"
 
 namespace angarium::agent {
 namespace {
@@ -117,6 +118,8 @@ io::Task<Result<std::vector<queue::Change>>> SmtpSession::enqueue(const Transact
   entry.sender.parameters.ret = said.ret;
   entry.sender.parameters.envelope_id = said.envelope_id;
   entry.body = delivery.content->stored;
+  if (delivery.content->key)
+    entry.sealed_key = CO_TRY(co_await desk_.services.body_keys().seal(*delivery.content->key));
   entry.prepended = received_field(transaction);
   // Binary parts are stored as base64 (mailbox::Arrival::binary): what goes on is what is stored.
   message::LineScanner seen = facts.seen;
@@ -140,8 +143,10 @@ io::Task<Result<std::vector<queue::Change>>> SmtpSession::enqueue(const Transact
   entry.received_from = peer_->name;
   if (!transaction.departures.empty()) {
     if (delivery.content->octets != nullptr) {
-      const std::string_view octets = *delivery.content->octets;
-      delivery.body = delivery.also.body(delivery.content->octets, std::span(&octets, 1));
+      const auto& stored = delivery.content->to_store();
+      const std::string_view octets = *stored;
+      delivery.body = delivery.also.body(stored, std::span(&octets, 1));
+      if (delivery.content->key) set_encrypted(delivery.also, *delivery.body);
     }
     Departures::Terms leaving{.priority = said.priority.value_or(0), .due = held, .told_of = transaction.id};
     if (transaction.departures.forwards_far())
@@ -204,7 +209,7 @@ io::Task<Result<std::optional<queue::Change>>> SmtpSession::report(const queue::
   if (here.empty()) co_return std::optional<queue::Change>();
   const bool failed =
       std::ranges::any_of(here, [](const Reported& one) { return one.fate.kind == Fate::Kind::failed; });
-  const std::uint64_t size = delivery.content->octets != nullptr ? delivery.content->octets->size() : entry.body.length;
+  const std::uint64_t size = delivery.content->body_length();
   const std::uint64_t max = failed ? returned_max(entry, size) : message::kReturnHeaderMax;
   Original original;
   original.whole = failed && size <= max;

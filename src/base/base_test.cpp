@@ -63,6 +63,28 @@ TEST_CASE("RFC 3720 B.4: CRC-32C test values") {
     CHECK(crc32c(std::string_view(rising).substr(cut), crc32c(std::string_view(rising).substr(0, cut))) == 0x46DD794E);
 }
 
+TEST_CASE("CRC-32C: however long the octets and wherever they are cut, it is what one bit after the other makes") {
+  SeededRandom random(7);
+  std::string octets(20'000, '\0');
+  random.fill(octets.data(), octets.size());
+  std::uint32_t crc = ~0u;
+  std::size_t checked = 0;
+  for (std::size_t size = 0; size <= octets.size(); ++size) {
+    // The lengths around each whole number of blocks and lanes, and some between.
+    if (size % 1024 < 18 || size % 1024 > 1006 || size % 97 == 0) {
+      const std::string_view some = std::string_view(octets).substr(0, size);
+      REQUIRE(crc32c(some) == ~crc);
+      const std::size_t cut = size == 0 ? 0 : random.below(size + 1);
+      REQUIRE(crc32c(some.substr(cut), crc32c(some.substr(0, cut))) == ~crc);
+      ++checked;
+    }
+    if (size == octets.size()) break;
+    crc ^= static_cast<unsigned char>(octets[size]);
+    for (int bit = 0; bit < 8; ++bit) crc = (crc & 1) != 0 ? crc >> 1 ^ 0x82F63B78 : crc >> 1;
+  }
+  CHECK(checked > 700);
+}
+
 TEST_CASE("RFC 4648 section 10: base64 test vectors both ways, strict") {
   const std::array<std::pair<std::string_view, std::string_view>, 7> vectors = {{{"", ""},
                                                                                  {"f", "Zg=="},

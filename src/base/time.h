@@ -1,6 +1,7 @@
 // Time comes through a Clock, so that tests and simulations own it.
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <string>
@@ -46,18 +47,28 @@ const Clock& system_clock();
 class ManualClock : public Clock {
  public:
   explicit ManualClock(WallTime wall = WallTime::from_seconds(1'700'000'000)) : wall_(wall) {}
+  ManualClock(const ManualClock& other) : Clock(other), now_(other.now()), wall_(other.wall()) {}
+  ManualClock& operator=(const ManualClock& other) {
+    now_ = other.now();
+    wall_ = other.wall();
+    return *this;
+  }
   [[nodiscard]] Moment now() const override { return now_; }
   [[nodiscard]] WallTime wall() const override { return wall_; }
   void advance(Duration by) {
-    now_ = now_ + by;
-    wall_.microseconds += by.count();
+    now_ = now() + by;
+    jump(by);
   }
   /// The civil clock jumps; the monotonic one does not.
-  void jump(Duration by) { wall_.microseconds += by.count(); }
+  void jump(Duration by) {
+    WallTime wall = wall_;
+    wall.microseconds += by.count();
+    wall_ = wall;
+  }
 
  private:
-  Moment now_{1'000'000};
-  WallTime wall_;
+  std::atomic<Moment> now_{Moment{1'000'000}};
+  std::atomic<WallTime> wall_;
 };
 
 }  // namespace angarium

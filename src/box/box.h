@@ -26,12 +26,24 @@ inline constexpr ErrorKind kNoBox{"box.no-box", Fault::user, Lasting::permanent}
 
 /// Whose host it is.
 struct Host {
-  delivery::Surroundings delivery = {};  ///< files, clock, randomness
-  std::string home;                      ///< where a journal goes that may not lie beside its box
+  /// Files, clock, randomness. With `own_only` a box is the user's own mbox file, and its last name no link.
+  delivery::Surroundings delivery = {};
+  std::string home;  ///< where a journal goes that may not lie beside its box
 };
 
 /// Octets of a header that are looked at for a list.
 inline constexpr std::size_t kHeaderMax = std::size_t{64} << 10;
+
+/// Keywords of a message: bit i is the i-th of Box::keyword_names(), of which there are as many at most.
+using Keywords = std::uint64_t;
+inline constexpr std::size_t kKeywordsMax = 56;
+/// A keyword that is a flag here (message::kBoxPassed), whatever bit its name has.
+inline constexpr std::string_view kForwarded = "$Forwarded";
+bool is_forwarded(std::string_view keyword);
+/// In the place of a name: the place is not free, and has no name that could be used. No keyword is called so.
+inline constexpr std::string_view kTakenPlace = " ";
+/// The first that is equal but for case: it stands for all of them.
+std::optional<std::size_t> find_name(const std::vector<std::string>& names, std::string_view keyword);
 
 /// What is kept of each message while the box is open: some ten octets besides the place.
 struct Entry {
@@ -39,7 +51,10 @@ struct Entry {
   std::uint64_t lines = 0;
   message::BoxFlags flags = 0;  ///< as they are to be
   message::BoxFlags flags_there = 0;
+  Keywords keywords = 0;  ///< as they are to be
+  Keywords keywords_there = 0;
   bool deleted = false;  ///< leaves the box when it is closed
+  [[nodiscard]] bool is_marked() const { return flags != flags_there || keywords != keywords_there; }
 };
 
 /// What a box knows of how a message came, besides what its header says.
@@ -75,8 +90,15 @@ class Box {
   virtual Result<> write() = 0;
   [[nodiscard]] bool is_changed() const;
 
+  /// What the box calls its keywords. Empty ones are free for others; none at all: it can have no keywords. Of names
+  /// that are equal but for case the first has the bit.
+  [[nodiscard]] const std::vector<std::string>& keyword_names() const { return keyword_names_; }
+  /// Names some that were free, of an mbox the first ones; write() makes it so, before any message has them.
+  void name_keywords(std::vector<std::string> names) { keyword_names_ = std::move(names); }
+
  protected:
   std::vector<Entry> entries_;
+  std::vector<std::string> keyword_names_;
 };
 
 enum class Access { change, read_only };

@@ -1,18 +1,33 @@
-// The header of a message in an mbox with other flags, piece by piece, however long it is.
+// The header of a message in an mbox with another state, piece by piece, however long it is.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "message/box_state.h"
 
 namespace angarium::box {
 
-/// Takes a message from its separator line on. All fields but those of flags stay octet for octet, keywords too; the
-/// fields of flags stand at the header's end. Holds the beginning of a line and the words of keywords that are read.
+/// Other fields of state than there are; what is not given stays as it stands.
+struct StateAnew {
+  std::optional<message::BoxFlags> flags = {};  ///< Status and X-Status
+  /// All words that X-Keywords is to have. Whoever knows keywords deletes the whole field for one word that X-IMAPbase
+  /// does not name (Dovecot), or drops such words (c-client): so none stays.
+  std::optional<std::vector<std::string>> keywords = {};
+  /// Words among those that stand there which stay, too.
+  std::vector<std::string> further_keywords = {};
+  /// What the file keeps for all its messages. It stands right behind the separator: Dovecot and c-client believe no
+  /// X-UID before it, and number all messages anew.
+  std::optional<message::MboxBase> base = {};
+};
+
+/// Takes a message from its separator line on. All fields but those that are given stay octet for octet; flags and
+/// keywords stand at the header's end. Holds the beginning of a line and the words of keywords that are read.
 class HeaderAnew {
  public:
-  explicit HeaderAnew(message::BoxFlags flags) : flags_(flags) {}
+  explicit HeaderAnew(StateAnew state) : state_(std::move(state)) {}
 
   /// Adds to `out` what stands instead of these octets: once the header is over, they themselves.
   void take(std::string_view octets, std::string& out);
@@ -24,9 +39,10 @@ class HeaderAnew {
  private:
   void begin_line(char c, std::string& out);
   void give(std::string_view octets, std::string& out);
-  void write_fields(std::string& out);
+  void write_fields(const message::BoxState& state, std::string& out) const;
+  [[nodiscard]] message::BoxState fields_at_end() const;
 
-  message::BoxFlags flags_;
+  StateAnew state_;
   std::string line_{};      ///< the beginning of a line, until it tells what it is
   std::string keywords_{};  ///< the values of their fields
   bool within_line_ = false;

@@ -7,9 +7,9 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <iterator>
 
 #include "base/crc32c.h"
-#include "base/text.h"
 #include "box/box.h"
 #include "box/header_anew.h"
 #include "delivery/mbox_lock.h"
@@ -78,12 +78,18 @@ Result<std::unique_ptr<Box>> MboxBox::open(const std::string& path, const Host& 
 }
 
 Result<> MboxBox::reopen() {
-  file_ = Descriptor(::open(path_.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
+  const int follow = here_.delivery.own_only ? O_NOFOLLOW : 0;
+  file_ = Descriptor(::open(path_.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY | follow));
   struct stat status{};
   if (file_.get() < 0 || fstat(file_.get(), &status) != 0) return std::unexpected(cannot(path_, errno));
   if (!S_ISREG(status.st_mode)) return fail(kHost, path_ + " is no file of mail");
+  if (here_.delivery.own_only && status.st_uid != geteuid()) return fail(kHost, path_ + " belongs to another user");
   entries_.clear();
   places_.clear();
+  keyword_names_.clear();
+  base_.reset();
+  uid_ = 0;
+  is_numbered_ = false;
   begin_ = known_ = 0;
   crc_ = 0;
   message::MboxDetector detector;
@@ -96,7 +102,81 @@ Result<> MboxBox::reopen() {
   begin_ = internal.octets().size();
   crc_ = crc32c(internal.octets());
   known_ = begin_;
+  if (internal.base()) take_base(*internal.base());
   return scan(begin_);
+}
+
+/// What it does not name are the message's own words, and no keywords to those who read mboxes.
+void MboxBox::take_base(const message::MboxBase& base) {
+  keyword_names_ = base.keywords;
+  keyword_names_.resize(std::min(keyword_names_.size(), kKeywordsMax));
+  for (std::string& name : keyword_names_)
+    if (name.size() > kMboxKeywordOctetsMax) name = kTakenPlace;
+}
+
+Entry MboxBox::entry_of(const message::BoxState& state) const {
+  Entry entry;
+  for (const std::string& word : state.keywords)
+    if (const auto place = find_name(keyword_names_, word)) entry.keywords |= Keywords{1} << *place;
+  entry.flags = state.flags;
+  if (!find_name(keyword_names_, kForwarded))
+    entry.flags = static_cast<message::BoxFlags>(entry.flags & ~message::kBoxPassed);
+  entry.flags_there = entry.flags;
+  entry.keywords_there = entry.keywords;
+  return entry;
+}
+
+bool MboxBox::has_other_flags(const Entry& entry) const {
+  return ((entry.flags ^ entry.flags_there) & ~message::kBoxPassed) != 0;
+}
+
+bool MboxBox::has_other_keywords(const Entry& entry) const {
+  const bool passed = ((entry.flags ^ entry.flags_there) & message::kBoxPassed) != 0;
+  return entry.keywords != entry.keywords_there || (passed && find_name(keyword_names_, kForwarded));
+}
+
+std::vector<std::string> MboxBox::words_of(const Entry& entry) const {
+  std::vector<std::string> words;
+  for (std::size_t i = 0; i < keyword_names_.size(); ++i) {
+    const bool is_set =
+        is_forwarded(keyword_names_[i]) ? (entry.flags & message::kBoxPassed) != 0 : (entry.keywords >> i & 1) != 0;
+    if (is_set && find_name(keyword_names_, keyword_names_[i]) == i) words.push_back(keyword_names_[i]);
+  }
+  return words;
+}
+
+/// Nothing: its header stays as it is.
+std::optional<StateAnew> MboxBox::state_anew(const Entry& entry) const {
+  StateAnew anew;
+  if (has_other_flags(entry)) anew.flags = entry.flags;
+  if (has_other_keywords(entry)) {
+    anew.keywords = words_of(entry);
+    if (base_)
+      std::ranges::copy_if(base_->keywords, std::back_inserter(anew.further_keywords),
+                           [this](const std::string& name) { return !find_name(keyword_names_, name); });
+  }
+  return anew.flags || anew.keywords ? std::optional(std::move(anew)) : std::nullopt;
+}
+
+/// Where one more keyword is named, or the message goes that has it.
+std::optional<message::MboxBase> MboxBox::base_to_write() const {
+  if (!base_) return std::nullopt;
+  message::MboxBase base = *base_;
+  for (std::size_t i = base.keywords.size(); i < keyword_names_.size(); ++i)
+    if (!keyword_names_[i].empty()) base.keywords.push_back(keyword_names_[i]);
+  if (base == *base_ && !entries_.front().deleted) return std::nullopt;
+  return base;
+}
+
+/// Nobody has numbered messages by it: mail that came with such a field, perhaps, which goes with it. Without it no
+/// keywords are written.
+void MboxBox::drop_base() {
+  base_.reset();
+  for (Entry& entry : entries_) {
+    entry.keywords = entry.keywords_there;
+    entry.flags = static_cast<message::BoxFlags>((entry.flags & ~message::kBoxPassed) |
+                                                 (entry.flags_there & message::kBoxPassed));
+  }
 }
 
 Result<std::string> MboxBox::octets_at(std::uint64_t at, std::uint64_t count) const {
@@ -112,11 +192,12 @@ Result<> MboxBox::scan(std::uint64_t from) {
   } else {
     size = TRY(size_of(file_));
   }
-  MboxReader reader({.variant = variant_}, from);
+  MboxReader reader({.variant = variant_, .state_told = message::MboxStateTold::by_status}, from);
   std::string block;
   std::string_view input;
   std::uint64_t fed = from;
-  Entry entry;
+  std::uint64_t octets = 0;
+  std::uint64_t lines = 0;
   for (;;) {
     const MboxStep step = reader.next(input);
     switch (step.kind) {
@@ -135,12 +216,22 @@ Result<> MboxBox::scan(std::uint64_t from) {
         break;
       }
       case MboxStep::Kind::octets:
-        entry.octets += step.octets.size();
-        entry.lines += static_cast<std::uint64_t>(std::ranges::count(step.octets, '\n'));
+        octets += step.octets.size();
+        lines += static_cast<std::uint64_t>(std::ranges::count(step.octets, '\n'));
         break;
       case MboxStep::Kind::message_end:
-        entry.flags = entry.flags_there = reader.state().flags;
-        entries_.push_back(std::exchange(entry, Entry()));
+        if (entries_.empty() && begin_ == 0 && reader.state().base) {
+          base_ = reader.state().base;
+          take_base(*base_);
+          keyword_names_.resize(std::max(keyword_names_.size(), kMboxKeywordsMax));
+        }
+        if (base_ && reader.state().uid > uid_ && reader.state().uid <= base_->uid_last) {
+          is_numbered_ = !entries_.empty();
+          uid_ = reader.state().uid;
+        }
+        entries_.push_back(entry_of(reader.state()));
+        entries_.back().octets = std::exchange(octets, 0);
+        entries_.back().lines = std::exchange(lines, 0);
         break;
       case MboxStep::Kind::end:
         known_ = fed;
@@ -152,6 +243,7 @@ Result<> MboxBox::scan(std::uint64_t from) {
 
 /// `text_at`: just behind the separator line.
 Result<> MboxBox::take_message(std::uint64_t text_at) {
+  if (places_.size() >= kMboxMessagesMax) return fail(kHost, path_ + " has too many messages");
   const std::uint64_t before = std::min<std::uint64_t>(text_at - begin_, message::kMboxSeparatorMax + 3);
   const std::string line = TRY(octets_at(text_at - before, before));
   if (line.size() != before || before < 2) return fail(kChanged, path_ + " was cut while it was read");
@@ -225,8 +317,9 @@ Result<> MboxBox::check_unchanged(const Descriptor& file, std::uint64_t size) {
 /// The box from its first message that changes on.
 class MboxBox::Anew final : public NewOctets {
  public:
-  Anew(const MboxBox& box, const Descriptor& file, std::size_t first, std::uint64_t size)
-      : box_(box), file_(file), number_(first), size_(size) {}
+  Anew(const MboxBox& box, const Descriptor& file, std::size_t first, std::uint64_t size,
+       std::optional<message::MboxBase> base)
+      : box_(box), file_(file), number_(first), size_(size), base_(std::move(base)) {}
 
   Result<std::string_view> next() override {
     for (;;) {
@@ -255,7 +348,10 @@ class MboxBox::Anew final : public NewOctets {
       at_ = box_.places_[number].begin;
       end_ = box_.places_[number].end;
       tail_ = box_.known_;
-      if (entry.flags != entry.flags_there) header_.emplace(entry.flags);
+      auto state = box_.state_anew(entry);
+      if (base_ && !state) state.emplace();
+      if (base_) state->base = std::exchange(base_, std::nullopt);
+      if (state) header_.emplace(*std::move(state));
     }
   }
 
@@ -267,23 +363,27 @@ class MboxBox::Anew final : public NewOctets {
   std::uint64_t at_ = 0;
   std::uint64_t end_ = 0;
   std::uint64_t tail_ = box_.known_;
-  std::optional<HeaderAnew> header_;  ///< while it is being read
+  std::optional<message::MboxBase> base_;  ///< for the next message
+  std::optional<HeaderAnew> header_;       ///< while it is being read
   std::string block_;
   std::string anew_;
 };
 
 Result<> MboxBox::write() {
-  const auto changed = std::ranges::find_if(
-      entries_, [](const Entry& entry) { return entry.deleted || entry.flags != entry.flags_there; });
+  const auto changed =
+      std::ranges::find_if(entries_, [this](const Entry& entry) { return entry.deleted || state_anew(entry); });
   if (changed == entries_.end()) return {};
-  const auto first = static_cast<std::size_t>(changed - entries_.begin());
+  if (base_ && entries_.front().deleted && !is_numbered_) drop_base();
+  std::optional<message::MboxBase> base = base_to_write();
+  // The first that stays has the base.
+  const auto first = base ? std::size_t{0} : static_cast<std::size_t>(changed - entries_.begin());
   {
     auto locked = TRY(lock(path_, here_));
     const JournalPlaces journal = journal_places(path_, here_);
     TRY(recover(locked.mbox, journal, here_.delivery));
     const std::uint64_t size = TRY(size_of(locked.mbox.file));
     TRY(check_unchanged(locked.mbox.file, size));
-    Anew anew(*this, locked.mbox.file, first, size);
+    Anew anew(*this, locked.mbox.file, first, size, std::move(base));
     TRY(rewrite(locked.mbox, size, places_[first].begin, anew, journal, here_.delivery));
   }
   return reopen();

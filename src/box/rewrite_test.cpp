@@ -1,6 +1,7 @@
 // Whatever call the power goes in, and whatever comes in before the box is opened again: nothing is lost.
 #include "box/rewrite.h"
 
+#include "box/mbox_box.h"
 #include "box/testing.h"
 #include "delivery/files_faulty.h"
 #include "delivery/mbox.h"
@@ -46,6 +47,7 @@ struct Case {
   Change change;
   std::vector<std::string> after;
 };
+constexpr std::string_view kBase = "X-IMAPbase: 1700000000 0000000003 one\n";
 const std::vector<std::string> kBefore = {"text of a", "text of b", "text of c"};
 
 std::vector<Case> cases() {
@@ -57,6 +59,14 @@ std::vector<Case> cases() {
            },
            {}},
           {"one is marked", [](Box& box) { box.at(1).flags |= message::kBoxSeen; }, kBefore},
+          {"a keyword gets its name and its message",
+           [](Box& box) {
+             auto names = box.keyword_names();
+             names[1] = "two";
+             box.name_keywords(names);
+             box.at(1).keywords = 3;
+           },
+           kBefore},
           {"one is deleted, another marked",
            [](Box& box) {
              box.at(0).deleted = true;
@@ -77,7 +87,7 @@ enum class Meanwhile { nothing, a_delivery };
 bool crash(const Case& which, std::uint64_t at, std::uint64_t seed, Meanwhile meanwhile,
            std::uint64_t octets_a_write = UINT64_MAX) {
   const Home home;
-  home.put("spool", letter("a") + letter("b", "Status: O\n") + letter("c"));
+  home.put("spool", letter("a", kBase) + letter("b", "Status: O\n") + letter("c", "X-UID: 3\n"));
   ManualClock clock;
   delivery::FaultyFiles files(seed, clock);
   SeededRandom random(seed);
@@ -104,6 +114,8 @@ bool crash(const Case& which, std::uint64_t at, std::uint64_t seed, Meanwhile me
   for (const std::string& body : found) shown += "[" + body + "]";
   CHECK_MESSAGE((found == before || found == after), "call ", at, ", seed ", seed, ": ", shown);
   if (written) CHECK_MESSAGE((found == after), "said to be done: ", shown);
+  // Numbers and names of the file go with its first message.
+  if (!which.after.empty()) CHECK_MESSAGE(home.get("spool").contains(kBase.substr(0, kBase.size() - 1)), shown);
   CHECK_FALSE(std::filesystem::exists(home.path() + "/spool.rewrite"));
   return dark;
 }
@@ -187,7 +199,7 @@ TEST_CASE("whoever is killed in any call leaves the box octet for octet as it wa
     std::vector<std::string> left;
     for (std::uint64_t at = 1; !done; ++at) {
       const Home home;
-      const std::string before = letter("a") + letter("b", "Status: O\n") + letter("c");
+      const std::string before = letter("a", kBase) + letter("b", "Status: O\n") + letter("c");
       home.put("spool", before);
       ManualClock clock;
       delivery::FaultyFiles files(at, clock);
@@ -373,4 +385,18 @@ TEST_CASE("a journal of root's that the user may not read stops changes, and say
   REQUIRE_FALSE(box);
   CHECK(box.error().text().find("root") != std::string::npos);
   CHECK(home.get("spool") == half);
+}
+
+TEST_CASE("an mbox of so many messages is opened, and one more is too many, also when it comes later") {
+  const Home home;
+  const std::string message = "From a@example.test Tue Nov 14 10:00:00 2023\n\n";
+  std::string octets;
+  for (std::size_t i = 0; i < kMboxMessagesMax; ++i) octets += message;
+  home.put("box", octets);
+  const auto box = open_box(home.path() + "/box", home.host(), Access::read_only);
+  REQUIRE(box);
+  CHECK((*box)->size() == kMboxMessagesMax);
+  home.put("box", octets + message);
+  CHECK((*box)->look().error().is(kHost));
+  CHECK(open_box(home.path() + "/box", home.host(), Access::read_only).error().is(kHost));
 }

@@ -1,12 +1,15 @@
 #include "cage/errand.h"
 
 #include <poll.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <csignal>
+#include <filesystem>
 #include <set>
 
 #include "alias/source.h"
@@ -33,14 +36,33 @@ class SentOctets final : public delivery::Octets {
   bool ended_ = false;
 };
 
+/// More memory than that ends this process, and not the host.
+Result<> limit_memory() {
+  if (!kServantMemoryLimited) return {};
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_AS, &limit) != 0) return fail(kUnavailable, "the limit of memory cannot be told");
+  limit.rlim_max = std::min<rlim_t>(limit.rlim_max, kServantMemoryMax);
+  limit.rlim_cur = limit.rlim_max;
+  if (::setrlimit(RLIMIT_AS, &limit) != 0) return fail(kUnavailable, "memory cannot be limited");
+  return {};
+}
+
 delivery::Outcome outcome(message::StatusCode status, std::string words) {
   return {.status = status, .words = std::move(words)};
+}
+
+/// Below the home the user says where a path leads: there the group would open what is another's.
+bool is_of_spool(const std::string& file, std::string home) {
+  while (home.ends_with('/')) home.pop_back();
+  const bool plain = file.starts_with('/') && std::filesystem::path(file).lexically_normal().native() == file;
+  return plain && (home.empty() || !file.starts_with(home + "/"));
 }
 
 /// Does requests, each by the overload of its kind.
 class Errand {
  public:
-  Errand(const Descriptor& socket, const Policy& policy, Host& host) : socket_(socket), policy_(policy), host_(host) {}
+  Errand(const Descriptor& socket, const Policy& policy, Host& host, const Service& service)
+      : socket_(socket), policy_(policy), host_(host), service_(service) {}
 
   Result<Answer> operator()(const FindUser& request) { return UserFound{TRY(served(request.name))}; }
 
@@ -83,7 +105,30 @@ class Errand {
                                        {.call_off = {.descriptor = socket_.get(), .events = POLLRDHUP}})};
   }
 
+  Result<Answer> operator()(const Attend& request) {
+    const auto user = TRY(served(request.name));
+    if (!user) return fail(kUnavailable, "there is no user " + request.name + " now");
+    if (service_.servant == nullptr) return fail(kUnavailable, "nothing is done for users here");
+    const Descriptor turn = TRY(service_.turns.take(user->uid));
+    TRY(become(*user, is_of_spool(request.spool_file, user->home) ? policy_.spool_group : ""));
+    TRY(end_with_steward());
+    TRY(limit_memory());
+    const std::string answer = encode(Answer(Attending{*user}));
+    if (write_frame(socket_, answer, system_clock().now() + kQuestionTime) == Written::whole)
+      service_.servant->serve(socket_, {.user = *user, .place = request.place, .spool_file = request.spool_file});
+    // At once, whoever else holds this end still.
+    ::shutdown(socket_.get(), SHUT_RDWR);
+    ::_exit(0);
+  }
+
  private:
+  /// Nobody else would kill this process before the next server's writes beside it. A change of uid forgets that it is
+  /// wanted: after it.
+  Result<> end_with_steward() const {
+    if (::prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) != 0 || ::getppid() != service_.steward)
+      return fail(kUnavailable, "the steward has ended");
+    return {};
+  }
   Result<std::optional<User>> served(const std::string& name) {
     if (!plausible_user_name(name)) return std::nullopt;
     auto user = TRY(host_.find_user(name));
@@ -130,18 +175,19 @@ class Errand {
   const Descriptor& socket_;
   const Policy& policy_;
   Host& host_;
+  const Service& service_;
 };
 
 }  // namespace
 
-void do_errand(Request request, const Descriptor& socket, const Policy& policy, Host& host) {
+void do_errand(Request request, const Descriptor& socket, const Policy& policy, Host& host, const Service& service) {
   // Signals that tell of files too large and readers gone are errors of calls here.
   std::signal(SIGXFSZ, SIG_IGN);
   std::signal(SIGPIPE, SIG_IGN);
   // Passwords and letters are not left on a disk.
   const rlimit none{};
   ::setrlimit(RLIMIT_CORE, &none);
-  auto done = std::visit(Errand(socket, policy, host), request);
+  auto done = std::visit(Errand(socket, policy, host, service), request);
   const std::string answer = encode(done ? *std::move(done) : Answer(Failed{done.error().text()}));
   (void)write_frame(socket, answer, system_clock().now() + kQuestionTime);
 }

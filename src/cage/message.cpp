@@ -1,85 +1,13 @@
 #include "cage/message.h"
 
-#include <concepts>
 #include <utility>
+
+#include "cage/coding.h"
 
 namespace angarium::cage {
 namespace {
 
-constexpr char kVersion = 1;
-
 std::unexpected<Error> malformed() { return fail(kMalformed, "the octets are no message of the steward's"); }
-
-class Writer {
- public:
-  explicit Writer(std::size_t kind) : octets_{kVersion, static_cast<char>(kind)} {}
-  template <std::integral T>
-  Writer& number(T value) {
-    auto rest = static_cast<std::uint64_t>(value);
-    for (std::size_t i = 0; i < sizeof(T); ++i, rest >>= 8U) octets_ += static_cast<char>(rest & 0xffU);
-    return *this;
-  }
-  Writer& text(std::string_view value) {
-    number(static_cast<std::uint32_t>(value.size()));
-    octets_ += value;
-    return *this;
-  }
-  template <class E>
-    requires std::is_enum_v<E>
-  Writer& choice(E value) {
-    return number(static_cast<std::uint8_t>(value));
-  }
-  Writer& flag(bool value) { return number(static_cast<std::uint8_t>(value ? 1 : 0)); }
-  /// Before a secret, so that growing leaves no copy of it behind.
-  Writer& reserve(std::size_t more) {
-    octets_.reserve(octets_.size() + more);
-    return *this;
-  }
-  std::string take() { return std::move(octets_); }
-
- private:
-  std::string octets_;
-};
-
-/// After the first field that is not there all are empty, and end() tells.
-class Reader {
- public:
-  explicit Reader(std::string_view octets) : rest_(octets) { ok_ = number<char>() == kVersion; }
-  template <std::integral T>
-  T number() {
-    if (rest_.size() < sizeof(T)) ok_ = false;
-    if (!ok_) return T{};
-    std::uint64_t value = 0;
-    for (std::size_t i = sizeof(T); i-- > 0;) value = value << 8U | static_cast<unsigned char>(rest_[i]);
-    rest_.remove_prefix(sizeof(T));
-    return static_cast<T>(value);
-  }
-  /// A view into what is read.
-  std::string_view view(std::size_t max) {
-    const auto size = number<std::uint32_t>();
-    if (size > max || size > rest_.size()) ok_ = false;
-    if (!ok_) return {};
-    const std::string_view value = rest_.substr(0, size);
-    rest_.remove_prefix(size);
-    return value;
-  }
-  std::string text(std::size_t max) { return std::string(view(max)); }
-  /// One of 0 to `last`.
-  template <class E>
-  E choice(E last) {
-    const auto value = number<std::uint8_t>();
-    if (value > static_cast<std::uint8_t>(last)) ok_ = false;
-    return ok_ ? static_cast<E>(value) : E{};
-  }
-  bool flag() { return choice(std::uint8_t{1}) != 0; }
-  [[nodiscard]] bool ok() const { return ok_; }
-  /// All was there, and nothing else.
-  [[nodiscard]] bool end() const { return ok_ && rest_.empty(); }
-
- private:
-  std::string_view rest_;
-  bool ok_ = true;
-};
 
 /// Octets of a path of the host (PATH_MAX).
 constexpr std::size_t kPathMax = 4096;
@@ -99,7 +27,14 @@ struct RequestWriter {
     to.text(one.recipient.local_part).text(one.recipient.domain).text(one.extension);
     to.number(one.received.microseconds);
   }
+  void operator()(const Attend& one) const { to.text(one.name).text(one.place).text(one.spool_file); }
 };
+
+Attend read_attend(Reader& from) {
+  Attend one{.name = from.text(kUserNameMax), .place = from.text(kRequestMax), .spool_file = {}};
+  one.spool_file = from.text(kPathMax);
+  return one;
+}
 
 Request read_request(std::size_t kind, Reader& from) {
   if (kind == 0) return FindUser{from.text(kUserNameMax)};
@@ -109,6 +44,7 @@ Request read_request(std::size_t kind, Reader& from) {
     return one;
   }
   if (kind == 2) return ReadForward{from.text(kUserNameMax)};
+  if (kind == 4) return read_attend(from);
   Deliver one{.name = from.text(kUserNameMax), .target = from.text(kPathMax)};
   one.chosen = from.choice(Deliver::Chosen::by_user);
   if (from.flag())
@@ -176,6 +112,7 @@ struct AnswerWriter {
     to.number(status.class_code).number(status.subject).number(status.detail).text(one.outcome.words);
   }
   void operator()(const Failed& one) const { to.text(one.words); }
+  void operator()(const Attending& one) const { write_user(to, one.user); }
 };
 
 Answer read_answer(std::size_t kind, Reader& from) {
@@ -197,6 +134,7 @@ Answer read_answer(std::size_t kind, Reader& from) {
     delivered.outcome.words = from.text(kAnswerMax);
     return delivered;
   }
+  if (kind == 5) return Attending{read_user(from)};
   return Failed{from.text(kAnswerMax)};
 }
 
@@ -209,7 +147,7 @@ std::string encode(const Request& request) {
 }
 
 std::optional<std::size_t> request_kind(std::string_view octets) {
-  if (octets.size() < 2 || octets.size() > kRequestMax || octets[0] != kVersion) return std::nullopt;
+  if (octets.size() < 2 || octets.size() > kRequestMax || octets[0] != kCodingVersion) return std::nullopt;
   const auto kind = static_cast<std::size_t>(static_cast<unsigned char>(octets[1]));
   return kind < kRequestKinds ? std::optional(kind) : std::nullopt;
 }

@@ -1,5 +1,4 @@
-// What is asked of the steward and what it answers, as octets: a version, a kind, then fields in order; numbers with
-// the lowest octet first, texts with their length in four octets in front. Both sides are of one build: another version
+// What is asked of the steward and what it answers, as octets (coding.h). Both sides are of one build: another version
 // is refused.
 #pragma once
 
@@ -18,7 +17,8 @@
 
 namespace angarium::cage {
 
-/// Octets of a request: a target of 4,096, two paths of 1,024, and room. One more is refused unread.
+/// Octets of a request: a target of 4,096, two paths of 1,024, and room; or a place of 8,192 with a file of 4,096. One
+/// more is refused unread.
 inline constexpr std::size_t kRequestMax = 16'384;
 /// Octets of an answer: a .forward and what it includes.
 inline constexpr std::size_t kAnswerMax = std::size_t{8} << 20;
@@ -50,7 +50,13 @@ struct Deliver {
   std::string extension;
   WallTime received;
 };
-using Request = std::variant<FindUser, CheckPassword, ReadForward, Deliver>;
+/// Becomes the user and does what the steward's Servant does, over the request's own socket, until that is closed.
+struct Attend {
+  std::string name;
+  std::string place;       ///< what the servant is told of the boxes it is to work on
+  std::string spool_file;  ///< of the operator: worked on alone, with the spool's group; empty: with the user's rights
+};
+using Request = std::variant<FindUser, CheckPassword, ReadForward, Deliver, Attend>;
 /// Requests of the list.
 inline constexpr std::size_t kRequestKinds = std::variant_size_v<Request>;
 
@@ -86,7 +92,11 @@ struct Delivered {
 struct Failed {
   std::string words;
 };
-using Answer = std::variant<UserFound, PasswordChecked, ForwardRead, Delivered, Failed>;
+/// The servant listens.
+struct Attending {
+  User user;
+};
+using Answer = std::variant<UserFound, PasswordChecked, ForwardRead, Delivered, Failed, Attending>;
 
 std::string encode(const Request& request);
 /// kMalformed for anything that encode() does not make.

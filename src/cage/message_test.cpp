@@ -19,6 +19,8 @@ std::vector<Request> requests() {
   all.emplace_back(deliver);
   deliver.reverse_path = {};
   all.emplace_back(deliver);
+  all.emplace_back(Attend{.name = "anna", .place = "maildir:/home/anna/Maildir", .spool_file = {}});
+  all.emplace_back(Attend{.name = "anna", .place = "mbox:/var/mail/anna", .spool_file = "/var/mail/anna"});
   return all;
 }
 
@@ -37,7 +39,8 @@ std::vector<Answer> answers() {
               .files = {{.path = "/home/anna/.forward", .state = State::there, .status = status, .text = "a, b\n"},
                         {.path = "/x", .state = State::unreadable, .status = {}, .text = "why"}}}},
           Delivered{{.status = {.class_code = 4, .subject = 3, .detail = 1}, .words = "full"}},
-          Failed{"no"}};
+          Failed{"no"},
+          Attending{anna}};
 }
 
 std::string octets_of(std::initializer_list<int> octets) {
@@ -100,9 +103,9 @@ TEST_CASE("limits: a name, a whole request, a kind that is none") {
   CHECK(octets.size() == kRequestMax);
   CHECK(decode_request(octets));
   CHECK(!request_kind(octets + 'x'));
-  CHECK(!decode_request(octets_of({1, 4})));
+  CHECK(!decode_request(octets_of({1, 5})));
   CHECK(!decode_request(octets_of({1, 255})));
-  CHECK(!decode_answer(octets_of({1, 5, 0, 0, 0, 0})));
+  CHECK(!decode_answer(octets_of({1, 6, 0, 0, 0, 0})));
   // A length that promises what is not there, a flag that is none.
   CHECK(!decode_request(octets_of({1, 0, 255, 255, 255, 255})));
   CHECK(!decode_answer(octets_of({1, 0, 2})));

@@ -38,14 +38,14 @@ Result<> send_letter(const Descriptor& socket, delivery::Octets& letter, Moment 
 
 }  // namespace
 
-Result<std::unique_ptr<Steward>> Steward::start(const Policy& policy, Host& host) {
+Result<std::unique_ptr<Steward>> Steward::start(const Policy& policy, Host& host, Servant* servant, Descriptor order) {
   auto [ours, its] = TRY(socket_pair(SocketKind::packets));
   const pid_t process = ::fork();
   if (process < 0) return fail(kNotStarted, "cannot start the steward: " + std::string(strerrordesc_np(errno)));
   if (process == 0) {
     ours = Descriptor();
-    seclude(its);
-    run_steward(std::move(its), policy, host);
+    seclude({&its, &order});
+    run_steward(std::move(its), policy, host, servant, std::move(order));
     ::_exit(0);
   }
   return std::unique_ptr<Steward>(new Steward(std::move(ours), process));
@@ -78,10 +78,48 @@ Result<Descriptor> Steward::ask(const Request& request, Moment deadline) const {
   return std::move(ours);
 }
 
+/// The socket of a request, as long as it is under way.
+class Steward::Registered {
+ public:
+  Registered(const Steward& steward, UnderWay& those, const Descriptor& socket)
+      : steward_(steward), those_(those), socket_(socket.get()) {
+    const std::lock_guard lock(steward_.mutex_);
+    those_.sockets.insert(socket_);
+    if (those_.ending) ::shutdown(socket_, SHUT_RDWR);
+  }
+  Registered(const Registered&) = delete;
+  Registered& operator=(const Registered&) = delete;
+  ~Registered() {
+    const std::lock_guard lock(steward_.mutex_);
+    those_.sockets.erase(socket_);
+  }
+
+ private:
+  const Steward& steward_;
+  UnderWay& those_;
+  int socket_;
+};
+
+void Steward::end(UnderWay& those, int how) {
+  const std::lock_guard lock(mutex_);
+  those.ending = true;
+  for (const int socket : those.sockets) ::shutdown(socket, how);
+}
+
+void Steward::end_deliveries(End how) { end(deliveries_, how == End::in_order ? SHUT_WR : SHUT_RDWR); }
+void Steward::end_questions() { end(questions_, SHUT_RDWR); }
+void Steward::end_attending() { end(attending_, SHUT_RDWR); }
+
 template <class Wanted>
 Result<Wanted> Steward::question(const Request& request) const {
   const Moment deadline = system_clock().now() + kQuestionTime + kGrace;
   const Descriptor socket = TRY(ask(request, deadline));
+  const Registered registered(*this, questions_, socket);
+  return answer<Wanted>(socket, deadline);
+}
+
+template <class Wanted>
+Result<Wanted> Steward::answer(const Descriptor& socket, Moment deadline) {
   const std::string octets = TRY(read_frame(socket, kAnswerMax, deadline));
   Answer answer = TRY(decode_answer(octets));
   if (auto* const failed = std::get_if<Failed>(&answer)) return fail(kUnavailable, std::move(failed->words));
@@ -108,37 +146,22 @@ Result<std::optional<Forward>> Steward::forward(const std::string& name) const {
   return forward;
 }
 
-/// The socket of a delivery, as long as it is under way.
-class Steward::Registered {
- public:
-  Registered(const Steward& steward, const Descriptor& socket) : steward_(steward), socket_(socket.get()) {
-    const std::lock_guard lock(steward_.mutex_);
-    steward_.deliveries_.insert(socket_);
-    if (steward_.ending_) ::shutdown(socket_, SHUT_RDWR);
+Result<Descriptor> Steward::attend(const Attend& request) const {
+  if (!plausible_user_name(request.name)) return fail(kUnavailable, "there is no user " + request.name);
+  const Moment deadline = system_clock().now() + kQuestionTime + kGrace;
+  Descriptor socket = TRY(ask(request, deadline));
+  {
+    const Registered registered(*this, attending_, socket);
+    TRY(answer<Attending>(socket, deadline));
   }
-  Registered(const Registered&) = delete;
-  Registered& operator=(const Registered&) = delete;
-  ~Registered() {
-    const std::lock_guard lock(steward_.mutex_);
-    steward_.deliveries_.erase(socket_);
-  }
-
- private:
-  const Steward& steward_;
-  int socket_;
-};
-
-void Steward::end_deliveries(End how) {
-  const std::lock_guard lock(mutex_);
-  ending_ = true;
-  for (const int socket : deliveries_) ::shutdown(socket, how == End::in_order ? SHUT_WR : SHUT_RDWR);
+  return socket;
 }
 
 delivery::Outcome Steward::deliver(const Deliver& request, delivery::Octets& letter) const {
   const Moment deadline = system_clock().now() + kDeliveryTime + kGrace;
   const auto socket = ask(request, deadline);
   if (!socket) return trouble(socket.error());
-  const Registered registered(*this, *socket);
+  const Registered registered(*this, deliveries_, *socket);
   // Without its end the letter is not delivered: the socket is closed, and what was written is taken back.
   if (const auto sent = send_letter(*socket, letter, deadline); !sent) return trouble(sent.error());
   auto octets = read_frame(*socket, kAnswerMax, deadline);

@@ -4,12 +4,14 @@
 #include <grp.h>
 #include <pwd.h>
 #include <signal.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <filesystem>
 #include <fstream>
@@ -18,6 +20,7 @@
 #include <thread>
 
 #include "alias/source.h"
+#include "base/text.h"
 #include "cage/errand.h"
 #include "cage/process.h"
 #include "delivery/testing.h"
@@ -62,16 +65,55 @@ class TestHost final : public Host {
 
 Policy policy() { return {.uid_min = 1, .uid_max = kNobody, .excluded = {"eve"}, .spool_group = "mail"}; }
 
+/// Says who it is, then gives back what it is sent; or writes a file at its place.
+bool takes_memory(std::size_t octets) {
+  void* const taken = ::mmap(nullptr, octets, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (taken != MAP_FAILED) ::munmap(taken, octets);
+  return taken != MAP_FAILED;
+}
+
+class TestServant final : public Servant {
+ public:
+  void serve(const Descriptor& socket, const Errand& errand) override {
+    std::string groups;
+    std::array<gid_t, 64> ids{};
+    const int count = ::getgroups(static_cast<int>(ids.size()), ids.data());
+    for (int i = 0; i < count; ++i) groups += " " + std::to_string(ids[static_cast<std::size_t>(i)]);
+    const std::string who = std::to_string(::geteuid()) + " " + std::to_string(::getpid()) + " " + errand.user.name +
+                            " " + errand.place + " " + errand.spool_file + groups + " ";
+    (void)write_frame(socket, who, system_clock().now() + kQuestionTime);
+    while (const auto octets = read_frame(socket, 1000, system_clock().now() + kDeliveryTime)) {
+      if (*octets == "die") ::kill(::getpid(), SIGKILL);
+      if (*octets == "half" || *octets == "all") {
+        const bool taken = takes_memory(*octets == "half" ? kServantMemoryMax / 2 : kServantMemoryMax);
+        (void)write_frame(socket, taken ? "taken" : "refused", system_clock().now() + kQuestionTime);
+        continue;
+      }
+      (void)write_frame(socket, *octets, system_clock().now() + kQuestionTime);
+    }
+  }
+};
+
 struct House {
   explicit House(std::vector<User> users = {served_user()}, const Policy& rules = policy()) {
     host.users = std::move(users);
-    auto started = Steward::start(rules, host);
+    auto started = Steward::start(rules, host, &servant);
     REQUIRE(started);
     steward = *std::move(started);
   }
   TestHost host;
+  TestServant servant;
   std::unique_ptr<Steward> steward;
 };
+
+/// What the servant said first, in words.
+std::vector<std::string> words_of(const Descriptor& socket) {
+  const auto frame = read_frame(socket, 1000, system_clock().now() + kQuestionTime);
+  REQUIRE(frame);
+  std::vector<std::string> words;
+  for (std::string_view rest = *frame; !rest.empty();) words.emplace_back(take_until(rest, ' '));
+  return words;
+}
 
 sasl::Secret secret(std::string_view text) { return sasl::Secret::copy(text); }
 
@@ -146,8 +188,8 @@ TEST_CASE("a check that does not end holds up no other, and not too many are beg
   REQUIRE(process >= 0);
   if (process == 0) {
     ours = Descriptor();
-    seclude(its);
-    run_steward(std::move(its), policy(), host);
+    seclude({&its});
+    run_steward(std::move(its), policy(), host, nullptr);
     ::_exit(7);
   }
   its = Descriptor();
@@ -372,6 +414,133 @@ TEST_CASE("with root's rights: files of others stay closed, and the spool's grou
   CHECK(status.st_gid == mail->gr_gid);
   const auto groups = deliver(*house.steward, to("pipe:id -G"));
   CHECK(groups.words == "delivered to command: 65534");
+}
+
+TEST_CASE("a servant works as the user until its socket is closed, and answers nobody else's") {
+  House house;
+  const auto first = house.steward->attend({.name = served_user().name, .place = "here", .spool_file = ""});
+  const auto second = house.steward->attend({.name = served_user().name, .place = "there", .spool_file = ""});
+  REQUIRE(first);
+  REQUIRE(second);
+  const auto words = words_of(*first);
+  CHECK(words[0] == std::to_string(served_user().uid));
+  CHECK(words[2] == served_user().name);
+  CHECK(words[3] == "here");
+  CHECK(words_of(*second)[3] == "there");
+  REQUIRE(write_frame(*first, "a", system_clock().now() + kQuestionTime) == Written::whole);
+  CHECK(read_frame(*first, 10, system_clock().now() + kQuestionTime).value() == "a");
+  // One that dies is known to be gone though the others and the steward go on.
+  REQUIRE(write_frame(*first, "die", system_clock().now() + kQuestionTime) == Written::whole);
+  CHECK(!read_frame(*first, 10, system_clock().now() + kQuestionTime));
+  REQUIRE(write_frame(*second, "b", system_clock().now() + kQuestionTime) == Written::whole);
+  CHECK(read_frame(*second, 10, system_clock().now() + kQuestionTime).value() == "b");
+  for (const auto* const name : {"root", "bob", "../x"})
+    CHECK(!house.steward->attend({.name = name, .place = "here", .spool_file = ""}));
+}
+
+TEST_CASE("a servant has so much memory and no more; the steward has what it had") {
+  if (!kServantMemoryLimited) return;
+  House house;
+  for (int i = 0; i < 2; ++i) {
+    const auto socket = house.steward->attend({.name = served_user().name, .place = "x", .spool_file = ""});
+    REQUIRE(socket);
+    (void)words_of(*socket);
+    for (const auto& [wanted, answer] : {std::pair{"half", "taken"}, {"all", "refused"}}) {
+      REQUIRE(write_frame(*socket, wanted, system_clock().now() + kQuestionTime) == Written::whole);
+      CHECK(read_frame(*socket, 10, system_clock().now() + kQuestionTime).value() == answer);
+    }
+    const auto status = content("/proc/" + std::to_string(house.steward->process()) + "/limits");
+    CHECK(!status.contains(std::to_string(kServantMemoryMax)));
+  }
+}
+
+TEST_CASE("a servant holds no socket of another's") {
+  House house;
+  const auto first = house.steward->attend({.name = served_user().name, .place = "x", .spool_file = ""});
+  const auto second = house.steward->attend({.name = served_user().name, .place = "x", .spool_file = ""});
+  REQUIRE(first);
+  REQUIRE(second);
+  const auto sockets_of = [](const Descriptor& socket) {
+    std::size_t sockets = 0;
+    for (const auto& each : fs::directory_iterator("/proc/" + words_of(socket)[1] + "/fd"))
+      sockets += fs::read_symlink(each.path()).string().starts_with("socket:") ? 1 : 0;
+    return sockets;
+  };
+  CHECK(sockets_of(*second) == sockets_of(*first));
+}
+
+TEST_CASE("a servant that its user has stopped is killed once nobody asks it any more") {
+  House house;
+  auto socket = house.steward->attend({.name = served_user().name, .place = "x", .spool_file = ""});
+  REQUIRE(socket);
+  const auto process = static_cast<pid_t>(std::stol(words_of(*socket)[1]));
+  ::kill(process, SIGSTOP);
+  *socket = Descriptor();
+  const Moment until = system_clock().now() + std::chrono::seconds(60);
+  while (::kill(process, 0) == 0 && system_clock().now() < until) ::usleep(10'000);
+  CHECK(::kill(process, 0) != 0);
+}
+
+TEST_CASE("when the server is gone servants are killed at once, whatever they do") {
+  House house;
+  const auto socket = house.steward->attend({.name = served_user().name, .place = "x", .spool_file = ""});
+  REQUIRE(socket);
+  const auto process = static_cast<pid_t>(std::stol(words_of(*socket)[1]));
+  ::kill(process, SIGSTOP);
+  house.steward.reset();
+  const Moment until = system_clock().now() + std::chrono::seconds(60);
+  while (::kill(process, 0) == 0 && system_clock().now() < until) ::usleep(1000);
+  CHECK(::kill(process, 0) != 0);
+  CHECK(system_clock().now() < until);
+}
+
+TEST_CASE("when the steward is killed its servants are, too, as whichever user they work") {
+  House house;
+  const auto socket = house.steward->attend({.name = served_user().name, .place = "x", .spool_file = ""});
+  REQUIRE(socket);
+  const auto process = static_cast<pid_t>(std::stol(words_of(*socket)[1]));
+  ::kill(house.steward->process(), SIGKILL);
+  // Its end of the socket is closed once it is gone.
+  CHECK(!read_frame(*socket, 10, system_clock().now() + std::chrono::seconds(20)));
+  CHECK(write_frame(*socket, "a", system_clock().now() + kQuestionTime) == Written::no_reader);
+  const Moment until = system_clock().now() + std::chrono::seconds(20);
+  while (::kill(process, 0) == 0 && system_clock().now() < until) ::usleep(1000);
+  CHECK(::kill(process, 0) != 0);
+}
+
+TEST_CASE("so many servants at one time, one more is told to come back") {
+  House house;
+  std::vector<Descriptor> sockets;
+  for (std::size_t i = 0; i < kAttendantsMax; ++i) {
+    auto socket = house.steward->attend({.name = served_user().name, .place = "x", .spool_file = ""});
+    REQUIRE(socket);
+    sockets.push_back(*std::move(socket));
+  }
+  const auto refused = house.steward->attend({.name = served_user().name, .place = "x", .spool_file = ""});
+  REQUIRE(!refused);
+  CHECK(refused.error().text() == "the steward has too much to do");
+  CHECK(house.steward->find_user(served_user().name));
+}
+
+TEST_CASE("with root's rights: a servant has the spool's group for a file outside of the user's home alone") {
+  if (!as_root()) {
+    MESSAGE("not root: left out, since it takes several users");
+    return;
+  }
+  const group* const mail = ::getgrnam("mail");
+  REQUIRE(mail != nullptr);
+  House house({served_user("/home/x/")});
+  const auto has_group = [&](const std::string& file) {
+    const auto socket = house.steward->attend({.name = served_user().name, .place = "x", .spool_file = file});
+    REQUIRE(socket);
+    const auto words = words_of(*socket);
+    return std::ranges::count(words.begin() + 5, words.end(), std::to_string(mail->gr_gid)) > 0;
+  };
+  CHECK(has_group("/var/mail/x"));
+  for (const auto* const file : {"", "/home/x/mail/x", "/home/x/../y", "/home/y/../x/z", "/home//x/z", "var/mail/x"}) {
+    CAPTURE(file);
+    CHECK(!has_group(file));
+  }
 }
 
 TEST_CASE("a .forward and what it includes is read with the user's rights") {

@@ -9,6 +9,7 @@
 
 #include "base/result.h"
 #include "base/time.h"
+#include "sasl/types.h"
 
 namespace angarium::configuration {
 
@@ -35,6 +36,8 @@ struct RelayLogin {
   std::string token_file{};      ///< an access token, which somebody else keeps fresh
   std::string tickets{};         ///< a credentials cache of Kerberos
   bool weak_mechanisms = false;  ///< CRAM-MD5 and the like will do, where the relay has nothing sound
+  /// What a security layer has to do at least with tls=none; none: there is no login without TLS.
+  sasl::Protection layer = sasl::Protection::none;
 };
 
 /// A customer that is not always there: it logs in by this account, and fetches the mail for these domains (RFC 2645).
@@ -62,6 +65,7 @@ struct Directory {
   std::string file;
   std::string query;  ///< as directory/sql/statement.h reads it
   bool plain_passwords = false;
+  std::int64_t scram_iterations = 4096;
   std::string password_file;
   std::string ca_file = "/etc/ssl/certs/ca-certificates.crt";
   Duration timeout = std::chrono::seconds(5);
@@ -239,6 +243,7 @@ struct Configuration {
     std::int64_t cache = 64LL << 20;
     std::int64_t sweep_hour = 3;  ///< local time; -1: never by itself
     Duration compress_after{0};   ///< 0: never
+    bool encryption = false;      ///< mail that comes is sealed
   } store;
 
   /// `path` as the program opens it: relative ones start at the configuration's directory.

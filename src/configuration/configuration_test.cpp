@@ -194,6 +194,7 @@ TEST_CASE("a reload takes what a running server can change, and leaves the rest 
   wanted.limits.login_timeout = std::chrono::seconds(7);
   wanted.server.loops = 3;
   wanted.store.cache = 1 << 20;
+  wanted.store.encryption = true;
   wanted.log.level = "debug";
   wanted.auth.argon2_passes = 9;
   wanted.listeners.push_back({"imap", "127.0.0.1:143"});
@@ -209,14 +210,16 @@ TEST_CASE("a reload takes what a running server can change, and leaves the rest 
     left.push_back(key.name);
     CHECK(!key.reason.empty());
   }
-  CHECK(left == std::vector<std::string>{"server.loops", "log.level", "auth.argon2_passes", "store.cache", "listener"});
+  CHECK(left == std::vector<std::string>{"server.loops", "log.level", "auth.argon2_passes", "store.cache",
+                                         "store.encryption", "listener"});
   CHECK(reload.applied.server.loops == used.server.loops);
   CHECK(reload.applied.log.level == used.log.level);
   CHECK(reload.applied.auth.argon2_passes == used.auth.argon2_passes);
   CHECK(reload.applied.store.cache == used.store.cache);
+  CHECK(!reload.applied.store.encryption);
   CHECK(reload.applied.listeners.size() == 1);
   // What was left is still named by the next reload, which compares with what is in use.
-  CHECK(plan_reload(reload.applied, wanted).left.size() == 5);
+  CHECK(plan_reload(reload.applied, wanted).left.size() == 6);
   CHECK(plan_reload(reload.applied, wanted).changed.empty());
 }
 
@@ -317,6 +320,25 @@ TEST_CASE("[transport]: keys of the operator's own, each with a transport that c
         "angarium.toml:3: [transport] has 'a.example' twice: the first stands in line 2");
 }
 
+TEST_CASE("[[relay_login]] layer: for what can have one, and wanted wherever the login is used without TLS") {
+  const std::string named = "[[relay_login]]\nname = \"isp\"\nuser = \"me\"\n";
+  const std::string plain = "[transport]\n\"*\" = \"relay a.example login=isp tls=none\"\n";
+  const std::string tickets = named + "tickets = \"/run/t\"\n";
+  CHECK(parse(tickets, "/d")->relay_logins[0].layer == sasl::Protection::none);
+  CHECK(parse(tickets + "layer = \"integrity\"\n" + plain, "/d")->relay_logins[0].layer == sasl::Protection::integrity);
+  CHECK(parse(named + "password_file = \"p\"\nweak_mechanisms = true\nlayer = \"confidentiality\"\n" + plain, "/d")
+            ->relay_logins[0]
+            .layer == sasl::Protection::confidentiality);
+  CHECK(error_of(tickets + plain) ==
+        "angarium.toml:6: with tls=none a login needs a security layer: layer = \"confidentiality\" in [[relay_login]] "
+        "'isp', or tls=verified here");
+  for (const std::string_view word : {"\"none\"", "\"\"", "\"Integrity\""})
+    CHECK(error_of(tickets + "layer = " + std::string(word) + "\n").find("\"integrity\" or") != std::string::npos);
+  CHECK(!parse(tickets + "layer = true\n", "/d"));
+  for (const std::string_view other : {"password_file = \"p\"\n", "token_file = \"t\"\nweak_mechanisms = true\n"})
+    CHECK(error_of(named + std::string(other) + "layer = \"integrity\"\n").find("for tickets") != std::string::npos);
+}
+
 TEST_CASE("[[relay_login]]: names for login=… of [transport], each once, and the password is not in the file") {
   const std::string login = "[[relay_login]]\nname = \"isp\"\nuser = \"me\"\npassword_file = \"secrets/isp\"\n";
   const auto c = parse(login + "[transport]\n\"*\" = \"relay a.example login=isp\"\n", "/etc/a");
@@ -328,8 +350,9 @@ TEST_CASE("[[relay_login]]: names for login=… of [transport], each once, and t
         "angarium.toml:2: there is no [[relay_login]] with name = \"isp\"");
   CHECK(error_of(login + "[transport]\n\"*\" = \"relay a.example login=ispp\"\n").find("did you mean 'isp'?") !=
         std::string::npos);
-  CHECK(error_of("[transport]\n\"*\" = \"relay a.example tls=none login=isp\"\n").find("with a login, tls is") !=
-        std::string::npos);
+  CHECK(
+      error_of("[transport]\n\"*\" = \"relay a.example tls=opportunistic login=isp\"\n").find("with a login, tls is") !=
+      std::string::npos);
   CHECK(error_of(login + login) ==
         "angarium.toml:5: two [[relay_login]] have the name 'isp': the first stands in line 1");
   CHECK(error_of("[[relay_login]]\nname = \"isp\"\nuser = \"me\"\n").find("needs password_file") != std::string::npos);
@@ -341,6 +364,9 @@ TEST_CASE("[[relay_login]]: names for login=… of [transport], each once, and t
   CHECK(error_of(named + "token_file = \"t\"\npassword_file = \"p\"\n").find("one of them") != std::string::npos);
   Configuration wanted = *c;
   wanted.relay_logins[0].user = "other";
+  CHECK(plan_reload(*c, wanted).changed == std::vector<std::string>{"relay_login"});
+  wanted = *c;
+  wanted.relay_logins[0].layer = sasl::Protection::integrity;
   CHECK(plan_reload(*c, wanted).changed == std::vector<std::string>{"relay_login"});
   CHECK(effect_of("relay_login.name") == effect_of("dns.timeout"));
 }
@@ -466,6 +492,14 @@ TEST_CASE("a login at a relay takes weak mechanisms only with leave") {
   CHECK(!parse(login, "/d")->relay_logins.front().weak_mechanisms);
   CHECK(parse(login + "weak_mechanisms = true\n", "/d")->relay_logins.front().weak_mechanisms);
   CHECK(error_of(login + "weak_mechanisms = 1\n") == "angarium.toml:5: relay_login.weak_mechanisms is true or false");
+}
+
+TEST_CASE("mail is encrypted only where the file says so") {
+  CHECK(!parse("", "/d")->store.encryption);
+  CHECK(!parse("[store]\nencryption = false\n", "/d")->store.encryption);
+  CHECK(parse("[store]\nencryption = true\n", "/d")->store.encryption);
+  CHECK(error_of("[store]\nencryption = \"yes\"\n") ==
+        "angarium.toml:2: store.encryption is true or false, without quotes");
 }
 
 TEST_CASE("every key says when a change of it takes effect") {

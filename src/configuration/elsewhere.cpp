@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <set>
 
 #include "base/text.h"
 #include "configuration/schema.h"
@@ -10,6 +11,7 @@
 #include "directory/sql/statement.h"
 #include "io/address.h"
 #include "message/domain.h"
+#include "sasl/scram.h"
 
 namespace angarium::configuration {
 namespace {
@@ -119,7 +121,7 @@ bool balanced(std::string_view filter) {
 }
 
 void ldap(const Table& table, Directory& directory) {
-  table.only_for("kinds postgresql and sqlite", {"connection", "file", "query", "plain_passwords"});
+  table.only_for("kinds postgresql and sqlite", {"connection", "file", "query", "plain_passwords", "scram_iterations"});
   table.required("url", directory.url);
   table.flag("start_tls", directory.start_tls);
   std::string_view urls = directory.url;
@@ -159,6 +161,7 @@ void sql(const Table& table, Directory& directory) {
     if (const auto statement = directory::parse_statement(directory.query); !statement)
       table.wrong("query", "directory.query: " + statement.error().text());
   table.flag("plain_passwords", directory.plain_passwords);
+  table.number("scram_iterations", directory.scram_iterations, sasl::kStoredIterationsMin, sasl::kStoredIterationsMax);
   if (directory.kind == DirectoryKind::sqlite) {
     table.only_for("kind postgresql", {"connection"});
     table.only_for("kinds ldap and postgresql", {"password_file", "ca_file"});
@@ -236,7 +239,39 @@ RelayLogin read_relay_login(const toml::table& from, const Found& found) {
     if (!allowed) table.wrong("weak_mechanisms", "relay_login.weak_mechanisms is true or false");
     login.weak_mechanisms = allowed.value_or(false);
   }
+  std::string layer;
+  table.text("layer", layer);
+  if (layer == "integrity") login.layer = sasl::Protection::integrity;
+  if (layer == "confidentiality") login.layer = sasl::Protection::confidentiality;
+  if (table.has("layer") && login.layer == sasl::Protection::none)
+    table.wrong("layer", "relay_login.layer is \"integrity\" or \"confidentiality\"");
+  if (table.has("layer") && login.tickets.empty() && (login.password_file.empty() || !login.weak_mechanisms))
+    table.wrong("layer",
+                "relay_login.layer is for tickets, or for a password with weak_mechanisms = true (DIGEST-MD5): nothing "
+                "else has security layers");
   return login;
+}
+
+std::map<std::size_t, std::string> check_logins(const std::vector<UsedLogin>& used,
+                                                const std::vector<RelayLogin>& logins) {
+  std::map<std::size_t, std::string> wrong;
+  std::vector<std::string_view> names;
+  for (const RelayLogin& login : logins) names.push_back(login.name);
+  std::ranges::sort(names);
+  std::set<std::pair<std::string_view, bool>> told;
+  for (const auto& [name, plain, line] : used) {
+    const auto login = std::ranges::find(logins, name, &RelayLogin::name);
+    const bool there = login != logins.end();
+    if (there && !(plain && login->layer == sasl::Protection::none)) continue;
+    if (!told.emplace(name, there).second) continue;
+    const std::string_view best = nearest(name, names);
+    wrong.emplace(line, there ? "with tls=none a login needs a security layer: layer = \"confidentiality\" in "
+                                "[[relay_login]] '" +
+                                    name + "', or tls=verified here"
+                              : "there is no [[relay_login]] with name = \"" + name + "\"" +
+                                    (best.empty() ? std::string() : "; did you mean '" + std::string(best) + "'?"));
+  }
+  return wrong;
 }
 
 void read_kerberos_realm(const toml::table& from, std::vector<KerberosRealm>& realms, const Found& found) {

@@ -69,6 +69,9 @@ TEST_CASE("[[directory]]: what is missing is named, with its line") {
   says(kLdap + "timeout = \"61s\"\n", "from 100ms to 1m");
   says(kLdap + "connections = 0\n", "from 1 to 8");
   says(kLdap + "connections = 9\n", "from 1 to 8");
+  says(kSqlite + "scram_iterations = 4095\n", "from 4096 to 2000000");
+  says(kSqlite + "scram_iterations = 2000001\n", "from 4096 to 2000000");
+  says(kLdap + "scram_iterations = 4096\n", "scram_iterations");
 }
 
 TEST_CASE("[[directory]]: a key of another kind is a mistake") {

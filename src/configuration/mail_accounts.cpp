@@ -125,7 +125,7 @@ struct AccountKey {
   std::string_view name;
   std::variant<Text, Switch> member;
 };
-const std::array<AccountKey, 12> kKeys = {{{"name", &MailAccount::name},
+const std::array<AccountKey, 14> kKeys = {{{"name", &MailAccount::name},
                                            {"address", &MailAccount::address},
                                            {"full_name", &MailAccount::full_name},
                                            {"user", &MailAccount::user},
@@ -134,6 +134,8 @@ const std::array<AccountKey, 12> kKeys = {{{"name", &MailAccount::name},
                                            {"password", &MailAccount::password},
                                            {"password_file", &MailAccount::password_file},
                                            {"password_command", &MailAccount::password_command},
+                                           {"token_file", &MailAccount::token_file},
+                                           {"tickets", &MailAccount::tickets},
                                            {"key", &MailAccount::key},
                                            {"sent", &MailAccount::sent},
                                            {"save_sent", &MailAccount::save_sent}}};
@@ -249,8 +251,10 @@ class AccountReader {
     if (account.user.empty() && account.address.empty())
       found(node, "the account '" + shown(account.name) + "' has neither user nor address");
     const int passwords = (account.password.empty() ? 0 : 1) + (account.password_file.empty() ? 0 : 1) +
-                          (account.password_command.empty() ? 0 : 1);
-    if (passwords > 1) found(node, "one of password, password_file and password_command is enough");
+                          (account.password_command.empty() ? 0 : 1) + (account.token_file.empty() ? 0 : 1) +
+                          (account.tickets ? 1 : 0);
+    if (passwords > 1)
+      found(node, "one of password, password_file, password_command, token_file and tickets is enough");
     if (account.key.empty()) return;
     auto key = parse_key(account.key);
     if (key)
@@ -318,8 +322,9 @@ std::string mail_account_text(const MailAccount& account) {
   for (const AccountKey& key : kKeys) {
     if (const auto* const member = std::get_if<Text>(&key.member)) {
       if (!(account.*(*member)).empty()) line(key.name, quoted(account.*(*member)));
-    } else if (!(account.*std::get<Switch>(key.member))) {
-      line(key.name, "false");
+    } else {
+      const Switch given = std::get<Switch>(key.member);
+      if (account.*given != MailAccount().*given) line(key.name, account.*given ? "true" : "false");
     }
   }
   for (const HostKey& key : kHostKeys) {

@@ -54,9 +54,11 @@ struct MailAccount {
   std::string password;
   std::string password_file;
   std::string password_command;
-  std::string key;        ///< SHA-256 of the servers' public key, in hexadecimal; empty: certificates are checked
-  std::string sent;       ///< where copies go; empty: the folder that the server says is for them
-  bool save_sent = true;  ///< false: the server keeps copies by itself
+  std::string token_file;  ///< instead: an access token, which somebody else keeps fresh
+  bool tickets = false;    ///< instead: the user's tickets of Kerberos
+  std::string key;         ///< SHA-256 of the servers' public key, in hexadecimal; empty: certificates are checked
+  std::string sent;        ///< where copies go; empty: the folder that the server says is for them
+  bool save_sent = true;   ///< false: the server keeps copies by itself
   friend bool operator==(const MailAccount&, const MailAccount&) = default;
 };
 

@@ -120,3 +120,25 @@ TEST_CASE("a value has 1,024 octets, a file 100 accounts and 1 MiB, at most") {
   CHECK(parse_mail_accounts(blank, "f"));
   CHECK_FALSE(parse_mail_accounts(blank + "\n", "f"));
 }
+
+TEST_CASE("an account's token or tickets stand in the place of its password, and come back as they were written") {
+  const std::string begin = "[[account]]\nname = \"work\"\naddress = \"a@example.org\"\nimap = \"imap.example.org\"\n";
+  const auto token = parse_mail_accounts(begin + "token_file = \"~/token\"\n", "f");
+  REQUIRE(token);
+  CHECK(token->accounts[0].token_file == "~/token");
+  CHECK(!token->accounts[0].tickets);
+  const auto tickets = parse_mail_accounts(begin + "tickets = true\n", "f");
+  REQUIRE(tickets);
+  CHECK(tickets->accounts[0].tickets);
+  for (const MailAccount& account : {token->accounts[0], tickets->accounts[0]}) {
+    const auto again = parse_mail_accounts(mail_account_text(account), "f");
+    REQUIRE(again);
+    CHECK(again->accounts[0] == account);
+  }
+  CHECK(mail_account_text(token->accounts[0]).find("tickets") == std::string::npos);
+  CHECK(!parse_mail_accounts(begin + "tickets = true\ntoken_file = \"t\"\n", "f"));
+  CHECK(!parse_mail_accounts(begin + "password = \"p\"\ntoken_file = \"t\"\n", "f"));
+  CHECK(!parse_mail_accounts(begin + "password_command = \"p\"\ntickets = true\n", "f"));
+  CHECK(parse_mail_accounts(begin + "password_command = \"p\"\ntickets = false\n", "f"));
+  CHECK(!parse_mail_accounts(begin + "tickets = \"yes\"\n", "f"));
+}

@@ -309,7 +309,8 @@ class Reader {
       const auto transport = route::parse_transport(*text);
       if (!transport) transport_found(node, *text, transport.error());
       const auto* const relay = transport ? std::get_if<route::Relay>(&*transport) : nullptr;
-      if (relay != nullptr && !relay->login.empty()) used_logins_.try_emplace(relay->login, node.source().begin.line);
+      if (relay != nullptr && !relay->login.empty())
+        used_logins_.push_back({relay->login, relay->tls == route::Tls::none, node.source().begin.line});
       const auto form = route::rule_key(key);
       if (!form) {
         found(node, form.error().text());
@@ -359,17 +360,9 @@ class Reader {
     found(node, error.text() + (known ? "" : suggestion(word, words)));
   }
 
-  void logins() {
-    std::vector<std::string_view> names;
-    for (const auto& [name, line] : login_lines_) names.push_back(name);
-    for (const auto& [name, line] : used_logins_)
-      if (!login_lines_.contains(name))
-        found_at(line, "there is no [[relay_login]] with name = \"" + name + "\"" + suggestion(name, names));
-  }
-
   /// What no single key can say.
   void relations() {
-    logins();
+    for (const auto& [line, text] : check_logins(used_logins_, configuration_.relay_logins)) found_at(line, text);
     if (!odmr_lines_.empty() && odmr_lines_.size() + transport_lines_.size() > route::kRulesMax)
       found_at(odmr_lines_.begin()->second, "[[odmr]] and [transport] have too many domains");
     for (const auto& [domain, line] : odmr_lines_)
@@ -456,7 +449,7 @@ class Reader {
   Configuration& configuration_;
   std::string findings_;
   std::map<std::string, std::size_t> login_lines_;      // where each [[relay_login]] stands
-  std::map<std::string, std::size_t> used_logins_;      // and where [transport] first names one
+  std::vector<UsedLogin> used_logins_;                  // and where [transport] names one
   std::map<std::string, std::size_t> odmr_lines_;       // where each domain of [[odmr]] stands,
   std::map<std::string, std::size_t> transport_lines_;  // and each key of [transport], in the form that compares
   std::map<std::string, std::size_t> lines_;  // where a key, a listener's address or its protocol first stands

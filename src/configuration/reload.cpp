@@ -84,7 +84,7 @@ bool same(const std::vector<TransportRule>& a, const std::vector<TransportRule>&
 bool same(const std::vector<RelayLogin>& a, const std::vector<RelayLogin>& b) {
   return std::ranges::equal(a, b, [](const RelayLogin& x, const RelayLogin& y) {
     return x.name == y.name && x.user == y.user && x.password_file == y.password_file && x.token_file == y.token_file &&
-           x.tickets == y.tickets && x.weak_mechanisms == y.weak_mechanisms;
+           x.tickets == y.tickets && x.weak_mechanisms == y.weak_mechanisms && x.layer == y.layer;
   });
 }
 

@@ -264,6 +264,10 @@ const auto kKeys = std::to_array<Key>({
      "How old mail is when sweeping compresses it, some 64 MiB of the store at a time: less of the disk for a little "
      "more work for who reads it. 0s: never; what is compressed becomes plain again when it is swept. An older version "
      "does not open a store that ever had compressed mail."},
+    {"store", "encryption", SwitchField([](C& c) -> bool& { return c.store.encryption; }),
+     "Mail that comes from now on is encrypted in the store, by keys that open with keys/server.keys beside it alone: "
+     "keep a copy of that file elsewhere, without it all that mail is lost. What is there stays as it is; the words of "
+     "the index, dates, sizes and who writes to whom are not encrypted. An older version does not read such mail."},
 });
 
 constexpr RepeatedKey kRepeated[] = {
@@ -288,6 +292,11 @@ constexpr RepeatedKey kRepeated[] = {
      "Whether DIGEST-MD5, NTLM or CRAM-MD5 will do where the relay has nothing better; without it they are never used. "
      "Who listens to them can guess the password.",
      "true or false"},
+    {"relay_login", "layer",
+     "With tls=none: what the relay and we have to agree on at the login, so that all behind it is protected "
+     "(GSSAPI, or DIGEST-MD5 with weak_mechanisms): \"integrity\": nobody changes it; \"confidentiality\": nobody "
+     "reads "
+     "it either. Without it the login is used over TLS only."},
     {"odmr", "account",
      "Address of the account by which a customer logs in at the odmr listener (port 366) to fetch mail by ATRN (RFC "
      "2645): somebody who takes mail for domains of their own, and is not always there."},
@@ -333,6 +342,11 @@ constexpr RepeatedKey kRepeated[] = {
      "\"SELECT address, password FROM people WHERE address = {address}\"; also {user}, {domain}; never in quotes. "
      "Passwords: crypt(3) hashes (yescrypt, bcrypt, SHA-2), Argon2id, {SCRAM-SHA-256}, and these with Dovecot's "
      "{SCHEME} in front."},
+    {"directory", "scram_iterations",
+     "postgresql, sqlite: how many iterations the SCRAM keys there have, so that names that nobody has look alike: "
+     "from "
+     "4096 to 2000000; 4096 without it.",
+     "number"},
     {"directory", "plain_passwords",
      "postgresql, sqlite: whether passwords may stand there as they are, behind {PLAIN}; false without it.",
      "true or false"},
@@ -376,10 +390,14 @@ constexpr std::string_view kLocationExplanation =
     "Accounts here whose mail other programs of this host read in their own boxes, a line each: \"KEY\" = "
     "\"LOCATION\". "
     "KEY as in [delivery]. LOCATION: maildir:/PATH (a Maildir++); mbox:/FILE (INBOX alone); mbox:/FOLDER:INBOX=/FILE "
-    "(a file of mbox for each mailbox); store (none; so it is without a match). {user} in it is the account's name. "
+    "(a file of mbox for each mailbox); store (none; so it is without a match). {user} in it is the account's name, "
+    "{home} the home of a user of this host. "
     "Mailboxes and boxes are kept the same, mail and flags, whoever changes them; POP3 and IMAP show the mailboxes, "
     "with "
-    "lasting UIDs. The boxes have to be the server's user's. Without its line an account's mail is in the own store "
+    "lasting UIDs. The boxes of a user of this host are reached with that user's rights; :USER=NAME behind the "
+    "location "
+    "says whose else they are; those of other accounts, or with :USER= alone, have to be the server's user's. Without "
+    "its line an account's mail is in the own store "
     "alone, whole; the boxes stay as they are.";
 
 struct Unit {

@@ -21,6 +21,8 @@ struct Surroundings {
   std::string host;           ///< in the names of Maildir files and in lock files; empty: gethostname()
   std::uint64_t process = 0;  ///< 0: getpid()
   CallOff call_off;
+  /// An mbox file has to be this process's user's own: for who has more rights than the user. Another's is left alone.
+  bool own_only = false;
 };
 
 /// Delivers, and returns when it is done or cannot be: blocks for disks, locks (kLockWait) and commands (their

@@ -1,6 +1,7 @@
 #include "delivery/mbox_lock.h"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -45,6 +46,15 @@ Step<> check_kind(const FileFacts& facts, const std::string& path) {
   return {};
 }
 
+/// Before any lock is taken on it.
+Step<> check_owner(const Descriptor& file, const MboxPlace& place, Files& files) {
+  const Answer<FileFacts> facts = files.facts(file);
+  if (!facts) return fail_system(facts.error(), "examine", place.path);
+  if (facts->owner != ::geteuid())
+    return fail(kMailboxTrouble, escape_controls(place.path) + " belongs to another user");
+  return {};
+}
+
 /// One attempt: nothing when somebody holds a lock, or the file was replaced while we waited.
 Step<std::optional<LockedMbox>> try_lock(const MboxPlace& place, const Surroundings& surroundings) {
   Files& files = surroundings.files;
@@ -52,6 +62,7 @@ Step<std::optional<LockedMbox>> try_lock(const MboxPlace& place, const Surroundi
   if (!file && file.error() == ELOOP)
     return fail(kWronglyConfigured, escape_controls(place.path) + " is a symbolic link");
   if (!file) return fail_system(file.error(), "open", place.path);
+  if (surroundings.own_only) TRY(check_owner(*file, place, files));
   if (const Answer<> locked = files.lock(*file); !locked) {
     if (locked.error() == EAGAIN) return std::nullopt;
     return fail_system(locked.error(), "lock", place.path);
@@ -146,6 +157,11 @@ bool DotFile::break_stale(std::optional<std::int64_t> now_s) {
   }
   files.remove(*folder_, aside);
   return true;
+}
+
+bool DotFile::is_ours() const {
+  const Answer<FileFacts> facts = surroundings_->files.facts(*folder_, name_);
+  return own_ && facts && facts->same_file(*own_);
 }
 
 void DotFile::give_up() {

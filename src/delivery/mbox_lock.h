@@ -36,6 +36,8 @@ class DotFile {
   ~DotFile() { give_up(); }
 
   Step<Taken> take();
+  /// Whether the lock file is still the one that was made here: others remove what they take for stale.
+  [[nodiscard]] bool is_ours() const;
   /// Removes it, if it is still ours.
   void give_up();
 
@@ -66,7 +68,8 @@ struct LockedMbox {
   FileFacts facts;  ///< as they were once it was locked
 };
 /// Opens it, or makes it with mode 0600. Whoever holds one lock and cannot have the other gives up the one and begins
-/// anew, so that programs that lock in the other order are never waited for in a ring. kMailboxTrouble after kLockWait.
+/// anew, so that programs that lock in the other order are never waited for in a ring. kMailboxTrouble after kLockWait,
+/// and of another user's where it has to be the own one.
 Step<LockedMbox> lock_mbox(const MboxPlace& place, const Surroundings& surroundings);
 
 }  // namespace angarium::delivery

@@ -18,6 +18,20 @@ std::unexpected<Error> unknown(std::string_view name) {
                             "'; angarium fetch list ACCOUNT shows those there are");
 }
 
+Result<> check_secret(const Box& box) {
+  if ((box.password.empty() ? 0 : 1) + (box.token_file.empty() ? 0 : 1) + (box.tickets.empty() ? 0 : 1) != 1)
+    return fail(kInvalid,
+                "a password by --password-stdin, a file with an access token by --token-file, or Kerberos' tickets by "
+                "--tickets: one of them");
+  for (const std::string* path : {&box.token_file, &box.tickets})
+    if (!path->empty() && !path->starts_with('/'))
+      return fail(kInvalid, "the file with the access token, or with the tickets, is named by its whole path");
+  if (box.layer != sasl::Protection::none && (box.tls != Tls::none || !box.token_file.empty()))
+    return fail(kInvalid,
+                "a layer protects connections without TLS (imap+plain:// and the like), by tickets or password");
+  return {};
+}
+
 }  // namespace
 
 Result<> Boxes::load() {
@@ -55,12 +69,8 @@ Result<> Boxes::check(const Box& box) const {
     return fail(kInvalid, "a box is named by letters, digits and - _ . @, at most " + std::to_string(kNameMax));
   if (box.host.empty() || box.host.find(' ') != std::string::npos) return fail(kInvalid, "a host is missing");
   if (box.user.empty()) return fail(kInvalid, "the name to log in by is missing: --user NAME");
-  if (box.password.empty() == box.token_file.empty())
-    return fail(kInvalid,
-                "a password by --password-stdin, or a file with an access token by --token-file: one of them");
-  if (!box.token_file.empty() && !box.token_file.starts_with('/'))
-    return fail(kInvalid, "the file with the access token is named by its whole path");
-  for (const std::string* text : {&box.host, &box.user, &box.password, &box.token_file, &box.into})
+  TRY(check_secret(box));
+  for (const std::string* text : {&box.host, &box.user, &box.password, &box.token_file, &box.tickets, &box.into})
     if (!plain(*text)) return fail(kInvalid, "a host, name, password or folder is too long, or has controls in it");
   if (box.folders.size() > kFoldersMax) return fail(kInvalid, "too many folders; '*' stands for all");
   for (const std::string& folder : box.folders)
@@ -167,12 +177,14 @@ Result<Known> Boxes::set_password(std::uint64_t account, std::string_view name, 
   Box tried = *TRY(get(account, name)).box;
   tried.password = password;
   tried.token_file.clear();
+  tried.tickets.clear();
   TRY(check(tried));
   if (!seal_) return std::unexpected(seal_.error());
   return change(account, name, [&](Known& known) {
     auto box = std::make_shared<Box>(*known.box);
     box->password = std::move(password);
     box->token_file.clear();
+    box->tickets.clear();
     box->sealed.clear();
     if (box->pause == Pause::refused) box->pause = Pause::none;
     known.box = std::move(box);

@@ -105,6 +105,45 @@ TEST_CASE("a box with the file of a token comes back as it was, with a key or wi
   CHECK(place.boxes->get(box.account, box.name)->box->password == "secret");
 }
 
+TEST_CASE("a box with tickets, or that wants a layer, comes back as it was, its password sealed as another's") {
+  const Seal seal = Seal::of("the key");
+  Box tickets = full_box();
+  tickets.password.clear();
+  tickets.tickets = "/run/tickets";
+  Box layer = full_box();
+  layer.layer = sasl::Protection::confidentiality;
+  layer.tls = Tls::none;
+  for (const Box& box : {tickets, layer}) {
+    for (const Seal* key : {static_cast<const Seal*>(nullptr), &seal}) {
+      const std::string record = *encode(box, key);
+      CHECK(record[0] == 4);
+      CHECK((record.find("secret") == std::string::npos) == (key != nullptr || box.password.empty()));
+      const auto read = decode_box(record, key);
+      REQUIRE(read);
+      CHECK(read->tickets == box.tickets);
+      CHECK(read->layer == box.layer);
+      CHECK(read->password == box.password);
+      CHECK(read->sealed.empty());
+      CHECK(read->pause == box.pause);
+      for (std::size_t i = 0; i < record.size(); ++i)
+        CHECK_FALSE(decode_box(std::string_view(record).substr(0, i), key));
+    }
+    // Without its key the password stays sealed, and the rest is there.
+    const auto closed = decode_box(*encode(box, &seal), nullptr);
+    REQUIRE(closed);
+    CHECK(closed->password.empty());
+    CHECK(closed->sealed.empty() == box.password.empty());
+    CHECK(closed->layer == box.layer);
+  }
+  Place place;
+  REQUIRE(place.boxes->add(tickets));
+  REQUIRE(place.boxes->set_password(tickets.account, tickets.name, "secret"));
+  place.open();
+  const auto known = place.boxes->get(tickets.account, tickets.name);
+  CHECK(known->box->password == "secret");
+  CHECK(known->box->tickets.empty());
+}
+
 TEST_CASE("a folder of version 1, before anything was owed, is still read; one of version 3 is not") {
   const std::string first = "\x01\x09\x05\x02\x02\x04";
   const auto folder = decode_folder(first);
@@ -213,6 +252,17 @@ TEST_CASE("what a box cannot be is refused, at each limit and not before it") {
   CHECK_FALSE(fits([](Box& box) { box.password.clear(), box.token_file = "token"; }));
   CHECK(fits([](Box& box) { box.password.clear(), box.token_file = "/" + std::string(kTextMax - 1, 'x'); }));
   CHECK_FALSE(fits([](Box& box) { box.password.clear(), box.token_file = "/" + std::string(kTextMax, 'x'); }));
+  CHECK(fits([](Box& box) { box.password.clear(), box.tickets = "/run/tickets"; }));
+  CHECK_FALSE(fits([](Box& box) { box.password.clear(), box.tickets = "tickets"; }));
+  CHECK_FALSE(fits([](Box& box) { box.tickets = "/run/tickets"; }));
+  CHECK_FALSE(
+      fits([](Box& box) { box.password.clear(), box.tickets = "/run/tickets", box.token_file = "/run/token"; }));
+  CHECK_FALSE(fits([](Box& box) { box.password.clear(), box.tickets = "/" + std::string(kTextMax, 'x'); }));
+  const auto layered = [](Box& box) { box.layer = sasl::Protection::integrity, box.tls = Tls::none; };
+  CHECK(fits(layered));
+  CHECK(fits([&](Box& box) { layered(box), box.password.clear(), box.tickets = "/run/tickets"; }));
+  CHECK_FALSE(fits([&](Box& box) { layered(box), box.tls = Tls::starttls; }));
+  CHECK_FALSE(fits([&](Box& box) { layered(box), box.password.clear(), box.token_file = "/run/token"; }));
   CHECK(fits([](Box& box) { box.folders.assign(kFoldersMax, "x"); }));
   CHECK_FALSE(fits([](Box& box) { box.folders.assign(kFoldersMax + 1, "x"); }));
   CHECK(fits([](Box& box) { box.every = kEveryMin; }));

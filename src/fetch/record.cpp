@@ -16,6 +16,8 @@ constexpr std::uint8_t kVersion = 1;
 constexpr std::uint8_t kBoxVersion = 2;
 /// Of a box that has a token's file instead of a password: the file stands at the end.
 constexpr std::uint8_t kTokenVersion = 3;
+/// Of a box that has tickets or wants a layer: whether the password is sealed, and the others, stand at the end.
+constexpr std::uint8_t kLayerVersion = 4;
 /// Of a folder: the first had nothing that is owed.
 constexpr std::uint8_t kFolderVersion = 2;
 
@@ -68,14 +70,16 @@ std::string about(const Box& box) {
 
 Result<std::string> encode(const Box& box, const Seal* seal, Random& random) {
   const bool token = !box.token_file.empty();
-  const bool plain = token || (box.sealed.empty() && seal == nullptr);
+  const bool layer = !box.tickets.empty() || box.layer != sasl::Protection::none;
+  const bool plain = token || !box.tickets.empty() || (box.sealed.empty() && seal == nullptr);
   std::string password = box.password;
   if (!box.sealed.empty()) {
     password = box.sealed;
   } else if (!plain) {
     password = TRY(seal->seal(box.password, about(box), random));
   }
-  std::string out(1, static_cast<char>(token ? kTokenVersion : plain ? kVersion : kBoxVersion));
+  const std::uint8_t version = layer ? kLayerVersion : token ? kTokenVersion : plain ? kVersion : kBoxVersion;
+  std::string out(1, static_cast<char>(version));
   put_number(out, box.id);
   put_number(out, box.account);
   put_octets(out, box.address);
@@ -94,6 +98,11 @@ Result<std::string> encode(const Box& box, const Seal* seal, Random& random) {
   put_number(out, static_cast<std::uint64_t>(box.watching));
   put_number(out, box.remove_after ? std::uint64_t{*box.remove_after} + 1 : 0);
   put_number(out, static_cast<std::uint64_t>(box.pause));
+  if (layer) {
+    put_number(out, plain ? 0 : 1);
+    put_octets(out, box.tickets);
+    put_number(out, static_cast<std::uint64_t>(box.layer));
+  }
   if (token) put_octets(out, box.token_file);
   return out;
 }
@@ -101,7 +110,7 @@ Result<std::string> encode(const Box& box, const Seal* seal, Random& random) {
 Result<Box> decode_box(std::string_view octets, const Seal* seal) {
   RecordReader reader(octets);
   const std::uint8_t version = reader.octet();
-  if (version != kVersion && version != kBoxVersion && version != kTokenVersion) return damaged("a box");
+  if (version < kVersion || version > kLayerVersion) return damaged("a box");
   Box box;
   box.id = reader.number();
   box.account = reader.number();
@@ -122,9 +131,18 @@ Result<Box> decode_box(std::string_view octets, const Seal* seal) {
   if (const auto days = reader.number_up_to(std::uint64_t{UINT32_MAX} + 1); days > 0)
     box.remove_after = static_cast<std::uint32_t>(days - 1);
   box.pause = member(reader, Pause::refused);
+  bool sealed = version == kBoxVersion;
+  if (version == kLayerVersion) {
+    sealed = reader.number_up_to(1) == 1;
+    box.tickets = reader.octets();
+    box.layer = member(reader, sasl::Protection::confidentiality);
+    // Each says something, or it were another version; tickets come without a password.
+    if (box.tickets.empty() ? box.layer == sasl::Protection::none : sealed || !box.password.empty())
+      return damaged("a box");
+  }
   if (version == kTokenVersion) box.token_file = reader.octets();
   if (!reader.ok() || (version == kTokenVersion && box.token_file.empty())) return damaged("a box");
-  if (version != kBoxVersion) return box;
+  if (!sealed) return box;
   box.sealed = std::move(box.password);
   box.password.clear();
   // A box whose password does not open is there all the same, for somebody to give it anew.

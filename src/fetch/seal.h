@@ -6,6 +6,7 @@
 
 #include "base/random.h"
 #include "base/result.h"
+#include "keyring/cipher.h"
 
 namespace angarium::fetch {
 
@@ -16,12 +17,12 @@ inline constexpr ErrorKind kSealed{"fetch.sealed", Fault::user, Lasting::permane
 
 /// In the server's directory, beside the store and not in it.
 inline constexpr std::string_view kKeyFile = "fetch.key";
-inline constexpr std::size_t kKeyOctets = 32;
+using keyring::kKeyOctets;
 /// What sealing adds: a nonce and a tag.
-inline constexpr std::size_t kNonceOctets = 12;
-inline constexpr std::size_t kTagOctets = 16;
+using keyring::kNonceOctets;
+using keyring::kTagOctets;
 
-/// AES-256-GCM (NIST SP 800-38D) with a nonce of 96 random bits for each sealing: a key is good for 2^32 of them, and
+/// AES-256-GCM (keyring/cipher.h) with a nonce of 96 random bits for each sealing: a key is good for 2^32 of them, and
 /// each is somebody's change of a box. Thread-safe.
 class Seal {
  public:
@@ -36,8 +37,8 @@ class Seal {
   [[nodiscard]] Result<std::string> open(std::string_view sealed, std::string_view about) const;
 
  private:
-  explicit Seal(std::string key) : key_(std::move(key)) {}
-  std::string key_;
+  explicit Seal(const keyring::Key& key) : key_(key) {}
+  keyring::Key key_;
 };
 
 }  // namespace angarium::fetch

@@ -9,6 +9,7 @@
 
 #include "base/result.h"
 #include "base/time.h"
+#include "sasl/types.h"
 
 namespace angarium::fetch {
 
@@ -61,9 +62,12 @@ struct Box {
   Tls tls = Tls::implicit;
   Certificate certificate = Certificate::checked;
   std::string user;
-  std::string password;              ///< since it has to be said; sealed in the store, never shown, never logged
-  std::string sealed;                ///< as it lies there when it does not open: the password is empty then
-  std::string token_file;            ///< instead of the password: where an access token is, read at each look
+  std::string password;    ///< since it has to be said; sealed in the store, never shown, never logged
+  std::string sealed;      ///< as it lies there when it does not open: the password is empty then
+  std::string token_file;  ///< instead of the password: where an access token is, read at each look
+  std::string tickets;     ///< instead of both: a credentials cache of Kerberos; `user` is whose
+  /// Without TLS: what a security layer has to do at least. None: the strongest that can be had, or none.
+  sasl::Protection layer = sasl::Protection::none;
   std::vector<std::string> folders;  ///< IMAP: by name; empty: INBOX; one "*": all
   /// Where INBOX goes; other folders go below it, or, when it is empty, by their own names.
   std::string into;

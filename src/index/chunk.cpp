@@ -56,8 +56,10 @@ Result<std::vector<Document>> decode_documents(std::string_view octets) {
   std::vector<Document> documents(reader.number_up_to(std::min(octets.size(), kDocumentsMax)));
   EmailId next = 0;
   for (Document& document : documents) {
-    const std::uint64_t gap = reader.number();
+    const std::uint64_t gap = reader.number_up_to(2 * kEmailMax + 1);
     document = {next + (gap >> 1), (gap & 1) == 0};
+    // Sets of emails are as large as the highest id: no octets of a disk may choose that.
+    if (document.email > kEmailMax) reader.broken();
     next = document.email + 1;
   }
   if (!reader.ok() || !reader.at_end()) return fail(kDamaged, "a table of indexed messages");
@@ -131,7 +133,7 @@ class Gatherer::Walk final : public message::TextVisitor {
     put(static_cast<unsigned>(place), message::decode_text(field.value));
     return cut_;
   }
-  bool text(message::TextPlace place, const std::string& utf8, Extent extent) override {
+  bool text(message::TextPlace place, std::string_view utf8, Extent extent) override {
     put(static_cast<unsigned>(place), utf8);
     cut_ = cut_ || extent == Extent::partial;
     return cut_;

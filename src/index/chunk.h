@@ -33,6 +33,8 @@ inline constexpr unsigned kPlaces = kNamePlace + 1;
 using Places = std::uint32_t;  ///< a set of them
 inline constexpr Places kAllPlaces = (Places{1} << kPlaces) - 1;
 
+/// Emails above this id are not indexed: the sets a search makes have two bits for each.
+inline constexpr EmailId kEmailMax = EmailId{1} << 27;
 /// Messages of a chunk: numbers in it stay small, and its table of documents is one value.
 inline constexpr std::size_t kDocumentsMax = 32768;
 /// Octets of a block of the dictionary, near which it ends: one read, and one search of some microseconds.

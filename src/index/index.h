@@ -5,6 +5,7 @@
 //     append()   what was gathered becomes the newest chunk
 //     merge()    neighbours become one, without what is no longer there
 //     find()     who may contain a text, and who surely does
+//     find_alike()  who has words that are near to those of a text
 //
 // Everything here waits for the disk: for pools. One writer an account at a time; the state tells when there were two.
 #pragma once
@@ -30,8 +31,6 @@ namespace angarium::index {
 /// their number (4 octets); a block's first term.
 inline constexpr unsigned char kKeyOctet = 'i';
 
-/// Emails above this id are not indexed: the sets a search makes have two bits for each.
-inline constexpr EmailId kEmailMax = EmailId{1} << 27;
 /// Octets of index written by one batch: others wait no longer for theirs.
 inline constexpr std::size_t kBatchOctets = std::size_t{1} << 20;
 
@@ -92,6 +91,31 @@ class Found {
   Bits partial_;  ///< of whom the index does not know all
 };
 
+/// Who has words that are near to what was asked for, and how well they fit (message/fuzzy.h).
+class Alike {
+ public:
+  [[nodiscard]] Found::Verdict of(EmailId email) const;
+  /// 1 to 100, of who has the verdict `yes`.
+  [[nodiscard]] unsigned score(EmailId email) const;
+  /// What each of the words counts, by how rare it is.
+  [[nodiscard]] std::span<const float> weights() const { return weights_; }
+
+ private:
+  friend class Comparison;
+  struct Scored {
+    std::uint32_t email = 0;
+    std::uint8_t score = 0;
+  };
+  static_assert(kEmailMax <= UINT32_MAX);
+  [[nodiscard]] const Scored* find(EmailId email) const;
+
+  EmailId mark_ = 0;
+  std::vector<Scored> scored_;          ///< ascending by emails
+  std::vector<std::uint32_t> partial_;  ///< of whom the index does not know all, ascending
+  std::optional<Found> named_;          ///< who has the field that was asked for
+  std::vector<float> weights_;
+};
+
 /// Whether emails are still there, in their order.
 using Alive = std::function<Result<std::vector<bool>>(std::span<const EmailId>)>;
 
@@ -111,6 +135,9 @@ class Index {
   Result<std::optional<State>> freshen(const State& state, const Alive& alive, std::int64_t before, std::int64_t now);
   /// Nothing when the index has nothing to say of such a question.
   [[nodiscard]] Result<std::optional<Found>> find(const Question& question) const;
+  /// The same of messages that are near to the question (RFC 6203). Of the dictionary what begins as a word of the
+  /// question does is looked through, of a dense character alone all of it.
+  [[nodiscard]] Result<std::optional<Alike>> find_alike(const Question& question) const;
   /// All that is known of the account goes with the batch.
   static void erase(AccountId account, store::Batch& batch);
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -18,11 +19,13 @@ struct AcceptorTerms {
 
 /// What initiators come with.
 struct InitiatorTerms {
-  std::string credentials_cache;  ///< "FILE:/path", as kinit -c has it
+  std::string credentials_cache;  ///< "FILE:/path", as kinit -c has it; empty: the caller's own (KRB5CCNAME)
   std::string principal;          ///< whose tickets; empty: those of the cache's
   std::string service;            ///< "imap"
   std::string host;
   sasl::Protection protection_max = sasl::Protection::none;
+  /// What the exchange may turn out to be bound to (sasl::gss_bindings()): a first token is made for each.
+  std::vector<std::optional<std::string>> bindings{std::nullopt};
 };
 
 /// A side of a context that can tell whom it talks to.
@@ -39,8 +42,8 @@ class Context : public sasl::GssContext {
 std::unique_ptr<Context> accept(AcceptorTerms terms, std::string service);
 
 /// Waits for the key distribution centre if there is no ticket for that service yet: its first step is made here, and
-/// step("") gives it. Later ones wait for nothing. Without bindings. Errors: sasl::kUnavailable (no tickets, or none to
-/// be had now).
+/// step("") gives it. Later ones wait for nothing. Errors: sasl::kUnavailable (no tickets, tickets that are over, or
+/// none to be had now).
 Result<std::unique_ptr<Context>> initiate(const InitiatorTerms& terms);
 
 /// What is owned by an account: the name before the realm. Nothing for principals of more parts than one, such as

@@ -234,6 +234,21 @@ class Acceptor final : public Body {
   Credentials credentials_{};
 };
 
+/// An initiator's context that has made its first token.
+struct Begun {
+  std::optional<std::string> bindings{};
+  Context::Step first{};
+  gss_ctx_id_t context = GSS_C_NO_CONTEXT;
+  OM_uint32 flags = 0;
+  Begun() = default;
+  Begun(const Begun&) = delete;
+  Begun& operator=(const Begun&) = delete;
+  ~Begun() {
+    OM_uint32 minor = 0;
+    if (context != GSS_C_NO_CONTEXT) gss_delete_sec_context(&minor, &context, GSS_C_NO_BUFFER);
+  }
+};
+
 class Initiator final : public Body {
  public:
   /// Waits.
@@ -245,19 +260,37 @@ class Initiator final : public Body {
     if (!GSS_ERROR(major)) major = acquire(terms, minor);
     if (GSS_ERROR(major))
       return fail(sasl::kUnavailable,
-                  "Kerberos: the tickets in " + terms.credentials_cache + " cannot be used: " + words_of(major, minor));
+                  "Kerberos: the tickets" +
+                      (terms.credentials_cache.empty() ? std::string() : " in " + terms.credentials_cache) +
+                      " cannot be used: " + words_of(major, minor));
     wanted_ = GSS_C_MUTUAL_FLAG | GSS_C_REPLAY_FLAG | GSS_C_SEQUENCE_FLAG | GSS_C_INTEG_FLAG;
     if (terms.protection_max == Protection::confidentiality) wanted_ |= GSS_C_CONF_FLAG;
-    auto first = go_on({});
-    if (!first) return fail(sasl::kUnavailable, first.error().text());
-    first_ = *std::move(first);
+    // The first gets the ticket for the service; for the others it is in the cache.
+    for (const auto& bindings : terms.bindings) {
+      auto first = go_on({}, bindings);
+      if (!first) return fail(sasl::kUnavailable, first.error().text());
+      auto begun = std::make_unique<Begun>();
+      begun->bindings = bindings;
+      begun->first = *std::move(first);
+      begun->context = std::exchange(context_, GSS_C_NO_CONTEXT);
+      begun->flags = std::exchange(flags_, 0);
+      begun_.push_back(std::move(begun));
+    }
     return {};
   }
 
   Result<Step> step(std::string_view token, const std::optional<std::string>& bindings) override {
-    if (bindings) return fail(kBroken, "Kerberos: this context was begun without bindings");
-    if (!first_.token.empty()) return std::exchange(first_, {});
-    auto next = go_on(token);
+    if (context_ == GSS_C_NO_CONTEXT) {
+      const auto chosen =
+          std::ranges::find_if(begun_, [&](const std::unique_ptr<Begun>& one) { return one->bindings == bindings; });
+      if (chosen == begun_.end()) return fail(kBroken, "Kerberos: no context was begun with these bindings");
+      context_ = std::exchange((*chosen)->context, GSS_C_NO_CONTEXT);
+      flags_ = (*chosen)->flags;
+      Step first = std::move((*chosen)->first);
+      begun_.clear();
+      return first;
+    }
+    auto next = go_on(token, bindings);
     if (!next) return fail(sasl::kServerNotAuthentic, next.error().text());
     return next;
   }
@@ -273,17 +306,21 @@ class Initiator final : public Body {
     gss_key_value_element_desc element{.key = "ccache", .value = terms.credentials_cache.c_str()};
     const gss_key_value_set_desc store{.count = 1, .elements = &element};
     gss_OID_set_desc mechanisms{.count = 1, .elements = gss_mech_krb5};
-    return gss_acquire_cred_from(&minor, principal.name, GSS_C_INDEFINITE, &mechanisms, GSS_C_INITIATE, &store,
+    return gss_acquire_cred_from(&minor, principal.name, GSS_C_INDEFINITE, &mechanisms, GSS_C_INITIATE,
+                                 terms.credentials_cache.empty() ? GSS_C_NO_CRED_STORE : &store,
                                  &credentials_.credentials, nullptr, nullptr);
   }
 
-  Result<Step> go_on(std::string_view token) {
+  Result<Step> go_on(std::string_view token, const std::optional<std::string>& bindings) {
+    gss_channel_bindings_struct bound{};
+    Input application(bindings.value_or(std::string()));
+    bound.application_data = application.buffer;
     Input in(token);
     Buffer out;
     OM_uint32 minor = 0;
-    const OM_uint32 major = gss_init_sec_context(&minor, credentials_.credentials, &context_, target_.name,
-                                                 gss_mech_krb5, wanted_, GSS_C_INDEFINITE, GSS_C_NO_CHANNEL_BINDINGS,
-                                                 &in.buffer, nullptr, &out.octets, &flags_, nullptr);
+    const OM_uint32 major = gss_init_sec_context(
+        &minor, credentials_.credentials, &context_, target_.name, gss_mech_krb5, wanted_, GSS_C_INDEFINITE,
+        bindings ? &bound : GSS_C_NO_CHANNEL_BINDINGS, &in.buffer, nullptr, &out.octets, &flags_, nullptr);
     if (GSS_ERROR(major)) return failed(major, minor);
     const bool established = (major & GSS_S_CONTINUE_NEEDED) == 0;
     if (established && (flags_ & GSS_C_MUTUAL_FLAG) == 0)
@@ -294,7 +331,7 @@ class Initiator final : public Body {
   Credentials credentials_{};
   Name target_{};
   OM_uint32 wanted_ = 0;
-  Step first_{};
+  std::vector<std::unique_ptr<Begun>> begun_{};  ///< until one of them is used
 };
 
 }  // namespace

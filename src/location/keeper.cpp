@@ -1,9 +1,6 @@
 #include "location/keeper.h"
 
-#include <sys/stat.h>
-
 #include <algorithm>
-#include <cerrno>
 #include <set>
 
 #include "location/side.h"
@@ -12,12 +9,6 @@
 namespace angarium::location {
 namespace {
 
-/// Whether there is nothing of that name; what cannot be looked at is there.
-bool is_missing(const std::string& path) {
-  struct stat status{};
-  return ::stat(path.c_str(), &status) != 0 && errno == ENOENT;
-}
-
 bool has_path(const std::vector<Kept>& boxes, std::string_view path) {
   return std::ranges::find(boxes, path, &Kept::path) != boxes.end();
 }
@@ -25,24 +16,68 @@ bool has_mailbox(const std::vector<Kept>& boxes, mailbox::MailboxId mailbox) {
   return std::ranges::find(boxes, mailbox, &Kept::mailbox) != boxes.end();
 }
 
-/// Of this box alone: others may do.
-bool concerns_box(const Error& error) { return error.is(kTrouble) || error.is(mailbox::kBadName); }
-
 }  // namespace
 
-io::Task<Result<Report>> Keeper::settle(mailbox::AccountId account, Location location) {
-  Side side{.account = account, .location = std::move(location), .mail = nullptr, .found = {}, .report = {}};
+bool concerns_box(const Error& error) { return error.is(kTrouble) || error.is(kGone) || error.is(mailbox::kBadName); }
+
+void Report::trouble(std::string line) {
+  if (troubles.size() < kTroublesTold)
+    troubles.push_back(std::move(line));
+  else
+    ++further_troubles;
+}
+
+void Report::add(Report&& other) {
+  brought += other.brought;
+  given += other.given;
+  expunged += other.expunged;
+  removed += other.removed;
+  marked += other.marked;
+  for (std::string& line : other.troubles) trouble(std::move(line));
+  further_troubles += other.further_troubles;
+  for (const auto& [path, count] : other.too_large) too_large[path] = count;
+  for (const auto& [path, words] : other.keywords_left) keywords_left[path] = words;
+  moved_in = other.moved_in;
+}
+
+io::Task<Result<Keeper::Side>> Keeper::begin(mailbox::AccountId account, Location location, Told told) {
+  Side side{.account = account,
+            .location = std::move(location),
+            .mail = nullptr,
+            .found = {},
+            .told = std::move(told),
+            .report = {}};
   side.mail = CO_TRY(co_await mail_.account(account));
-  side.found = CO_TRY(co_await io::run(pool_, [location = side.location]() -> Result<std::vector<Found>> {
-    TRY(check_owner(location));
-    return find_boxes(location);
-  }));
+  side.found = CO_TRY(co_await io::run(threads_for(side.location),
+                                       [&boxes = boxes_, location = side.location] { return boxes.find(location); }));
+  co_return std::move(side);
+}
+
+io::Task<Result<Report>> Keeper::settle(mailbox::AccountId account, Location location, Told told) {
+  return settle(account, std::move(location), std::move(told), Purpose::keep);
+}
+
+io::Task<Result<Report>> Keeper::settle(mailbox::AccountId account, Location location, Told told, Purpose purpose) {
+  const auto moved =
+      CO_TRY(co_await io::run(pool_, [&tablet = tablet_, account] { return location::moved_in(tablet, account); }));
+  if (moved && !moved->is_from(location))
+    co_return fail(kTrouble,
+                   "the account has moved in from " + moved->location + ", and its line names " +
+                       route::format_location(location) +
+                       " now: take the line out or mend it; 'angarium export --to-location' puts the account there");
+  if (moved) {
+    Report report;
+    report.moved_in = true;
+    co_return report;
+  }
+  Side side = CO_TRY(co_await begin(account, std::move(location), std::move(told)));
+  side.purpose = purpose;
   const std::vector<Kept> boxes = CO_TRY(co_await settle_boxes(side));
   for (const Kept& kept : boxes) {
     auto settled = co_await settle_box(side, kept);
     if (settled) continue;
     if (!concerns_box(settled.error())) co_return std::unexpected(std::move(settled).error());
-    side.report.troubles.push_back(settled.error().text());
+    side.report.trouble(settled.error().text());
   }
   co_return std::move(side.report);
 }
@@ -66,7 +101,7 @@ io::Task<Result<std::vector<Kept>>> Keeper::settle_boxes(Side& side) {
     // Neither the mailbox nor the box gets another partner meanwhile.
     side.absent.push_back(kept.mailbox);
     side.held.push_back(kept.path);
-    side.report.troubles.push_back(settled.error().text());
+    side.report.trouble(settled.error().text());
   }
   CO_TRY(co_await settle_found(side, boxes));
   CO_TRY(co_await settle_mailboxes(side, boxes));
@@ -95,11 +130,12 @@ io::Task<Result<>> Keeper::settle_kept(Side& side, const Kept& kept, std::vector
 io::Task<Result<>> Keeper::rename_kept(Side& side, const Kept& kept, std::string name, std::vector<Kept>& boxes) {
   const std::string path = path_of(side.location, name);
   auto renamed = path.empty() ? Result<>(fail(kTrouble, kept.path + " cannot be named as the mailbox is"))
-                              : co_await io::run(pool_, [location = side.location, from = kept.path, path] {
-                                  return rename_box(location, from, path);
-                                });
+                              : co_await io::run(threads_for(side.location),
+                                                 [&all = boxes_, location = side.location, from = kept.path, path] {
+                                                   return all.rename(location, from, path);
+                                                 });
   if (!renamed) {
-    side.report.troubles.push_back(renamed.error().text());
+    side.report.trouble(renamed.error().text());
     boxes.push_back(kept);
     co_return Result<>();
   }
@@ -122,11 +158,18 @@ io::Task<Result<>> Keeper::lose_box(Side& side, const Kept& kept, const mailbox:
     note_box(side.account, boxes.back(), batch);
     co_return co_await commit(std::move(batch));
   }
+  if (side.purpose == Purpose::move && info.name == mailbox::kInbox && CO_TRY(co_await is_taken(side, kept))) {
+    side.absent.push_back(kept.mailbox);
+    side.held.push_back(kept.path);
+    co_return Result<>();
+  }
   // A folder with nothing in it may be a disk that is not there: that concludes nothing.
   const bool others_there =
       std::ranges::any_of(side.found, [](const Found& one) { return one.mailbox != mailbox::kInbox; });
   const bool missing =
-      CO_TRY(co_await io::run(pool_, [path = kept.path]() -> Result<bool> { return is_missing(path); }));
+      CO_TRY(co_await io::run(threads_for(side.location), [&all = boxes_, location = side.location, path = kept.path] {
+        return all.is_missing(location, path);
+      }));
   if (info.name == mailbox::kInbox || !others_there || !missing)
     co_return fail(kTrouble, kept.path + " is not there; its mail is kept here");
   const auto pairs = CO_TRY(co_await io::run(
@@ -143,6 +186,17 @@ io::Task<Result<>> Keeper::lose_box(Side& side, const Kept& kept, const mailbox:
   co_return co_await commit(std::move(batch));
 }
 
+/// Mail readers unlink a spool that they have emptied. One in another folder than before may be on a disk that is away.
+io::Task<Result<bool>> Keeper::is_taken(const Side& side, const Kept& kept) {
+  if (side.location.form != Location::Form::mbox || kept.identity == 0) co_return false;
+  const auto stamp = co_await io::run(
+      threads_for(side.location),
+      [&all = boxes_, location = side.location, path = kept.path] { return all.stamp(location, path); });
+  if (!stamp && stamp.error().is(kTrouble)) co_return false;
+  if (!stamp) co_return std::unexpected(stamp.error());
+  co_return stamp->missing && stamp->identity == kept.identity;
+}
+
 /// The mailbox was deleted here: so is its box, but for mail that came into it since.
 io::Task<Result<>> Keeper::drop_box(Side& side, const Kept& kept) {
   const auto found = std::ranges::find(side.found, kept.path, &Found::path);
@@ -152,18 +206,20 @@ io::Task<Result<>> Keeper::drop_box(Side& side, const Kept& kept) {
     }));
     std::set<std::string, std::less<>> known;
     for (const Pair& pair : pairs) known.insert(pair.name);
-    CO_TRY(co_await io::run(pool_, [location = side.location, path = kept.path, host = host_, known]() -> Result<> {
-      const auto box = TRY(OpenBox::open(path, host));
-      std::vector<std::size_t> removed;
-      for (std::size_t i = 0; i < box->messages().size(); ++i)
-        if (known.contains(box->messages()[i].name)) removed.push_back(i);
-      const bool all = removed.size() == box->all();
-      TRY(box->change(removed, {}));
-      return all ? remove_box(location, path) : Result<>();
-    }));
+    CO_TRY(co_await io::run(threads_for(side.location),
+                            [&all_boxes = boxes_, location = side.location, path = kept.path, known]() -> Result<> {
+                              const auto box = TRY(all_boxes.open(location, path));
+                              std::vector<std::size_t> removed;
+                              for (std::size_t i = 0; i < box->messages().size(); ++i)
+                                if (known.contains(box->messages()[i].name)) removed.push_back(i);
+                              const bool all = removed.size() == box->all();
+                              TRY(box->change(removed, {}, {}));
+                              return all ? all_boxes.remove(location, path) : Result<>();
+                            }));
     side.report.removed += known.size();
-    const bool gone =
-        CO_TRY(co_await io::run(pool_, [path = kept.path]() -> Result<bool> { return is_missing(path); }));
+    const bool gone = CO_TRY(co_await io::run(
+        threads_for(side.location),
+        [&all = boxes_, location = side.location, path = kept.path] { return all.is_missing(location, path); }));
     if (gone) side.found.erase(found);
   }
   store::Batch batch;
@@ -182,7 +238,7 @@ io::Task<Result<>> Keeper::settle_found(Side& side, std::vector<Kept>& boxes) {
     if (id == 0) {
       auto made = co_await side.mail->create(found.mailbox);
       if (!made) {
-        side.report.troubles.push_back(found.path + ": " + made.error().text());
+        side.report.trouble(found.path + ": " + made.error().text());
         continue;
       }
       id = made->id;
@@ -206,9 +262,10 @@ io::Task<Result<>> Keeper::settle_mailboxes(Side& side, std::vector<Kept>& boxes
     if (path.empty() || has_path(boxes, path) || std::ranges::count(side.held, path) > 0) continue;
     const bool always_there = info.use != mailbox::SpecialUse::none || info.name == mailbox::kInbox;
     if (always_there && CO_TRY(side.mail->status(info.id)).messages == 0) continue;
-    auto made = co_await io::run(pool_, [location = side.location, path] { return make_box(location, path); });
+    auto made = co_await io::run(threads_for(side.location),
+                                 [&all = boxes_, location = side.location, path] { return all.make(location, path); });
     if (!made) {
-      side.report.troubles.push_back(made.error().text());
+      side.report.trouble(made.error().text());
       continue;
     }
     boxes.push_back({info.id, path});
@@ -230,15 +287,17 @@ io::Task<Result<bool>> Keeper::round(Side& side, const Kept& kept) {
   if (side.mail->stale()) side.mail = CO_TRY(co_await mail_.account(side.account));
   // Looked at before the box is: what changes meanwhile is a change the next time.
   const Stamp stamp =
-      CO_TRY(co_await io::run(pool_, [location = side.location, path = kept.path, clock = &host_.delivery.clock] {
-        return stamp_of(location, path, *clock);
+      CO_TRY(co_await io::run(threads_for(side.location), [&all = boxes_, location = side.location, path = kept.path] {
+        return all.stamp(location, path);
       }));
+  if (stamp.missing) co_return fail(kTrouble, kept.path + " is not there; its mail is kept here");
   mailbox::ViewPtr view = CO_TRY(co_await side.mail->view(kept.mailbox));
   const std::uint64_t version = view->numbers().version;
   const std::pair key{side.account, kept.mailbox};
   const Same& before = same_[key];
   if (before.path == kept.path && before.version == version && before.stamp.same(stamp)) co_return false;
-  Comparison comparison(mail_, side.mail, tablet_, pool_, host_, side.location, kept, stamp.identity, side.report);
+  Comparison comparison(mail_, side.mail, tablet_, pool_, boxes_, side.location, kept, stamp.identity, side.told,
+                        side.report);
   const bool changed = CO_TRY(co_await comparison.run(std::move(view)));
   // forget() may have been called meanwhile.
   if (!changed) same_[key] = {.stamp = stamp, .version = version, .path = kept.path};

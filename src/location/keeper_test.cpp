@@ -7,140 +7,16 @@
 #include "base/text.h"
 #include "box/testing.h"
 #include "delivery/files_faulty.h"
+#include "location/test_house.h"
 #include "mailbox/test_world.h"
 #include "support/test.h"
 
 using namespace angarium;
 using namespace angarium::location;
-using mailbox::kSeen;
-using mailbox::test::kAlice;
-using message::BoxFlags;
-using message::kBoxFlagged;
-using message::kBoxSeen;
-
-namespace {
-
-std::string letter(const std::string& word) {
-  return "From: " + word + "@example.test\r\nSubject: " + word + "\r\n\r\nFrom the hand of\r\n>From " + word + "\r\n";
-}
-
-/// What names a test's message.
-std::string subject_of(std::string_view octets) {
-  const std::size_t at = octets.find("Subject: ") + 9;
-  return std::string(octets.substr(at, octets.find('\r', at) - at));
-}
-
-using Contents = std::multimap<std::string, BoxFlags>;
-
-/// An account with a location, and the programs that read its boxes.
-struct House : mailbox::test::Ready {
-  explicit House(Location::Form form) {
-    location = form == Location::Form::maildir
-                   ? Location{.form = form, .inbox = home.path() + "/Maildir", .folders = {}}
-                   : Location{.form = form, .inbox = home.path() + "/spool", .folders = home.path() + "/mail"};
-    if (form == Location::Form::mbox) home.put("mail/.keep", "");
-    REQUIRE(make_box(location, location.inbox));
-    begin();
-  }
-  void begin(delivery::Surroundings surroundings = {}) {
-    keeper = std::make_unique<Keeper>(*store, *tablet, pool, box::Host{.delivery = surroundings, .home = home.path()});
-  }
-  void begin_again() {
-    keeper.reset();
-    again();
-    begin();
-  }
-
-  Report settle() {
-    Report report = must(keeper->settle(kAlice, location));
-    std::string words;
-    for (const std::string& line : report.troubles) words += line + "; ";
-    CHECK_MESSAGE(words.empty(), words);
-    return report;
-  }
-
-  // Other programs.
-  std::string path(std::string_view mailbox) const { return path_of(location, mailbox); }
-  void put(std::string_view mailbox, const std::string& word, BoxFlags flags = 0) {
-    NewMessage message{.octets = letter(word), .flags = flags, .received = WallTime::from_seconds(1'700'000'000)};
-    REQUIRE(add_message(location, path(mailbox), message, {}));
-  }
-  void with_box(std::string_view mailbox, const std::function<void(box::Box&, std::size_t, const std::string&)>& each) {
-    auto box = box::open_box(path(mailbox), {.delivery = {}, .home = home.path()}, box::Access::change).value();
-    for (std::size_t i = 0; i < box->size(); ++i) each(*box, i, subject_of(box->read(i, kMessageMax).value()));
-    REQUIRE(box->write());
-  }
-  void mark_there(std::string_view mailbox, const std::string& word, BoxFlags flags) {
-    with_box(mailbox, [&](box::Box& box, std::size_t i, const std::string& subject) {
-      if (subject == word) box.at(i).flags = flags;
-    });
-  }
-  void remove_there(std::string_view mailbox, const std::string& word) {
-    with_box(mailbox, [&](box::Box& box, std::size_t i, const std::string& subject) {
-      if (subject == word) box.at(i).deleted = true;
-    });
-  }
-  Contents there(std::string_view mailbox) {
-    Contents contents;
-    with_box(mailbox, [&](box::Box& box, std::size_t i, const std::string& subject) {
-      contents.emplace(subject, static_cast<BoxFlags>(box.at(i).flags & kSharedFlags));
-    });
-    return contents;
-  }
-
-  // Readers here.
-  struct Message {
-    mailbox::Uid uid;
-    std::string word;
-    mailbox::SystemFlags flags;
-  };
-  std::vector<Message> messages(std::string_view name) {
-    const mailbox::ViewPtr shown = view(id(name));
-    std::vector<Message> all;
-    shown->for_each([&](std::uint32_t, const mailbox::Entry& entry) {
-      all.push_back({entry.uid, subject_of(octets(*mail, entry.email)), entry.flags()});
-    });
-    return all;
-  }
-  Contents here(std::string_view name) {
-    Contents contents;
-    for (const Message& one : messages(name)) {
-      unsigned flags = 0;
-      if ((one.flags & kSeen) != 0) flags |= kBoxSeen;
-      if ((one.flags & mailbox::kFlagged) != 0) flags |= kBoxFlagged;
-      contents.emplace(one.word, static_cast<BoxFlags>(flags));
-    }
-    return contents;
-  }
-  void append(std::string_view name, const std::string& word, mailbox::SystemFlags flags = 0) {
-    std::vector<mailbox::AppendItem> items;
-    items.push_back({.content = mailbox::make_content(letter(word)), .flags = {flags, {}}, .received = {}});
-    must(mail->append(id(name), std::move(items)));
-  }
-  mailbox::UidSet uids_of(std::string_view name, const std::string& word) {
-    mailbox::UidSet uids;
-    for (const Message& one : messages(name))
-      if (one.word == word) uids.add(one.uid);
-    return uids;
-  }
-  void mark(std::string_view name, const std::string& word, mailbox::SystemFlags flags) {
-    must(mail->change_flags(id(name), uids_of(name, word), mailbox::test::flags(mailbox::FlagMode::replace, flags)));
-  }
-  void expunge(std::string_view name, const std::string& word) {
-    must(mail->expunge(id(name), uids_of(name, word), mailbox::ExpungeOnly::any));
-  }
-
-  box::testing::Home home;
-  Location location;
-  std::unique_ptr<Keeper> keeper;
-};
-
-constexpr Location::Form kForms[] = {Location::Form::maildir, Location::Form::mbox};
-
-}  // namespace
+using namespace angarium::location::testing;
 
 TEST_CASE("mail and flags come from the box and go to it, once") {
-  for (const Location::Form form : kForms) {
+  for (const Setting form : kForms) {
     House house(form);
     house.put("INBOX", "old", kBoxSeen | kBoxFlagged);
     house.put("INBOX", "new");
@@ -159,7 +35,7 @@ TEST_CASE("mail and flags come from the box and go to it, once") {
 }
 
 TEST_CASE("a message keeps its octets and its date") {
-  for (const Location::Form form : kForms) {
+  for (const Setting form : kForms) {
     House house(form);
     house.put("INBOX", "a");
     house.settle();
@@ -175,7 +51,7 @@ TEST_CASE("a message keeps its octets and its date") {
 }
 
 TEST_CASE("flags that either side changes, the other gets; messages keep their UIDs") {
-  for (const Location::Form form : kForms) {
+  for (const Setting form : kForms) {
     House house(form);
     for (const char* const word : {"a", "b", "c"}) house.put("INBOX", word);
     house.settle();
@@ -198,27 +74,8 @@ TEST_CASE("flags that either side changes, the other gets; messages keep their U
   }
 }
 
-TEST_CASE("that a message was forwarded is told both ways, and no field grows by it") {
-  for (const Location::Form form : kForms) {
-    House house(form);
-    house.put("INBOX", "a");
-    house.settle();
-    house.must(house.mail->change_flags(house.inbox, mailbox::UidSet::all(),
-                                        mailbox::test::flags(mailbox::FlagMode::add, 0, {"$Forwarded"})));
-    house.settle();
-    CHECK(house.there("INBOX") == Contents{{"a", message::kBoxPassed}});
-    house.mark("INBOX", "a", kSeen);
-    house.settle();
-    CHECK(house.there("INBOX") == Contents{{"a", kBoxSeen}});
-    CHECK(house.home.get("spool").find("$Forwarded") == std::string::npos);
-    house.mark_there("INBOX", "a", message::kBoxPassed);
-    house.settle();
-    CHECK(house.view(house.inbox)->keywords().find("$Forwarded"));
-  }
-}
-
 TEST_CASE("what leaves one side leaves the other") {
-  for (const Location::Form form : kForms) {
+  for (const Setting form : kForms) {
     House house(form);
     for (const char* const word : {"a", "b", "c"}) house.put("INBOX", word);
     house.settle();
@@ -234,7 +91,7 @@ TEST_CASE("what leaves one side leaves the other") {
 }
 
 TEST_CASE("equal messages are as many as they were") {
-  for (const Location::Form form : kForms) {
+  for (const Setting form : kForms) {
     House house(form);
     house.put("INBOX", "same");
     house.put("INBOX", "same");
@@ -254,7 +111,7 @@ TEST_CASE("equal messages are as many as they were") {
 }
 
 TEST_CASE("mail that both sides had before there was a location is not doubled") {
-  for (const Location::Form form : kForms) {
+  for (const Setting form : kForms) {
     House house(form);
     for (const char* const word : {"a", "b", "b", "c"}) house.append("INBOX", word, kSeen);
     for (const char* const word : {"b", "b", "c", "d"}) house.put("INBOX", word, kBoxFlagged);
@@ -270,7 +127,7 @@ TEST_CASE("mail that both sides had before there was a location is not doubled")
 }
 
 TEST_CASE("folders are made, renamed and deleted on both sides") {
-  for (const Location::Form form : kForms) {
+  for (const Setting form : kForms) {
     House house(form);
     REQUIRE(make_box(house.location, house.path("theirs/deep")));
     house.put("theirs/deep", "a");
@@ -300,7 +157,7 @@ TEST_CASE("folders are made, renamed and deleted on both sides") {
 }
 
 TEST_CASE("of a folder that is deleted on one side, mail that the other had got meanwhile stays") {
-  for (const Location::Form form : kForms) {
+  for (const Setting form : kForms) {
     House house(form);
     for (const char* const name : {"x", "y", "z"}) house.must(house.mail->create(name));
     for (const char* const name : {"x", "y", "z"}) house.append(name, "known");
@@ -319,7 +176,7 @@ TEST_CASE("of a folder that is deleted on one side, mail that the other had got 
 }
 
 TEST_CASE("boxes that are not there tell nothing: no mail is lost with them") {
-  for (const Location::Form form : kForms) {
+  for (const Setting form : kForms) {
     House house(form);
     house.put("INBOX", "a");
     house.must(house.mail->create("folder"));
@@ -347,7 +204,7 @@ TEST_CASE("boxes that are not there tell nothing: no mail is lost with them") {
 }
 
 TEST_CASE("a location that is another now begins anew by octets: nothing is expunged, doubled or deleted") {
-  for (const Location::Form form : kForms) {
+  for (const Setting form : kForms) {
     House house(form);
     for (const char* const name : {"x", "y"}) house.must(house.mail->create(name));
     for (const char* const name : {"x", "y"}) house.append(name, "kept");
@@ -371,7 +228,7 @@ TEST_CASE("a location that is another now begins anew by octets: nothing is expu
 }
 
 TEST_CASE("a box that is another one now and holds nothing of what it held is not believed") {
-  for (const Location::Form form : kForms) {
+  for (const Setting form : kForms) {
     House house(form);
     house.put("INBOX", "a");
     house.settle();
@@ -396,7 +253,7 @@ TEST_CASE("a box that is another one now and holds nothing of what it held is no
 }
 
 TEST_CASE("a renaming that a sudden end cut off is taken up, and one that cannot be leaves the mail the same") {
-  for (const Location::Form form : kForms) {
+  for (const Setting form : kForms) {
     House house(form);
     for (const char* const name : {"x", "y", "z"}) house.must(house.mail->create(name));
     for (const char* const name : {"x", "y", "z"}) house.append(name, name);
@@ -418,7 +275,7 @@ TEST_CASE("a renaming that a sudden end cut off is taken up, and one that cannot
 }
 
 TEST_CASE("a mailbox whose name no box can have stays here alone, whatever becomes of its neighbours") {
-  for (const Location::Form form : kForms) {
+  for (const Setting form : kForms) {
     House house(form);
     const std::string name = form == Location::Form::maildir ? "example.com" : "example.lock";
     house.must(house.mail->create(name));
@@ -431,7 +288,7 @@ TEST_CASE("a mailbox whose name no box can have stays here alone, whatever becom
 }
 
 TEST_CASE("messages that the quota does not let in stay in the box, and the rest goes on") {
-  for (const Location::Form form : kForms) {
+  for (const Setting form : kForms) {
     House house(form);
     house.must(house.mail->set_quota({.octets = 0, .messages = 2}));
     for (const char* const word : {"a", "b", "c", "d"}) house.put("INBOX", word);
@@ -447,7 +304,7 @@ TEST_CASE("messages that the quota does not let in stay in the box, and the rest
 }
 
 TEST_CASE("a message that is larger than a box takes stays where it is, and is no hindrance") {
-  for (const Location::Form form : kForms) {
+  for (const Setting form : kForms) {
     House house(form);
     std::string large = letter("large");
     large.resize(kMessageMax + 1, 'x');
@@ -462,7 +319,7 @@ TEST_CASE("a message that is larger than a box takes stays where it is, and is n
 }
 
 TEST_CASE("both sides change at random, and nothing is lost, doubled or brought back") {
-  for (const Location::Form form : kForms)
+  for (const Setting form : kForms)
     for (std::uint64_t seed = 1; seed <= 12; ++seed) {
       House house(form);
       SeededRandom random(seed);
@@ -506,45 +363,9 @@ TEST_CASE("both sides change at random, and nothing is lost, doubled or brought 
 
 namespace {
 
-/// Takes an image of both sides before a call.
-class Imaging final : public delivery::FaultyFiles {
- public:
-  Imaging(House& house, std::uint64_t at, ManualClock& clock) : FaultyFiles(1, clock), house_(house), at_(at) {}
-  using FaultyFiles::sync;
-  delivery::Answer<> sync(const delivery::Descriptor& file) override {
-    look();
-    return FaultyFiles::sync(file);
-  }
-  delivery::Answer<std::size_t> write(const delivery::Descriptor& file, std::uint64_t offset,
-                                      std::string_view octets) override {
-    look();
-    return FaultyFiles::write(file, offset, octets);
-  }
-  delivery::Answer<> remove(const delivery::Descriptor& folder, const std::string& name) override {
-    look();
-    return FaultyFiles::remove(folder, name);
-  }
-  delivery::Answer<> truncate(const delivery::Descriptor& file, std::uint64_t size) override {
-    look();
-    return FaultyFiles::truncate(file, size);
-  }
-
-  std::shared_ptr<store::MemoryDisk> store;
-
- private:
-  void look() {
-    if (++calls_ != at_) return;
-    store = house_.image();
-    std::filesystem::copy(house_.home.path(), house_.home.path() + ".image", std::filesystem::copy_options::recursive);
-  }
-  House& house_;
-  std::uint64_t at_;
-  std::uint64_t calls_ = 0;
-};
-
 /// Whether the settling was cut off before that call of the file system.
 bool cut_off(Location::Form form, std::uint64_t at) {
-  House house(form);
+  House house({form});
   for (const char* const word : {"a", "b", "c", "d"}) house.put("INBOX", word);
   house.settle();
   house.put("INBOX", "e");
@@ -582,7 +403,7 @@ bool cut_off(Location::Form form, std::uint64_t at) {
 }  // namespace
 
 TEST_CASE("a settling that is cut off anywhere is ended by the next: no message is lost or doubled") {
-  for (const Location::Form form : kForms) {
+  for (const Setting form : kFormsHere) {
     std::uint64_t at = 1;
     while (cut_off(form, at)) ++at;
     CHECK(at > (form == Location::Form::mbox ? 15 : 8));
@@ -590,7 +411,7 @@ TEST_CASE("a settling that is cut off anywhere is ended by the next: no message 
 }
 
 TEST_CASE("a full disk below the boxes loses nothing here") {
-  for (const Location::Form form : kForms) {
+  for (const Setting form : kFormsHere) {
     House house(form);
     house.put("INBOX", "a");
     house.append("INBOX", "b");
@@ -606,4 +427,231 @@ TEST_CASE("a full disk below the boxes loses nothing here") {
     CHECK(house.here("INBOX") == Contents{{"a", 0}, {"b", 0}});
     CHECK(house.there("INBOX") == Contents{{"a", 0}, {"b", 0}});
   }
+}
+
+namespace {
+
+/// Where a process that works on the boxes dies.
+enum class Dies { before_a_call, before_an_answer };
+
+/// Does as a servant does, and dies at that call or answer.
+location::testing::Processes::Work dying(location::testing::SharedCount& count, Dies dies, std::uint64_t at) {
+  return [&count, dies, at](const Descriptor& socket, const cage::Servant::Errand& errand) {
+    if (dies == Dies::before_a_call) {
+      ManualClock clock;
+      location::testing::DyingFiles files(count, at, clock);
+      BoxServant({.files = files}).serve(socket, errand);
+      return;
+    }
+    Hand hand(route::parse_location(errand.place).value(), errand.spool_file,
+              {.delivery = {}, .home = errand.user.home});
+    while (const auto octets = cage::read_frame(socket, kOrderMax, system_clock().now() + kUnasked)) {
+      const std::string reply = encode(hand.follow(decode_order(*octets).value()));
+      if (count.next() == at) ::kill(::getpid(), SIGKILL);
+      (void)cage::write_frame(socket, reply, system_clock().now() + kUnasked);
+    }
+  };
+}
+
+/// Whether it died.
+bool died(Location::Form form, Dies dies, std::uint64_t at) {
+  House house({form, true});
+  for (const char* const word : {"a", "b", "c", "d"}) house.put("INBOX", word);
+  house.put("INBOX", "x", kBoxSeen);
+  house.settle();
+  house.put("INBOX", "e");
+  house.append("INBOX", "f", kSeen);
+  house.append("INBOX", "g");
+  house.expunge("INBOX", "a");
+  house.remove_there("INBOX", "b");
+  house.mark("INBOX", "c", kSeen);
+  house.mark_there("INBOX", "d", kBoxFlagged);
+  house.must(house.mail->create("Papers"));
+  house.append("Papers", "p");
+  location::testing::SharedCount count;
+  house.begin({}, dying(count, dies, at));
+  (void)house.run(house.keeper->settle(kAlice, house.location));
+  if (count.now() < at) return false;
+  // The process that worked on them is another one now.
+  (void)house.run(house.keeper->settle(kAlice, house.location));
+  house.begin();
+  house.settle();
+  const Contents wanted{{"c", kBoxSeen}, {"d", kBoxFlagged}, {"e", 0}, {"f", kBoxSeen}, {"g", 0}, {"x", kBoxSeen}};
+  CHECK_MESSAGE(house.here("INBOX") == wanted, "death ", at);
+  CHECK_MESSAGE(house.there("INBOX") == wanted, "death ", at);
+  CHECK(house.here("Papers") == Contents{{"p", 0}});
+  CHECK(house.there("Papers") == Contents{{"p", 0}});
+  CHECK_FALSE(house.settle().changed());
+  return true;
+}
+
+}  // namespace
+
+TEST_CASE("who works on a user's boxes dies at any call, or before any answer: no message is lost or doubled") {
+  for (const Location::Form form : {Location::Form::maildir, Location::Form::mbox})
+    for (const Dies dies : {Dies::before_a_call, Dies::before_an_answer}) {
+      std::uint64_t at = 1;
+      while (died(form, dies, at)) ++at;
+      CHECK(at > 15);
+    }
+}
+
+namespace {
+
+/// Whether it died, where both sides had mail before there was a location.
+bool died_while_matching(Location::Form form, Dies dies, std::uint64_t at) {
+  House house({form, true});
+  for (const char* const word : {"a", "b", "b", "c"}) house.append("INBOX", word);
+  for (const char* const word : {"b", "b", "c", "d"}) house.put("INBOX", word);
+  location::testing::SharedCount count;
+  house.begin({}, dying(count, dies, at));
+  (void)house.run(house.keeper->settle(kAlice, house.location));
+  if (count.now() < at) return false;
+  (void)house.run(house.keeper->settle(kAlice, house.location));
+  house.begin();
+  house.settle();
+  const Contents wanted{{"a", 0}, {"b", 0}, {"b", 0}, {"c", 0}, {"d", 0}};
+  CHECK_MESSAGE(house.here("INBOX") == wanted, "death ", at);
+  CHECK_MESSAGE(house.there("INBOX") == wanted, "death ", at);
+  CHECK_FALSE(house.settle().changed());
+  return true;
+}
+
+enum class Unreadable { first, each };
+
+/// A servant of boxes that cannot read the first message, or any, so many times.
+location::testing::Processes::Work unreadable(location::testing::SharedCount& count, std::uint64_t times,
+                                              Unreadable which) {
+  return [&count, times, which](const Descriptor& socket, const cage::Servant::Errand& errand) {
+    Hand hand(route::parse_location(errand.place).value(), errand.spool_file,
+              {.delivery = {}, .home = errand.user.home});
+    while (const auto octets = cage::read_frame(socket, kOrderMax, system_clock().now() + kUnasked)) {
+      const Order order = decode_order(*octets).value();
+      const auto* const read = std::get_if<ReadMessage>(&order);
+      const bool refused = read != nullptr && (which == Unreadable::each || read->index == 0) && count.next() <= times;
+      const Reply reply = refused ? Reply(Refused{"it cannot be read"}) : hand.follow(order);
+      (void)cage::write_frame(socket, encode(reply), system_clock().now() + kUnasked);
+    }
+  };
+}
+
+}  // namespace
+
+TEST_CASE("who works on a user's boxes dies while equal mail is looked for on both sides: none is doubled") {
+  for (const Location::Form form : {Location::Form::maildir, Location::Form::mbox})
+    for (const Dies dies : {Dies::before_a_call, Dies::before_an_answer}) {
+      std::uint64_t at = 1;
+      while (died_while_matching(form, dies, at)) ++at;
+      CHECK(at > (dies == Dies::before_a_call ? 5 : 10));
+    }
+}
+
+TEST_CASE("equal mail that was found on both sides is known as such, though who works on the box dies after it") {
+  for (const Location::Form form : {Location::Form::maildir, Location::Form::mbox}) {
+    House house({form, true});
+    for (const char* const word : {"a", "b", "c"}) house.append("INBOX", word);
+    for (const char* const word : {"b", "c", "d"}) house.put("INBOX", word);
+    location::testing::SharedCount reads;
+    // The fourth reading is that of the message that is brought.
+    house.begin({}, [&reads](const Descriptor& socket, const cage::Servant::Errand& errand) {
+      Hand hand(route::parse_location(errand.place).value(), errand.spool_file,
+                {.delivery = {}, .home = errand.user.home});
+      while (const auto octets = cage::read_frame(socket, kOrderMax, system_clock().now() + kUnasked)) {
+        const Order order = decode_order(*octets).value();
+        if (std::holds_alternative<ReadMessage>(order) && reads.next() == 4) ::kill(::getpid(), SIGKILL);
+        (void)cage::write_frame(socket, encode(hand.follow(order)), system_clock().now() + kUnasked);
+      }
+    });
+    CHECK(house.must(house.keeper->settle(kAlice, house.location)).troubles.size() == 1);
+    CHECK(reads.now() == 4);
+    CHECK(pairs_of(*house.tablet, kAlice, house.inbox).value().size() == 2);
+    house.begin();
+    house.settle();
+    CHECK(house.here("INBOX") == Contents{{"a", 0}, {"b", 0}, {"c", 0}, {"d", 0}});
+    CHECK(house.there("INBOX") == house.here("INBOX"));
+  }
+}
+
+TEST_CASE("troubles are told one by one up to a number, and counted from there") {
+  for (const std::size_t count : {kTroublesTold, kTroublesTold + 1}) {
+    House house({Location::Form::maildir, true});
+    for (std::size_t i = 0; i < count; ++i) house.put("INBOX", std::to_string(i));
+    location::testing::SharedCount calls;
+    house.begin({}, unreadable(calls, count, Unreadable::each));
+    const Report report = house.must(house.keeper->settle(kAlice, house.location));
+    CHECK(report.troubles.size() == kTroublesTold);
+    CHECK(report.further_troubles == count - kTroublesTold);
+    CHECK(report.brought == 0);
+  }
+}
+
+TEST_CASE("while a message of the box cannot be read, its like is neither given nor brought; the rest is, later") {
+  for (const Location::Form form : {Location::Form::maildir, Location::Form::mbox})
+    for (const std::uint64_t times : {std::uint64_t{1}, std::uint64_t{100}}) {
+      House house({form, true});
+      for (const char* const word : {"a", "b"}) house.append("INBOX", word);
+      for (const char* const word : {"b", "c"}) house.put("INBOX", word);
+      location::testing::SharedCount count;
+      house.begin({}, unreadable(count, times, Unreadable::first));
+      const Report report = house.must(house.keeper->settle(kAlice, house.location));
+      CHECK(report.given == 0);
+      CHECK(report.troubles.size() == 2);
+      CHECK(house.there("INBOX") == Contents{{"b", 0}, {"c", 0}});
+      CHECK(house.here("INBOX").count("b") == 1);
+      if (times == 1) house.settle();
+      // Readable by now, though nothing of the box tells of it.
+      house.begin();
+      house.settle();
+      CHECK(house.here("INBOX") == Contents{{"a", 0}, {"b", 0}, {"c", 0}});
+      CHECK(house.there("INBOX") == Contents{{"a", 0}, {"b", 0}, {"c", 0}});
+      CHECK_FALSE(house.settle().changed());
+    }
+}
+
+namespace {
+
+/// Boxes into which a letter comes whenever somebody looks at them, so many times.
+class BusyBoxes final : public Boxes {
+ public:
+  BusyBoxes(House& house, int letters) : house_(house), letters_(letters) {}
+  Result<std::vector<Found>> find(const Location& location) override { return here_.find(location); }
+  Result<> make(const Location& location, const std::string& path) override { return here_.make(location, path); }
+  Result<> rename(const Location& location, const std::string& from, const std::string& to) override {
+    return here_.rename(location, from, to);
+  }
+  Result<> remove(const Location& location, const std::string& path) override { return here_.remove(location, path); }
+  Result<bool> is_missing(const Location& location, const std::string& path) override {
+    return here_.is_missing(location, path);
+  }
+  Result<Stamp> stamp(const Location& location, const std::string& path) override {
+    if (came_ < letters_) house_.put("INBOX", "n" + std::to_string(++came_));
+    return here_.stamp(location, path);
+  }
+  Result<std::shared_ptr<OpenBox>> open(const Location& location, const std::string& path) override {
+    return here_.open(location, path);
+  }
+  Result<There> add(const Location& location, const std::string& path, const NewMessage& message) override {
+    return here_.add(location, path, message);
+  }
+
+ private:
+  House& house_;
+  int letters_;
+  int came_ = 0;
+  BoxesHere here_{{.delivery = {}, .home = house_.home.path()}};
+};
+
+}  // namespace
+
+TEST_CASE("a box that somebody writes to all the time is compared so many times in one go, and the rest in the next") {
+  for (const Setting form : kFormsHere)
+    for (const int letters : {kRoundsMax, kRoundsMax + 1}) {
+      House house(form);
+      BusyBoxes busy(house, letters);
+      house.keeper = std::make_unique<Keeper>(*house.store, *house.tablet, house.pool, busy);
+      CHECK(house.settle().brought == kRoundsMax);
+      CHECK(house.settle().brought == static_cast<std::uint64_t>(letters - kRoundsMax));
+      CHECK_FALSE(house.settle().changed());
+      house.keeper.reset();
+    }
 }

@@ -137,7 +137,7 @@ bool is_in(const Location& location, const std::string& path) {
   return path == location.inbox || (!root.empty() && path.starts_with(root + "/"));
 }
 
-Result<> make_box(const Location& location, const std::string& path) {
+Result<> make_box(const Location& location, const std::string& path, Owner owner) {
   TRY(make_way(location, path));
   if (location.form == Location::Form::maildir) {
     TRY(make_folder(path));
@@ -149,8 +149,12 @@ Result<> make_box(const Location& location, const std::string& path) {
     }
     TRY(sync_folder(path));
   } else {
-    const Descriptor file(::open(path.c_str(), O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600));
-    if (file.get() < 0) return std::unexpected(cannot("make", path, errno));
+    // A FIFO would wait for its reader.
+    const Descriptor file(::open(path.c_str(), O_WRONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600));
+    struct stat status{};
+    if (file.get() < 0 || ::fstat(file.get(), &status) != 0) return std::unexpected(cannot("make", path, errno));
+    if (!S_ISREG(status.st_mode)) return fail(kTrouble, path + " is no file of mail");
+    if (owner == Owner::self && status.st_uid != ::geteuid()) return fail(kTrouble, path + " belongs to another user");
   }
   return sync_folder(above(path));
 }

@@ -1,6 +1,7 @@
 // The boxes of a location (route/location.h), found, named, made, renamed and removed.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -12,6 +13,9 @@ namespace angarium::location {
 
 /// The boxes cannot be reached or are not what they were: nothing was changed, try again.
 inline constexpr ErrorKind kTrouble{"location.trouble", Fault::dependency, Lasting::temporary};
+/// Who works on the boxes has ended, or has closed the box that was asked for: what was begun with it goes no further,
+/// and others may have been there before it is begun anew.
+inline constexpr ErrorKind kGone{"location.gone", Fault::dependency, Lasting::temporary};
 
 using route::Location;
 
@@ -31,8 +35,10 @@ std::string path_of(const Location& location, std::string_view mailbox);
 /// Whether a box of this path belongs to the location.
 bool is_in(const Location& location, const std::string& path);
 
+/// Whose an mbox file is that is there already.
+enum class Owner : std::uint8_t { anybody, self };
 /// An empty box, and the folders that lead to it. One that is there stays. Blocks. kTrouble.
-Result<> make_box(const Location& location, const std::string& path);
+Result<> make_box(const Location& location, const std::string& path, Owner owner = Owner::anybody);
 /// Under another name; folders that lead there are made. What is there is not replaced. Blocks. kTrouble.
 Result<> rename_box(const Location& location, const std::string& from, const std::string& to);
 /// An empty box; one with mail in it stays (kTrouble). Blocks.

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "box/testing.h"
+#include "location/open_box.h"
 #include "support/test.h"
 
 using namespace angarium;
@@ -96,4 +97,10 @@ TEST_CASE("links that lead to a location do not change the paths of its boxes") 
   REQUIRE(found.size() == 2);
   CHECK(found[0].path == location.inbox);
   CHECK(found[1].path == path_of(location, "x"));
+}
+
+TEST_CASE("a message has one name whatever fields of state stand in it, with blanks before their colons, too") {
+  const std::string name = content_name("Subject: a\r\n\r\ntext\r\n");
+  CHECK(content_name("Status : RO\r\nX-Keywords\t: one\r\n two\r\nSubject: a\r\n\r\ntext\r\n") == name);
+  CHECK(content_name("Status x: RO\r\nSubject: a\r\n\r\ntext\r\n") != name);
 }

@@ -3,14 +3,17 @@
 #include <algorithm>
 #include <unordered_map>
 
+#include "box/box.h"
+#include "mailbox/flags.h"
+
 namespace angarium::location {
 namespace {
 
 constexpr std::size_t kAbsent = SIZE_MAX;
 
-message::BoxFlags merged(message::BoxFlags before, message::BoxFlags here, message::BoxFlags there) {
-  const auto changed_here = static_cast<message::BoxFlags>(here ^ before);
-  return static_cast<message::BoxFlags>(((here & changed_here) | (there & ~changed_here)) & kSharedFlags);
+Flags merged(Flags before, Flags here, Flags there) {
+  const Flags changed_here = here ^ before;
+  return (here & changed_here) | (there & ~changed_here);
 }
 
 /// For each pair its message in the box, or kAbsent.
@@ -38,15 +41,28 @@ std::vector<std::size_t> partners(const std::vector<Pair>& pairs, const std::vec
 
 }  // namespace
 
-Plan merge(const std::vector<Pair>& pairs, const std::vector<Here>& here, const std::vector<There>& there) {
+Flags shared_keywords(const KeywordNames& names) {
+  Flags shared = 0;
+  for (const std::string& name : names) shared |= keyword_bit(names, name);
+  return shared;
+}
+
+Flags keyword_bit(const KeywordNames& names, std::string_view name) {
+  if (!mailbox::valid_keyword(name) || box::is_forwarded(name)) return 0;
+  const auto place = box::find_name(names, name);
+  return place ? Flags{1} << (kKeywordShift + *place) : 0;
+}
+
+Plan merge(const std::vector<Pair>& pairs, const std::vector<Here>& here, const std::vector<There>& there,
+           Flags shared) {
   Plan plan;
   std::vector<bool> is_here(pairs.size());
-  std::vector<message::BoxFlags> flags_here(pairs.size());
+  std::vector<Flags> flags_here(pairs.size());
   auto at = here.begin();
   for (std::size_t p = 0; p < pairs.size(); ++p) {
     for (; at != here.end() && at->uid < pairs[p].uid; ++at) plan.give.push_back(at->uid);
     is_here[p] = at != here.end() && at->uid == pairs[p].uid;
-    if (is_here[p]) flags_here[p] = static_cast<message::BoxFlags>((at++)->flags & kSharedFlags);
+    if (is_here[p]) flags_here[p] = (at++)->flags & shared;
   }
   for (; at != here.end(); ++at) plan.give.push_back(at->uid);
 
@@ -64,12 +80,15 @@ Plan merge(const std::vector<Pair>& pairs, const std::vector<Here>& here, const 
     } else if (index == kAbsent) {
       plan.expunge.push_back(pair.uid);
     } else {
-      const auto flags_there = static_cast<message::BoxFlags>(there[index].flags & kSharedFlags);
-      const message::BoxFlags flags = merged(pair.flags, flags_here[p], flags_there);
+      const Flags flags_there = there[index].flags & shared;
+      const Flags flags = merged(pair.flags & shared, flags_here[p], flags_there);
       if (flags != flags_here[p]) plan.mark_here.push_back({p, flags});
       if (flags != flags_there) plan.mark_there.emplace_back(index, flags);
-      // What is to be marked there is noted by the next comparison, once it is seen there.
-      if (flags != pair.flags && flags == flags_there) plan.kept.push_back({pair.uid, pair.name, flags});
+      // What both sides have alike then. What is to be marked there is noted by the next comparison, once it is seen
+      // there.
+      const Flags apart = flags ^ flags_there;
+      const Flags alike = (flags & ~apart) | (pair.flags & shared & apart);
+      if (alike != (pair.flags & shared)) plan.kept.push_back({pair.uid, pair.name, alike});
     }
   }
   for (std::size_t i = 0; i < there.size(); ++i)

@@ -63,19 +63,37 @@ TEST_CASE("a flag that either side changed is changed, in every combination") {
       }
   // Different flags at once.
   const Plan plan = merge({{1, "a", kBoxSeen}}, {{1, kBoxSeen | kBoxAnswered}}, {{"a", kBoxFlagged}});
-  CHECK(plan.kept.empty());  // before it is seen there
+  // What both have then; what is to be marked there only once it is seen there.
+  CHECK(plan.kept == std::vector<Pair>{{1, "a", kBoxFlagged}});
   CHECK(plan.mark_here.front().flags == (kBoxAnswered | kBoxFlagged));
   CHECK(plan.mark_there.front().second == (kBoxAnswered | kBoxFlagged));
+  // Whoever takes it away there again before the box was written does not find it given back.
+  const Plan next = merge(plan.kept, {{1, kBoxAnswered | kBoxFlagged}}, {{"a", 0}});
+  CHECK(next.mark_here.front().flags == kBoxAnswered);
+  CHECK(next.mark_there.front().second == kBoxAnswered);
+}
+
+TEST_CASE("keywords have the bits of their names; free names, words that are none and $Forwarded have none") {
+  const KeywordNames names{"one", "", "no word", "$forwarded", "Two", "ONE"};
+  CHECK(keyword_bit(names, "One") == Flags{1} << kKeywordShift);
+  CHECK(keyword_bit(names, "two") == Flags{1} << (kKeywordShift + 4));
+  CHECK(shared_keywords(names) == (Flags{0b10001} << kKeywordShift));
+  for (const char* const none : {"", "no word", "$Forwarded", "three"}) CHECK(keyword_bit(names, none) == 0);
+  // What is not shared is nobody's change.
+  const Flags free = Flags{2} << kKeywordShift;
+  CHECK(merge({{1, "a", 0}}, {{1, 0}}, {{"a", free}}, kSharedFlags | shared_keywords(names)).empty());
+  CHECK(merge({{1, "a", free}}, {{1, 0}}, {{"a", free}}, kSharedFlags | shared_keywords(names)).empty());
 }
 
 TEST_CASE("whatever both sides do, a comparison makes them the same, and the next one has nothing to do") {
   SeededRandom random(7);
   for (int run = 0; run < 300; ++run) {
     std::vector<Pair> pairs;
-    std::map<mailbox::Uid, message::BoxFlags> here;
-    std::map<std::string, message::BoxFlags> there;
+    std::map<mailbox::Uid, Flags> here;
+    std::map<std::string, Flags> there;
     mailbox::Uid next = 1;
-    const auto flags = [&] { return static_cast<message::BoxFlags>(random.below(64) & kSharedFlags); };
+    const Flags shared = kSharedFlags | shared_keywords({"one", "", "three"});
+    const auto flags = [&] { return (random.below(64) | random.below(8) << kKeywordShift) & shared; };
     for (std::uint64_t i = random.below(12); i > 0; --i, ++next) {
       const std::string name = "p" + std::to_string(next);
       pairs.push_back({next, name, flags()});
@@ -89,7 +107,7 @@ TEST_CASE("whatever both sides do, a comparison makes them the same, and the nex
       for (const auto& [uid, set] : here) mailbox.push_back({uid, set});
       std::vector<There> box;
       for (const auto& [name, set] : there) box.push_back({name, set});
-      const Plan plan = merge(pairs, mailbox, box);
+      const Plan plan = merge(pairs, mailbox, box, shared);
       if (round == 3) {
         CHECK(plan.empty());
         CHECK(here.size() == there.size());

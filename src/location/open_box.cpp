@@ -44,6 +44,17 @@ envelope::ReversePath sender_of(std::string_view octets) {
   return envelope::parse_reverse_path(trim(line.substr(kField.size()))).value_or(envelope::ReversePath());
 }
 
+/// Names may be written behind the letters that they name. By the time of its change: its other one is set at will, by
+/// us, too.
+void stamp_table(const std::string& maildir, Stamp& stamp) {
+  struct stat status{};
+  if (::stat((maildir + "/dovecot-keywords").c_str(), &status) == 0) {
+    stamp.table_inode = status.st_ino;
+    stamp.table_ns = nanoseconds(status.st_ctim);
+  }
+  stamp.numbered = ::stat((maildir + "/dovecot-uidlist").c_str(), &status) == 0;
+}
+
 }  // namespace
 
 std::string content_name(std::string_view message) {
@@ -66,8 +77,14 @@ Result<Stamp> stamp_of(const Location& location, const std::string& path, const 
   Stamp stamp;
   struct stat status{};
   const bool maildir = location.form == Location::Form::maildir;
-  if (::stat((maildir ? path + "/cur" : path).c_str(), &status) != 0)
-    return fail(kTrouble, path + ": " + strerrordesc_np(errno));
+  const std::string folder = path.substr(0, std::max<std::size_t>(path.rfind('/'), 1));
+  if (::stat((maildir ? path + "/cur" : path).c_str(), &status) != 0) {
+    if (maildir || errno != ENOENT || ::stat(folder.c_str(), &status) != 0)
+      return fail(kTrouble, path + ": " + strerrordesc_np(errno));
+    stamp.missing = true;
+    stamp.identity = std::uint64_t{status.st_dev} << 32 ^ status.st_ino;
+    return stamp;
+  }
   stamp.size = maildir ? 0 : static_cast<std::uint64_t>(status.st_size);
   stamp.inode = status.st_ino;
   const std::uint64_t disk = status.st_dev;
@@ -75,66 +92,105 @@ Result<Stamp> stamp_of(const Location& location, const std::string& path, const 
   if (maildir) {
     if (::stat((path + "/new").c_str(), &status) != 0) return fail(kTrouble, path + ": " + strerrordesc_np(errno));
     stamp.named_ns = nanoseconds(status.st_mtim);
+    stamp_table(path, stamp);
   }
-  if (::stat(path.substr(0, std::max<std::size_t>(path.rfind('/'), 1)).c_str(), &status) != 0)
-    return fail(kTrouble, path + ": " + strerrordesc_np(errno));
+  if (::stat(folder.c_str(), &status) != 0) return fail(kTrouble, path + ": " + strerrordesc_np(errno));
   stamp.identity = disk << 32 ^ status.st_ino;
   const std::int64_t now_ns = clock.wall().seconds() * 1'000'000'000LL;
-  stamp.settled = now_ns - std::max(stamp.written_ns, stamp.named_ns) > kFresh_ns;
+  stamp.settled = now_ns - std::max({stamp.written_ns, stamp.named_ns, stamp.table_ns}) > kFresh_ns;
   return stamp;
 }
 
-Result<std::shared_ptr<OpenBox>> OpenBox::open(const std::string& path, const box::Host& host) {
+namespace {
+
+class BoxHere final : public OpenBox {
+ public:
+  explicit BoxHere(std::unique_ptr<box::Box> box) : box_(std::move(box)) {
+    all_ = box_->size();
+    keyword_names_ = box_->keyword_names();
+    box::Keywords used = 0;
+    for (std::size_t i = 0; i < box_->size(); ++i) used |= box_->at(i).keywords;
+    for (std::size_t i = 0; i < keyword_names_.size(); ++i)
+      if (keyword_names_[i].empty() && (used >> i & 1) != 0) keyword_names_[i] = box::kTakenPlace;
+  }
+
+  Result<> name_messages() {
+    for (std::size_t i = 0; i < box_->size(); ++i) {
+      if (box_->at(i).octets > kMessageMax) continue;
+      std::string name(box_->name(i));
+      if (name.empty()) {
+        const auto octets = box_->read(i, kMessageMax);
+        // Whoever can't be read is not gone: nothing is concluded from a box that isn't whole.
+        if (!octets) return std::unexpected(trouble(octets.error()));
+        name = content_name(*octets);
+      }
+      messages_.push_back({std::move(name), box_->at(i).flags | box_->at(i).keywords << kKeywordShift});
+      numbers_.push_back(i);
+    }
+    return {};
+  }
+
+  Result<std::string> read(std::size_t index) override {
+    auto octets = box_->read(numbers_[index], kMessageMax);
+    if (!octets) return std::unexpected(trouble(octets.error()));
+    // Others write an mbox anew in its place: what lies where the message lay may be another by now.
+    if (box_->name(numbers_[index]).empty() && content_name(*octets) != messages_[index].name)
+      return fail(kTrouble, box_->path() + " was written anew while it was read");
+    return octets;
+  }
+
+  Result<std::optional<message::DateTime>> received(std::size_t index) override {
+    const auto came = box_->came(numbers_[index]);
+    return came ? came->date : std::nullopt;
+  }
+
+  Result<> change(const std::vector<std::size_t>& removed, const Marks& marked, const KeywordNames& names) override {
+    if (!names.empty()) TRY(give_names(names));
+    const box::Keywords shared = shared_keywords(box_->keyword_names()) >> kKeywordShift;
+    for (const std::size_t index : removed) box_->at(numbers_[index]).deleted = true;
+    for (const auto& [index, flags] : marked) {
+      box::Entry& entry = box_->at(numbers_[index]);
+      // A reader here has it in its list now.
+      entry.flags =
+          static_cast<message::BoxFlags>((entry.flags & ~kSharedFlags) | (flags & kSharedFlags) | message::kBoxOld);
+      if (!names.empty()) entry.keywords = (entry.keywords & ~shared) | (flags >> kKeywordShift & shared);
+    }
+    const auto written = box_->write();
+    return written ? Result<>() : std::unexpected(trouble(written.error()));
+  }
+
+ private:
+  Result<> give_names(KeywordNames names) {
+    for (std::size_t i = 0; i < keyword_names_.size(); ++i) {
+      const bool kept = i < names.size() && (keyword_names_[i].empty() || names[i] == keyword_names_[i]);
+      if (!kept) return fail(kTrouble, box_->path() + " has other names of keywords");
+      if (names[i] == box::kTakenPlace) names[i].clear();
+    }
+    if (names.size() != keyword_names_.size()) return fail(kTrouble, box_->path() + " has no room for more keywords");
+    box_->name_keywords(std::move(names));
+    return {};
+  }
+
+  std::unique_ptr<box::Box> box_;
+  std::vector<std::size_t> numbers_;  ///< of the messages, in the box
+};
+
+}  // namespace
+
+Result<std::shared_ptr<OpenBox>> open_here(const std::string& path, const box::Host& host) {
   auto opened = box::open_box(path, host, box::Access::change);
   if (!opened) return std::unexpected(trouble(opened.error()));
-  std::shared_ptr<OpenBox> result(new OpenBox(*std::move(opened)));
-  box::Box& box = *result->box_;
-  for (std::size_t i = 0; i < box.size(); ++i) {
-    if (box.at(i).octets > kMessageMax) continue;
-    std::string name(box.name(i));
-    if (name.empty()) {
-      const auto octets = box.read(i, kMessageMax);
-      // Whoever can't be read is not gone: nothing is concluded from a box that isn't whole.
-      if (!octets) return std::unexpected(trouble(octets.error()));
-      name = content_name(*octets);
-    }
-    result->messages_.push_back({std::move(name), box.at(i).flags});
-    result->numbers_.push_back(i);
-  }
-  return result;
-}
-
-Result<std::string> OpenBox::read(std::size_t index) {
-  auto octets = box_->read(numbers_[index], kMessageMax);
-  if (!octets) return std::unexpected(trouble(octets.error()));
-  // Others write an mbox anew in its place: what lies where the message lay may be another by now.
-  if (box_->name(numbers_[index]).empty() && content_name(*octets) != messages_[index].name)
-    return fail(kTrouble, box_->path() + " was written anew while it was read");
-  return octets;
-}
-
-std::optional<message::DateTime> OpenBox::received(std::size_t index) {
-  const auto came = box_->came(numbers_[index]);
-  return came ? came->date : std::nullopt;
-}
-
-Result<> OpenBox::change(const std::vector<std::size_t>& removed,
-                         const std::vector<std::pair<std::size_t, message::BoxFlags>>& marked) {
-  for (const std::size_t index : removed) box_->at(numbers_[index]).deleted = true;
-  for (const auto& [index, flags] : marked) {
-    box::Entry& entry = box_->at(numbers_[index]);
-    // A reader here has it in its list now.
-    entry.flags = static_cast<message::BoxFlags>((entry.flags & ~kSharedFlags) | flags | message::kBoxOld);
-  }
-  const auto written = box_->write();
-  return written ? Result<>() : std::unexpected(trouble(written.error()));
+  auto box = std::make_shared<BoxHere>(*std::move(opened));
+  TRY(box->name_messages());
+  return box;
 }
 
 Result<There> add_message(const Location& location, const std::string& path, const NewMessage& message,
                           const delivery::Surroundings& surroundings) {
   delivery::OctetsInMemory octets(message.octets);
+  const auto flags = static_cast<message::BoxFlags>(message.flags & kSharedFlags & ~message::kBoxPassed);
   message::BoxState state;
-  state.flags = message.flags;
+  state.flags = flags;
   delivery::Letter letter{.reverse_path = sender_of(message.octets),
                           .recipient = {},
                           .extension = {},
@@ -147,7 +203,6 @@ Result<There> add_message(const Location& location, const std::string& path, con
       maildir ? delivery::deliver(delivery::MaildirTarget{path}, std::move(letter), surroundings)
               : delivery::deliver(delivery::MboxTarget{path}, std::move(letter), surroundings);
   if (!outcome.delivered()) return fail(kTrouble, outcome.words);
-  const auto flags = static_cast<message::BoxFlags>(message.flags & kSharedFlags);
   if (!maildir) return There{content_name(message.octets), flags};
   const std::string& file = outcome.words;
   const std::string name = file.substr(file.rfind('/') + 1);

@@ -199,6 +199,7 @@ Uid Account::peek_recent(MailboxId mailbox) const {
 
 void Account::pend(std::shared_ptr<CommitPart> part) {
   pending_use_ += part->adds;
+  if (part->key_uses != 0) key_uses_.recorded(part->key_uses);
   pending_.push_back(std::move(part));
 }
 
@@ -254,6 +255,7 @@ void Account::completed(CommitPart& part, const Result<store::CommitInfo>& resul
     assert(!pending_.empty() && pending_.front().get() == &part);
     pending_use_ -= part.adds;
     pending_.pop_front();
+    if (!result && part.key_uses != 0) key_uses_.refused();
     if (result)
       show(part);
     else if (part.only_adds && !result.error().is(store::kStopped))

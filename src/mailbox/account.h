@@ -15,6 +15,7 @@
 #include <unordered_map>
 #include <unordered_set>
 
+#include "keyring/keys.h"
 #include "mailbox/commit.h"
 #include "mailbox/keys.h"
 #include "mailbox/mailbox.h"
@@ -51,6 +52,8 @@ struct Surroundings {
   const Clock& clock;
   Sharing& sharing;
   const std::function<void(AccountId)>* on_added = nullptr;
+  keyring::Keys* keys = nullptr;
+  Sealing sealing = Sealing::off;
 };
 
 /// Thread keys and the threads the state has for them; 0: none.
@@ -115,9 +118,13 @@ class Account final : public AccountMail, public std::enable_shared_from_this<Ac
   io::Task<Result<std::string>> read(EmailPtr email, std::uint64_t offset, std::size_t length) override;
   io::Task<Result<std::string>> read_stored(EmailPtr email, std::uint64_t offset, std::size_t length) override;
   io::Task<Result<std::vector<EmailId>>> thread(ThreadId thread) override;
+  io::Task<Result<KeyRotation>> rotate_key(store::Progress progress) override;
 
   // --- for the store of the accounts
   // ----------------------------------------------------------------------------------
+  /// Sees to it that an email of this content can be put: where it is sealed, that the account has a key, durable, and
+  /// that it is in memory. Before lock(). keyring::kNoServerKey.
+  io::Task<Result<>> prepare(const Content& content);
   /// Which threads the state has for these keys; goes to the pool on a miss. Before lock().
   io::Task<Result<ThreadHits>> find_threads(std::vector<std::uint64_t> keys);
   [[nodiscard]] std::unique_lock<std::mutex> lock() { return std::unique_lock(mutex_); }
@@ -303,8 +310,33 @@ class Account final : public AccountMail, public std::enable_shared_from_this<Ac
                           CommitPart& part);
   /// What a batch that will never be durable put is not to be found.
   void forget_threads(const CommitPart& part);
-  std::pair<NewEntry, ThreadId> put_email(const NewEmail& email, std::optional<std::size_t>& body, store::Batch& batch,
-                                          CommitPart& part);
+  Result<std::pair<NewEntry, ThreadId>> put_email(const NewEmail& email, std::optional<std::size_t>& body,
+                                                  store::Batch& batch, CommitPart& part);
+  [[nodiscard]] bool seals(const Content& content) const;
+
+  // account_keys.cpp
+  /// The account's newest key; a first one where it has none.
+  /// A key and how often it was used.
+  struct UsedKey {
+    keyring::NamedKey key;
+    keyring::KeyUses uses;
+  };
+  io::Task<Result<UsedKey>> newest_key();
+  /// One that is newer than `before` (0: the first), durable.
+  io::Task<Result<keyring::NamedKey>> make_key(keyring::KeyId before);
+  /// Emails that are put from now on are sealed by it, unless there is a newer one.
+  void use_key(const keyring::NamedKey& key, keyring::KeyUses uses = {});
+  /// The batch has the record of what is sealed with it, where one is due. The mutex is held.
+  void put_uses(store::Batch& batch, CommitPart& part);
+  /// Commits what no view shows; not behind the batch that removes the account.
+  io::Task<Result<>> commit_unseen(store::Batch batch);
+
+  // account_rotation.cpp
+  /// Seals by this key all that is sealed by older ones.
+  io::Task<Result<KeyRotation>> rotate_to(keyring::NamedKey key, store::Progress progress);
+  /// Commits so many emails that were sealed anew by that key, and counts them.
+  io::Task<Result<>> commit_sealed(keyring::KeyId key, std::uint64_t sealed, store::Batch batch);
+  [[nodiscard]] EmailId last_email() const;
 
   // account_tree.cpp
   /// A change of the tree while it is put together.
@@ -333,7 +365,7 @@ class Account final : public AccountMail, public std::enable_shared_from_this<Ac
 
   // account_read.cpp
   using RecordVisitor = std::function<Result<>(std::size_t index, EmailId id, std::string_view record, bool& stopped)>;
-  static Result<EmailPtr> read_email(store::Tablet& tablet, AccountId account, EmailId email, store::Tier tier);
+  static Result<EmailPtr> read_email(const Surroundings& around, AccountId account, EmailId email, store::Tier tier);
   /// Visits the emails from index `done` on, which then tells how far it came.
   static Result<> scan_emails(store::Tablet& tablet, AccountId account, std::span<const EmailId> emails,
                               store::Tier tier, const RecordVisitor& each, std::size_t& done);
@@ -363,6 +395,9 @@ class Account final : public AccountMail, public std::enable_shared_from_this<Ac
   std::deque<std::shared_ptr<CommitPart>> pending_;
   std::unordered_map<std::uint64_t, ThreadId> recent_threads_;  // keys put lately: the state may not have them yet
   std::deque<std::uint64_t> recent_thread_order_;
+  std::optional<keyring::NamedKey> key_;  // by which emails are sealed that are put; once it is needed
+  keyring::KeyUses key_uses_;
+  bool rotating_ = false;
   bool stale_ = false;
   bool removed_ = false;
 

@@ -3,6 +3,8 @@
 
 #include "mailbox/account.h"
 #include "mailbox/body_reader.h"
+#include "mailbox/record_opener.h"
+#include "store/encrypted.h"
 
 namespace angarium::mailbox {
 
@@ -12,7 +14,7 @@ namespace {
 std::size_t fitting_a_batch(std::span<const AppendItem> items) {
   std::size_t octets = 0;
   for (std::size_t count = 0; count < items.size(); ++count) {
-    if (items[count].content->octets) octets += items[count].content->octets->size();
+    if (items[count].content->octets) octets += items[count].content->to_store()->size();
     if (count == store::kBatchBodiesMax || octets > store::kBatchOctetsMax) return count;
   }
   return items.size();
@@ -78,15 +80,13 @@ void Account::forget_threads(const CommitPart& part) {
   for (const std::uint64_t key : part.thread_keys) recent_threads_.erase(key);
 }
 
-std::pair<NewEntry, ThreadId> Account::put_email(const NewEmail& email, std::optional<std::size_t>& body,
-                                                 store::Batch& batch, CommitPart& part) {
+Result<std::pair<NewEntry, ThreadId>> Account::put_email(const NewEmail& email, std::optional<std::size_t>& body,
+                                                         store::Batch& batch, CommitPart& part) {
   const EmailId id = head_.email_next++;
   const Facts& facts = email.content.facts;
   const std::string presentation = facts.presentation.encode();
-  std::string thread_keys;
   EmailView view;
   view.id = id;
-  view.thread = resolve_thread(id, email.hits, thread_keys, batch, part);
   view.received = email.received;
   const CopySizes sizes = copy_sizes(email.content, email.prepended);
   view.size = static_cast<std::uint32_t>(sizes.original);
@@ -101,11 +101,25 @@ std::pair<NewEntry, ThreadId> Account::put_email(const NewEmail& email, std::opt
   }
   view.structure = facts.structure;
   view.presentation = presentation;
+  view.body_key = email.content.body_key();
+  std::string sealed;
+  if (seals(email.content)) {
+    if (!key_) return fail(keyring::kNoServerKey, "the account has no key yet");
+    TRY(key_uses_.use());
+    sealed = TRY(seal_private(view, id_, *key_));
+    view.sealed = sealed;
+  }
+  // From here on nothing is refused: the batch has it.
+  if (!sealed.empty()) put_uses(batch, part);
+  std::string thread_keys;
+  view.thread = resolve_thread(id, email.hits, thread_keys, batch, part);
   view.thread_keys = thread_keys;
   if (email.content.octets) {
     if (!body) {
-      const std::string_view octets = *email.content.octets;
-      body = batch.body(email.content.octets, std::span(&octets, 1));
+      const auto& stored = email.content.to_store();
+      const std::string_view octets = *stored;
+      body = batch.body(stored, std::span(&octets, 1));
+      if (email.content.key) set_encrypted(batch, *body);
     }
     batch.put_with_body(email_key(id_, id), encode_email(view), *body, kBodyRefAt);
   } else {
@@ -122,7 +136,7 @@ std::pair<NewEntry, ThreadId> Account::put_email(const NewEmail& email, std::opt
   }
   entry.entry.open_end = facts.open_end ? -1 : 0;
   entry.saved = around_.clock.wall().seconds();
-  return {std::move(entry), view.thread};
+  return std::pair(std::move(entry), view.thread);
 }
 
 Result<> Account::check_space(const Mailbox& mailbox, std::size_t more) {
@@ -167,7 +181,7 @@ Result<NewEntry> Account::new_entry(const AppendItem& item, const ThreadHits& hi
   used.insert(keywords);
   std::optional<std::size_t> body;
   const std::int64_t received = item.received.value_or(around_.clock.wall()).seconds();
-  auto [entry, thread] = put_email({*item.content, item.prepended, received, hits}, body, batch, part);
+  auto [entry, thread] = TRY(put_email({*item.content, item.prepended, received, hits}, body, batch, part));
   entry.entry.flag_bits = item.flags.system;
   entry.entry.zone = zone_quarters(item.zone_minutes);
   entry.keywords = keywords;
@@ -212,6 +226,7 @@ io::Task<Result<AppendResult>> Account::append(MailboxId mailbox, std::vector<Ap
   if (const std::size_t fitting = fitting_a_batch(items); fitting < items.size())
     items = CO_TRY(co_await set_aside(around_, std::move(items), fitting));
   std::vector<ThreadHits> hits;
+  for (const AppendItem& item : items) CO_TRY(co_await prepare(*item.content));
   for (const AppendItem& item : items) hits.push_back(CO_TRY(co_await find_threads(item.content->facts.threads)));
   io::CrossThread<AppendResult> answer;
   begin_append(mailbox, items, hits, std::move(also), answer.completion());
@@ -372,7 +387,7 @@ Result<Delivered> Account::add_delivery(const DeliveryRecipient& recipient, cons
                                         const ThreadHits& hits, Received received, std::optional<std::size_t>& body,
                                         store::Batch& batch, CommitPart& part) {
   const Targets targets = TRY(delivery_targets(recipient, content));
-  auto [entry, thread] = put_email({content, recipient.prepended, received.at.seconds(), hits}, body, batch, part);
+  auto [entry, thread] = TRY(put_email({content, recipient.prepended, received.at.seconds(), hits}, body, batch, part));
   const EmailId email = entry.entry.email;
   entry.entry.zone = zone_quarters(received.zone_minutes);
   part.modseq = next_modseq(batch);

@@ -10,6 +10,9 @@ namespace {
 
 /// Octets of a header that are read for what threads it: longer ones say it in front.
 constexpr std::size_t kHeaderRead = 64 * 1024;
+/// How often messages are read that have changed until they were to be copied: a rotation changes each once, and the
+/// next one begins when it has ended.
+constexpr int kCopyReadings = 4;
 
 Facts::Texts owned(const ReadyTexts& texts) {
   return {std::string(texts.envelope), std::string(texts.body), std::string(texts.body_structure)};
@@ -20,6 +23,7 @@ ContentPtr content_of(const Email& email, const Entry& entry, std::string_view h
   const EmailView& view = email.view();
   auto content = std::make_shared<Content>();
   content->stored = view.body;
+  if (!view.body_key.empty()) content->key.emplace(view.body_key);
   Facts& facts = content->facts;
   facts.presentation = email.presentation();
   facts.open_end = entry.open_end != 0;
@@ -73,17 +77,26 @@ io::Task<Result<Account::Outgoing>> Account::outgoing(MailboxId from, const UidS
 
 io::Task<Result<CopyResult>> Account::copy_to(MailboxId from, UidSet uids, std::shared_ptr<AccountMail> target,
                                               MailboxId to, CopiedFlags flags) {
-  Outgoing sent = CO_TRY(co_await outgoing(from, uids, flags));
-  CopyResult result;
-  if (sent.items.empty()) co_return result;
-  auto appended = co_await target->append(to, std::move(sent.items), std::move(sent.expected));
-  if (!appended && appended.error().is(store::kExpectation)) co_return fail(kExpunged, "a message is no longer there");
-  auto [uid_validity, copies, modseq] = CO_TRY(std::move(appended));
-  result.uid_validity = uid_validity;
-  result.source = std::move(sent.source);
-  result.target = std::move(copies);
-  result.modseq = modseq;
-  co_return result;
+  for (int reading = 1;; ++reading) {
+    Outgoing sent = CO_TRY(co_await outgoing(from, uids, flags));
+    CopyResult result;
+    // What was there at the first reading is copied, or nothing.
+    if (reading > 1 && sent.source != uids) co_return fail(kExpunged, "a message is no longer there");
+    if (sent.items.empty()) co_return result;
+    uids = sent.source;
+    auto appended = co_await target->append(to, std::move(sent.items), std::move(sent.expected));
+    if (!appended && appended.error().is(store::kExpectation)) {
+      // Sealed anew by a rotation of this account's key, or gone.
+      if (reading < kCopyReadings) continue;
+      co_return fail(kExpunged, "a message is no longer there");
+    }
+    auto [uid_validity, copies, modseq] = CO_TRY(std::move(appended));
+    result.uid_validity = uid_validity;
+    result.source = std::move(sent.source);
+    result.target = std::move(copies);
+    result.modseq = modseq;
+    co_return result;
+  }
 }
 
 }  // namespace angarium::mailbox

@@ -203,6 +203,8 @@ io::Task<Result<>> Account::loaded(MailboxId id) {
       Mailbox* const mailbox = CO_TRY(find(id));
       if (!mailbox->info.selectable) co_return fail(kNotSelectable, "the mailbox holds no messages");
       if (mailbox->loaded) co_return Result<>();
+      // Another account object may have changed the store since: what is read would be newer than the counters here.
+      CO_TRY(usable());
       if (mailbox->loading) {
         mailbox->awaiting_load.emplace_back(other.emplace().completion());
       } else {

@@ -3,6 +3,7 @@
 
 #include "mailbox/account.h"
 #include "mailbox/body_reader.h"
+#include "mailbox/record_opener.h"
 
 namespace angarium::mailbox {
 
@@ -13,24 +14,31 @@ constexpr EmailId kGapMax = 8;
 /// So many are read before the loop's other coroutines may go on.
 constexpr std::size_t kEmailsAtOnce = 512;
 
+/// What was opened, wiped when it goes.
+struct Wiped {
+  Wiped() = default;
+  Wiped(const Wiped&) = delete;
+  Wiped& operator=(const Wiped&) = delete;
+  ~Wiped() { keyring::wipe(octets); }
+  std::string octets;
+};
+
 }  // namespace
 
-Result<EmailPtr> Account::read_email(store::Tablet& tablet, AccountId account, EmailId email, store::Tier tier) {
-  auto record = tablet.get(email_key(account, email), {.tier = tier});
+Result<EmailPtr> Account::read_email(const Surroundings& around, AccountId account, EmailId email, store::Tier tier) {
+  auto record = around.tablet.get(email_key(account, email), {.tier = tier});
   if (!record) return std::unexpected(as_ours(std::move(record).error()));
   if (!*record) return fail(kExpunged, "the message is no longer there");
-  return Email::make(email, **std::move(record));
+  return RecordOpener(around.keys, account, tier).email(email, **std::move(record));
 }
 
-Result<EmailPtr> Account::email_now(EmailId email) {
-  return read_email(around_.tablet, id_, email, store::Tier::memory);
-}
+Result<EmailPtr> Account::email_now(EmailId email) { return read_email(around_, id_, email, store::Tier::memory); }
 
 io::Task<Result<EmailPtr>> Account::email(EmailId email) {
   auto now = email_now(email);
   if (now || !now.error().is(kWouldBlock)) co_return now;
-  co_return co_await io::run(around_.pool, [&tablet = around_.tablet, account = id_, email] {
-    return read_email(tablet, account, email, store::Tier::any);
+  co_return co_await io::run(around_.pool, [around = around_, account = id_, email] {
+    return read_email(around, account, email, store::Tier::any);
   });
 }
 
@@ -65,12 +73,14 @@ Result<> Account::scan_emails(store::Tablet& tablet, AccountId account, std::spa
 }
 
 io::Task<Result<>> Account::emails(std::span<const EmailId> emails, EmailVisitor each) {
+  RecordOpener opener(around_.keys, id_, store::Tier::memory);
+  Wiped opened;
   for (std::size_t begin = 0; begin < emails.size(); begin += kEmailsAtOnce) {
     const auto some = emails.subspan(begin, std::min(kEmailsAtOnce, emails.size() - begin));
     std::size_t done = 0;
     bool finished = false;
     auto visit = [&](std::size_t index, EmailId id, std::string_view value, bool& stopped) -> Result<> {
-      const EmailView view = TRY(decode_email(id, value));
+      const EmailView view = TRY(opener.read(id, value, opened.octets));
       stopped = finished = each(begin + index, view) == store::Step::stop;
       return {};
     };
@@ -78,24 +88,22 @@ io::Task<Result<>> Account::emails(std::span<const EmailId> emails, EmailVisitor
     if (finished) co_return Result<>();
     if (!read) {
       if (!read.error().is(kWouldBlock)) co_return std::unexpected(std::move(read).error());
-      using Records = std::vector<std::pair<std::size_t, std::string>>;
+      using Found = std::vector<std::pair<std::size_t, EmailPtr>>;
       const std::vector<EmailId> rest(some.begin() + static_cast<std::ptrdiff_t>(done), some.end());
-      const Records records =
-          CO_TRY(co_await io::run(around_.pool, [&tablet = around_.tablet, account = id_, rest]() -> Result<Records> {
-            Records found;
+      const Found read_there =
+          CO_TRY(co_await io::run(around_.pool, [around = around_, account = id_, rest]() -> Result<Found> {
+            Found found;
             std::size_t at = 0;
-            auto keep = [&](std::size_t index, EmailId, std::string_view value, bool&) -> Result<> {
-              found.emplace_back(index, value);
+            RecordOpener any(around.keys, account, store::Tier::any);
+            auto keep = [&](std::size_t index, EmailId id, std::string_view value, bool&) -> Result<> {
+              found.emplace_back(index, TRY(any.email(id, std::string(value))));
               return {};
             };
-            TRY(scan_emails(tablet, account, rest, store::Tier::any, keep, at));
+            TRY(scan_emails(around.tablet, account, rest, store::Tier::any, keep, at));
             return found;
           }));
-      for (const auto& [index, record] : records) {
-        bool stopped = false;
-        CO_TRY(visit(done + index, rest[index], record, stopped));
-        if (stopped) co_return Result<>();
-      }
+      for (const auto& [index, email] : read_there)
+        if (each(begin + done + index, email->view()) == store::Step::stop) co_return Result<>();
     } else if (begin + some.size() < emails.size()) {
       co_await io::Loop::current().yield();
     }
@@ -114,7 +122,7 @@ Result<std::string> Account::read_octets(store::Tablet& tablet, const Email& ema
   if (offset < prepended.size()) out = prepended.substr(static_cast<std::size_t>(offset), length);
   if (out.size() < length) {
     const std::uint64_t in_body = offset + out.size() - prepended.size();
-    TRY(read_shown(tablet, email->body, email.presentation(), in_body, length - out.size(), tier, out));
+    TRY(read_shown(tablet, email.view(), email.presentation(), in_body, length - out.size(), tier, out));
   }
   return out;
 }
@@ -134,7 +142,7 @@ io::Task<Result<std::string>> Account::read(EmailPtr email, std::uint64_t offset
 io::Task<Result<std::string>> Account::read_stored(EmailPtr email, std::uint64_t offset, std::size_t length) {
   auto read = [&tablet = around_.tablet, email, offset, length](store::Tier tier) -> Result<std::string> {
     std::string out;
-    TRY(mailbox::read_stored(tablet, (*email)->body, offset, length, tier, out));
+    TRY(mailbox::read_stored(tablet, email->view(), offset, length, tier, out));
     return out;
   };
   auto now = read(store::Tier::memory);

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "mailbox/account.h"
+#include "store/encrypted.h"
 
 namespace angarium::mailbox {
 
@@ -11,10 +12,12 @@ Result<> store_aside(store::Tablet& tablet, std::span<AppendItem> items) {
   for (AppendItem& item : items) {
     if (!item.content->octets) continue;
     auto writer = TRY(tablet.open_body());
-    TRY(writer->append(*item.content->octets));
+    TRY(writer->append(*item.content->to_store()));
     auto content = std::make_shared<Content>();
     content->facts = item.content->facts;
+    content->key = item.content->key;
     content->stored = TRY(writer->seal());
+    if (content->key) set_encrypted(content->stored);
     item.content = std::move(content);
   }
   return {};
@@ -88,6 +91,7 @@ io::Task<Result<AppendResult>> Account::replace(MailboxId from, Uid uid, Mailbox
   std::vector<AppendItem> items;
   items.push_back(std::move(item));
   items = CO_TRY(co_await set_aside(around_, std::move(items), 0));
+  CO_TRY(co_await prepare(*items.front().content));
   const ThreadHits hits = CO_TRY(co_await find_threads(items.front().content->facts.threads));
   while (true) {
     CO_TRY(co_await loaded(from));

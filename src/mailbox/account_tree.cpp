@@ -367,6 +367,7 @@ void Account::erase(AccountId id, store::Batch& batch) {
     const Key prefix(kind, id);
     batch.erase_range(prefix, store::after_prefix(prefix));
   }
+  keyring::Keys::erase(id, batch);
 }
 
 }  // namespace angarium::mailbox

@@ -29,6 +29,7 @@ struct CommitPart {
   Modseq modseq = 0;
   std::vector<Messages> messages;
   std::vector<std::uint64_t> thread_keys;  ///< put by it
+  std::uint64_t key_uses = 0;              ///< what the batch says of the account's key; 0: nothing
   Tally adds;                              ///< counted against the quota while pending
   std::move_only_function<void()> effect;  ///< on success, under the account's mutex
   bool listing_changed = false;

@@ -13,6 +13,8 @@
 #include "base/time.h"
 #include "io/pool.h"
 #include "io/task.h"
+#include "keyring/body.h"
+#include "keyring/cipher.h"
 #include "mailbox/email.h"
 #include "mailbox/presentation.h"
 #include "message/binary_parts.h"
@@ -51,7 +53,15 @@ struct Facts {
 struct Content {
   std::shared_ptr<const std::string> octets;  ///< null: the body is `stored`
   store::BodyRef stored;
+  /// What the store gets is sealed by it, `stored` too; nothing: it lies there as it came. Used for this content alone.
+  std::optional<keyring::Key> key;
+  std::shared_ptr<const std::string> sealed;  ///< the octets so; null: there are none, or no key
   Facts facts;
+  /// What a batch carries, where there are octets.
+  [[nodiscard]] const std::shared_ptr<const std::string>& to_store() const { return key ? sealed : octets; }
+  [[nodiscard]] std::string_view body_key() const { return key ? key->octets() : std::string_view(); }
+  /// Octets of the body as it came.
+  [[nodiscard]] std::uint64_t body_length() const { return facts.presentation.stored_size(); }
   /// Presented octets, without prepended fields.
   [[nodiscard]] std::uint64_t size() const { return facts.presentation.size(); }
 };
@@ -67,6 +77,15 @@ using ContentPtr = std::shared_ptr<const Content>;
 
 /// The content of a message that is whole in memory; at most store::kGroupBodyMax octets.
 ContentPtr make_content(std::string octets);
+/// The same, sealed by a key of its own; at most kSealedGroupBodyMax octets.
+Result<ContentPtr> make_sealed_content(std::string octets);
+/// What is no longer than store::kGroupBodyMax when it is sealed.
+inline constexpr std::size_t kSealedGroupBodyMax =
+    store::kGroupBodyMax - store::kGroupBodyMax / keyring::kChunk * keyring::kTagOctets;
+static_assert(keyring::sealed_size(kSealedGroupBodyMax) == store::kGroupBodyMax);
+
+/// Whether bodies are sealed before the store has them.
+enum class Sealing : std::uint8_t { off, on };
 
 /// How a message comes.
 enum class Arrival : std::uint8_t {
@@ -81,7 +100,7 @@ class Intake {
  public:
   static constexpr std::size_t kIntakeBufferMax = 512 * 1024;
 
-  Intake(store::Tablet& tablet, io::Pool& pool, Arrival arrival);
+  Intake(store::Tablet& tablet, io::Pool& pool, Arrival arrival, Sealing sealing = Sealing::off);
   ~Intake();
   Intake(const Intake&) = delete;
   Intake& operator=(const Intake&) = delete;

@@ -3,6 +3,8 @@
 // half done, no UID with two messages, no MODSEQ or UIDNEXT that goes back, the same UIDVALIDITY.
 #include <algorithm>
 #include <array>
+#include <cstdlib>
+#include <filesystem>
 #include <map>
 #include <set>
 
@@ -132,9 +134,11 @@ void do_in(Model& model, const Operation& operation) {
   }
 }
 
-class MailSchedule final : public store::testing::Schedule {
+class MailSchedule : public store::testing::Schedule {
  public:
-  MailSchedule(std::uint64_t seed, store::StateKind state) : Schedule(seed, state) {
+  /// `keys`: where the server's key is; empty: nothing is sealed.
+  MailSchedule(std::uint64_t seed, store::StateKind state, std::string keys = {})
+      : Schedule(seed, state), keys_folder_(std::move(keys)) {
     options_.clock = &loop_.clock();
     options_.mergers[kKeyOctet] = &records_;
     options_.body_refs = &records_;
@@ -183,7 +187,9 @@ class MailSchedule final : public store::testing::Schedule {
 
   [[nodiscard]] bool begun() const override { return !model_.empty(); }
   bool begin_life() override {
-    mail_store_ = MailboxStore::make(*tablet_, pool_, {.clock = &loop_.clock()});
+    if (!keys_folder_.empty()) keys_ = std::make_unique<keyring::Keys>(*tablet_, keys_folder_);
+    mail_store_ =
+        MailboxStore::make(*tablet_, pool_, {.clock = &loop_.clock(), .keys = keys_.get(), .sealing = Sealing::on});
     if (begun()) take_account();
     return mail_ || !begun();
   }
@@ -197,6 +203,7 @@ class MailSchedule final : public store::testing::Schedule {
   void leave_life() override {
     mail_.reset();
     mail_store_.reset();
+    keys_.reset();
   }
 
   /// Whether the disk has failed, so that an answer that is missing is nobody's fault.
@@ -239,7 +246,8 @@ class MailSchedule final : public store::testing::Schedule {
       if (message.email != 0 && message.email != entry.email) return uid + " is another email";
       if (entry.flags() != message.flags) return uid + " has other flags";
       if (entry.modseq < message.modseq || entry.modseq > view.numbers().highest_modseq)
-        return uid + " has an impossible MODSEQ";
+        return uid + " has MODSEQ " + std::to_string(entry.modseq) + ", was " + std::to_string(message.modseq) +
+               ", highest " + std::to_string(view.numbers().highest_modseq) + ", was " + std::to_string(box.modseq);
       if (entry.size != message.octets.size()) return uid + " has another size";
       std::set<std::string> keywords;
       view.keywords_of(entry).for_each([&](std::uint16_t i) { keywords.insert(view.keywords().name(i)); });
@@ -305,6 +313,12 @@ class MailSchedule final : public store::testing::Schedule {
           loop_.advance(std::chrono::hours(2));
           (void)finish(mail_store_->tidy());
           break;
+        case 4:
+          if (keys_)
+            rotate();
+          else
+            work();
+          break;
         default: work();
       }
     }
@@ -368,6 +382,10 @@ class MailSchedule final : public store::testing::Schedule {
     return plan;
   }
 
+  static ContentPtr content_of(MailboxStore& store, const std::string& text) {
+    return store.keys() == nullptr ? make_content(text) : *make_sealed_content(text);
+  }
+
   static io::Task<> perform(MailboxStore& store, AccountMail& mail, Operation plan, std::optional<Result<>>& outcome) {
     auto told = [&](auto result) {
       outcome.emplace(result ? Result<>() : Result<>(std::unexpected(std::move(result).error())));
@@ -378,7 +396,7 @@ class MailSchedule final : public store::testing::Schedule {
     switch (plan.kind) {
       case Kind::deliver: {
         Delivery delivery;
-        delivery.content = make_content(plan.texts[0]);
+        delivery.content = content_of(store, plan.texts[0]);
         delivery.recipients.push_back(
             {.account = kAlice, .prepended = std::string(kTrace), .targets = {{plan.box, plan.request.flags}}});
         auto delivered = co_await store.deliver(std::move(delivery));
@@ -387,7 +405,7 @@ class MailSchedule final : public store::testing::Schedule {
       }
       case Kind::append: {
         std::vector<AppendItem> items;
-        for (const std::string& text : plan.texts) items.push_back({make_content(text), plan.request.flags, {}});
+        for (const std::string& text : plan.texts) items.push_back({content_of(store, text), plan.request.flags, {}});
         co_return told(co_await mail.append(box->id, std::move(items)));
       }
       case Kind::store: co_return told(co_await mail.change_flags(box->id, plan.uids, plan.request));
@@ -425,8 +443,14 @@ class MailSchedule final : public store::testing::Schedule {
       --more;
     }
     std::vector<std::optional<Result<>>> outcomes(plans.size());
+    std::optional<Result<KeyRotation>> rotated;
+    if (rotating_) loop_.spawn(rotate_account(mail_, rotated));
     for (std::size_t i = 0; i < plans.size(); ++i) loop_.spawn(perform(*mail_store_, *mail_, plans[i], outcomes[i]));
-    drive([&] { return std::ranges::all_of(outcomes, [](const auto& outcome) { return outcome.has_value(); }); });
+    drive([&] {
+      return std::ranges::all_of(outcomes, [](const auto& outcome) { return outcome.has_value(); }) &&
+             (!rotating_ || rotated.has_value());
+    });
+    if (rotated && *rotated && (*rotated)->damaged != 0) blame("emails do not open any more");
     Model model = model_;
     bool sure = true;
     bool whole = true;
@@ -436,7 +460,10 @@ class MailSchedule final : public store::testing::Schedule {
       if (outcome && !sure) return blame("an operation was acknowledged after one that was not");
       const bool refused =
           !outcome && (outcome.error().is(store::kStoreFull) || outcome.error().is(store::kInputOutput));
-      whole = whole && (outcome || outcome.error().is(store::kStoreFull));
+      // Mail that found no room was no part of anything else; any other change that is refused leaves an account that
+      // has to be loaded anew.
+      const bool adds = plans[i].kind == Kind::deliver || plans[i].kind == Kind::append;
+      whole = whole && (outcome || (adds && outcome.error().is(store::kStoreFull)));
       // It is not there, and the numbers it took stay unused.
       if (refused) continue;
       if (!outcome && !outcome.error().is(store::kStopped))
@@ -451,14 +478,48 @@ class MailSchedule final : public store::testing::Schedule {
       }
     }
     if (failed()) return;
-    // What failed for another reason than room has to be loaded anew.
     if (!whole) take_account();
     if (wrong_.empty() && !failed()) settle();
+  }
+
+  /// Keys change and nothing else; the disk may fail at any step.
+  void rotate() {
+    if (random_.below(2) == 0) {
+      // Nothing is on its way.
+      const auto done = keys_->rotate_server_key();
+      if (!done && !done.error().is(store::kStoreFull) && !failed()) blame("the server's key: " + done.error().text());
+    } else {
+      rotating_ = true;
+      work();
+      rotating_ = false;
+    }
+  }
+  static io::Task<> rotate_account(AccountMailPtr mail, std::optional<Result<KeyRotation>>& outcome) {
+    outcome.emplace(co_await mail->rotate_key());
+  }
+  /// In the end all keys are new ones.
+  void check_end() override {
+    disk_->arm({});
+    if (!keys_ || failed()) return;
+    const auto done = finish(mail_->rotate_key());
+    const auto server = keys_->rotate_server_key();
+    if (failed() || !done) return;
+    if (!*done) return blame("the last rotation: " + done->error().text());
+    if ((*done)->damaged != 0) return blame("emails do not open any more");
+    const auto ids = keyring::Keys::ids(*tablet_, kAlice);
+    if (!ids || ids->size() > 1) return blame("a key of before is there");
+    if (server && keyring::Keys::wrappings(*tablet_)->by.size() > 1)
+      return blame("a version of before wraps something");
+    close();
+    if (open()) check();
   }
 
   io::SimulatedLoop loop_;
   io::Pool pool_{{.name = "test"}};
   Records records_;
+  bool rotating_ = false;  // beside what is done next
+  const std::string keys_folder_;
+  std::unique_ptr<keyring::Keys> keys_;
   std::unique_ptr<MailboxStore> mail_store_;
   AccountMailPtr mail_;
 
@@ -467,6 +528,21 @@ class MailSchedule final : public store::testing::Schedule {
   std::set<std::uint32_t> validities_;
   Modseq modseq_ = 0;
   std::uint64_t texts_ = 0;
+};
+
+/// A folder for the server's key, of all schedules.
+const std::string& keys_folder() {
+  static const std::string folder = [] {
+    std::string made = "/tmp/angarium-crash-XXXXXX";
+    REQUIRE(::mkdtemp(made.data()) != nullptr);
+    return made;
+  }();
+  return folder;
+}
+
+class SealedMailSchedule final : public MailSchedule {
+ public:
+  SealedMailSchedule(std::uint64_t seed, store::StateKind state) : MailSchedule(seed, state, keys_folder()) {}
 };
 
 constexpr std::uint64_t kSanitizerShare = 10;
@@ -481,4 +557,10 @@ TEST_CASE("crashes, torn writes, failed syncs, full disks and lost tables lose n
 TEST_CASE("crashes, torn writes, failed syncs, full disks and lost tables lose no mail: RocksDB") {
   store::testing::run_schedules<MailSchedule>(store::testing::schedules(20, kSanitizerShare),
                                               store::StateKind::rocksdb);
+}
+
+TEST_CASE("crashes, torn writes, failed syncs, full disks and lost tables lose no mail: sealed") {
+  store::testing::run_schedules<SealedMailSchedule>(store::testing::schedules(50, kSanitizerShare),
+                                                    store::StateKind::sorted);
+  std::filesystem::remove_all(keys_folder());
 }

@@ -9,6 +9,8 @@
 #include <vector>
 
 #include "base/result.h"
+#include "keyring/body.h"
+#include "keyring/cipher.h"
 #include "mailbox/presentation.h"
 #include "mailbox/types.h"
 #include "store/body.h"
@@ -44,6 +46,15 @@ struct EmailView {
   std::string_view structure;     ///< message::deserialize(): offsets in the presented body, without `prepended`
   std::string_view presentation;  ///< Presentation::decode()
   std::string_view thread_keys;   ///< the message-id keys this email put into the account's table
+  std::string_view body_key;      ///< what the body is sealed by (keyring/body.h); empty: it lies there as it came
+  /// Of a record that is sealed: what of it is hidden (record_opener.h). All but id, thread, received, size, body and
+  /// thread_keys is in it, and not here before it was opened.
+  std::string_view sealed;
+
+  /// Octets of the body as it came.
+  [[nodiscard]] std::uint64_t body_length() const {
+    return body_key.empty() ? body.length : keyring::plain_size(body.length).value_or(0);
+  }
 };
 
 /// The same, owning its record.
@@ -52,7 +63,8 @@ class Email {
   explicit Email(std::string record) : record_(std::move(record)) {}
   Email(const Email&) = delete;
   Email& operator=(const Email&) = delete;
-  /// kDamaged if the octets are no email record.
+  ~Email() { keyring::wipe(opened_); }
+  /// Of a record that is not sealed; for others there is RecordOpener. kDamaged if the octets are no email record.
   static Result<std::shared_ptr<const Email>> make(EmailId id, std::string record);
 
   const EmailView* operator->() const { return &view_; }
@@ -60,15 +72,21 @@ class Email {
   /// As it is stored.
   [[nodiscard]] std::string_view record() const { return record_; }
   [[nodiscard]] const Presentation& presentation() const { return presentation_; }
+  /// From `offset` of prepended fields and presented body to the end of the piece of the body that lies there: who
+  /// reads a message from its beginning to its end, piece by piece, reads and verifies each chunk of the store once,
+  /// and what it read is sent while the processor's cache still has it. May go beyond the message's end.
+  [[nodiscard]] std::uint64_t piece_from(std::uint64_t offset) const;
 
  private:
+  friend class RecordOpener;
   std::string record_;
+  std::string opened_;  // what was sealed of it
   EmailView view_;
   Presentation presentation_;
 };
 using EmailPtr = std::shared_ptr<const Email>;
 
-/// Reads a stored record without copying it.
+/// Reads a stored record without copying it; of one that is sealed what needs no key.
 Result<EmailView> decode_email(EmailId id, std::string_view record);
 
 }  // namespace angarium::mailbox

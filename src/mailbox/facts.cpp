@@ -5,7 +5,6 @@
 #include <algorithm>
 
 #include "base/text.h"
-#include "mailbox/body_reader.h"
 #include "mailbox/limits.h"
 #include "mailbox/thread.h"
 #include "message/ascii_form.h"
@@ -50,11 +49,12 @@ std::size_t size_of(const Facts::Texts& texts) {
   return texts.envelope.size() + texts.body.size() + texts.body_structure.size();
 }
 
-/// Whether the two forms of the texts can differ: there is something beyond ASCII, or an extended parameter (RFC 2231).
+/// Whether the two forms of the texts can differ: there is something beyond ASCII, an extended parameter (RFC 2231), or
+/// message/global, which for clients without UTF-8 encloses nothing.
 bool forms_differ(const message::Structure& structure, std::string_view message) {
   return std::ranges::any_of(structure.parts, [&](const message::Part& part) {
     const std::string_view header = part.header().of(message);
-    return !all_ascii(header) || header.contains('*');
+    return !all_ascii(header) || header.contains('*') || structure.is_type(part, message, "message", "global");
   });
 }
 
@@ -110,7 +110,7 @@ Facts FactsReader::finish(std::string_view octets) {
   return facts;
 }
 
-Result<Facts> FactsReader::finish(store::Tablet& tablet, const store::BodyRef& ref) {
+Result<Facts> FactsReader::finish(store::Tablet& tablet, const StoredBody& body) {
   Facts facts;
   const message::Structure structure = end(facts);
   SparseMessage message(facts.presentation.size());
@@ -118,7 +118,7 @@ Result<Facts> FactsReader::finish(store::Tablet& tablet, const store::BodyRef& r
   std::string header;
   const auto read = [&](const message::Range& range) -> Result<> {
     header.clear();
-    return read_shown(tablet, ref, facts.presentation, range.begin, static_cast<std::size_t>(range.size),
+    return read_shown(tablet, body, facts.presentation, range.begin, static_cast<std::size_t>(range.size),
                       store::Tier::any, header);
   };
   std::uint64_t headers = 0;

@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "base/result.h"
+#include "mailbox/body_reader.h"
 #include "mailbox/content.h"
 #include "mailbox/presentation.h"
 #include "message/structure.h"
@@ -19,7 +20,7 @@ class FactsReader {
   /// Of a body that is whole in memory: `octets` are all that was fed.
   Facts finish(std::string_view octets);
   /// Of a body that is in the store: reads the headers of its parts back. Waits.
-  Result<Facts> finish(store::Tablet& tablet, const store::BodyRef& ref);
+  Result<Facts> finish(store::Tablet& tablet, const StoredBody& body);
 
  private:
   message::Structure end(Facts& facts);

@@ -36,6 +36,9 @@ inline constexpr std::size_t kMetadataOctetsMax = 512 * 1024;
 inline constexpr std::size_t kMetadataNewsMax = 1000;
 /// Messages of one mailbox: sequence numbers and the memory of its view stay bounded (40 octets each).
 inline constexpr std::uint32_t kMessagesMax = 10'000'000;
+/// Octets of a body that are read at once where a message is sent: what the store verifies at once, and below what the
+/// heap takes from the kernel anew for each block.
+inline constexpr std::size_t kPieceOctets = 64 * 1024;
 /// Presented octets of one message: RFC822.SIZE and the view's size field are 32 bits wide.
 inline constexpr std::uint64_t kMessageSizeMax = UINT32_MAX;
 /// Octets of the trace fields put before a body.

@@ -22,6 +22,7 @@
 #include "base/time.h"
 #include "io/pool.h"
 #include "io/task.h"
+#include "keyring/keys.h"
 #include "mailbox/access.h"
 #include "mailbox/content.h"
 #include "mailbox/email.h"
@@ -218,6 +219,13 @@ struct MetadataNews {
   std::uint64_t seen = 0;               ///< ask with this next time
 };
 
+/// What a rotation of an account's key did.
+struct KeyRotation {
+  std::uint64_t sealed = 0;   ///< emails sealed by the new key that were sealed by another
+  std::uint64_t erased = 0;   ///< keys that are no more
+  std::uint64_t damaged = 0;  ///< emails that do not open: they are as they were, and so are the keys of before
+};
+
 class AccountMail {
  public:
   virtual ~AccountMail() = default;
@@ -344,6 +352,14 @@ class AccountMail {
   virtual io::Task<Result<std::string>> read_stored(EmailPtr email, std::uint64_t offset, std::size_t length) = 0;
   /// Emails of a thread that still exist, ascending.
   virtual io::Task<Result<std::vector<EmailId>>> thread(ThreadId thread) = 0;
+
+  // --- encryption at rest
+  // ---------------------------------------------------------------------------------------------- A new key, by which
+  // the account's emails are sealed that come from now on; then those that are sealed by others are sealed by it, and
+  // the others erased. Bodies stay as they lie: each has a key of its own, which its email hides. An account without a
+  // key has nothing done. Cut short at any step it is done again. Errors: keyring's, kRotationWaits when one is under
+  // way.
+  virtual io::Task<Result<KeyRotation>> rotate_key(store::Progress progress = {}) = 0;
 };
 using AccountMailPtr = std::shared_ptr<AccountMail>;
 
@@ -355,6 +371,10 @@ struct MailboxStoreOptions {
   Duration view_idle = std::chrono::minutes(10);
   /// Told of accounts that got mail, once it is visible; from any thread, brief.
   std::function<void(AccountId)> on_added = {};
+  /// What sealed mail is opened by; null: it cannot be read. Outlives the store.
+  keyring::Keys* keys = nullptr;
+  /// Whether mail that comes is sealed; what is there stays as it is. Needs keys.
+  Sealing sealing = Sealing::off;
 };
 
 class MailboxStore {
@@ -385,6 +405,8 @@ class MailboxStore {
   /// result for each recipient (kOverQuota, kNoMailbox for an unknown account); an error of the whole means nobody has
   /// it.
   virtual io::Task<Result<std::vector<Result<Delivered>>>> deliver(Delivery delivery) = 0;
+  /// What sealed mail is opened by; null: it cannot be read.
+  [[nodiscard]] virtual keyring::Keys* keys() const = 0;
   /// A buffer for one incoming message.
   virtual std::unique_ptr<Intake> intake(Arrival arrival) = 0;
 

@@ -2,6 +2,8 @@
 // clients resynchronise; the store crashes and comes back. A failing seed is shortened before it is printed.
 #include <algorithm>
 #include <array>
+#include <cstdlib>
+#include <filesystem>
 #include <map>
 #include <set>
 #include <stdexcept>
@@ -58,9 +60,16 @@ struct Client {
   std::map<Uid, SystemFlags> known;
 };
 
+/// What a run stands on.
+struct Kind {
+  store::StateKind state = store::StateKind::sorted;
+  std::string keys;  ///< where the server's key is; empty: nothing is sealed
+};
+
 class Run {
  public:
-  Run(std::uint64_t seed, store::StateKind state) : seed_(seed), world_(state) {
+  Run(std::uint64_t seed, Kind kind) : seed_(seed), world_(kind.state) {
+    if (!kind.keys.empty()) world_.seal(kind.keys);
     world_.must(world_.store->create_account(kAccount, {}));
     mail_ = world_.account(kAccount);
     for (const MailboxInfo& info : mail_->listing()->mailboxes)
@@ -194,7 +203,7 @@ class Run {
     for (std::uint64_t i = 1 + random_.below(3); i > 0; --i) {
       const std::string octets = any_text();
       const FlagNames flags = any_flags();
-      items.push_back({make_content(octets), flags, {}});
+      items.push_back({world_.content(octets), flags, {}});
       messages.push_back({octets, flags.system, {flags.keywords.begin(), flags.keywords.end()}, 0});
     }
     const AppendResult result = world_.must(mail_->append(box->id, items));
@@ -216,7 +225,7 @@ class Run {
     const Uid uid = gone->first;
     const std::string octets = any_text();
     const FlagNames flags = any_flags();
-    const AppendResult result = world_.must(mail_->replace(from->id, uid, to->id, {make_content(octets), flags, {}}));
+    const AppendResult result = world_.must(mail_->replace(from->id, uid, to->id, {world_.content(octets), flags, {}}));
     require(result.uids.count() == 1, "REPLACE gave another number of UIDs");
     from->messages.erase(gone);
     const Uid given = result.uids.ranges().front().first;
@@ -479,7 +488,7 @@ class Run {
     for (std::size_t i = 0; i < count; ++i) {
       texts.push_back(any_text());
       Delivery delivery;
-      delivery.content = make_content(texts[i]);
+      delivery.content = world_.content(texts[i]);
       delivery.recipients.push_back({.account = kAccount});
       world_.loop.spawn(deliver_one(*world_.store, std::move(delivery), delivered[i]));
       if (i == count / 2) world_.loop.spawn(store_one(*mail_, inbox.id, stored));
@@ -589,10 +598,10 @@ struct Outcome {
   std::string trace;
 };
 
-Outcome play(std::uint64_t seed, store::StateKind state, const std::vector<std::size_t>& steps) {
+Outcome play(std::uint64_t seed, const Kind& kind, const std::vector<std::size_t>& steps) {
   Outcome outcome;
   try {
-    Run run(seed, state);
+    Run run(seed, kind);
     for (outcome.at = 0; outcome.at < steps.size(); ++outcome.at)
       outcome.trace += std::to_string(steps[outcome.at]) + ": " + run.step(steps[outcome.at]) + "\n";
     run.check_deeply();
@@ -604,14 +613,14 @@ Outcome play(std::uint64_t seed, store::StateKind state, const std::vector<std::
 }
 
 /// Leaves out what the failure does not need.
-std::string shorten(std::uint64_t seed, store::StateKind state, std::vector<std::size_t> steps, Outcome outcome) {
+std::string shorten(std::uint64_t seed, const Kind& kind, std::vector<std::size_t> steps, Outcome outcome) {
   steps.resize(std::min(steps.size(), outcome.at + 1));
   for (std::size_t size = std::max<std::size_t>(1, steps.size() / 2); size > 0; size /= 2) {
     for (std::size_t at = 0; at + 1 < steps.size();) {
       std::vector<std::size_t> fewer = steps;
       fewer.erase(fewer.begin() + static_cast<std::ptrdiff_t>(at),
                   fewer.begin() + static_cast<std::ptrdiff_t>(std::min(at + size, steps.size() - 1)));
-      Outcome again = play(seed, state, fewer);
+      Outcome again = play(seed, kind, fewer);
       if (again.failure.empty()) {
         at += size;
       } else {
@@ -625,7 +634,7 @@ std::string shorten(std::uint64_t seed, store::StateKind state, std::vector<std:
 }
 
 /// More by ANGARIUM_SCHEDULES, one alone by ANGARIUM_SEED.
-void run_seeds(std::uint64_t by_default, store::StateKind state) {
+void run_seeds(std::uint64_t by_default, const Kind& kind) {
   const char* const count = std::getenv("ANGARIUM_SCHEDULES");
   const char* const alone = std::getenv("ANGARIUM_SEED");
   const std::uint64_t first = alone ? std::strtoull(alone, nullptr, 10) : 1;
@@ -633,17 +642,24 @@ void run_seeds(std::uint64_t by_default, store::StateKind state) {
   std::vector<std::size_t> steps(160);
   for (std::size_t i = 0; i < steps.size(); ++i) steps[i] = i;
   for (std::uint64_t seed = first; seed <= last; ++seed) {
-    const Outcome outcome = play(seed, state, steps);
-    if (!outcome.failure.empty()) FAIL(shorten(seed, state, steps, outcome));
+    const Outcome outcome = play(seed, kind, steps);
+    if (!outcome.failure.empty()) FAIL(shorten(seed, kind, steps, outcome));
   }
 }
 
 }  // namespace
 
 TEST_CASE("the mail of an account does what a model of it does, through crashes, by seed: sorted state") {
-  run_seeds(25, store::StateKind::sorted);
+  run_seeds(25, {.state = store::StateKind::sorted, .keys = {}});
 }
 
 TEST_CASE("the mail of an account does what a model of it does, through crashes, by seed: RocksDB") {
-  run_seeds(5, store::StateKind::rocksdb);
+  run_seeds(5, {.state = store::StateKind::rocksdb, .keys = {}});
+}
+
+TEST_CASE("the mail of an account does what a model of it does, through crashes, by seed: sealed") {
+  std::string folder = "/tmp/angarium-model-XXXXXX";
+  REQUIRE(::mkdtemp(folder.data()) != nullptr);
+  run_seeds(10, {.state = store::StateKind::sorted, .keys = folder});
+  std::filesystem::remove_all(folder);
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "keyring/server_keys.h"
 #include "mailbox/codec.h"
 #include "mailbox/limits.h"
 
@@ -11,6 +12,8 @@ namespace angarium::mailbox {
 namespace {
 
 constexpr char kVersion = 1;
+/// Of an email record that is sealed: a program that does not know it must not show sealed octets as mail.
+constexpr char kSealedVersion = 2;
 
 std::string versioned() { return std::string(1, kVersion); }
 
@@ -236,19 +239,8 @@ ReadyTexts read_texts(RecordReader& reader) {
   return texts;
 }
 
-}  // namespace
-
-std::string encode_email(const EmailView& email) {
-  std::string out = versioned();
-  out.reserve(96 + email.prepended.size() + email.structure.size() + 2 * email.ascii.envelope.size() +
-              2 * email.ascii.body_structure.size());
-  const auto ref = email.body.encode();
-  out.append(ref.data(), ref.size());
-  put_number(out, email.thread);
-  put_signed(out, email.received);
-  put_number(out, email.size);
-  for (const std::string_view octets : {email.prepended, email.structure, email.presentation, email.thread_keys})
-    put_octets(out, octets);
+/// The texts and sizes at a record's end.
+void put_learnt(std::string& out, const EmailView& email) {
   const bool same = email.utf8 == ReadyTexts() || email.utf8 == email.ascii;
   const Ready ready = !email.ready ? Ready::none : same ? Ready::one_form : Ready::both_forms;
   put_number(out, static_cast<std::uint64_t>(ready) | (email.ascii_size ? kAsciiSize : 0) |
@@ -260,38 +252,105 @@ std::string encode_email(const EmailView& email) {
     for (const std::string_view* text : parts_of(email.ascii)) put_octets(out, *text);
   if (ready == Ready::both_forms)
     for (const std::string_view* text : parts_of(email.utf8)) put_octets(out, *text);
+}
+
+void read_learnt(RecordReader& reader, EmailView& email) {
+  const std::uint64_t what =
+      reader.number_up_to(kPreview | kReferences | kAsciiSize | static_cast<std::uint64_t>(Ready::both_forms));
+  if ((what & kAsciiSize) != 0) email.ascii_size = static_cast<std::uint32_t>(reader.number_up_to(UINT32_MAX));
+  if ((what & kReferences) != 0) email.references = reader.octets();
+  if ((what & kPreview) != 0) email.preview = reader.octets();
+  const auto ready = static_cast<Ready>(what & ~(kPreview | kReferences | kAsciiSize));
+  if (ready > Ready::both_forms) reader.broken();
+  email.ready = ready != Ready::none;
+  if (email.ready) email.ascii = read_texts(reader);
+  email.utf8 = ready == Ready::both_forms ? read_texts(reader) : email.ascii;
+}
+
+std::size_t room_for(const EmailView& email) {
+  return 128 + email.prepended.size() + email.structure.size() + 2 * email.ascii.envelope.size() +
+         2 * email.ascii.body_structure.size() + email.sealed.size();
+}
+
+}  // namespace
+
+std::string encode_email(const EmailView& email) {
+  std::string out(1, email.sealed.empty() ? kVersion : kSealedVersion);
+  out.reserve(room_for(email));
+  const auto ref = email.body.encode();
+  out.append(ref.data(), ref.size());
+  put_number(out, email.thread);
+  put_signed(out, email.received);
+  put_number(out, email.size);
+  if (!email.sealed.empty()) {
+    put_octets(out, email.thread_keys);
+    return out.append(email.sealed);
+  }
+  for (const std::string_view octets : {email.prepended, email.structure, email.presentation, email.thread_keys})
+    put_octets(out, octets);
+  put_learnt(out, email);
   return out;
 }
 
+std::string encode_private(const EmailView& email) {
+  std::string out;
+  // No copies of the key are left behind by growing.
+  out.reserve(room_for(email) + email.body_key.size() + email.presentation.size() + email.utf8.envelope.size() +
+              email.utf8.body.size() + email.utf8.body_structure.size() + email.ascii.body.size() +
+              email.references.value_or("").size() + email.preview.value_or("").size());
+  for (const std::string_view octets : {email.body_key, email.prepended, email.structure, email.presentation})
+    put_octets(out, octets);
+  put_learnt(out, email);
+  return out;
+}
+
+Result<> decode_private(std::string_view octets, EmailView& email) {
+  RecordReader reader(octets);
+  for (std::string_view* part : {&email.body_key, &email.prepended, &email.structure, &email.presentation})
+    *part = reader.octets();
+  read_learnt(reader, email);
+  TRY(whole(reader, "an email"));
+  const bool plain = email.body_key.empty();
+  if (!plain && (email.body_key.size() != keyring::kKeyOctets || !keyring::plain_size(email.body.length)))
+    return fail(kDamaged, "the body of an email cannot be sealed so");
+  return {};
+}
+
 Result<EmailView> decode_email(EmailId id, std::string_view record) {
-  RecordReader reader = open_record(record);
+  RecordReader reader(record);
+  const auto version = static_cast<char>(reader.octet());
+  if (version != kVersion && version != kSealedVersion) reader.broken();
   EmailView result;
   result.id = id;
   const auto ref = store::BodyRef::decode(reader.take(store::BodyRef::kSize));
   result.thread = reader.number();
   result.received = reader.signed_number();
   result.size = static_cast<std::uint32_t>(reader.number_up_to(UINT32_MAX));
-  for (std::string_view* octets : {&result.prepended, &result.structure, &result.presentation, &result.thread_keys})
-    *octets = reader.octets();
-  const std::uint64_t what =
-      reader.number_up_to(kPreview | kReferences | kAsciiSize | static_cast<std::uint64_t>(Ready::both_forms));
-  if ((what & kAsciiSize) != 0) result.ascii_size = static_cast<std::uint32_t>(reader.number_up_to(UINT32_MAX));
-  if ((what & kReferences) != 0) result.references = reader.octets();
-  if ((what & kPreview) != 0) result.preview = reader.octets();
-  const auto ready = static_cast<Ready>(what & ~(kPreview | kReferences | kAsciiSize));
-  if (ready > Ready::both_forms) reader.broken();
-  result.ready = ready != Ready::none;
-  if (result.ready) result.ascii = read_texts(reader);
-  result.utf8 = ready == Ready::both_forms ? read_texts(reader) : result.ascii;
+  if (version == kSealedVersion) {
+    result.thread_keys = reader.octets();
+    result.sealed = reader.take(reader.rest().size());
+    if (result.sealed.empty()) reader.broken();
+  } else {
+    for (std::string_view* octets : {&result.prepended, &result.structure, &result.presentation, &result.thread_keys})
+      *octets = reader.octets();
+    read_learnt(reader, result);
+  }
   if (!ref) return fail(kDamaged, "a record of an email is damaged");
   TRY(whole(reader, "an email"));
   result.body = *ref;
   return result;
 }
 
+std::uint64_t Email::piece_from(std::uint64_t offset) const {
+  const std::uint64_t front = view_.prepended.size();
+  const std::uint64_t in_body = offset - std::min(offset, front);
+  return front + (in_body / kPieceOctets + 1) * kPieceOctets - offset;
+}
+
 Result<std::shared_ptr<const Email>> Email::make(EmailId id, std::string record) {
   auto email = std::make_shared<Email>(std::move(record));
   email->view_ = TRY(decode_email(id, email->record_));
+  if (!email->view_.sealed.empty()) return fail(keyring::kNoServerKey, "mail is sealed, and there are no keys");
   email->presentation_ = email->view_.presentation.empty() ? Presentation(email->view_.body.length)
                                                            : TRY(Presentation::decode(email->view_.presentation));
   return email;

@@ -1,4 +1,5 @@
-// The values behind the keys: written and read here and nowhere else. Each begins with its version, 1.
+// The values behind the keys: written and read here and nowhere else. Each begins with its version: 1, and 2 of an
+// email record that is sealed.
 #pragma once
 
 #include <cstdint>
@@ -74,6 +75,9 @@ Result<std::uint64_t> decode_number(std::string_view octets);
 /// What an email record is made of; `body` is written by the committer at kBodyRefAt when the body travels in the
 /// batch.
 std::string encode_email(const EmailView& email);
+/// What is sealed of one whose `sealed` is to be made, and what that tells of it.
+std::string encode_private(const EmailView& email);
+Result<> decode_private(std::string_view octets, EmailView& email);
 inline constexpr std::size_t kBodyRefAt = 1;
 
 }  // namespace angarium::mailbox

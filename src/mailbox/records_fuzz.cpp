@@ -45,6 +45,13 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   (void)AccountCounters::decode(octets);
   (void)MailboxRecord::decode(octets);
   if (auto email = decode_email(1, octets)) require(decode_email(1, encode_email(*email)).has_value());
+  EmailView hidden;
+  hidden.body.length = keyring::sealed_size(0);
+  if (decode_private(octets, hidden)) {
+    const std::string encoded = encode_private(hidden);
+    EmailView again;
+    require(decode_private(encoded, again).has_value() && encode_private(again) == encoded);
+  }
   if (auto presentation = Presentation::decode(octets)) (void)presentation->mark_before(size * 1000);
   return 0;
 }

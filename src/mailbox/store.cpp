@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <map>
 
+#include "io/one_for_all.h"
 #include "mailbox/account.h"
 #include "mailbox/grave.h"
 #include "store/keys.h"
@@ -13,7 +14,14 @@ namespace {
 class Store final : public MailboxStore {
  public:
   Store(store::Tablet& tablet, io::Pool& pool, const MailboxStoreOptions& options)
-      : options_(options), around_{tablet, pool, *options.clock, sharing_, &options_.on_added} {}
+      : options_(options),
+        around_{tablet,
+                pool,
+                *options.clock,
+                sharing_,
+                &options_.on_added,
+                options.keys,
+                options.keys != nullptr ? options.sealing : Sealing::off} {}
 
   io::Task<Result<AccountMailPtr>> account(AccountId account) override {
     co_return AccountMailPtr(CO_TRY(co_await load(account)));
@@ -24,8 +32,9 @@ class Store final : public MailboxStore {
   io::Task<Result<>> remove_account(AccountId account, store::Batch also) override;
   io::Task<Result<std::vector<AccountId>>> sharing(std::vector<std::string> identifiers) override;
   io::Task<Result<std::vector<Result<Delivered>>>> deliver(Delivery delivery) override;
+  [[nodiscard]] keyring::Keys* keys() const override { return around_.keys; }
   std::unique_ptr<Intake> intake(Arrival arrival) override {
-    return std::make_unique<Intake>(around_.tablet, around_.pool, arrival);
+    return std::make_unique<Intake>(around_.tablet, around_.pool, arrival, around_.sealing);
   }
   io::Task<Result<>> tidy() override;
 
@@ -46,6 +55,7 @@ class Store final : public MailboxStore {
   io::Task<Result<>> know_sharing();
 
   Sharing sharing_;
+  io::OneForAll learning_;  ///< who shares
   MailboxStoreOptions options_;
   Surroundings around_;
   std::mutex mutex_;  // guards the two below; an account's may be taken after it
@@ -148,7 +158,7 @@ io::Task<Result<>> Store::know_sharing() {
 }
 
 io::Task<Result<std::vector<AccountId>>> Store::sharing(std::vector<std::string> identifiers) {
-  if (!sharing_.known()) CO_TRY(co_await know_sharing());
+  if (!sharing_.known()) CO_TRY(co_await learning_.run([this] { return know_sharing(); }));
   co_return sharing_.accounts(identifiers);
 }
 
@@ -201,6 +211,13 @@ io::Task<Result<std::vector<Result<Delivered>>>> Store::deliver(Delivery deliver
       const bool alone = delivery.together == Together::each_alone && account.error().is(kNoMailbox);
       if (!alone) co_return std::unexpected(std::move(account).error());
       results.back() = std::unexpected(std::move(account).error());
+      continue;
+    }
+    if (auto ready = co_await (*account)->prepare(*delivery.content); !ready) {
+      // A key that does not open is this recipient's trouble, too.
+      const bool of_key = ready.error().is(keyring::kNoKey) || ready.error().is(keyring::kNoServerKey);
+      if (delivery.together != Together::each_alone || !of_key) co_return std::unexpected(std::move(ready).error());
+      results.back() = std::unexpected(std::move(ready).error());
       continue;
     }
     here.account = *std::move(account);

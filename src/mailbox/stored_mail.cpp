@@ -4,6 +4,8 @@
 
 #include "mailbox/body_reader.h"
 #include "mailbox/keys.h"
+#include "mailbox/record_opener.h"
+#include "message/search_text.h"
 #include "store/keys.h"
 
 namespace angarium::mailbox {
@@ -11,29 +13,56 @@ namespace {
 
 /// Keys asked for at a time: their values are whole email records.
 constexpr std::size_t kAtOnce = 64;
+/// Octets of a message that are read before its attachments are told apart: a chunk of the store.
+constexpr std::uint64_t kTextsFirst = std::uint64_t{64} * 1024;
 
 }  // namespace
 
-Result<std::vector<StoredEmail>> stored_emails(store::Tablet& tablet, AccountId account, EmailId after,
-                                               std::size_t limit) {
+Result<std::vector<StoredEmail>> stored_emails(store::Tablet& tablet, keyring::Keys* keys, AccountId account,
+                                               EmailId after, std::size_t limit) {
   std::vector<StoredEmail> emails;
+  RecordOpener opener(keys, account, store::Tier::any);
+  Result<> outcome;
   TRY(tablet.scan(email_key(account, after + 1), store::after_prefix(Key(RecordKind::email, account)), {.limit = limit},
                   [&](std::string_view key, std::string_view value) {
                     const EmailId id = key_number(key, kAfterAccount, 8);
-                    auto email = Email::make(id, std::string(value));
+                    auto email = opener.email(id, std::string(value));
+                    // A key that is not to be had is no damage: it may come back.
+                    if (!email && !email.error().is(kDamaged)) {
+                      outcome = std::unexpected(std::move(email).error());
+                      return store::Step::stop;
+                    }
                     emails.push_back({id, email ? *std::move(email) : nullptr});
                     return store::Step::next;
                   }));
+  TRY(std::move(outcome));
   return emails;
 }
 
-Result<std::string> stored_octets(store::Tablet& tablet, const Email& email, std::size_t max) {
-  std::string out(email->prepended.substr(0, max));
-  const std::uint64_t wanted = std::min<std::uint64_t>(email->size, max) - out.size();
-  if (wanted != 0)
-    TRY(read_shown(tablet, email->body, email.presentation(), 0, static_cast<std::size_t>(wanted), store::Tier::any,
-                   out));
-  return out;
+Result<EmailPtr> stored_email(store::Tablet& tablet, keyring::Keys* keys, AccountId account, EmailId email) {
+  auto record = TRY(tablet.get(email_key(account, email)));
+  if (!record) return nullptr;
+  return RecordOpener(keys, account, store::Tier::any).email(email, *std::move(record));
+}
+
+Result<> read_on(store::Tablet& tablet, const Email& email, std::uint64_t until, std::string& octets) {
+  until = std::min<std::uint64_t>(until, email->size);
+  const std::string_view prepended = email->prepended;
+  if (octets.size() < std::min<std::uint64_t>(until, prepended.size()))
+    octets += prepended.substr(octets.size(), static_cast<std::size_t>(until - octets.size()));
+  if (octets.size() >= until) return {};
+  return read_shown(tablet, email.view(), email.presentation(), octets.size() - prepended.size(),
+                    static_cast<std::size_t>(until - octets.size()), store::Tier::any, octets);
+}
+
+Result<> read_texts(store::Tablet& tablet, const Email& email, const message::Structure& structure,
+                    std::string& octets) {
+  for (std::uint64_t wanted = kTextsFirst; octets.size() < wanted;) {
+    TRY(read_on(tablet, email, wanted, octets));
+    if (octets.size() < wanted) break;  // there are no more
+    wanted = message::texts_end(octets, structure);
+  }
+  return {};
 }
 
 Result<std::vector<bool>> stored_emails_there(store::Tablet& tablet, AccountId account,

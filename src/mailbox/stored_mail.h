@@ -9,8 +9,10 @@
 #include <vector>
 
 #include "base/result.h"
+#include "keyring/keys.h"
 #include "mailbox/email.h"
 #include "mailbox/types.h"
+#include "message/structure.h"
 #include "store/tablet.h"
 
 namespace angarium::mailbox {
@@ -21,10 +23,17 @@ struct StoredEmail {
 };
 /// Emails above `after`, ascending, at most so many; among them such as were expunged lately. Ids rise as mail becomes
 /// durable: what comes later is above all that was ever seen.
-Result<std::vector<StoredEmail>> stored_emails(store::Tablet& tablet, AccountId account, EmailId after,
-                                               std::size_t limit);
-/// The first octets, as AccountMail::read() gives them; all there are, up to `max`.
-Result<std::string> stored_octets(store::Tablet& tablet, const Email& email, std::size_t max);
+Result<std::vector<StoredEmail>> stored_emails(store::Tablet& tablet, keyring::Keys* keys, AccountId account,
+                                               EmailId after, std::size_t limit);
+/// One email; null: it is not there. kDamaged.
+Result<EmailPtr> stored_email(store::Tablet& tablet, keyring::Keys* keys, AccountId account, EmailId email);
+/// Goes on reading a message into `octets`, which has its first ones or none: to so many, or to its end. As
+/// AccountMail::read() gives them.
+Result<> read_on(store::Tablet& tablet, const Email& email, std::uint64_t until, std::string& octets);
+/// What message::visit_texts() needs of the octets: a small message whole, of a large one its beginning, and more when
+/// that says so. `octets` is empty.
+Result<> read_texts(store::Tablet& tablet, const Email& email, const message::Structure& structure,
+                    std::string& octets);
 /// Which of the emails are there, in their order.
 Result<std::vector<bool>> stored_emails_there(store::Tablet& tablet, AccountId account,
                                               std::span<const EmailId> emails);

@@ -43,6 +43,14 @@ class World {
   /// What a sudden end leaves.
   void crash() { restart(image()); }
 
+  /// From now on mail is sealed that comes (or, switched off, only opened), by keys whose file is in this directory.
+  void seal(std::string directory, Sealing how = Sealing::on) {
+    close();
+    keys_directory_ = std::move(directory);
+    sealing_ = how;
+    open();
+  }
+
   /// Runs a task to its end.
   template <class T>
   T run(io::Task<T> task) {
@@ -56,10 +64,17 @@ class World {
     if constexpr (!std::is_void_v<T>) return *std::move(result);
   }
 
+  /// A message as a session would hand it in.
+  [[nodiscard]] ContentPtr content(std::string octets) const {
+    if (sealing_ == Sealing::off) return make_content(std::move(octets));
+    auto sealed = make_sealed_content(std::move(octets));
+    if (!sealed) throw std::runtime_error(sealed.error().text());
+    return *std::move(sealed);
+  }
   AccountMailPtr account(AccountId id) { return must(store->account(id)); }
   Delivered deliver(AccountId account, std::string octets, std::vector<DeliveryTarget> targets = {DeliveryTarget{}}) {
     Delivery delivery;
-    delivery.content = make_content(std::move(octets));
+    delivery.content = content(std::move(octets));
     delivery.recipients.push_back(
         {.account = account, .prepended = "Return-Path: <a@b>\r\n", .targets = std::move(targets)});
     auto results = must(store->deliver(std::move(delivery)));
@@ -84,6 +99,7 @@ class World {
   }
   void close() {
     store.reset();
+    keys.reset();
     tablet.reset();
   }
 
@@ -91,6 +107,7 @@ class World {
   io::Pool pool{{.name = "test"}};
   Records records;
   std::unique_ptr<store::Tablet> tablet;
+  std::unique_ptr<keyring::Keys> keys;
   std::unique_ptr<MailboxStore> store;
 
  private:
@@ -107,9 +124,12 @@ class World {
     auto opened = store::Tablet::open(*std::move(volume), options);
     if (!opened) throw std::runtime_error(opened.error().text());
     tablet = *std::move(opened);
-    store = MailboxStore::make(*tablet, pool, {.clock = &loop.clock()});
+    if (!keys_directory_.empty()) keys = std::make_unique<keyring::Keys>(*tablet, keys_directory_);
+    store = MailboxStore::make(*tablet, pool, {.clock = &loop.clock(), .keys = keys.get(), .sealing = sealing_});
   }
 
+  std::string keys_directory_;
+  Sealing sealing_ = Sealing::off;
   store::StateKind state_;
   std::shared_ptr<store::MemoryDisk> disk_ = std::make_shared<store::MemoryDisk>();
 };

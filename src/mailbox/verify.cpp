@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <functional>
 #include <map>
 #include <optional>
@@ -11,6 +12,7 @@
 #include "mailbox/keys.h"
 #include "mailbox/limits.h"
 #include "mailbox/record.h"
+#include "mailbox/record_opener.h"
 #include "mailbox/verify_changes.h"
 #include "store/keys.h"
 
@@ -184,20 +186,26 @@ class Verifier {
 
   Result<> check_emails() {
     std::uint64_t found = 0;
+    const auto keys = TRY(keyring::Keys::ids(tablet_, account_, {.view = &view_}));
     TRY(scan(Key(RecordKind::email, account_), [&](std::string_view key, std::string_view value) {
       ++report_.emails;
       const EmailId id = key_number(key, kAfterAccount, 8);
       auto email = decode_email(id, value);
       if (!email) return find(fmt::format("account {} email {}: its record is damaged", account_, id));
       check_thread(*email);
+      if (const auto by = key_of(*email); by && !std::ranges::binary_search(keys, *by))
+        find(fmt::format("account {} email {}: the key that it is sealed by is not there", account_, id));
       const auto size = sizes_.find(id);
       if (size == sizes_.end()) {
         if (!graves_[account_].contains(id)) find(fmt::format("account {} email {}: in no mailbox", account_, id));
         return;
       }
       ++found;
-      if (size->second != Sizes{email->size, email->ascii_size.value_or(email->size)})
-        find(fmt::format("account {} email {}: its size is not as listed", account_, id));
+      // Without the key it is not known whether there is another form.
+      const bool same = email->sealed.empty()
+                            ? size->second == Sizes{email->size, email->ascii_size.value_or(email->size)}
+                            : size->second.original == email->size;
+      if (!same) find(fmt::format("account {} email {}: its size is not as listed", account_, id));
     }));
     if (found != sizes_.size()) find(fmt::format("account {}: {} emails are missing", account_, sizes_.size() - found));
     return {};

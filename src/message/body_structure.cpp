@@ -92,8 +92,9 @@ class BodyWriter {
 
   void single(const Part& part) {
     const bool text = structure_.is_type(part, message_, "text");
+    // Of message/global only readers with UTF-8 know that a message is in it (RFC 9051 §9, media-message; RFC 3501 §9).
     const bool enclosed = structure_.is_type(part, message_, "message", "rfc822") ||
-                          structure_.is_type(part, message_, "message", "global");
+                          (form_ == ImapForm::utf8 && structure_.is_type(part, message_, "message", "global"));
     if (part.type.size == 0) {
       out_ += enclosed ? R"("MESSAGE" "RFC822")" : R"("TEXT" "PLAIN")";
     } else if (structure_.is_type(part, message_, "multipart")) {

@@ -16,18 +16,18 @@ struct Name {
   BoxField field;
 };
 constexpr std::array kNames{
-    Name{"Content-Length:", BoxField::content_length},
-    Name{"Lines:", BoxField::lines},
-    Name{"Status:", BoxField::status},
-    Name{"X-Status:", BoxField::x_status},
-    Name{"X-Keywords:", BoxField::x_keywords},
-    Name{"X-UID:", BoxField::x_uid},
-    Name{"X-UIDL:", BoxField::x_uidl},
-    Name{"X-IMAP:", BoxField::x_imap},
-    Name{"X-IMAPbase:", BoxField::x_imap_base},
-    Name{"X-Mozilla-Status:", BoxField::mozilla_status},
-    Name{"X-Mozilla-Status2:", BoxField::mozilla_status2},
-    Name{"X-Mozilla-Keys:", BoxField::mozilla_keys},
+    Name{"Content-Length", BoxField::content_length},
+    Name{"Lines", BoxField::lines},
+    Name{"Status", BoxField::status},
+    Name{"X-Status", BoxField::x_status},
+    Name{"X-Keywords", BoxField::x_keywords},
+    Name{"X-UID", BoxField::x_uid},
+    Name{"X-UIDL", BoxField::x_uidl},
+    Name{"X-IMAP", BoxField::x_imap},
+    Name{"X-IMAPbase", BoxField::x_imap_base},
+    Name{"X-Mozilla-Status", BoxField::mozilla_status},
+    Name{"X-Mozilla-Status2", BoxField::mozilla_status2},
+    Name{"X-Mozilla-Keys", BoxField::mozilla_keys},
 };
 
 struct Letter {
@@ -112,9 +112,15 @@ void add_state_keywords(std::string_view value, BoxState& state) {
 void read_base(std::string_view value, BoxState& state) {
   if (state.base) return;
   MboxBase base;
-  const auto validity = parse_number<std::uint32_t>(take_word(value));
-  const auto last = parse_number<std::uint32_t>(take_word(value));
-  if (!validity || !last) return;
+  while (!value.empty() && is_wsp(value.front())) value.remove_prefix(1);
+  // As strictly as Dovecot: digits, a space, digits.
+  const auto validity = parse_number<std::uint32_t>(take_until(value, ' '));
+  const auto last = parse_number<std::uint32_t>(value.substr(0, value.find_first_not_of("0123456789")));
+  value.remove_prefix(std::min(value.find_first_not_of("0123456789"), value.size()));
+  if (!value.empty() && !is_blank(value.front())) return;
+  // RFC 9051 §9 nz-number: others hold a field without one for broken, and write it anew. Of the highest number there
+  // is no next one: Dovecot ends itself.
+  if (!validity || *validity == 0 || !last || *last == UINT32_MAX) return;
   base.uid_validity = *validity;
   base.uid_last = *last;
   std::size_t words_read = 0;
@@ -134,12 +140,18 @@ void append_keywords(const std::vector<std::string>& keywords, std::string& out)
 
 BoxFieldMatch match_box_field(std::string_view line) {
   BoxFieldMatch match;
+  line = line.substr(0, kBoxFieldNameMax);
   for (const Name& name : kNames) {
-    if (line.size() >= name.text.size()) {
-      if (starts_with_ignore_case(line, name.text)) return {.field = name.field, .possible = false};
-    } else if (starts_with_ignore_case(name.text, line)) {
-      match.possible = true;
+    if (line.size() < name.text.size()) {
+      match.possible = match.possible || starts_with_ignore_case(name.text, line);
+      continue;
     }
+    if (!starts_with_ignore_case(line, name.text)) continue;
+    const std::size_t end = line.find_first_not_of(" \t", name.text.size());
+    if (end == std::string_view::npos)
+      match.possible = match.possible || line.size() < kBoxFieldNameMax;
+    else if (line[end] == ':')
+      return {.field = name.field, .possible = false};
   }
   return match;
 }

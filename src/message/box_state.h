@@ -49,6 +49,10 @@ inline constexpr std::size_t kBoxFieldMax = std::size_t{64} * 1024;
 /// Repeated ones count, for each is compared with those before it.
 inline constexpr std::size_t kBoxKeywordsMax = 1000;
 
+/// Octets of a field's name with the blanks behind it (RFC 5322 §4.5, obs-optional) and its colon: with more it is a
+/// field like others.
+inline constexpr std::size_t kBoxFieldNameMax = 64;
+
 /// The fields that belong to the file, not to the message.
 enum class BoxField : std::uint8_t {
   content_length,
@@ -65,8 +69,9 @@ enum class BoxField : std::uint8_t {
   mozilla_keys,
 };
 
-/// What a line of a header that begins so can be. `field` is set when `line` is a whole name with its colon;
-/// `possible` when more octets are needed to know. Linear in the few octets of a name.
+/// What a line of a header that begins so can be. `field` is set when `line` is a whole name with its colon, between
+/// which blanks may stand, for others see the field there, too; `possible` when more octets are needed to know. Linear
+/// in the few octets of a name.
 struct BoxFieldMatch {
   std::optional<BoxField> field;
   bool possible = false;

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/text.h"
+#include "message/octet_find.h"
 
 namespace angarium::message {
 namespace {
@@ -117,7 +118,11 @@ std::string_view append_repaired(std::string& out, std::string_view text) {
   while (!text.empty()) {
     std::size_t good = 0;
     int size = 1;
-    while (good < text.size() && (size = character_at(text.substr(good))) > 0) good += static_cast<std::size_t>(size);
+    while (good < text.size()) {
+      good += is_ascii(text[good]) ? ascii_prefix(text.substr(good)) : 0;
+      if (good == text.size() || (size = character_at(text.substr(good))) <= 0) break;
+      good += static_cast<std::size_t>(size);
+    }
     out.append(text.substr(0, good));
     text.remove_prefix(good);
     if (text.empty() || size == 0) break;
@@ -147,6 +152,7 @@ struct Utf8Decoder::Converter {
   static constexpr std::size_t kPivotSize = 1024;
   Handle from;
   Handle to;
+  bool ascii = false;  ///< as keeps_ascii(); then each octet is a character, too
   std::array<UChar, kPivotSize> pivot{};
   UChar* pivot_source = pivot.data();
   UChar* pivot_target = pivot.data();
@@ -180,6 +186,14 @@ bool known_charset(std::string_view charset) {
   return converter.empty() || open_converter(converter) != nullptr;
 }
 
+bool keeps_ascii(std::string_view charset) {
+  constexpr std::string_view kFamilies[] = {"ibm-5348_", "iso-8859-",   "iso8859-",
+                                            "koi8-",     "windows-125", "windows-874"};
+  const std::string name = to_lower(converter_name(charset));
+  return name.empty() ||
+         std::ranges::any_of(kFamilies, [&name](std::string_view family) { return name.starts_with(family); });
+}
+
 Utf8Decoder::Utf8Decoder(std::string_view charset) {
   Handle from = open_converter(converter_name(charset));
   Handle to = from == nullptr ? nullptr : open_converter("UTF-8");
@@ -187,6 +201,7 @@ Utf8Decoder::Utf8Decoder(std::string_view charset) {
   converter_ = std::make_unique<Converter>();
   converter_->from = std::move(from);
   converter_->to = std::move(to);
+  converter_->ascii = keeps_ascii(charset);
 }
 
 Utf8Decoder::Utf8Decoder(Utf8Decoder&&) noexcept = default;
@@ -195,7 +210,9 @@ Utf8Decoder::~Utf8Decoder() = default;
 
 void Utf8Decoder::feed(std::string_view octets, std::string& out) {
   if (converter_ != nullptr) {
-    converter_->run(octets, out, false);
+    const std::size_t plain = converter_->ascii ? ascii_prefix(octets) : 0;
+    out.append(octets.substr(0, plain));
+    if (plain < octets.size()) converter_->run(octets.substr(plain), out, false);
     return;
   }
   // At most three octets wait; four more complete or break whatever they began.

@@ -13,6 +13,11 @@ namespace angarium::message {
 /// them.
 bool known_charset(std::string_view charset);
 
+/// Whether octets up to 127 are ASCII in the charset wherever they stand, so that a text of such octets alone is its
+/// own UTF-8. True where Utf8Decoder reads UTF-8, and for the 8-bit charsets that mail uses most; else it may be so or
+/// not.
+bool keeps_ascii(std::string_view charset);
+
 /// Turns octets of one charset into UTF-8. Input may be cut anywhere, also inside a character or an escape sequence.
 /// What is ill-formed becomes U+FFFD and never fails. An unknown charset, and none at all, is read as UTF-8, so ASCII
 /// is kept. As browsers do, labels are read as the larger charset that mail means by them: ISO-8859-1 as windows-1252,

@@ -35,6 +35,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::string_view charset = take_until(octets, '\n');
   const std::string text = to_utf8(octets, charset);
   require(valid_utf8(text));
+  if (keeps_ascii(charset) && std::ranges::all_of(octets, is_ascii)) require(text == octets);
   require(by_chunks(octets, charset, 1 + data[0] % 16) == text);
   require(repair_utf8(text) == text);
   const std::string folded = fold_case(text);

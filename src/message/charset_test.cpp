@@ -1,5 +1,7 @@
 #include "message/charset.h"
 
+#include <vector>
+
 #include "base/text.h"
 #include "support/test.h"
 
@@ -105,6 +107,26 @@ TEST_CASE("an unknown charset is read as UTF-8") {
   }
   CHECK_FALSE(known_charset(std::string(10'000, 'x')));
   CHECK_FALSE(known_charset(std::string_view("utf-16\0x", 8)));
+}
+
+TEST_CASE("charsets that keep ASCII leave every octet up to 127 as it is, beside any other") {
+  std::string ascii;
+  for (int c = 0; c < 128; ++c) ascii += static_cast<char>(c);
+  std::vector<std::string> names = {"",       "utf-8",       "us-ascii",     "x-unknown",       "iso-8859-99",
+                                    "latin1", "iso8859-1",   "iso-8859-6-e", "iso-8859-8-i",    "koi8-r",
+                                    "koi8-u", "windows-874", "tis-620",      "\"windows-1252\""};
+  for (int i = 1; i <= 16; ++i) names.push_back("ISO-8859-" + std::to_string(i));
+  for (int i = 1250; i <= 1258; ++i) names.push_back("windows-" + std::to_string(i));
+  for (const std::string& name : names) {
+    CAPTURE(name);
+    CHECK(keeps_ascii(name));
+    CHECK(to_utf8(ascii, name) == ascii);
+    // As the converter has it where ASCII is not passed by: behind an octet of its own.
+    CHECK(to_utf8("\xE9" + ascii, name).ends_with(ascii));
+  }
+  for (const std::string_view name :
+       {"utf-7", "utf-16", "utf-16le", "iso-2022-jp", "hz-gb-2312", "ibm037", "x-unicode-2-0-utf-7", "shift_jis"})
+    CHECK(!keeps_ascii(name));
 }
 
 TEST_CASE("RFC 5051 2: each character in title case, then decomposed") {

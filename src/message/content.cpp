@@ -7,6 +7,7 @@
 #include "message/coding.h"
 #include "message/html_text.h"
 #include "message/lexical.h"
+#include "message/octet_find.h"
 #include "message/structure_fields.h"
 
 namespace angarium::message {
@@ -121,27 +122,39 @@ std::string part_charset(const Structure& structure, const Part& part, std::stri
   return meta_charset(std::string_view(beginning).substr(0, kMetaMax));
 }
 
-std::string part_text(const Structure& structure, const Part& part, std::string_view message, std::size_t max) {
-  TransferDecoder decoder(part.encoding);
-  Utf8Decoder utf8(part_charset(structure, part, message));
-  std::string text;
-  std::string octets;
+std::string_view part_text(const Structure& structure, const Part& part, std::string_view message, std::size_t max,
+                           std::string& room) {
+  const std::string charset = part_charset(structure, part, message);
   std::string_view body = part.body().of(message);
-  while (!body.empty() && text.size() < max) {
+  if (is_identity(part.encoding) && keeps_ascii(charset)) {
+    const std::string_view wanted = body.substr(0, max);
+    if (ascii_prefix(wanted) == wanted.size()) return wanted;
+  }
+  TransferDecoder decoder(part.encoding);
+  Utf8Decoder utf8(charset);
+  std::string octets;
+  room.clear();
+  while (!body.empty() && room.size() < max) {
     octets.clear();
     decoder.feed(body.substr(0, kDecodeStep), octets);
     body.remove_prefix(std::min(body.size(), kDecodeStep));
-    utf8.feed(octets, text);
+    utf8.feed(octets, room);
   }
   octets.clear();
   decoder.finish(octets);
-  utf8.feed(octets, text);
-  utf8.finish(text);
-  if (text.size() > max) {
-    while (max > 0 && (static_cast<unsigned char>(text[max]) & 0xC0) == 0x80) --max;  // not within a character
-    text.resize(max);
+  utf8.feed(octets, room);
+  utf8.finish(room);
+  if (room.size() > max) {
+    while (max > 0 && (static_cast<unsigned char>(room[max]) & 0xC0) == 0x80) --max;  // not within a character
+    room.resize(max);
   }
-  return text;
+  return room;
+}
+
+std::string part_text(const Structure& structure, const Part& part, std::string_view message, std::size_t max) {
+  std::string room;
+  const std::string_view text = part_text(structure, part, message, max, room);
+  return text.data() == room.data() ? std::move(room) : std::string(text);
 }
 
 std::uint32_t main_text_part(const Structure& structure, std::string_view message) {

@@ -23,6 +23,11 @@ std::string part_charset(const Structure& structure, const Part& part, std::stri
 std::string part_text(const Structure& structure, const Part& part, std::string_view message,
                       std::size_t max = std::numeric_limits<std::size_t>::max());
 
+/// The same without a copy where none is needed: the message's own octets when they are the text, else `room`, which
+/// is written over.
+std::string_view part_text(const Structure& structure, const Part& part, std::string_view message, std::size_t max,
+                           std::string& room);
+
 /// Characters of a preview (RFC 8970 §3.1: 200 are recommended, 256 is the most).
 inline constexpr std::size_t kPreviewMax = 200;
 /// Octets of a text that are looked at for a preview; mail begins with kilobytes of style sheets.

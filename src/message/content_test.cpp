@@ -28,6 +28,26 @@ TEST_CASE("text comes as UTF-8 whatever its charset and coding") {
   CHECK(text_of("\r\nplain") == "plain");
 }
 
+TEST_CASE("text that is its own UTF-8 is the message's octets, any other is a copy") {
+  const auto view = [](std::string_view message, std::size_t max = 100) {
+    const Structure s = parse_structure(message);
+    std::string room = "of before";
+    const std::string_view text = part_text(s, s.root(), message, max, room);
+    CHECK(text == part_text(s, s.root(), message, max));
+    return std::pair(std::string(text),
+                     text.data() >= message.data() && text.data() <= message.data() + message.size());
+  };
+  CHECK(view("Content-Type: text/plain; charset=iso-8859-1\r\n\r\nplain\r\n") ==
+        std::pair<std::string, bool>("plain\r\n", true));
+  CHECK(view("Subject: x\r\n\r\nplain and longer", 5) == std::pair<std::string, bool>("plain", true));
+  CHECK(view("Subject: x\r\n\r\nplain caf\xC3\xA9", 5) == std::pair<std::string, bool>("plain", true));
+  CHECK(view("Subject: x\r\n\r\ncaf\xC3\xA9") == std::pair<std::string, bool>("caf\xC3\xA9", false));
+  CHECK(view("Content-Type: text/plain; charset=iso-8859-1\r\n\r\ncaf\xE9") ==
+        std::pair<std::string, bool>("caf\xC3\xA9", false));
+  CHECK(view("Content-Type: text/plain; charset=utf-7\r\n\r\n+AGE-") == std::pair<std::string, bool>("a", false));
+  CHECK(view("Content-Transfer-Encoding: quoted-printable\r\n\r\n=61") == std::pair<std::string, bool>("a", false));
+}
+
 TEST_CASE("HTML without a charset parameter is read by its meta element") {
   CHECK(text_of("Content-Type: text/html\r\n\r\n<meta charset='windows-1251'>\xE0") ==
         "<meta charset='windows-1251'>а");
@@ -77,6 +97,10 @@ TEST_CASE("HTML gives its words") {
   CHECK(html_to_text("own<blockquote>quoted<blockquote>x</blockquote></blockquote>own", 100, HtmlQuotes::skip) ==
         "own\nown");
   CHECK(html_to_text("<style>never ended", 100) == "");
+  CHECK(html_to_text("<TD>a<tH>b</Table>c<STYLE>x</style>d<blockquotes>e<tdx>f<Article>g", 100) == " a b\ncdef\ng");
+  CHECK(html_to_text("a<b title=\"never ended>b", 100) == "a");
+  CHECK(html_to_text("a<b title='x'y='>'>c<i t=\">", 100) == "ac");
+  CHECK(html_to_text("a<b", 100) == "a");
   CHECK(html_to_text(std::string(1000, 'x'), 100).size() == 100);
   // A limit inside of a character lets the whole of it through.
   CHECK(html_to_text("x€€", 2) == "x€");

@@ -7,6 +7,7 @@
 
 #include "base/text.h"
 #include "message/charset.h"
+#include "message/octet_find.h"
 
 namespace angarium::message {
 namespace {
@@ -44,7 +45,9 @@ void append_folded(std::string& out, std::string_view utf8) {
   out.reserve(out.size() + utf8.size());
   for (std::size_t at = 0; at < utf8.size();) {
     if (is_ascii(utf8[at])) {
-      out += to_upper(utf8[at++]);
+      const std::string_view run = utf8.substr(at, ascii_prefix(utf8.substr(at)));
+      append_upper(out, run);
+      at += run.size();
       continue;
     }
     const std::string_view rest = utf8.substr(at, U8_MAX_LENGTH);

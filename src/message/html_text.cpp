@@ -4,8 +4,10 @@
 #include <array>
 #include <charconv>
 #include <cstdint>
+#include <utility>
 
 #include "base/text.h"
+#include "message/octet_find.h"
 
 namespace angarium::message {
 
@@ -50,8 +52,33 @@ void append_code_point(std::string& out, std::uint32_t code) {
   }
 }
 
-bool one_of(std::string_view name, std::initializer_list<std::string_view> names) {
-  return std::any_of(names.begin(), names.end(), [name](std::string_view n) { return equals_ignore_case(name, n); });
+/// What a tag does to the text.
+enum class Effect : std::uint8_t {
+  none,
+  blank,   ///< parts what stands at its sides
+  line,    ///< begins a line
+  quote,   ///< the same, and what is within is quoted
+  hidden,  ///< what is within is no text
+};
+/// In lower case, sorted.
+constexpr std::pair<std::string_view, Effect> kTags[] = {
+    {"article", Effect::line},  {"blockquote", Effect::quote}, {"br", Effect::line},      {"div", Effect::line},
+    {"h1", Effect::line},       {"h2", Effect::line},          {"h3", Effect::line},      {"h4", Effect::line},
+    {"h5", Effect::line},       {"h6", Effect::line},          {"head", Effect::hidden},  {"hr", Effect::line},
+    {"li", Effect::line},       {"ol", Effect::line},          {"p", Effect::line},       {"pre", Effect::line},
+    {"script", Effect::hidden}, {"section", Effect::line},     {"style", Effect::hidden}, {"table", Effect::line},
+    {"td", Effect::blank},      {"th", Effect::blank},         {"title", Effect::hidden}, {"tr", Effect::line},
+    {"ul", Effect::line},
+};
+static_assert(std::ranges::is_sorted(kTags, {}, &std::pair<std::string_view, Effect>::first));
+
+Effect effect_of(std::string_view tag) {
+  std::array<char, 10> lower{};
+  if (tag.size() > lower.size()) return Effect::none;
+  std::ranges::transform(tag, lower.begin(), [](char c) { return to_lower(c); });
+  const std::string_view name(lower.data(), tag.size());
+  const auto* const found = std::ranges::lower_bound(kTags, name, {}, &std::pair<std::string_view, Effect>::first);
+  return found != std::end(kTags) && found->first == name ? found->second : Effect::none;
 }
 
 class HtmlReader {
@@ -73,7 +100,7 @@ class HtmlReader {
 
  private:
   void text() {
-    const std::size_t end = std::min(html_.find_first_of("<&", at_), html_.size());
+    const std::size_t end = at_ + find_either(html_.substr(at_), '<', '&');
     if (quoted_ == 0) {
       std::size_t length = std::min(end - at_, max_ - out_.size());
       // No character is cut: three more octets make any of them whole.
@@ -132,12 +159,11 @@ class HtmlReader {
     while (name_end < html_.size() && is_alnum(html_[name_end])) ++name_end;
     const std::string_view name = html_.substr(name_at, name_end - name_at);
     skip_tag(name_end);
-    if (!closing && one_of(name, {"style", "script", "head", "title"})) skip_element(name);
-    if (one_of(name, {"p", "br", "div", "tr", "li", "ul", "ol", "table", "h1", "h2", "h3", "h4", "h5", "h6", "hr",
-                      "blockquote", "pre", "section", "article"}))
-      put("\n");
-    if (one_of(name, {"td", "th"})) put(" ");
-    if (quotes_ == HtmlQuotes::skip && equals_ignore_case(name, "blockquote")) {
+    const Effect effect = effect_of(name);
+    if (effect == Effect::hidden && !closing) skip_element(name);
+    if (effect == Effect::line || effect == Effect::quote) put("\n");
+    if (effect == Effect::blank) put(" ");
+    if (effect == Effect::quote && quotes_ == HtmlQuotes::skip) {
       if (!closing) ++quoted_;
       if (closing && quoted_ > 0) --quoted_;
     }
@@ -145,19 +171,11 @@ class HtmlReader {
 
   /// To behind the ">" of a tag; quoted attribute values may hold one.
   void skip_tag(std::size_t at) {
-    char quote = 0;
-    for (; at < html_.size(); ++at) {
+    for (; at < html_.size() && html_[at] != '>'; ++at) {
       const char c = html_[at];
-      if (quote != 0) {
-        if (c == quote) quote = 0;
-      } else if ((c == '"' || c == '\'') && html_[at - 1] == '=') {
-        quote = c;
-      } else if (c == '>') {
-        ++at;
-        break;
-      }
+      if ((c == '"' || c == '\'') && html_[at - 1] == '=') at = std::min(html_.find(c, at + 1), html_.size() - 1);
     }
-    at_ = at;
+    at_ = std::min(at + 1, html_.size());
   }
 
   /// To the end tag of an element whose content is no text; to the end when it has none.

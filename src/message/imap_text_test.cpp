@@ -75,6 +75,16 @@ TEST_CASE("an address without host does not look like a group") {
         R"~((NIL NIL NIL NIL NIL ((NIL NIL "joe" ".MISSING-HOST-NAME.")) NIL NIL NIL NIL))~");
 }
 
+TEST_CASE("RFC 3501 9: message/global encloses a message only for who may have UTF-8") {
+  const std::string message = "Content-Type: message/global\r\n\r\nSubject: in\r\n\r\nx\r\n";
+  CHECK(body(message, BodyForm::body, ImapForm::ascii) == R"~(("message" "global" NIL NIL NIL "7BIT" 18))~");
+  CHECK(body(message, BodyForm::structure, ImapForm::ascii) ==
+        R"~(("message" "global" NIL NIL NIL "7BIT" 18 NIL NIL NIL NIL))~");
+  CHECK(body(message, BodyForm::body, ImapForm::utf8) ==
+        R"~(("message" "global" NIL NIL NIL "7BIT" 18 (NIL "in" NIL NIL NIL NIL NIL NIL NIL NIL) )~"
+        R"~(("TEXT" "PLAIN" ("CHARSET" "US-ASCII") NIL NIL "7BIT" 3 1) 3))~");
+}
+
 TEST_CASE("strings are quoted where they can be, unfolded, else literals") {
   CHECK(envelope("Subject: a\r\n \"b\\\"\r\n\r\n") == R"~((NIL "a \"b\\\"" NIL NIL NIL NIL NIL NIL NIL NIL))~");
   std::string out;

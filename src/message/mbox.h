@@ -28,10 +28,10 @@ enum class MboxStateFields : std::uint8_t {
   kept,      ///< they stay where they are (Content-Length and Lines are replaced in mboxcl and mboxcl2 all the same)
   replaced,  ///< reader: they are taken out; writer: the message's own are dropped and those of the state written
 };
-/// Which lines "From " after a blank line begin a message.
-enum class MboxSeparators : std::uint8_t {
-  dated,  ///< what parse_mbox_separator takes
-  any,    ///< all of them
+/// Which fields of box_state.h tell what a message's state is.
+enum class MboxStateTold : std::uint8_t {
+  by_all,     ///< every one that some mail program writes
+  by_status,  ///< those that a box is written anew with: not Mozilla's, and X-IMAPbase without X-IMAP
 };
 
 struct MboxReadOptions {
@@ -39,6 +39,7 @@ struct MboxReadOptions {
   MboxLineEnds line_ends = MboxLineEnds::translated;
   MboxStateFields state_fields = MboxStateFields::replaced;
   MboxSeparators separators = MboxSeparators::dated;
+  MboxStateTold state_told = MboxStateTold::by_all;
 };
 
 /// Octets that are asked for with MboxStep::Kind::probe: the end of a body, two line ends and a separator.
@@ -107,7 +108,9 @@ class MboxReader {
   [[nodiscard]] bool unquotes() const { return options_.variant != MboxVariant::mboxcl2; }
   [[nodiscard]] bool may_begin_line_of_interest(const char* at, const char* end) const;
   [[nodiscard]] const char* run_end(const char* begin, const char* end);
-  [[nodiscard]] std::optional<MboxSeparator> separator_of(std::string_view line) const;
+  [[nodiscard]] std::optional<MboxSeparator> separator_of(std::string_view line) const {
+    return mbox_separator_of(line, options_.separators);
+  }
   [[nodiscard]] bool body_ends_there(std::string_view octets) const;
   void end_field();
 

@@ -17,12 +17,6 @@ const char* find_lf(const char* begin, const char* end) {
   return static_cast<const char*>(std::memchr(begin, '\n', static_cast<std::size_t>(end - begin)));
 }
 
-std::string_view without_line_end(std::string_view line) {
-  if (line.ends_with('\n')) line.remove_suffix(1);
-  if (line.ends_with('\r')) line.remove_suffix(1);
-  return line;
-}
-
 bool is_blank_line(std::string_view line) { return line == "\n" || line == "\r\n"; }
 
 /// Whether a separator may follow the blank line that begins there, as far as octets are at hand.
@@ -92,15 +86,6 @@ MboxStep MboxReader::skip_to_message(std::string_view& input) {
   if (separator) skipped_ -= line_.size();
   line_.clear();
   return separator ? begin_message(std::move(separator)) : kNothing;
-}
-
-std::optional<MboxSeparator> MboxReader::separator_of(std::string_view line) const {
-  line = without_line_end(line);
-  if (!line.starts_with(kFrom) || line.size() > kMboxSeparatorMax) return std::nullopt;
-  std::optional<MboxSeparator> separator = parse_mbox_separator(line);
-  if (!separator && options_.separators == MboxSeparators::any)
-    separator = MboxSeparator{.sender = std::string(trim(line.substr(kFrom.size()))), .date = std::nullopt};
-  return separator;
 }
 
 MboxStep MboxReader::begin_message(std::optional<MboxSeparator> separator) {
@@ -292,7 +277,10 @@ MboxStep MboxReader::field_line_start(std::string_view& input) {
 }
 
 void MboxReader::end_field() {
-  if (field_) read_box_field(*field_, value_, state_);
+  const bool is_foreign = field_ == BoxField::x_imap || field_ == BoxField::mozilla_status ||
+                          field_ == BoxField::mozilla_status2 || field_ == BoxField::mozilla_keys;
+  const bool told = options_.state_told == MboxStateTold::by_all || !is_foreign;
+  if (field_ && told) read_box_field(*field_, value_, state_);
   field_.reset();
 }
 

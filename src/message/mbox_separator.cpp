@@ -114,6 +114,17 @@ std::optional<MboxSeparator> parse_mbox_separator(std::string_view line) {
   return std::nullopt;
 }
 
+std::optional<MboxSeparator> mbox_separator_of(std::string_view line, MboxSeparators which) {
+  constexpr std::string_view kFrom = "From ";
+  if (line.ends_with('\n')) line.remove_suffix(1);
+  if (line.ends_with('\r')) line.remove_suffix(1);
+  if (!line.starts_with(kFrom) || line.size() > kMboxSeparatorMax) return std::nullopt;
+  std::optional<MboxSeparator> separator = parse_mbox_separator(line);
+  if (!separator && which == MboxSeparators::any)
+    separator = MboxSeparator{.sender = std::string(trim(line.substr(kFrom.size()))), .date = std::nullopt};
+  return separator;
+}
+
 std::string format_mbox_separator(std::string_view sender, const DateTime& date) {
   std::string safe(sender.empty() ? "MAILER-DAEMON" : sender.substr(0, kSenderMax));
   std::ranges::replace_if(safe, [](char c) { return c == ' ' || is_control(c); }, '-');

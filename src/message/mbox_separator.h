@@ -1,6 +1,7 @@
 // The line "From sender date" that stands before every message of an mbox file (RFC 4155 appendix A).
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -25,6 +26,14 @@ struct MboxSeparator {
 /// zone before or behind the year, a year of two digits, "remote from host" after it; or that of RFC 5322. "From "
 /// and "From -" alone are separators too. Nothing for all other lines.
 std::optional<MboxSeparator> parse_mbox_separator(std::string_view line);
+
+/// Which lines "From " after a blank line begin a message.
+enum class MboxSeparators : std::uint8_t {
+  dated,  ///< what parse_mbox_separator takes
+  any,    ///< all of them
+};
+/// A line of an mbox file, with its line end or without, as the separator that it is; nothing: it is text.
+std::optional<MboxSeparator> mbox_separator_of(std::string_view line, MboxSeparators which = MboxSeparators::dated);
 
 /// The line with its LF: "From a@example.org Thu Nov 22 13:02:41 2007\n", in universal time. An empty sender becomes
 /// MAILER-DAEMON; blanks and controls in it become "-"; it is cut at 900 octets.

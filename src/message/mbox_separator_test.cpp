@@ -64,6 +64,25 @@ TEST_CASE("text is no separator") {
   CHECK(read("") == "none");
 }
 
+TEST_CASE(
+    "a line of a file is a separator with any line end or none, and up to its limit; any that begins so, where asked") {
+  const std::string line = "From a@example.org Thu Nov 22 13:02:41 2007";
+  for (const char* const end : {"", "\n", "\r\n"}) {
+    CHECK(mbox_separator_of(line + end)->sender == "a@example.org");
+    CHECK_FALSE(mbox_separator_of(std::string("From now on") + end));
+    CHECK(mbox_separator_of(std::string("From now on") + end, MboxSeparators::any)->sender == "now on");
+  }
+  CHECK_FALSE(mbox_separator_of(">" + line, MboxSeparators::any));
+  CHECK_FALSE(mbox_separator_of("", MboxSeparators::any));
+  const std::string padding(kMboxSeparatorMax - line.size(), 'x');
+  std::string longest = line;
+  longest.insert(5, padding);
+  CHECK(mbox_separator_of(longest + "\r\n"));
+  longest.insert(5, "x");
+  CHECK_FALSE(mbox_separator_of(longest + "\r\n"));
+  CHECK_FALSE(mbox_separator_of(longest, MboxSeparators::any));
+}
+
 TEST_CASE("what is written is read") {
   for (const std::int64_t seconds : {std::int64_t{0}, std::int64_t{1'772'694'489}, std::int64_t{951'782'399}}) {
     const DateTime date = DateTime::at(WallTime::from_seconds(seconds), 120);

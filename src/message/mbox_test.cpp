@@ -318,6 +318,53 @@ TEST_CASE("fields of state are read and taken out of the header only, with their
   CHECK(kept[0].state == state);
 }
 
+TEST_CASE(
+    "fields that a box is not written anew with tell nothing when they are not asked, and are taken out all the same") {
+  const std::string file = std::string(kFrom) +
+                           "X-IMAP: 3 4 theirs\nX-Mozilla-Status: 1003\nX-Mozilla-Status2: 00000000\nX-Mozilla-Keys: "
+                           "mine\nX-IMAPbase: 1 2 ours\nStatus: O\nX-Keywords: ours\nA: b\n\n";
+  const BoxState all = split(file)[0].state;
+  CHECK(all.flags == (kBoxSeen | kBoxOld | kBoxAnswered | kBoxPassed));
+  CHECK(all.base->keywords == std::vector<std::string>{"theirs"});
+  CHECK(all.keywords == std::vector<std::string>{"mine", "ours"});
+  const SplitMessage asked = split(file, {.state_told = MboxStateTold::by_status})[0];
+  CHECK(asked.octets == "A: b\r\n");
+  CHECK(asked.state.flags == kBoxOld);
+  CHECK(asked.state.base == MboxBase{1, 2, {"ours"}});
+  CHECK(asked.state.keywords == std::vector<std::string>{"ours"});
+}
+
+TEST_CASE("a base is digits, a space and digits, of which there is a next number: else it is none") {
+  const auto base = [](const std::string& value) {
+    return split(std::string(kFrom) + "X-IMAPbase:" + value + "\n\n")[0].state.base;
+  };
+  CHECK(base(" 7 0000000042 x") == MboxBase{7, 42, {"x"}});
+  CHECK(base("7 4294967294") == MboxBase{7, UINT32_MAX - 1, {}});
+  for (const char* const none : {" 7 4294967295 x", " 7 4294967296 x", " 4294967296 1", " 7", " 7 ", "", " 7\t1",
+                                 " 7  1", " 7 1x", " 7x 1", " 7\n 1", " -7 1", " 7 +1"})
+    CHECK_MESSAGE(!base(none), none);
+}
+
+TEST_CASE("blanks may stand between a field's name and its colon, up to kBoxFieldNameMax octets of both") {
+  const SplitMessage one = split(std::string(kFrom) + "Status : R\nX-Keywords\t : NonJunk\nX-UID\t: 7\nA: b\n\n")[0];
+  CHECK(one.octets == "A: b\r\n");
+  CHECK(one.state.flags == kBoxSeen);
+  CHECK(one.state.keywords == std::vector<std::string>{"NonJunk"});
+  CHECK(one.state.uid == 7);
+  const std::string other = "Status x: R\nStatus \n";
+  CHECK(split(std::string(kFrom) + other + "\n")[0].octets == "Status x: R\r\nStatus \r\n");
+  const auto flags = [](std::size_t octets) {
+    return split(std::string(kFrom) + "Status" + std::string(octets - 7, ' ') + ": R\n\n")[0].state.flags;
+  };
+  CHECK(flags(kBoxFieldNameMax) == kBoxSeen);
+  CHECK(flags(kBoxFieldNameMax + 1) == 0);
+}
+
+TEST_CASE("a base of no UIDVALIDITY is none, and a later one counts") {
+  CHECK_FALSE(split(std::string(kFrom) + "X-IMAPbase: 0 2 one\n\n")[0].state.base);
+  CHECK(split(std::string(kFrom) + "X-IMAPbase: 0 2 one\nX-IMAPbase: 3 4\n\n")[0].state.base == MboxBase{3, 4, {}});
+}
+
 TEST_CASE("a field's value is read up to kBoxFieldMax") {
   const auto file = [](std::size_t blanks) {
     return std::string(kFrom) + "Status:" + std::string(blanks, ' ') + "R\nA: b\n\n";

@@ -1,11 +1,14 @@
 #include "message/search_text.h"
 
+#include <algorithm>
+
 #include "base/text.h"
 #include "message/attachment.h"
 #include "message/charset.h"
 #include "message/content.h"
 #include "message/encoded_word.h"
 #include "message/html_text.h"
+#include "message/octet_find.h"
 
 namespace angarium::message {
 namespace {
@@ -15,14 +18,19 @@ using Extent = TextVisitor::Extent;
 /// Octets of a character in UTF-8, at most.
 constexpr std::size_t kCharacterMax = 4;
 
+/// Octets of a text that is looked for without folding what it is looked for in, at most: what begins and ends alike is
+/// compared octet by octet there.
+constexpr std::size_t kDirectMax = 64;
+
 bool visit_fields(std::string_view header, TextPlace place, TextVisitor& visitor) {
   for (const Field& field : Header(header))
     if (visitor.field(place, field)) return true;
   return false;
 }
 
+/// `room`: for the text.
 bool visit_part(std::string_view octets, const Structure& structure, const Part& part, TextPlaces wanted,
-                TextVisitor& visitor, std::size_t max) {
+                TextVisitor& visitor, std::size_t max, std::string& room) {
   const bool root = &part == &structure.root();
   const bool enclosed = part.parent != kNoPart && structure.parts[part.parent].kind == PartKind::message;
   // An enclosed message's header is text of its body; the root's was visited.
@@ -34,11 +42,12 @@ bool visit_part(std::string_view octets, const Structure& structure, const Part&
   }
   if ((wanted & place_bit(TextPlace::body)) == 0) return false;
   if (part.kind != PartKind::leaf || !structure.is_type(part, octets, "text")) return false;
-  std::string text = part_text(structure, part, octets, max);
+  const std::string_view text = part_text(structure, part, octets, max, room);
   // What was ended is shorter by less than a character.
   const Extent extent = text.size() + kCharacterMax < max ? Extent::whole : Extent::partial;
-  if (structure.is_type(part, octets, "text", "html")) text = html_to_text(text, max);
-  return visitor.text(TextPlace::body, text, extent);
+  const bool html = structure.is_type(part, octets, "text", "html");
+  return html ? visitor.text(TextPlace::body, html_to_text(text, max), extent)
+              : visitor.text(TextPlace::body, text, extent);
 }
 
 }  // namespace
@@ -61,9 +70,20 @@ bool visit_texts(std::string_view octets, const Structure* structure, TextPlaces
     }
   }
   if (structure == nullptr || (wanted & ~kHeaderPlaces) == 0) return false;
+  std::string room;
   for (const Part& part : structure->parts)
-    if (visit_part(octets, *structure, part, wanted, visitor, max)) return true;
+    if (visit_part(octets, *structure, part, wanted, visitor, max, room)) return true;
   return false;
+}
+
+std::uint64_t texts_end(std::string_view octets, const Structure& structure) {
+  std::uint64_t end = 0;
+  for (const Part& part : structure.parts) {
+    // The type of a part whose header is not there yet is told when it is.
+    const bool text = part.kind == PartKind::leaf && structure.is_type(part, octets, "text");
+    end = std::max({end, part.body_begin, text ? part.body_end : 0});
+  }
+  return end;
 }
 
 class TextSearch::Look final : public TextVisitor {
@@ -73,26 +93,30 @@ class TextSearch::Look final : public TextVisitor {
   bool field(TextPlace, const Field& field) override {
     if (!search_.name_.empty() && !field.is(search_.name_)) return false;
     const bool with_name = (search_.places_ & place_bit(TextPlace::body)) != 0;
-    std::string text = decode_text(field.value);
-    if (with_name) text = std::string(field.name) + ": " + text;
-    return holds(text);
+    const std::string text = decode_text(field.value);
+    if (!with_name) return holds(text);
+    named_.assign(field.name).append(": ").append(text);
+    return holds(named_);
   }
-  bool text(TextPlace, const std::string& utf8, Extent) override { return holds(utf8); }
+  bool text(TextPlace, std::string_view utf8, Extent) override { return holds(utf8); }
 
  private:
   bool holds(std::string_view utf8) {
+    if (search_.direct_ && ascii_prefix(utf8) == utf8.size()) return contains_upper(utf8, search_.folded_);
     folded_.clear();
     append_collated(folded_, utf8, search_.collation_);
     return folded_.contains(search_.folded_);
   }
 
   const TextSearch& search_;
+  std::string named_;
   std::string folded_;
 };
 
 TextSearch::TextSearch(TextPlaces places, std::string_view utf8, std::string_view name, Collation collation)
     : places_(places), name_(name), collation_(collation) {
   append_collated(folded_, utf8, collation);
+  direct_ = collation != Collation::octet && folded_.size() <= kDirectMax;
 }
 
 bool TextSearch::found_in(std::string_view octets, const Structure* structure) const {

@@ -43,7 +43,7 @@ class TextVisitor {
   /// In UTF-8: of a part without its transfer coding (of HTML what html_to_text() leaves of it), or a file name.
   /// Partial: it was ended near `max` octets.
   enum class Extent : std::uint8_t { whole, partial };
-  virtual bool text(TextPlace place, const std::string& utf8, Extent extent) = 0;
+  virtual bool text(TextPlace place, std::string_view utf8, Extent extent) = 0;
 };
 
 /// Visits what stands in the wanted places. `octets` begin at the message's first octet and hold at least its header;
@@ -51,6 +51,10 @@ class TextVisitor {
 /// end near `max` octets each. True: the visitor had enough.
 bool visit_texts(std::string_view octets, const Structure* structure, TextPlaces wanted, TextVisitor& visitor,
                  std::size_t max = std::numeric_limits<std::size_t>::max());
+
+/// How many of a message's octets visit_texts() looks at, so that what is attached behind them need not be read.
+/// `octets`: the first ones; when it says more than these, it may say more again with so many.
+std::uint64_t texts_end(std::string_view octets, const Structure& structure);
 
 /// The place of the header fields of this name.
 TextPlace place_of_field(std::string_view name);
@@ -73,6 +77,7 @@ class TextSearch {
   std::string name_;
   Collation collation_;
   std::string folded_;
+  bool direct_ = false;  ///< in a text of ASCII it can be found as that stands
 };
 
 }  // namespace angarium::message

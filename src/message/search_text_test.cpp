@@ -2,6 +2,7 @@
 
 #include <vector>
 
+#include "base/text.h"
 #include "support/test.h"
 
 using namespace angarium::message;
@@ -39,6 +40,34 @@ TEST_CASE(
   }
 }
 
+TEST_CASE("a text is found in ASCII as it stands just as in its folded copy") {
+  const std::string letter =
+      "Subject: Pigeons\r\n\r\nThe quick brown fox jumps over the lazy dog, and on it went for as long as it "
+      "could.\r\n";
+  const std::string accented = letter + "caf\xC3\xA9\r\n";
+  // As short as is looked for directly, and longer.
+  for (const std::size_t size : {1, 5, 63, 64, 65, 70}) {
+    for (std::size_t at = 20; at + size < letter.size(); at += 7) {
+      const std::string wanted = letter.substr(at, size);
+      for (const auto& text : {letter, accented}) {
+        const Structure structure = parse_structure(text);
+        for (const Collation collation : {Collation::unicode_casemap, Collation::ascii_casemap})
+          CHECK(TextSearch(kEveryPlace, angarium::to_lower(wanted), {}, collation).found_in(text, &structure));
+        CHECK(TextSearch(kEveryPlace, wanted, {}, Collation::octet).found_in(text, &structure));
+        CHECK(!TextSearch(kEveryPlace, angarium::to_upper(wanted) + "Q", {}, Collation::octet)
+                   .found_in(text, &structure));
+        CHECK(!TextSearch(kEveryPlace, wanted + "\xC3\xA9").found_in(text, &structure));
+      }
+    }
+  }
+  const Structure structure = parse_structure(letter);
+  CHECK(!TextSearch(kEveryPlace, "THE QUICK", {}, Collation::octet).found_in(letter, &structure));
+  CHECK(!TextSearch(kEveryPlace, "").found_in("", nullptr));
+  // RFC 5051: KELVIN SIGN is K, and the ligature stays small letters, which no folded ASCII has.
+  CHECK(TextSearch(kEveryPlace, "quic\xE2\x84\xAA").found_in(letter, &structure));
+  CHECK(!TextSearch(kEveryPlace, "\xC7\x86").found_in("Subject: dz\r\n", nullptr));
+}
+
 TEST_CASE("HTML is looked at as its text, and attachments not at all") {
   for (const std::string_view value : {"<p", "class", "&amp;", "octets"}) {
     CAPTURE(value);
@@ -62,10 +91,44 @@ TEST_CASE("without a structure the header alone is looked at") {
   CHECK(!TextSearch(kEveryPlace, "enclosed").found_in(kMessage, nullptr));
 }
 
+TEST_CASE("what texts need of the octets is told by any beginning of them, and is enough to find all") {
+  const std::string attached =
+      "Subject: outer\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\npreamble\r\n"
+      "--b\r\n\r\ntext\r\n--b\r\nContent-Type: application/pdf; name=x.pdf\r\n\r\n" +
+      std::string(500, 'p') + "\r\n";
+  const auto needed = [](const std::string& message) {
+    const Structure structure = parse_structure(message);
+    const std::uint64_t end = texts_end(message, structure);
+    for (std::size_t first = 0; first < message.size(); ++first) {
+      // As who reads on until it is enough.
+      std::uint64_t known = first;
+      for (std::uint64_t wanted = 0;
+           (wanted = texts_end(std::string_view(message).substr(0, known), structure)) > known;)
+        known = wanted;
+      if (known != std::max<std::uint64_t>(first, end)) FAIL(first);
+    }
+    return end;
+  };
+  const std::string tail = attached + "--b--\r\nepilogue\r\n";
+  CHECK(needed(tail) == tail.find("ppp"));
+  const std::string image = attached + "--b\r\nContent-Type: image/png; name=last.png\r\n\r\nPNG\r\n--b--\r\n";
+  CHECK(needed(image) == image.find("PNG"));
+  const std::string more = attached + "--b\r\nContent-Type: text/html\r\n\r\n<p>footer</p>\r\n--b--\r\n";
+  CHECK(needed(more) == more.find("\r\n--b--"));
+  CHECK(needed(std::string(kMessage)) == kMessage.find("\r\n--b--"));
+  for (const std::string& message : {tail, image, more}) {
+    const Structure structure = parse_structure(message);
+    const std::string beginning = message.substr(0, texts_end(message, structure));
+    for (const std::string_view value : {"text", "x.pdf", "last.png", "footer", "preamble", "PNG\r\n", "ppp"})
+      CHECK(TextSearch(kEveryPlace, value).found_in(beginning, &structure) ==
+            TextSearch(kEveryPlace, value).found_in(message, &structure));
+  }
+}
+
 TEST_CASE("a text that is ended at a limit is told apart from one that just fits") {
   struct Seen final : TextVisitor {
     bool field(TextPlace, const Field&) override { return false; }
-    bool text(TextPlace, const std::string& utf8, Extent extent) override {
+    bool text(TextPlace, std::string_view utf8, Extent extent) override {
       texts.emplace_back(utf8.size(), extent);
       return false;
     }

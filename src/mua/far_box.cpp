@@ -4,8 +4,6 @@
 
 namespace angarium::mua {
 
-const std::string& user_of(const MailAccount& account) { return account.user.empty() ? account.address : account.user; }
-
 io::Task<Result<std::unique_ptr<FarBox>>> enter_box(const FarTerms& terms) {
   if (!terms.account.box)
     co_return fail(kUsage,

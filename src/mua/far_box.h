@@ -101,7 +101,4 @@ io::Task<Result<std::unique_ptr<FarBox>>> enter_box(const FarTerms& terms);
 io::Task<Result<std::unique_ptr<FarBox>>> enter_imap(const FarTerms& terms, Reached reached, sasl::Secret password);
 io::Task<Result<std::unique_ptr<FarBox>>> enter_pop3(const FarTerms& terms, Reached reached, sasl::Secret password);
 
-/// Who logs in there.
-const std::string& user_of(const MailAccount& account);
-
 }  // namespace angarium::mua

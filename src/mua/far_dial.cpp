@@ -4,6 +4,7 @@
 
 #include "io/host_lookup.h"
 #include "io/race.h"
+#include "wire/saslsec/exchange.h"
 
 namespace angarium::mua {
 namespace {
@@ -53,6 +54,33 @@ std::string place_of(const MailHost& host) { return wire::tls::place_of(way_to(h
 
 Result<> check_peer(const Reached& reached, const MailAccount& account) {
   return wire::tls::check_peer(*reached.connection, way_to(reached.by), account.key, "by --key or as key in mail.toml");
+}
+
+const std::string& user_for(const MailAccount& account, MailHost::Protocol protocol) {
+  if (protocol == MailHost::Protocol::smtp && !account.smtp_user.empty()) return account.smtp_user;
+  return account.user.empty() ? account.address : account.user;
+}
+
+Result<sasl::ClientContext> credentials_for(const FarTerms& terms, const Reached& reached, std::string service,
+                                            sasl::Secret password) {
+  const MailAccount& account = terms.account;
+  sasl::ClientContext context;
+  context.password = std::move(password);
+  context.service = std::move(service);
+  context.host = reached.by.host;
+  context.bindings = wire::saslsec::channel_bindings(*reached.connection);
+  if (reached.connection->tls() == nullptr) context.protection_max = sasl::Protection::confidentiality;
+  if (!account.tickets) {
+    context.identity.authentication_id = user_for(account, reached.by.protocol);
+    if (!account.token_file.empty()) context.has = sasl::Needs::token;
+    return context;
+  }
+  context.has = sasl::Needs::ticket;
+  // An address that stands for the user is no principal: the ticket says who it is.
+  const bool named =
+      !account.user.empty() || (reached.by.protocol == MailHost::Protocol::smtp && !account.smtp_user.empty());
+  context.gss = TRY(terms.ticket(named ? user_for(account, reached.by.protocol) : std::string(), context));
+  return context;
 }
 
 }  // namespace angarium::mua

@@ -9,6 +9,7 @@
 #include "configuration/mail_accounts.h"
 #include "io/network.h"
 #include "io/task.h"
+#include "sasl/client.h"
 #include "sasl/secret.h"
 #include "wire/connection/connection.h"
 #include "wire/tls/dial.h"
@@ -39,6 +40,10 @@ struct FarTerms {
   Dial dial;
   /// Asked once a connection, before it is made. May ask the user.
   std::function<Result<sasl::Secret>()> password;
+  /// With tickets: gets one of the principal, or of whoever the user's are, for the service, host and connection that
+  /// the context tells of. It may wait.
+  std::function<Result<std::unique_ptr<sasl::GssContext>>(const std::string& principal, const sasl::ClientContext&)>
+      ticket{};
   /// Octets of a long transfer, of so many.
   std::function<void(std::uint64_t done, std::uint64_t all)> progress = [](std::uint64_t, std::uint64_t) {};
 };
@@ -46,6 +51,12 @@ struct FarTerms {
 /// Whether the server is the one that is meant, once TLS is on: by the account's key where it names one, else by its
 /// certificate. kStranger.
 Result<> check_peer(const Reached& reached, const MailAccount& account);
+/// What a server of this service ("imap") is told: the user's name with the password or token, or a ticket, which is
+/// got now; without TLS under the strongest layer that can be had. sasl::kUnavailable: there is no ticket.
+Result<sasl::ClientContext> credentials_for(const FarTerms& terms, const Reached& reached, std::string service,
+                                            sasl::Secret password);
+/// Who logs in there.
+const std::string& user_for(const MailAccount& account, MailHost::Protocol protocol);
 /// "imap.example.org:993"
 std::string place_of(const MailHost& host);
 

@@ -345,3 +345,27 @@ TEST_CASE("by POP3 messages are listed and read; what is removed is named by its
   CHECK(refused([](FarClient& client) { return client.list("Sent", {}); }).is(kUsage));
   CHECK(refused([](FarClient& client) { return client.list("INBOX", {.unread = true}); }).is(kUsage));
 }
+
+TEST_CASE("POP3 and submission get the token of an account that has one, and nothing else") {
+  MailAccount account = anna(MailHost::Protocol::pop3);
+  account.token_file = "token";
+  const Outcome outcome = Play({steps_of("S: +OK hi\n"
+                                         "C: CAPA\nS: +OK\nS: SASL PLAIN XOAUTH2\nS: USER\nS: .\n"
+                                         "C: AUTH XOAUTH2 dXNlcj1hbm5hAWF1dGg9QmVhcmVyIHNlY3JldAEB\n"
+                                         "S: -ERR [AUTH] it is over\nEOF\n")},
+                               {})
+                              .run(account, [](FarClient& client) { return client.list("", {}); });
+  REQUIRE(!outcome.done);
+  CHECK(outcome.done.error().is(kNotLetIn));
+  CHECK(outcome.missed == "");
+  account.smtp_login = true;
+  const Outcome sent = Play({steps_of("S: 220 hi\n"
+                                      "C: EHLO localhost\nS: 250-hi\nS: 250 AUTH PLAIN XOAUTH2\n"
+                                      "C: AUTH XOAUTH2 dXNlcj1hbm5hAWF1dGg9QmVhcmVyIHNlY3JldAEB\n"
+                                      "S: 535 5.7.8 it is over\n")},
+                            {})
+                           .run(account, send());
+  REQUIRE(!sent.done);
+  CHECK(sent.done.error().is(kNotLetIn));
+  CHECK(sent.missed == "");
+}

@@ -79,13 +79,12 @@ class ImapBox final : public FarBox {
     }
     CO_TRY(check_peer(reached_, terms_.account));
     if (known) co_return Result<>();
-    sasl::ClientContext credentials;
-    credentials.identity.authentication_id = user_of(terms_.account);
-    credentials.password = std::move(password);
+    auto credentials = CO_TRY(credentials_for(terms_, reached_, "imap", std::move(password)));
     // Whether there may be a connection without TLS was judged when it was made.
     auto in = co_await client_.log_in(std::move(credentials), sasl::Plaintext::allowed);
     if (in || (!in.error().is(imap::kServerRefused) && !in.error().is(imap::kNoMechanism))) co_return in;
-    co_return fail(kNotLetIn, place_of(reached_.by) + " does not let " + escape_controls(user_of(terms_.account), 200) +
+    co_return fail(kNotLetIn, place_of(reached_.by) + " does not let " +
+                                  escape_controls(user_for(terms_.account, reached_.by.protocol), 200) +
                                   " in: " + in.error().text());
   }
 

@@ -68,15 +68,20 @@ class Pop3Box final : public FarBox {
       if (!begun) co_return std::unexpected(begun.error());
     }
     CO_TRY(check_peer(reached_, terms_.account));
-    pop3::Credentials credentials;
-    credentials.identity.authentication_id = user_of(terms_.account);
-    credentials.password = std::move(password);
-    const auto in = co_await client_.login(credentials);
+    auto known = CO_TRY(credentials_for(terms_, reached_, "pop", std::move(password)));
+    pop3::Credentials credentials{.identity = std::move(known.identity),
+                                  .password = std::move(known.password),
+                                  .has = known.has,
+                                  .host = std::move(known.host),
+                                  .protection_max = known.protection_max,
+                                  .gss = std::move(known.gss)};
+    const auto in = co_await client_.login(std::move(credentials));
     if (in) co_return co_await look();
     const bool refused =
         in.error().is(pop3::kRefused) || in.error().is(pop3::kNoMechanism) || in.error().is(sasl::kBadCredentials);
     if (!refused) co_return std::unexpected(in.error());
-    co_return fail(kNotLetIn, place_of(reached_.by) + " does not let " + escape_controls(user_of(terms_.account), 200) +
+    co_return fail(kNotLetIn, place_of(reached_.by) + " does not let " +
+                                  escape_controls(user_for(terms_.account, reached_.by.protocol), 200) +
                                   " in: " + in.error().text());
   }
 

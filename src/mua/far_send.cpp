@@ -70,25 +70,25 @@ struct Session {
 };
 
 Error named(const MailHost& host, const Error& error) {
-  if (error.is(smtp::kRefusedForGood)) return Error(kNotTaken, place_of(host) + ": " + error.text());
+  if (error.is(smtp::kRefusedForGood) || error.is(smtp::kNoMechanism))
+    return Error(kNotTaken, place_of(host) + ": " + error.text());
   if (error.is(smtp::kRefusedNow)) return Error(kNotTakenNow, place_of(host) + ": " + error.text());
   return error;
 }
 
 io::Task<Result<>> log_in(const FarTerms& terms, Session& session, sasl::Secret password) {
-  const MailAccount& account = terms.account;
-  sasl::ClientContext credentials;
-  credentials.identity.authentication_id = account.smtp_user.empty() ? user_of(account) : account.smtp_user;
-  const std::string user = credentials.identity.authentication_id;
-  credentials.password = std::move(password);
   const std::string place = place_of(session.reached.by);
   if (session.client->extensions().mechanisms.empty())
     co_return fail(kNotLetIn, place + " knows no login; if none is needed there, say smtp_login = false in mail.toml");
+  auto credentials = CO_TRY(credentials_for(terms, session.reached, "smtp", std::move(password)));
   // Whether there may be a connection without TLS was judged when it was made.
   const auto in = co_await session.client->authenticate(std::move(credentials), sasl::Plaintext::allowed);
-  if (in || (!in.error().is(smtp::kRefusedForGood) && !in.error().is(sasl::kBadCredentials)))
+  if (in || (!in.error().is(smtp::kRefusedForGood) && !in.error().is(smtp::kNoMechanism) &&
+             !in.error().is(sasl::kBadCredentials)))
     co_return in ? Result<>() : std::unexpected(named(session.reached.by, in.error()));
-  co_return fail(kNotLetIn, place + " does not let " + escape_controls(user, 200) + " in: " + in.error().text());
+  co_return fail(kNotLetIn, place + " does not let " +
+                                escape_controls(user_for(terms.account, MailHost::Protocol::smtp), 200) +
+                                " in: " + in.error().text());
 }
 
 io::Task<Result<Session>> open_session(const FarTerms& terms) {

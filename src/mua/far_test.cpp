@@ -6,6 +6,7 @@
 #include "mua/far_testing.h"
 #include "mua/host.h"
 #include "protocol/imap/testing.h"
+#include "sasl/memory_gss.h"
 
 using namespace angarium;
 using namespace angarium::mua;
@@ -22,6 +23,7 @@ struct There {
   std::string seen;
   Output output = Output::text;
   std::size_t message_max = kMessageMax;
+  std::function<void(FarTerms&)> adapt = [](FarTerms&) {};
 
   Result<> run(const Job& job) {
     io::SimulatedLoop loop;
@@ -34,6 +36,7 @@ struct There {
     FarTerms terms{.account = account,
                    .dial = [this](MailHost host) { return dial(std::move(host)); },
                    .password = [] { return Result<sasl::Secret>(sasl::Secret::copy("secret")); }};
+    adapt(terms);
     FarClient client(here, std::move(terms), output);
     auto done = test::sync_wait(loop, job(client));
     loop.destroy_tasks();
@@ -185,4 +188,47 @@ TEST_CASE("folders are listed with their use, and counted when asked") {
   there.output = Output::json;
   REQUIRE(there.run([](FarClient& client) { return client.folders(Counting::no); }));
   CHECK(there.seen.contains("{\"name\":\"Sent\",\"selectable\":true,\"use\":\"sent\"}"));
+}
+
+TEST_CASE("an account with a token's file or with tickets logs in by them, under a layer where there is no TLS") {
+  for (const std::string_view principal : {"", "fred@THERE.TEST"}) {
+    There there;
+    there.store->mechanisms = {"PLAIN", "GS2-KRB5", "GSSAPI"};
+    std::string whose = "nobody's";
+    there.adapt = [&](FarTerms& terms) {
+      terms.account.tickets = true;
+      terms.account.user = principal;
+      terms.ticket = [&](const std::string& name,
+                         const sasl::ClientContext& context) -> Result<std::unique_ptr<sasl::GssContext>> {
+        whose = name;
+        CHECK(context.service == "imap");
+        CHECK(context.host == "box.test");
+        CHECK(context.protection_max == sasl::Protection::confidentiality);
+        return sasl::memory_gss_initiator("fred", "imap");
+      };
+    };
+    REQUIRE(there.run([](FarClient& client) { return client.folders({}); }));
+    // The address that stands for a user who is not named is nobody's principal.
+    CHECK(whose == principal);
+  }
+  There there;
+  there.store->mechanisms = {"PLAIN", "XOAUTH2"};
+  there.store->logins.tokens["secret"] = "fred";
+  there.adapt = [](FarTerms& terms) { terms.account.token_file = "token"; };
+  CHECK(there.run([](FarClient& client) { return client.folders({}); }));
+  there.store->logins.tokens.clear();
+  CHECK(there.run([](FarClient& client) { return client.folders({}); }).error().is(kNotLetIn));
+}
+
+TEST_CASE("tickets that are over are trouble of the moment, and no password is told in their place") {
+  There there;
+  there.adapt = [](FarTerms& terms) {
+    terms.account.tickets = true;
+    terms.ticket = [](const std::string&, const sasl::ClientContext&) -> Result<std::unique_ptr<sasl::GssContext>> {
+      return fail(sasl::kUnavailable, "the ticket is over");
+    };
+  };
+  const auto done = there.run([](FarClient& client) { return client.folders({}); });
+  REQUIRE(!done);
+  CHECK(done.error().temporary());
 }

@@ -3,6 +3,8 @@
 #include <fmt/core.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
+#include <array>
 
 #include "base/text.h"
 #include "configuration/schema.h"
@@ -40,6 +42,20 @@ bool list_commands(const CLI::App& app) {
   if (at->get_subcommands([](const CLI::App*) { return true; }).empty()) return false;
   fmt::print(stderr, "{}", app.help());
   return true;
+}
+
+void or_location(CLI::App& command, CLI::Option* place, const char* flag, bool& own, const char* description) {
+  CLI::Option* const made = command.add_flag(flag, own, description);
+  for (CLI::Option* const other : command.get_options()) {
+    const bool of_all = other == made || other == command.get_help_ptr() ||
+                        std::ranges::count(std::array<std::string_view, 4>{"--account", "--dir", "--json", "--dry-run"},
+                                           other->get_name()) > 0;
+    if (!of_all) made->excludes(other);
+  }
+  command.parse_complete_callback([place, flag, &own] {
+    if (place->count() == 0 && !own)
+      throw CLI::ValidationError("say which " + place->get_name() + ", or " + std::string(flag));
+  });
 }
 
 }  // namespace angarium::program

@@ -14,6 +14,7 @@
 #include "program/command_help.h"
 #include "program/commands.h"
 #include "program/hand_in.h"
+#include "program/login_options.h"
 #include "program/password.h"
 #include "program/verbs.h"
 
@@ -226,8 +227,11 @@ class CommandLine {
     CLI::App* parent = group(of.name, of.description);
     for (const PlainVerb& each : of.verbs) {
       CLI::App* made = verb(parent, each.name, each.verb, each.description, each.example);
-      for (const auto& [name, description, flag] : each.arguments)
-        flag.empty() ? positional(made, name, description) : option(made, flag, name, description);
+      for (const auto& [name, description, flag, alone] : each.arguments)
+        if (alone)
+          made->add_flag_callback(flag, [this, name] { request_.add(name, "yes"); }, description);
+        else
+          flag.empty() ? positional(made, name, description) : option(made, flag, name, description);
     }
   }
 
@@ -279,6 +283,12 @@ class CommandLine {
     option(made, "--name", "name", "What to call it here; the host if not given");
     made->add_flag("--password-stdin", read_password_, "Read the password from standard input, one line");
     option(made, "--token-file", "token_file", "Instead: a file that holds an access token (OAUTHBEARER, XOAUTH2)");
+    option(made, "--tickets", "tickets",
+           "Instead: a credentials cache of Kerberos (GS2-KRB5, GSSAPI), as kinit -c makes it; --user NAME@REALM says "
+           "whose");
+    option(made, "--layer", "layer",
+           "Without TLS: what the login has to agree on at least, 'integrity' or 'confidentiality' (GSSAPI; with a "
+           "password DIGEST-MD5)");
     several(made, "--folder", "folder", "A folder there, may be repeated; '*' is all")->allow_extra_args(false);
     option(made, "--into", "into", "The mailbox here that gets what is in the INBOX there; other folders go below it");
     option(made, "--every", "every", "How often to look: 5m, 2h; 15m if not given");
@@ -366,45 +376,34 @@ class CommandLine {
     return made;
   }
 
-  static void login(CLI::App* made, RemoteLogin& login) {
-    made->add_option("--user", login.user, "IMAP: the name to log in by");
-    auto* const file = made->add_option("--password-file", login.password_file,
-                                        "IMAP: a file that only you can read, with the password as its first line; "
-                                        "you are asked without it");
-    made->add_flag("--password-stdin", login.password_stdin, "IMAP: read the password from standard input, one line")
-        ->excludes(file);
-    made->add_flag("--token", login.token, "IMAP: it is an access token (OAUTHBEARER, XOAUTH2), not a password");
-    made->add_option("--key", login.key,
-                     "IMAP: the SHA-256 of the server's public key, where its certificate is vouched for by nobody");
-  }
-
   void moving() {
-    CLI::App* made =
-        command(&app_, "import", "Bring mail in: an mbox file, a Maildir, a folder of either, or an IMAP account",
-                "import --account alice@example.test ~/Maildir\n  angarium import --account "
-                "alice@example.test old.mbox --into Old --dry-run");
+    CLI::App* made = command(
+        &app_, "import", "Bring mail in: an mbox file, a Maildir, a folder of either, or an IMAP account",
+        "import --account alice@example.test ~/Maildir\n  angarium import --account alice@example.test old.mbox "
+        "--into Old --dry-run\n  angarium import --account alice@example.test --from-location");
     made->add_option("--account", import_.account, "Whose mail it becomes")->required();
-    made->add_option("source", import_.source,
-                     "The file or folder; or imaps://USER@HOST[:PORT], imap:// (STARTTLS), or imap+plain:// on this "
-                     "host: all folders of the account there, where nothing is changed")
-        ->required();
-    login(made, import_.login);
+    CLI::Option* place = made->add_option(
+        "source", import_.source,
+        "The file or folder; or imaps://USER@HOST[:PORT], imap:// (STARTTLS), or imap+plain:// on this host: all "
+        "folders of the account there, where nothing is changed");
+    add_login(made, import_.login);
     made->add_option("--folder", import_.folders, "IMAP: only this folder there; may be given several times")
         ->allow_extra_args(false);
     made->add_option("--into", import_.into, "The mailbox that all goes into, or below");
     made->add_flag("--dry-run", import_.dry_run, "Only show what would be done");
+    or_location(*made, place, "--from-location", import_.from_location,
+                "Move the account from its place ([location]) into the own store; again: what came there since");
     made->callback([this] { action_ = [this] { return import_mail(context_, import_); }; });
     made =
         command(&app_, "export", "Write an account's mail into mbox files or Maildirs, or bring it to an IMAP account",
                 "export --account alice@example.test /srv/alice --format maildir++\n  angarium export --account "
                 "alice@example.test old --format mbox --variant mboxcl2 --dry-run\n  angarium export "
-                "--account alice@example.test imaps://alice@new.example.org");
+                "--account alice@example.test imaps://new.example.org --user alice");
     made->add_option("--account", export_.account, "Whose mail")->required();
-    made->add_option("target", export_.target,
-                     "The folder; it is made if it is not there; or imaps://USER@HOST[:PORT], imap:// (STARTTLS), or "
-                     "imap+plain:// on this host")
-        ->required();
-    login(made, export_.login);
+    place = made->add_option("target", export_.target,
+                             "The folder; it is made if it is not there; or imaps://USER@HOST[:PORT], imap:// "
+                             "(STARTTLS), or imap+plain:// on this host");
+    add_login(made, export_.login);
     made->add_option("--format", export_.format, "Of files: mbox, maildir (a folder each) or maildir++ (one Maildir)")
         ->check(CLI::IsMember({"mbox", "maildir", "maildir++"}));
     made->add_option("--variant", export_.variant,
@@ -413,6 +412,8 @@ class CommandLine {
     made->add_option("--folder", export_.pattern, "Only mailboxes named so; * stands for anything, % for one level")
         ->capture_default_str();
     made->add_flag("--dry-run", export_.dry_run, "Only show what would be done");
+    or_location(*made, place, "--to-location", export_.to_location,
+                "Instead of a target: the account is in its place ([location]) again; what both sides have is merged");
     made->callback([this] { action_ = [this] { return export_mail(context_, export_); }; });
   }
 
@@ -450,9 +451,6 @@ class CommandLine {
     const auto to = [this](const std::string& value) { request_.add("directory", absolute(value)); };
     made->add_option_function<std::string>("directory", to, "The new directory")->required();
     verb(&app_, "sweep", "store.sweep", "Give back the space of deleted mail now", "sweep --dir var");
-    CLI::App* index = group("index", "The index of all mail, which searches use");
-    option(verb(index, "show", "index.show", "Show what is indexed", "index show"), "address", "address", "Whose");
-    option(verb(index, "rebuild", "index.rebuild", "Make it anew", "index rebuild"), "address", "address", "Whose");
     verb(&app_, "status", "store.status", "Show the state of the store", "status --dir var");
   }
 

@@ -111,14 +111,16 @@ struct RemoteLogin {
   std::string user;
   std::string password_file;
   bool password_stdin = false;
-  bool token = false;  ///< what is given is an access token
-  std::string key;     ///< SHA-256 of the server's public key; empty: its certificate says who it is
+  bool token = false;    ///< what is given is an access token
+  bool tickets = false;  ///< nothing is given: the caller has tickets of Kerberos
+  std::string key;       ///< SHA-256 of the server's public key; empty: its certificate says who it is
 };
 
 struct ImportOptions {
   std::string account;
-  std::string source;  ///< a path, or the URL of an IMAP account
-  std::string into;    ///< a mailbox; empty: the source's own names
+  std::string source;          ///< a path, or the URL of an IMAP account
+  bool from_location = false;  ///< in its place: the account's own boxes of [location], which it leaves
+  std::string into;            ///< a mailbox; empty: the source's own names
   bool dry_run = false;
   // Of an IMAP account.
   RemoteLogin login{};
@@ -129,10 +131,11 @@ int import_mail(const Context& context, const ImportOptions& options);
 
 struct ExportOptions {
   std::string account;
-  std::string target;   ///< a path, or the URL of an IMAP account
-  std::string format;   ///< mbox, maildir or maildir++
-  std::string variant;  ///< of mbox; empty: mboxrd
-  RemoteLogin login{};  ///< of an IMAP account
+  std::string target;        ///< a path, or the URL of an IMAP account
+  bool to_location = false;  ///< in its place: the account's own boxes of [location], to which it goes back
+  std::string format;        ///< mbox, maildir or maildir++
+  std::string variant;       ///< of mbox; empty: mboxrd
+  RemoteLogin login{};       ///< of an IMAP account
   std::string pattern = "*";
   bool dry_run = false;
 };

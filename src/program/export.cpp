@@ -8,6 +8,7 @@
 #include "configuration/configuration.h"
 #include "io/loop.h"
 #include "program/commands.h"
+#include "program/located.h"
 #include "program/moving.h"
 #include "program/rights.h"
 #include "program/talk.h"
@@ -113,6 +114,8 @@ Result<To> open_target(const ExportOptions& options, std::optional<transfer::Rem
 }  // namespace
 
 int export_mail(const Context& context, const ExportOptions& options) {
+  if (options.to_location)
+    return move_account(context, {.account = options.account, .way = Move::out, .dry_run = options.dry_run});
   if (auto wrong = contradiction(options)) return report(context, control::failure(*wrong));
   std::optional<transfer::RemoteOptions> remote;
   if (is_remote(options.target)) {
@@ -121,7 +124,11 @@ int export_mail(const Context& context, const ExportOptions& options) {
     remote = *std::move(told);
   }
   TalkDoor door;
-  if (const auto code = refused_talk(context, door, "transfer.export", options.account)) return *code;
+  const auto told = begin_talk(context, door, "transfer.export", options.account);
+  if (!told) return told.error();
+  if (!remote)
+    if (const auto right = check_export(*told, options.target, options.account); !right)
+      return report(context, control::failure(right.error()));
   transfer::Link link(door.descriptor());
   const auto to = open_target(options, std::move(remote), link);
   if (!to) return report(context, control::failure(to.error()));

@@ -89,7 +89,9 @@ Result<> add_mail_account(const std::string& path, const MailAccount& account) {
 
 Result<sasl::Secret> password_of(const MailAccount& account) {
   if (!account.password.empty()) return sasl::Secret::copy(account.password);
+  if (account.tickets) return sasl::Secret();
   const std::string home = environment("HOME", "/");
+  if (!account.token_file.empty()) return sasl::Secret(TRY(password_from_file(mua::in_home(account.token_file, home))));
   if (!account.password_file.empty())
     return sasl::Secret(TRY(password_from_file(mua::in_home(account.password_file, home))));
   if (account.password_command.empty()) {

@@ -15,7 +15,7 @@ std::string mail_accounts_path();
 Result<configuration::MailAccounts> load_mail_accounts(const std::string& path);
 /// Appends the account: durable, for the user alone, and only if the file is right then.
 Result<> add_mail_account(const std::string& path, const configuration::MailAccount& account);
-/// From the account, its file or command, else asked at the terminal.
+/// From the account, its file or command, or the file of its token, else asked at the terminal; with tickets nothing.
 Result<sasl::Secret> password_of(const configuration::MailAccount& account);
 
 }  // namespace angarium::program

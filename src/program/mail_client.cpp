@@ -22,6 +22,7 @@
 #include "program/password.h"
 #include "program/progress.h"
 #include "program/surroundings.h"
+#include "program/ticket.h"
 
 namespace angarium::program {
 namespace {
@@ -40,7 +41,8 @@ struct Common {
   std::string mailbox = "INBOX";
   bool json = false;
   // An account that stands in no file.
-  std::string imap, pop3, smtp, user, address, password_file, key;
+  std::string imap, pop3, smtp, user, address, password_file, token_file, key;
+  bool tickets = false;
   bool no_smtp_login = false;
 };
 
@@ -79,8 +81,10 @@ Result<MailAccount> chosen(const Common& common) {
   if (!common.user.empty()) account.user = common.user;
   if (!common.address.empty()) account.address = common.address;
   if (!common.key.empty()) account.key = common.key;
-  if (!common.password_file.empty()) {
+  if (!common.password_file.empty() || !common.token_file.empty() || common.tickets) {
     account.password_file = common.password_file;
+    account.token_file = common.token_file;
+    account.tickets = common.tickets;
     account.password.clear();
     account.password_command.clear();
   }
@@ -128,8 +132,10 @@ class Work {
     const auto loop = TRY(io::make_loop());
     const auto network = io::socket_network();
     ProgressShown bar("mail", Unit::octets);
-    mua::FarTerms terms{
-        .account = account, .dial = mua::dial_by(*network), .password = [&] { return password(account); }};
+    mua::FarTerms terms{.account = account,
+                        .dial = mua::dial_by(*network),
+                        .password = [&] { return password(account); },
+                        .ticket = own_ticket};
     terms.progress = [&bar](std::uint64_t done, std::uint64_t all) {
       bar(done, all);
       if (done == all) bar.finish();
@@ -228,7 +234,13 @@ class MailCommandLine {
     CLI::App* made = verb(&app_, name, description, example);
     made->add_option("-A,--account", common_.account, "Which account; else the file's default, or its first");
     made->add_option("--user", common_.user, "Who logs in there; by default the address");
-    made->add_option("--password-file", common_.password_file, "A file with the password, for you alone");
+    auto* const file =
+        made->add_option("--password-file", common_.password_file, "A file with the password, for you alone");
+    auto* const token = made->add_option("--token-file", common_.token_file,
+                                         "Instead: a file with an access token (OAUTHBEARER, XOAUTH2)")
+                            ->excludes(file);
+    made->add_flag("--tickets", common_.tickets, "Instead: your tickets of Kerberos (GS2-KRB5, GSSAPI)")
+        ->excludes(file, token);
     made->add_option("--key", common_.key, "sha256:… of the servers' key, where their certificate is nobody's");
     auto* group = made->add_option_group("Without the file");
     group->add_option("--imap", common_.imap,
@@ -276,6 +288,10 @@ class MailCommandLine {
     made->add_flag("--no-smtp-login", new_.no_smtp_login, "Mail is sent without a login");
     made->add_option("--password-command", account.password_command, "A command that prints the password");
     made->add_option("--password-file", account.password_file, "A file with the password, for you alone");
+    made->add_option("--token-file", account.token_file,
+                     "Instead: a file with an access token (OAUTHBEARER, XOAUTH2), which another program keeps fresh");
+    made->add_flag("--tickets", account.tickets,
+                   "Instead: your tickets of Kerberos (GS2-KRB5, GSSAPI); --user NAME@REALM where there are several");
     made->add_flag("--password-stdin", new_.password_stdin,
                    "Read the password from standard input and keep it in the file of accounts; without any of these it "
                    "is asked each time");
@@ -303,7 +319,8 @@ class MailCommandLine {
     account.save_sent = !new_.no_save_sent;
     const auto hosts = add_hosts(account, new_.imap, new_.pop3, new_.smtp);
     if (!hosts) return complain(common_.json, hosts.error());
-    if (account.user.empty()) account.user = account.address;
+    // A user of tickets is a principal, which no address is.
+    if (account.user.empty() && !account.tickets) account.user = account.address;
     if (new_.password_stdin) account.password = password_from_stdin();
     // Names that are taken are told before anybody types a password.
     const auto right = configuration::parse_mail_accounts(configuration::mail_account_text(account), common_.config);

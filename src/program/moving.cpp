@@ -6,6 +6,7 @@
 #include "configuration/mail_accounts.h"
 #include "fetch/url.h"
 #include "program/password.h"
+#include "program/ticket.h"
 
 namespace angarium::program {
 namespace {
@@ -31,14 +32,14 @@ void print_defects(const std::vector<Defect>& defects, std::uint64_t found) {
   if (found > defects.size()) fmt::print("  and {} more\n", found - defects.size());
 }
 
-std::optional<int> refused_talk(const Context& context, TalkDoor& door, const std::string& verb,
-                                const std::string& account) {
+std::expected<std::string, int> begin_talk(const Context& context, TalkDoor& door, const std::string& verb,
+                                           const std::string& account) {
   control::Request request{.verb = verb, .arguments = {}};
   request.add("address", account);
   const auto opened = door.open(context, request);
-  if (!opened) return report(opened.error());
-  if (opened->exit_code != control::kDone) return report(context, *opened);
-  return std::nullopt;
+  if (!opened) return std::unexpected(report(opened.error()));
+  if (opened->exit_code != control::kDone) return std::unexpected(report(context, *opened));
+  return opened->result;
 }
 
 bool is_remote(std::string_view place) { return place.find("://") != std::string_view::npos; }
@@ -51,6 +52,13 @@ Result<transfer::RemoteOptions> remote_options(const std::string& url, const Rem
   if (remote.url.user.empty())
     return fail(fetch::kInvalid, "whose mail there? write imaps://USER@HOST, or --user USER");
   if (!login.key.empty()) remote.key = TRY(configuration::parse_key(login.key));
+  if (login.tickets) {
+    remote.has = sasl::Needs::ticket;
+    remote.ticket = [principal = remote.url.user](const sasl::ClientContext& context) {
+      return own_ticket(principal, context);
+    };
+    return remote;
+  }
   std::string password;
   if (login.password_stdin)
     password = password_from_stdin();

@@ -6,8 +6,8 @@
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 #include <cstdio>
+#include <expected>
 #include <functional>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -65,9 +65,9 @@ int carry_out(const Context& context, const char* name, bool dry_run, const Resu
   return exit_code_of(done);
 }
 
-/// A talk of that verb about the account; else why there is none was said.
-std::optional<int> refused_talk(const Context& context, TalkDoor& door, const std::string& verb,
-                                const std::string& account);
+/// A talk of that verb about the account, and what was told of it; else the exit code, and why was said.
+std::expected<std::string, int> begin_talk(const Context& context, TalkDoor& door, const std::string& verb,
+                                           const std::string& account);
 
 /// It is a URL, not a path.
 bool is_remote(std::string_view place);

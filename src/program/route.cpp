@@ -93,7 +93,9 @@ std::optional<route::Fact> login_step(const configuration::Configuration& config
   if (relay == nullptr || relay->login.empty()) return std::nullopt;
   for (const configuration::RelayLogin& login : configuration.relay_logins) {
     if (login.name != relay->login) continue;
-    const std::string text = "over TLS, as '" + login.user + "' (" + login.name + ")";
+    const bool plain = relay->tls == route::Tls::none;
+    const std::string text =
+        (plain ? "under a security layer, as '" : "over TLS, as '") + login.user + "' (" + login.name + ")";
     if (!login.tickets.empty()) return route::Fact{"login", text + ", by the tickets in " + login.tickets};
     const bool token = !login.token_file.empty();
     const auto secret = agent::read_password_file(configuration.resolve(token ? login.token_file : login.password_file),

@@ -9,6 +9,7 @@
 #include "agent/post_office.h"
 #include "base/log.h"
 #include "cage/steward.h"
+#include "location/servant.h"
 #include "program/commands.h"
 #include "program/signals.h"
 #include "program/system.h"
@@ -56,10 +57,12 @@ Result<std::unique_ptr<cage::Steward>> start_steward(const configuration::Config
   } else if (configuration.server.user.empty()) {
     log::warning("serve", "server.user is empty: the process that speaks with the network has root's rights");
   }
+  location::BoxServant servant;
   return cage::Steward::start({.uid_min = static_cast<uid_t>(local.uid_min),
                                .uid_max = static_cast<uid_t>(local.uid_max),
                                .excluded = local.excluded,
-                               .spool_group = local.spool_group});
+                               .spool_group = local.spool_group},
+                              cage::system_host(), &servant, TRY(open_servants_folder(configuration)));
 }
 
 /// Reloads when asked to, and returns when the server is to end: as a failure when it lost its steward.

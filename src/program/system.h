@@ -20,6 +20,9 @@ bool owns(const std::string& path);
 /// Becomes the user for good: groups, gid, uid, and no_new_privs, which each thread has of its own. Call as root,
 /// before threads start.
 Result<> become(const std::string& user);
+/// From now on nothing of this process' memory is written down when it crashes, neither to a file nor to a program that
+/// gathers core files (core(5)), and no other process of its user may read it: keys are in it, and passwords and mail.
+Result<> leave_no_core_file();
 /// As many descriptors as the hard limit gives.
 void raise_descriptor_limit();
 /// Large blocks go back to the system as soon as they are freed: buffers of messages, and what an Argon2id check takes

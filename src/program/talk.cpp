@@ -11,6 +11,7 @@
 
 #include "agent/services.h"
 #include "agent/transfer_verbs.h"
+#include "cage/host.h"
 #include "configuration/configuration.h"
 #include "io/connect.h"
 #include "io/loop.h"
@@ -20,14 +21,27 @@
 namespace angarium::program {
 namespace {
 
+struct Opened {
+  std::unique_ptr<agent::Services> services;
+  agent::LocationTerms locations;
+};
+
+Result<std::string> home_of(const std::string& name) {
+  const auto user = TRY(cage::system_host().find_user(name));
+  if (!user) return fail(configuration::kUnreadable, "this host has no user " + name);
+  return user->home;
+}
+
 /// With the rights of the server's user, for good.
-Result<std::unique_ptr<agent::Services>> open_services(const Context& context) {
+Result<Opened> open_services(const Context& context) {
   const auto configuration = TRY(configuration::load(context.directory));
   TRY(become_server_user(configuration));
   if (geteuid() != 0 && !owns(context.directory) && !owns(configuration.resolve(configuration.server.data)))
     return fail(configuration::kUnreadable, "the server is not running, and only root and the owner of " +
                                                 context.directory + " may open its store");
-  return agent::Services::open(configuration);
+  Opened opened{TRY(agent::Services::open(configuration)), agent::location_terms(configuration)};
+  opened.locations.home_of = home_of;
+  return opened;
 }
 
 /// Takes the request off, so that the reply is not lost with it.
@@ -61,10 +75,10 @@ int be_the_server(int descriptor, const Context& context) {
     co_return control::failure(Error(kBroken, "no verb but talks"));
   };
   (*loop)->spawn(control::serve_caller(io::adopt_stream(descriptor), control::Caller{geteuid()}, nothing,
-                                       agent::transfers(**services)));
+                                       agent::transfers(*services->services, [&] { return services->locations; })));
   (*loop)->drain();
   (*loop)->run();
-  (*services)->end_work();
+  services->services->end_work();
   return control::kDone;
 }
 

@@ -7,6 +7,7 @@
 
 #include "io/loop.h"
 #include "program/commands.h"
+#include "program/located.h"
 #include "program/moving.h"
 #include "program/rights.h"
 #include "program/talk.h"
@@ -112,6 +113,8 @@ Result<From> open_source(const ImportOptions& options, std::optional<transfer::R
 }  // namespace
 
 int import_mail(const Context& context, const ImportOptions& options) {
+  if (options.from_location)
+    return move_account(context, {.account = options.account, .way = Move::in, .dry_run = options.dry_run});
   std::optional<transfer::RemoteOptions> remote;
   if (is_remote(options.source)) {
     auto told = remote_options(options.source, options.login);
@@ -120,7 +123,11 @@ int import_mail(const Context& context, const ImportOptions& options) {
     remote->folders = options.folders;
   }
   TalkDoor door;
-  if (const auto code = refused_talk(context, door, "transfer.import", options.account)) return *code;
+  const auto told = begin_talk(context, door, "transfer.import", options.account);
+  if (!told) return told.error();
+  if (!remote)
+    if (const auto right = check_import(*told, options.source, options.account); !right)
+      return report(context, control::failure(right.error()));
   const auto from = open_source(options, std::move(remote));
   if (!from) return report(context, control::failure(from.error()));
 

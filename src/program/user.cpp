@@ -18,6 +18,7 @@
 #include "base/text.h"
 #include "drop/folder.h"
 #include "fetch/seal.h"
+#include "keyring/key_files.h"
 #include "mua/host.h"
 #include "program/system.h"
 #include "store/format.h"
@@ -49,9 +50,9 @@ Result<Owner> find_owner(const std::string& user) {
 /// Who may have put entries into the directory that is looked at.
 enum class Maker { root, user };
 
-/// What may be in the directory that is given: a store is made by us, and whoever names another directory by mistake
-/// must not lose what is there.
-enum class Holds { store, anything };
+/// What may be in the directory that is given: a store and its keys are made by us, and whoever names another directory
+/// by mistake, or keeps other things there, must not lose them.
+enum class Holds { store, keys, anything };
 
 /// The root of a file system has it; it is root's.
 constexpr std::string_view kLostAndFound = "lost+found";
@@ -102,7 +103,7 @@ class HandOver {
       if (found == "." || found == ".." || (holds == Holds::store && found == kLostAndFound)) continue;
       names.emplace_back(found);
     }
-    Result<> result = holds == Holds::store ? check_names(descriptor, path, names) : Result<>();
+    Result<> result = holds == Holds::anything ? Result<>() : check_names(descriptor, path, names, holds);
     for (const std::string& entry : names) {
       if (!result) break;
       result = give(descriptor, entry, path + "/" + entry, maker, Holds::anything, depth + 1);
@@ -112,15 +113,17 @@ class HandOver {
   }
 
   /// Before anything changes hands: what is not the user's yet is a store's.
-  [[nodiscard]] Result<> check_names(int directory, const std::string& path,
-                                     const std::vector<std::string>& names) const {
+  [[nodiscard]] Result<> check_names(int directory, const std::string& path, const std::vector<std::string>& names,
+                                     Holds holds) const {
     for (const std::string& name : names) {
       struct stat status{};
-      if (store::is_name_of_store(name) || fstatat(directory, name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0 ||
-          status.st_uid == owner_.uid)
+      const bool ours = holds == Holds::store ? store::is_name_of_store(name) : keyring::is_name_of_keys(name);
+      if (ours || fstatat(directory, name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0 || status.st_uid == owner_.uid)
         continue;
-      return fail(kSystem, "server.user: " + path + "/" + escape_controls(name) +
-                               " is no part of a store; nothing is given away. Is server.data right?");
+      return fail(kSystem,
+                  "server.user: " + path + "/" + escape_controls(name) +
+                      (holds == Holds::store ? " is no part of a store; nothing is given away. Is server.data right?"
+                                             : " is no key of the server's; nothing is given away. Put it elsewhere."));
     }
     return {};
   }
@@ -199,6 +202,10 @@ Result<> hand_over(const configuration::Configuration& configuration) {
   HandOver hand_over(owner);
   TRY(make_own(hand_over, without_end_slashes(configuration.resolve(configuration.server.data)), 0700, Holds::store));
   TRY(make_own(hand_over, without_end_slashes(configuration.resolve("run")), 0755, Holds::anything));
+  // Where mail is encrypted, or was.
+  const std::string keys = configuration.resolve("keys");
+  if (configuration.store.encryption || exists(keys + "/" + std::string(keyring::kKeysFile)))
+    TRY(make_own(hand_over, keys, 0700, Holds::keys));
   for (const std::string& key : own_keys(configuration)) TRY(give_key(hand_over, key));
   return {};
 }
@@ -227,11 +234,29 @@ Result<> make_drop_folder(const configuration::Configuration& configuration) {
   return {};
 }
 
+Result<Descriptor> open_servants_folder(const configuration::Configuration& configuration) {
+  Owner owner{.name = {}, .uid = geteuid(), .gid = getegid()};
+  if (wanted(configuration)) owner = TRY(find_owner(configuration.server.user));
+  TRY(make_directory(configuration.resolve("run"), 0755));
+  const std::string path = configuration.resolve("run/servants");
+  TRY(make_directory(path, 0700));
+  Descriptor folder(open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+  struct stat status{};
+  if (folder.get() < 0 || fstat(folder.get(), &status) != 0)
+    return std::unexpected(failed("cannot open " + path, errno));
+  if (status.st_uid != owner.uid && fchown(folder.get(), owner.uid, owner.gid) != 0)
+    return std::unexpected(failed("cannot give " + path + " to its user", errno));
+  return folder;
+}
+
 Result<> become_server_user(const configuration::Configuration& configuration) {
   make_seal_key(configuration);
-  if (!wanted(configuration)) return {};
-  TRY(hand_over(configuration));
-  return become(configuration.server.user);
+  if (wanted(configuration)) {
+    TRY(hand_over(configuration));
+    TRY(become(configuration.server.user));
+  }
+  // Who becomes another user has it as the host says for those (fs.suid_dumpable), so this is last.
+  return leave_no_core_file();
 }
 
 }  // namespace angarium::program

@@ -1,6 +1,7 @@
 // The user that the server's files belong to and that it runs as: server.user.
 #pragma once
 
+#include "base/descriptor.h"
 #include "base/result.h"
 #include "configuration/configuration.h"
 
@@ -18,8 +19,13 @@ Result<> hand_over(const configuration::Configuration& configuration);
 /// Makes the drop folder, in which every user of this host may put mail, and gives it to the server's user.
 Result<> make_drop_folder(const configuration::Configuration& configuration);
 
+/// The folder with the files that this server's processes of users lock (cage::Steward::start()); made if it is
+/// missing, for the server's user.
+Result<Descriptor> open_servants_folder(const configuration::Configuration& configuration);
+
 /// Makes the key that passwords at other hosts are sealed with, if there is none; hand_over(); then becomes the user
-/// for good (as become()). Call before threads start and before the store is opened.
+/// for good (as become()), and leaves no core file from then on. Call before threads start and before the store is
+/// opened.
 Result<> become_server_user(const configuration::Configuration& configuration);
 
 /// With server.user set: an error that names the first file which a reload would read and this process now cannot.

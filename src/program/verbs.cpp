@@ -49,8 +49,36 @@ PlainGroup access() {
         {account, mailbox, {"identifier", "Who, as acl list shows it"}}}}};
 }
 
+PlainGroup keys() {
+  return {
+      "keys",
+      "The keys by which mail is encrypted (store.encryption)",
+      {{"list",
+        "keys.list",
+        "List the versions of the server's key, and how many keys of accounts each opens",
+        "keys list",
+        {}},
+       {"rotate",
+        "keys.rotate",
+        "Make a new server's key in place of the old one; or a new key of an account, and seal its mail by it; or a "
+        "new key of the queue. Cut short it is done again",
+        "keys rotate\n  angarium keys rotate alice@example.test\n  angarium keys rotate --accounts\n  angarium keys "
+        "rotate --queue",
+        {{"address", "The account whose key is made anew; without it the server's", "address"},
+         {"accounts", "The keys of all accounts that have one", "--accounts", true},
+         {"queue", "The key of what waits in the queue", "--queue", true}}}}};
+}
+
+PlainGroup index() {
+  const VerbArgument account{"address", "Whose", "address"};
+  return {"index",
+          "The index of all mail, which searches use",
+          {{"show", "index.show", "Show what is indexed", "index show", {account}},
+           {"rebuild", "index.rebuild", "Make it anew", "index rebuild", {account}}}};
+}
+
 }  // namespace
 
-std::vector<PlainGroup> plain_groups() { return {domains(), access()}; }
+std::vector<PlainGroup> plain_groups() { return {domains(), access(), keys(), index()}; }
 
 }  // namespace angarium::program

@@ -10,7 +10,9 @@ namespace angarium::program {
 struct VerbArgument {
   std::string name;  ///< as the server calls it
   std::string description;
-  std::string flag{};  ///< "--mailbox"; empty: positional
+  std::string
+      flag{};  ///< "--mailbox", or a name: a positional one that may be left out; empty: one that has to be there
+  bool alone = false;  ///< the option has no value: it says yes
 };
 struct PlainVerb {
   std::string name;

@@ -119,7 +119,8 @@ Result<Change> Spool::admit(const Entry& entry, std::vector<Lot> lots, std::opti
     all->counted = true;
     all->left = placed.size();
   }
-  return change([this, all = std::move(all), placed = std::move(placed)](Told how) mutable {
+  return change([this, all = std::move(all), placed = std::move(placed),
+                 on_its_way = entry.sealed_key.on_its_way](Told how) mutable {
     {
       const std::lock_guard lock(mutex_);
       came_in(placed, all, how);

@@ -12,6 +12,10 @@ using store::put_signed;
 using store::RecordReader;
 
 constexpr std::uint8_t kVersion = 1;
+/// Of an entry whose body is sealed: a program that does not know it must not send what it cannot read.
+constexpr std::uint8_t kSealedVersion = 2;
+/// Octets of a body's key, sealed: the number of a key, nonce, key, tag.
+constexpr std::size_t kSealedKeyMax = 10 + keyring::kNonceOctets + keyring::kKeyOctets + keyring::kTagOctets;
 constexpr envelope::PathOptions kPaths{.utf8 = envelope::Utf8::accept};
 
 Error damaged(std::string_view what) { return {kDamagedRecord, "a queue record is damaged: " + std::string(what)}; }
@@ -43,9 +47,10 @@ Trouble read_trouble(RecordReader& reader) {
 }  // namespace
 
 std::string encode(const Entry& entry) {
-  std::string out(1, static_cast<char>(kVersion));
+  std::string out(1, static_cast<char>(entry.sealed_key.empty() ? kVersion : kSealedVersion));
   const auto body = entry.body.encode();
   out.append(body.data(), body.size());
+  if (!entry.sealed_key.empty()) put_octets(out, entry.sealed_key.octets);
   out += static_cast<char>(entry.origin);
   put_octets(out, sender_text(entry.sender));
   put_octets(out, entry.prepended);
@@ -60,12 +65,19 @@ std::string encode(const Entry& entry) {
 
 Result<Entry> decode_entry(DeliveryId id, std::string_view octets) {
   RecordReader reader(octets);
-  if (reader.octet() != kVersion) return std::unexpected(damaged("version of an entry"));
+  const std::uint8_t version = reader.octet();
+  if (version != kVersion && version != kSealedVersion) return std::unexpected(damaged("version of an entry"));
   Entry entry;
   entry.id = id;
   const auto body = store::BodyRef::decode(reader.take(store::BodyRef::kSize));
   if (!body) return std::unexpected(damaged("body of an entry"));
   entry.body = *body;
+  if (version == kSealedVersion) {
+    entry.sealed_key.octets = reader.octets();
+    if (entry.sealed_key.empty() || entry.sealed_key.octets.size() > kSealedKeyMax ||
+        !keyring::plain_size(entry.body.length))
+      return std::unexpected(damaged("sealed body of an entry"));
+  }
   const std::uint8_t origin = reader.octet();
   if (origin > static_cast<std::uint8_t>(Origin::postmaster_report)) return std::unexpected(damaged("origin"));
   entry.origin = static_cast<Origin>(origin);

@@ -12,6 +12,7 @@
 #include "base/time.h"
 #include "envelope/delivery_id.h"
 #include "envelope/envelope.h"
+#include "keyring/body.h"
 #include "store/body.h"
 
 namespace angarium::queue {
@@ -43,12 +44,23 @@ enum class Origin : std::uint8_t {
   postmaster_report,  ///< that telling: its failure is told to nobody
 };
 
+/// The key of a body, sealed by one of the queue's own (body.h).
+struct SealedKey {
+  std::string octets;
+  /// Kept until the batch that has it is answered: a rotation of the queue's key waits for it, or would not see it.
+  /// Nothing: it was read from the store, where the record that has it is seen.
+  std::shared_ptr<const void> on_its_way;
+  [[nodiscard]] bool empty() const { return octets.empty(); }
+  friend bool operator==(const SealedKey& one, const SealedKey& other) { return one.octets == other.octets; }
+};
+
 /// One accepted message that is owed to somebody elsewhere. Immutable once it is in the store.
 struct Entry {
   DeliveryId id;
   Origin origin = Origin::accepted;
   envelope::Sender sender;   ///< as MAIL said, with the parameters that go on to the next server
   store::BodyRef body;       ///< the octets as received
+  SealedKey sealed_key;      ///< what those are sealed by; empty: they lie there as they came
   std::string prepended;     ///< trace fields before the body: whole lines with CRLF
   bool eight_bit = false;    ///< the body has octets above 127
   bool utf8_header = false;  ///< its header needs SMTPUTF8
@@ -58,7 +70,11 @@ struct Entry {
   std::optional<WallTime> notice;  ///< when its sender is told of the delay
   std::string submitter;           ///< address of the account that submitted it; empty: brought by a server
   std::string received_from;       ///< what the bringing server called itself, for reports
-  [[nodiscard]] std::uint64_t octets() const { return prepended.size() + body.length; }
+  /// Octets of the body as it came.
+  [[nodiscard]] std::uint64_t body_length() const {
+    return sealed_key.empty() ? body.length : keyring::plain_size(body.length).value_or(0);
+  }
+  [[nodiscard]] std::uint64_t octets() const { return prepended.size() + body_length(); }
   friend bool operator==(const Entry&, const Entry&) = default;
 };
 using EntryPtr = std::shared_ptr<const Entry>;

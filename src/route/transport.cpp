@@ -99,8 +99,8 @@ Result<Transport> parse_relay(std::string_view text) {
   if (!relay.login.empty()) {
     // A password is for the host that was meant, and for nobody on the way.
     if (!tls_given) relay.tls = Tls::verified;
-    if (relay.tls == Tls::opportunistic || relay.tls == Tls::none)
-      return bad(tls_name(relay.tls), "with a login, tls is verified, implicit or required");
+    if (relay.tls == Tls::opportunistic)
+      return bad(tls_name(relay.tls), "with a login, tls is verified, implicit or required, or none under a layer");
   }
   relay.port = port.value_or(relay.tls == Tls::implicit ? kSubmissionsPort : relay.port);
   return relay;

@@ -34,7 +34,7 @@ struct Relay {
   std::string host;  ///< a name (A and AAAA count, MX does not) or an address
   std::uint16_t port = 25;
   Tls tls = Tls::opportunistic;
-  std::string login;  ///< name of the credentials to authenticate with; empty: none; never without TLS
+  std::string login;  ///< name of the credentials to authenticate with; empty: none
   friend bool operator==(const Relay&, const Relay&) = default;
 };
 struct ByLmtp {
@@ -78,7 +78,8 @@ inline constexpr std::size_t kRulesMax = 100'000;
 ///     error [CODE [X.Y.Z]] TEXT
 ///     discard
 ///
-/// With a login, TLS is asked for: tls is verified unless it says otherwise, and never opportunistic or none.
+/// With a login, tls is verified unless it says otherwise, and never opportunistic; with none, whoever logs in has to
+/// agree on a security layer.
 /// HOST is a name, an IPv4 address, or an IPv6 address in brackets. A relay's port is 25, 465 with tls=implicit; an
 /// error is 550 5.7.1, or 450 4.7.1 after a 4xx code. kBadTransport says what is wrong.
 Result<Transport> parse_transport(std::string_view text);

@@ -34,8 +34,11 @@ Result<std::string> DigestClient::respond(std::string_view challenge) {
   }
 }
 
-/// The strongest of what both have, within what the context allows (RFC 2831 §3.6).
-Result<> DigestClient::choose_protection(const DigestChallenge& challenge, DigestResponse& response) {
+/// The strongest of what both have, within what the context allows (RFC 2831 §3.6). Nothing vouches for the server's
+/// list of ciphers (§2.1.1), in which somebody between may leave single DES alone: that is none for who demands
+/// secrecy.
+Result<> DigestClient::choose_protection(DigestChallenge challenge, DigestResponse& response) {
+  if (context().protection_min == Protection::confidentiality) std::erase(challenge.ciphers, DigestCipher::des);
   std::optional<Protection> best;
   for (const Protection one : challenge.qops) {
     if (one < context().protection_min || one > context().protection_max || (best && one < *best)) continue;
@@ -113,6 +116,7 @@ constinit const Mechanism kDigestMd5 = {"DIGEST-MD5",
                                         [](ClientContext context) -> std::unique_ptr<ClientExchange> {
                                           std::string nonce = to_base64(context.random->octets(kNonceRandomOctets));
                                           return std::make_unique<DigestClient>(std::move(context), std::move(nonce));
-                                        }};
+                                        },
+                                        Layers::negotiated};
 
 }  // namespace angarium::sasl

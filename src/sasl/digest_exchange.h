@@ -45,7 +45,7 @@ class DigestClient final : public ClientExchange {
  private:
   enum class State { initial, responded, verified, over };
   Result<std::string> answer(std::string_view challenge);
-  Result<> choose_protection(const DigestChallenge& challenge, DigestResponse& response);
+  Result<> choose_protection(DigestChallenge challenge, DigestResponse& response);
   Result<> verify(std::string_view data);
 
   std::string nonce_;

@@ -20,7 +20,9 @@ inline constexpr std::size_t kDirectivesMax = 64;
 /// A security layer needs more than its own octets, and RFC 4422 §3.7 leaves three octets for the length at most.
 inline constexpr std::uint32_t kMaxbufMin = 64;
 
-enum class DigestCipher { none, des3, rc4, des };
+/// By the length of their keys, the longer first, as Cyrus SASL chooses them: what Debian 12 has of it agrees on 3des
+/// and then cannot.
+enum class DigestCipher { none, rc4, des3, des };
 /// "3des", "rc4", "des"; the 40 and 56 bits of rc4-40 and rc4-56, which nothing demands, protect nothing.
 std::string_view cipher_name(DigestCipher cipher);
 /// "auth", "auth-int", "auth-conf"

@@ -81,7 +81,7 @@ Pair layers(Protection protection, std::optional<DigestCipher> only = std::nullo
   context.success_data = SuccessData::with_outcome;
   DigestServer server(std::move(context), "abc");
   auto mine = client_context();
-  mine.protection_min = mine.protection_max = protection;
+  mine.protection_max = protection;
   DigestClient client(std::move(mine), "def");
   std::string challenge = std::get<Challenge>(server.start(std::nullopt)).octets;
   if (only) {
@@ -273,11 +273,24 @@ TEST_CASE("the strongest that both have is taken, no less than the client must h
   CHECK(chosen(Protection::none, Protection::none).qop == "auth");
   CHECK(chosen(Protection::none, Protection::integrity).qop == "auth-int");
   CHECK(chosen(Protection::none, Protection::confidentiality).qop == "auth-conf");
-  CHECK(chosen(Protection::none, Protection::confidentiality).cipher == DigestCipher::des3);
+  CHECK(chosen(Protection::none, Protection::confidentiality).cipher == DigestCipher::rc4);
   auto context = client_context();
   context.protection_min = context.protection_max = Protection::integrity;
   DigestClient strict(std::move(context), "def");
   CHECK(strict.respond("nonce=\"a\",algorithm=md5-sess,qop=\"auth\"").error().is(kMalformed));
+}
+
+TEST_CASE("who demands secrecy does not get single DES, though the list of ciphers has nothing else") {
+  const std::string challenge = "nonce=\"a\",algorithm=md5-sess,qop=\"auth,auth-conf\",cipher=\"des\"";
+  for (const Protection least : {Protection::none, Protection::confidentiality}) {
+    auto context = client_context();
+    context.protection_min = least;
+    context.protection_max = Protection::confidentiality;
+    DigestClient client(std::move(context), "def");
+    const auto response = client.respond(challenge);
+    CHECK(response.has_value() == (least == Protection::none));
+    if (!response) CHECK(response.error().is(kMalformed));
+  }
 }
 
 TEST_CASE("a buffer that is changed, cut, repeated or out of order ends the layer") {

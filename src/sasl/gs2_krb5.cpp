@@ -118,6 +118,7 @@ class Gs2Client final : public ClientExchange {
     const std::string authzid = name.empty() ? std::string() : TRY(prepare_name(name));
     const std::string header =
         write_gs2_header(flag, plus_ == Gs2Plus::yes ? std::string_view(bindings.front().type) : "", authzid);
+    // gss_bindings() has all that comes out here.
     bindings_ = header + (plus_ == Gs2Plus::yes ? bindings.front().data : std::string());
     auto step = TRY(gss_->step({}, bindings_));
     established_ = step.established;
@@ -151,7 +152,7 @@ constexpr Mechanism mechanism(std::string_view name) {
   return {name,
           OnTheWire::proof,
           Needs::ticket,
-          plus == Gs2Plus::yes ? Binding::required : Binding::none,
+          plus == Gs2Plus::yes ? Binding::required : Binding::told,
           Grade::sound,
           ByDefault::off,
           [](ServerContext context) -> std::unique_ptr<ServerExchange> {
@@ -164,6 +165,14 @@ constexpr Mechanism mechanism(std::string_view name) {
 }
 
 }  // namespace
+
+std::vector<std::optional<std::string>> gss_bindings(std::span<const ChannelBinding> bindings) {
+  std::vector<std::optional<std::string>> all = {std::nullopt, write_gs2_header(BindingFlag::unsupported, "", "")};
+  if (bindings.empty()) return all;
+  all.emplace_back(write_gs2_header(BindingFlag::server_unaware, "", ""));
+  all.emplace_back(write_gs2_header(BindingFlag::used, bindings.front().type, "") + bindings.front().data);
+  return all;
+}
 
 constinit const Mechanism kGs2Krb5Plus = mechanism<Gs2Plus::yes>("GS2-KRB5-PLUS");
 constinit const Mechanism kGs2Krb5 = mechanism<Gs2Plus::no>("GS2-KRB5");

@@ -3,8 +3,10 @@
 
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "sasl/layer.h"
 #include "sasl/types.h"
@@ -48,6 +50,10 @@ class GssContext {
  protected:
   GssContext() = default;
 };
+
+/// What the mechanisms of a client may bind a first token to, without a value: to nothing, as GSSAPI does. For who
+/// makes tokens before it is known which mechanism the server has; without an authorization identity.
+std::vector<std::optional<std::string>> gss_bindings(std::span<const ChannelBinding> bindings);
 
 /// Feed the token to the context of an acceptor, a new one where there is none yet, and call answer_gss(). Tickets have
 /// to be for `service`.

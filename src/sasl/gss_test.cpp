@@ -1,6 +1,8 @@
 // GSSAPI and GS2-KRB5 without Kerberos itself: what their messages say, and what is made of them.
 #include "sasl/gss.h"
 
+#include <algorithm>
+
 #include "sasl/gss_tokens.h"
 #include "sasl/mechanism.h"
 #include "sasl/memory_gss.h"
@@ -306,4 +308,41 @@ TEST_CASE("RFC 5801 section 4: headers that are none") {
   const std::string token = first.substr(3);
   for (const std::string header : {"", "n", "n,", "x,,", "F,n,,", "n,b=c,", "n,a=,", "n,a=x=,", "p=,,", "p=a b,,"})
     CHECK_MESSAGE(kind(Server(kGs2Krb5).start(header + token)) == kMalformed.name, header);
+}
+
+TEST_CASE("gss_bindings() has whatever a client's mechanism may bind its first token to, and GSSAPI's nothing first") {
+  /// Notes what it is bound to, and goes no further.
+  class Noting final : public GssContext {
+   public:
+    explicit Noting(std::vector<std::optional<std::string>>& seen) : seen_(seen) {}
+    Result<Step> step(std::string_view, const std::optional<std::string>& bindings) override {
+      seen_.push_back(bindings);
+      return fail(kUnavailable, "noted");
+    }
+    [[nodiscard]] Protection strongest() const override { return Protection::none; }
+    [[nodiscard]] std::size_t clear_max(std::size_t, Protection) const override { return 0; }
+    Result<std::string> wrap(std::string_view, Protection) override { return fail(kUnavailable, "noted"); }
+    Result<Opened> unwrap(std::string_view) override { return fail(kUnavailable, "noted"); }
+
+   private:
+    std::vector<std::optional<std::string>>& seen_;
+  };
+  const std::vector<ChannelBinding> several = {{"tls-exporter", std::string("a\0b", 3)}, {"tls-unique", "c"}};
+  for (const auto& bindings : {std::vector<ChannelBinding>(), kBindings, several}) {
+    const auto all = gss_bindings(bindings);
+    REQUIRE(!all.empty());
+    CHECK(!all.front());
+    std::vector<std::optional<std::string>> seen;
+    for (const Mechanism* const mechanism : {&kGssapi, &kGs2Krb5, &kGs2Krb5Plus}) {
+      if (mechanism->binding == Binding::required && bindings.empty()) continue;
+      for (const PlusOffered plus : {PlusOffered::no, PlusOffered::yes}) {
+        const auto exchange =
+            mechanism->use({.bindings = bindings, .plus_offered = plus, .gss = std::make_unique<Noting>(seen)});
+        CHECK(exchange->initial_response().error().is(kUnavailable));
+      }
+    }
+    CHECK(seen.size() == (bindings.empty() ? 4 : 6));
+    for (const auto& one : seen) CHECK(std::ranges::find(all, one) != all.end());
+    for (const auto& one : all) CHECK(std::ranges::find(seen, one) != seen.end());
+  }
 }

@@ -188,6 +188,7 @@ constinit const Mechanism kGssapi = {"GSSAPI",
                                      [](ClientContext context) -> std::unique_ptr<ClientExchange> {
                                        auto gss = std::move(context.gss);
                                        return std::make_unique<GssapiClient>(std::move(gss), std::move(context));
-                                     }};
+                                     },
+                                     Layers::negotiated};
 
 }  // namespace angarium::sasl

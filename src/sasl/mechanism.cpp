@@ -35,13 +35,20 @@ bool contains(std::span<const std::string_view> names, std::string_view name) {
   return std::ranges::any_of(names, [&](std::string_view one) { return equals_ignore_case(one, name); });
 }
 
-const Mechanism* choose(const Choice& choice, Grade grade) {
+/// Whether a stranger at the other end of TLS can take the exchange to the server that was meant, and keep its session.
+/// What the client could not bind to has told nothing, and strangers choose what TLS there is.
+bool may_be_carried_on(const Mechanism& mechanism, const Choice& choice) {
+  if (mechanism.on_the_wire != OnTheWire::proof || mechanism.grade == Grade::weak) return false;
+  return mechanism.binding == Binding::none || !choice.has_bindings;
+}
+
+const Mechanism* choose(const Choice& choice, Grade grade, Layers layers) {
   for (const Mechanism* one : kMechanisms) {
     if (one->grade != grade || one->needs != choice.has || !contains(choice.names, one->name)) continue;
-    // GS2 binds the first token to the connection; tickets are got for it before it is known what that can be bound to.
-    if (one->needs == Needs::ticket && one != &kGssapi) continue;
+    if (layers == Layers::negotiated && one->layers == Layers::none) continue;
     if (one->on_the_wire == OnTheWire::plaintext && choice.plaintext == Plaintext::refused) continue;
     if (one->binding == Binding::required && !choice.has_bindings) continue;
+    if (choice.peer == Peer::unknown && may_be_carried_on(*one, choice)) continue;
     return one;
   }
   return nullptr;
@@ -85,8 +92,15 @@ PlusOffered plus_among(std::span<const std::string_view> names, Needs needs) {
 }
 
 const Mechanism* choose(const Choice& choice) {
-  const Mechanism* sound = choose(choice, Grade::sound);
-  return sound == nullptr && choice.weak == Choice::Weak::allowed ? choose(choice, Grade::weak) : sound;
+  for (const Grade grade : {Grade::sound, Grade::weak}) {
+    if (grade == Grade::weak && choice.weak == Choice::Weak::refused) continue;
+    for (const Layers layers : {Layers::negotiated, Layers::none}) {
+      if (layers == Layers::negotiated && choice.layer == Choice::Layer::unwanted) continue;
+      if (layers == Layers::none && choice.layer == Choice::Layer::required) continue;
+      if (const Mechanism* const found = choose(choice, grade, layers)) return found;
+    }
+  }
+  return nullptr;
 }
 
 }  // namespace angarium::sasl

@@ -14,7 +14,11 @@ namespace angarium::sasl {
 
 /// What the client sends of its password.
 enum class OnTheWire { plaintext, proof, nothing };
-enum class Binding { none, required };
+/// Whether an exchange is bound to the channel below. told: it is not, and tells the server whether it could have been,
+/// so that a server with -PLUS notices when somebody has taken that from its list (RFC 5802 §6, RFC 5801 §5).
+enum class Binding { none, told, required };
+/// Whether it can agree on something that protects the octets behind it (layer.h).
+enum class Layers { none, negotiated };
 /// A weak one lets who listens guess the password, or needs the server to keep what is as good as the password, or
 /// proves nothing. The server's list is not to be trusted with the choice: clients take them only with leave.
 enum class Grade { sound, weak };
@@ -32,6 +36,7 @@ struct Mechanism {
   ByDefault by_default;
   std::unique_ptr<ServerExchange> (*serve)(ServerContext context);
   std::unique_ptr<ClientExchange> (*use)(ClientContext context);
+  Layers layers = Layers::none;
 };
 
 extern const Mechanism kScramSha512Plus;
@@ -80,6 +85,10 @@ bool is_offered(const Mechanism& mechanism, const Offer& offer);
 /// For ServerContext and ClientContext: whether a mechanism with channel binding is among those that need the same.
 PlusOffered plus_among(std::span<const std::string_view> names, Needs needs = Needs::password);
 
+/// Whether the client knows who answers at the other end of TLS: by a certificate, or a key it has seen before. Without
+/// TLS nobody is known, and all see that.
+enum class Peer { known, unknown };
+
 /// What the client has.
 struct Choice {
   /// The server's list.
@@ -87,8 +96,13 @@ struct Choice {
   Needs has = Needs::password;
   Plaintext plaintext = Plaintext::refused;
   bool has_bindings = false;
+  /// Unknown: of sound proofs only those will do that are bound to the channel, or would let the server notice that
+  /// somebody hid those. Another one could be carried on by whoever stands between, who would have the session.
+  Peer peer = Peer::known;
   /// Whether weak mechanisms may be used where there is no sound one; a password in plain text over TLS is sound.
   enum class Weak { refused, allowed } weak = Weak::refused;
+  /// Whether one is preferred that can protect what follows, or no other will do. Among sound ones, then among weak.
+  enum class Layer { unwanted, preferred, required } layer = Layer::unwanted;
 };
 /// The strongest both sides have; null if there is none.
 const Mechanism* choose(const Choice& choice);

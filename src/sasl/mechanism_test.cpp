@@ -359,6 +359,56 @@ TEST_CASE("the client chooses the strongest that both have, and no plain passwor
   CHECK(choose({.names = names, .has = Needs::token, .plaintext = Plaintext::allowed})->name == "XOAUTH2");
 }
 
+TEST_CASE("a client that does not know who answers over TLS uses what is bound to it, or tells that it could be") {
+  const std::vector<std::string_view> tickets = {"GS2-KRB5-PLUS", "GS2-KRB5", "GSSAPI"};
+  const auto by_ticket = [&](std::size_t taken, Peer peer, bool has_bindings = true) {
+    const Mechanism* const found = choose(
+        {.names = std::span(tickets).subspan(taken), .has = Needs::ticket, .has_bindings = has_bindings, .peer = peer});
+    return found == nullptr ? "" : found->name;
+  };
+  CHECK(by_ticket(0, Peer::unknown) == "GS2-KRB5-PLUS");
+  CHECK(by_ticket(1, Peer::unknown) == "GS2-KRB5");
+  // Whoever stands between took both from the list; or speaks a TLS that cannot be bound to.
+  CHECK(by_ticket(2, Peer::unknown) == "");
+  CHECK(by_ticket(0, Peer::unknown, false) == "");
+  CHECK(by_ticket(2, Peer::known) == "GSSAPI");
+  CHECK(by_ticket(0, Peer::known, false) == "GS2-KRB5");
+  const std::vector<std::string_view> passwords = {"SCRAM-SHA-256", "PLAIN"};
+  CHECK(choose({.names = passwords, .has_bindings = true, .peer = Peer::unknown})->name == "SCRAM-SHA-256");
+  CHECK(choose({.names = passwords, .peer = Peer::unknown}) == nullptr);
+  // A certificate of our own is shown to this end of TLS alone; weak ones are used by leave.
+  const std::vector<std::string_view> others = {"EXTERNAL", "CRAM-MD5"};
+  CHECK(choose({.names = others, .has = Needs::external_identity, .peer = Peer::unknown})->name == "EXTERNAL");
+  CHECK(choose({.names = others, .peer = Peer::unknown}) == nullptr);
+  CHECK(choose({.names = others, .peer = Peer::unknown, .weak = Choice::Weak::allowed})->name == "CRAM-MD5");
+}
+
+TEST_CASE(
+    "a client that wants a layer chooses what can have one: first where it would like to, alone where it has to") {
+  using Layer = Choice::Layer;
+  const std::vector<std::string_view> tickets = {"GS2-KRB5-PLUS", "GS2-KRB5", "GSSAPI"};
+  const auto by_ticket = [&](Layer layer, bool has_bindings = false) {
+    return choose({.names = tickets, .has = Needs::ticket, .has_bindings = has_bindings, .layer = layer})->name;
+  };
+  CHECK(by_ticket(Layer::unwanted, true) == "GS2-KRB5-PLUS");
+  CHECK(by_ticket(Layer::unwanted) == "GS2-KRB5");
+  CHECK(by_ticket(Layer::preferred) == "GSSAPI");
+  CHECK(by_ticket(Layer::required) == "GSSAPI");
+  const std::vector<std::string_view> passwords = {"SCRAM-SHA-256", "DIGEST-MD5", "CRAM-MD5", "PLAIN"};
+  const auto by_password = [&](Layer layer, Choice::Weak weak) {
+    const Mechanism* const found = choose({.names = passwords, .weak = weak, .layer = layer});
+    return found == nullptr ? "" : found->name;
+  };
+  // A layer makes up for no weak mechanism.
+  CHECK(by_password(Layer::preferred, Choice::Weak::allowed) == "SCRAM-SHA-256");
+  CHECK(by_password(Layer::required, Choice::Weak::allowed) == "DIGEST-MD5");
+  CHECK(by_password(Layer::required, Choice::Weak::refused) == "");
+  const std::vector<std::string_view> none = {"GS2-KRB5", "SCRAM-SHA-1", "CRAM-MD5"};
+  CHECK(choose({.names = none, .has = Needs::ticket, .layer = Layer::preferred})->name == "GS2-KRB5");
+  CHECK(choose({.names = none, .has = Needs::ticket, .layer = Layer::required}) == nullptr);
+  CHECK(choose({.names = none, .weak = Choice::Weak::allowed, .layer = Layer::required}) == nullptr);
+}
+
 TEST_CASE("base64 lines: cancelled, empty, malformed, too long") {
   CHECK(decode_response("*").error().is(kAborted));
   CHECK(decode_response("").value().empty());

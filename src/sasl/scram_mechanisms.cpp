@@ -22,7 +22,7 @@ std::unique_ptr<ClientExchange> use(ClientContext context) {
 }
 template <Hash hash, ScramVariant::Plus plus>
 constexpr Mechanism row(std::string_view name) {
-  const Binding binding = plus == ScramVariant::Plus::yes ? Binding::required : Binding::none;
+  const Binding binding = plus == ScramVariant::Plus::yes ? Binding::required : Binding::told;
   // What accounts keep has keys for the two shorter hashes; a password has to be set anew to get those for SHA-512.
   const ByDefault by_default = hash == Hash::sha512 ? ByDefault::off : ByDefault::on;
   return {name,         OnTheWire::proof, Needs::password,   binding,

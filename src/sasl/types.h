@@ -42,8 +42,9 @@ inline constexpr ErrorKind kServerNotAuthentic{"sasl.server-not-authentic", Faul
 inline constexpr ErrorKind kIterations{"sasl.iterations", Fault::dependency, Lasting::permanent};
 /// Client side: the sequence of one-time passwords is used up; the user has to begin a new one.
 inline constexpr ErrorKind kExhausted{"sasl.exhausted", Fault::user, Lasting::permanent};
-/// A buffer of a security layer that is too long, forged, repeated or out of order: the connection is to be closed.
-inline constexpr ErrorKind kLayer{"sasl.layer", Fault::syntax, Lasting::permanent};
+/// A buffer of a security layer that is too long, forged, repeated or out of order: the connection is to be closed, and
+/// another one may do.
+inline constexpr ErrorKind kLayer{"sasl.layer", Fault::syntax, Lasting::temporary};
 
 /// What somebody is who got in: a guest (ANONYMOUS) has no account, whatever the name says.
 enum class Standing { user, guest };

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "store/batch_access.h"
+#include "store/encrypted.h"
 #include "store/format.h"
 #include "store/octets.h"
 
@@ -93,6 +94,8 @@ std::size_t Batch::body(std::shared_ptr<const void> owner, std::span<const std::
   bodies_.push_back(std::move(body));
   return bodies_.size() - 1;
 }
+
+void set_encrypted(Batch& batch, std::size_t body) { set_encrypted(BatchAccess::bodies(batch)[body].ref); }
 
 void BatchAccess::put_own(Batch& batch, std::string_view key, std::string_view value) {
   batch.metadata_.push_back(static_cast<char>(OperationKind::put));

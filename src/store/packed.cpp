@@ -101,6 +101,12 @@ std::string_view Packer::add(std::string_view chunk) {
     const std::string_view frame(frame_.data(), size);
     if (unpack(frame, again_, dictionary_.get()) && again_ == chunk) stored = frame;
   }
+  return enter(chunk, stored);
+}
+
+std::string_view Packer::add_as_it_is(std::string_view chunk) { return enter(chunk, chunk); }
+
+std::string_view Packer::enter(std::string_view chunk, std::string_view stored) {
   std::array<char, kIndexEntry> entry;
   store_u32(&entry[0], crc32c(chunk));
   store_u32(&entry[4], static_cast<std::uint32_t>(stored.size()));

@@ -50,6 +50,8 @@ class Packer {
   /// The next chunk: kChunk octets, of the last one what is left. Gives what is to be stored, until the next call: a
   /// frame, which was unpacked again and compared, or the chunk as it is where a frame would hardly be shorter.
   std::string_view add(std::string_view chunk);
+  /// The same of a chunk that no frame would make shorter: it is stored as it is.
+  std::string_view add_as_it_is(std::string_view chunk);
   struct Finished {
     std::string head;  ///< the record's header and the index; the frames follow
     std::uint64_t stored = 0;
@@ -60,6 +62,8 @@ class Packer {
   [[nodiscard]] const Dictionary* dictionary() const { return dictionary_.get(); }
 
  private:
+  std::string_view enter(std::string_view chunk, std::string_view stored);
+
   std::shared_ptr<const Dictionary> dictionary_;
   ZSTD_CCtx_s* context_;
   ZSTD_CDict_s* packing_ = nullptr;

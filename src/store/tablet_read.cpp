@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "store/encrypted.h"
 #include "store/keys.h"
 #include "store/tablet_engine.h"
 
@@ -115,7 +116,7 @@ std::optional<Engine::Location> Engine::Location::decode(std::string_view octets
 }
 
 Result<> Engine::read_body(const BodyRef& ref, std::uint64_t offset, std::span<char> into, Tier tier) {
-  if (ref.codec != Codec::none || ref.key != 0)
+  if (ref.codec != Codec::none || ref.key > kEncryptedAbove)
     return fail(kFormat, "the body is coded in a way this program does not know");
   Location location = TRY(locate(ref, tier));
   // Unpacking a chunk takes an event loop 0.1 ms; more is work for a thread that may wait.

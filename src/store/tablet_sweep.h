@@ -28,7 +28,7 @@ class Sweep {
   Result<> tidy_relocations();
   Result<> commit(Batch& batch);
   void choose();
-  [[nodiscard]] std::uint64_t living_octets(const Segment& segment) const;
+  [[nodiscard]] std::uint64_t octets_to_pack(const Segment& segment) const;
   [[nodiscard]] bool packs(const Segment& segment) const;
   Result<> cool(const Segment& victim);
   Result<bool> room_for(std::uint64_t octets) const;

@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "store/batch_access.h"
 #include "store/dictionary.h"
+#include "store/encrypted.h"
 #include "store/tablet_sweep.h"
 
 namespace angarium::store {
@@ -33,17 +34,17 @@ std::uint64_t stored_of(const std::vector<std::string>& samples, std::shared_ptr
 
 }  // namespace
 
-/// As they were received.
-std::uint64_t Sweep::living_octets(const Segment& segment) const {
+/// As they were received: of the living bodies that may become shorter.
+std::uint64_t Sweep::octets_to_pack(const Segment& segment) const {
   std::uint64_t octets = 0;
   if (auto living = live_.find(segment.number); living != live_.end())
-    for (const Living& body : living->second) octets += body.ref.length;
+    for (const Living& body : living->second) octets += is_encrypted(body.ref) ? 0 : body.ref.length;
   return octets;
 }
 
 /// Whether its living bodies are compressed when it is rewritten: it is old, and nothing but its bodies is needed.
 bool Sweep::packs(const Segment& segment) const {
-  if (options_.compress_after.count() <= 0 || living_octets(segment) < options_.compress_min) return false;
+  if (options_.compress_after.count() <= 0 || octets_to_pack(segment) < options_.compress_min) return false;
   if (segment.kind == SegmentKind::cold) return true;
   if (segment.kind == SegmentKind::log && segment.last > covered_) return false;
   return now_ - segment.created >= options_.compress_after.count();
@@ -68,7 +69,7 @@ Result<> Sweep::renew_image_for_cooling(std::uint64_t metadata) {
 
 /// As rewrite(), within what one run may compress; a segment with damage stays as it is, and holds up no others.
 Result<> Sweep::cool(const Segment& victim) {
-  const std::uint64_t octets = living_octets(victim);
+  const std::uint64_t octets = octets_to_pack(victim);
   cooled_enough_ = cooled_enough_ || (cooled_ > 0 && cooled_ + octets > options_.compress_max);
   if (cooled_enough_) return {};
   // The original is kept for the grace beside its copy: what need not be done now waits for a night with room.
@@ -87,7 +88,7 @@ Result<> Sweep::choose_dictionary() {
   std::uint64_t octets = 0;
   for (const std::vector<Segment>* some : {&victims_, &cooling_})
     for (const Segment& victim : *some)
-      if (packs(victim)) octets += living_octets(victim);
+      if (packs(victim)) octets += octets_to_pack(victim);
   if (octets == 0) return {};
   std::optional<KeptDictionary> kept;
   if (const auto value = TRY(engine_.get(kDictionaryKey, {}))) kept = KeptDictionary::decode(*value);
@@ -104,7 +105,8 @@ Result<std::vector<std::string>> Sweep::take_samples() {
   for (const std::vector<Segment>* some : {&victims_, &cooling_})
     for (const Segment& victim : *some)
       if (packs(victim))
-        for (const Living& body : live_[victim.number]) bodies.push_back(&body);
+        for (const Living& body : live_[victim.number])
+          if (!is_encrypted(body.ref)) bodies.push_back(&body);
   const std::size_t step = std::max<std::size_t>(1, bodies.size() / kSampleCount);
   std::vector<std::string> samples;
   std::size_t octets = 0;
@@ -189,7 +191,7 @@ Result<std::uint64_t> Sweep::pack_body(Packer& packer, const Living& body, const
   };
   packer.begin();
   TRY(engine_.read_whole(body.at, body.ref, [&](std::string_view chunk) -> Result<> {
-    pending += packer.add(chunk);
+    pending += is_encrypted(body.ref) ? packer.add_as_it_is(chunk) : packer.add(chunk);
     if (pending.size() >= kPieceOctets) TRY(write());
     return pause_after(chunk.size());  // the work is in what is compressed
   }));

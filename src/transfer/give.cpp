@@ -97,13 +97,13 @@ class Giver {
     MessageHeader header{.uid = entry.uid,
                          .received = entry.date,
                          .zone_minutes = static_cast<int>(entry.zone) * 15,
-                         .size = (*email)->prepended.size() + (*email)->body.length,
+                         .size = (*email)->prepended.size() + (*email)->body_length(),
                          .flags = {.system = entry.flags(), .keywords = {}}};
     view.keywords_of(entry).for_each(
         [&](std::uint16_t index) { header.flags.keywords.push_back(view.keywords().name(index)); });
     out_ += encode(header);
     put((*email)->prepended);
-    for (std::uint64_t at = 0; at < (*email)->body.length; at += kReadAtOnce) {
+    for (std::uint64_t at = 0; at < (*email)->body_length(); at += kReadAtOnce) {
       put(CO_TRY(co_await mail_->read_stored(email, at, kReadAtOnce)));
       if (out_.size() >= kSendAtOnce) CO_TRY(co_await flush());
     }

@@ -65,9 +65,14 @@ Result<LocalFile> LocalFile::open(const std::string& path) {
 }
 
 Result<std::string> LocalFile::at(std::uint64_t offset, std::size_t count) const {
-  std::string octets;
-  if (offset >= size_) return octets;
-  octets.resize(std::min<std::uint64_t>(count, size_ - offset));
+  if (offset >= size_) return std::string();
+  return read(offset, std::min<std::uint64_t>(count, size_ - offset));
+}
+
+Result<std::string> LocalFile::behind_end(std::size_t count) const { return read(size_, count); }
+
+Result<std::string> LocalFile::read(std::uint64_t offset, std::size_t count) const {
+  std::string octets(count, '\0');
   std::size_t filled = 0;
   while (filled < octets.size()) {
     const ssize_t got =

@@ -25,12 +25,16 @@ class LocalFile {
   Result<std::string> at(std::uint64_t offset, std::size_t count) const;
   /// Nothing is read from this offset on.
   void end_at(std::uint64_t size) { size_ = size; }
+  /// At most so many octets of those that are not read.
+  Result<std::string> behind_end(std::size_t count) const;
   [[nodiscard]] std::uint64_t size() const { return size_; }
   [[nodiscard]] std::int64_t modified() const { return modified_; }
   [[nodiscard]] int descriptor() const { return file_.get(); }
   [[nodiscard]] const std::string& path() const { return path_; }
 
  private:
+  Result<std::string> read(std::uint64_t offset, std::size_t count) const;
+
   delivery::Descriptor file_;
   std::string path_;
   std::uint64_t size_ = 0;

@@ -72,6 +72,22 @@ class PlainLines {
   std::size_t matched_ = 0;
 };
 
+bool is_separator(std::string_view line) { return message::mbox_separator_of(line).has_value(); }
+
+/// The last line.
+bool ends_with_separator(std::string_view octets) {
+  if (!octets.ends_with('\n')) return false;
+  octets.remove_suffix(1);
+  const std::size_t lf = octets.rfind('\n');
+  return is_separator(lf == std::string_view::npos ? octets : octets.substr(lf + 1));
+}
+
+/// The first line that is not empty.
+bool begins_with_separator(std::string_view octets) {
+  while (octets.starts_with('\n') || octets.starts_with("\r\n")) octets.remove_prefix(octets.find('\n') + 1);
+  return octets.empty() || is_separator(octets.substr(0, octets.find('\n')));
+}
+
 class MboxSource final : public Reader {
  public:
   MboxSource(LocalFile file, const Fingerprint& seed) : file_(std::move(file)), seed_(seed) {}
@@ -95,7 +111,7 @@ class MboxSource final : public Reader {
     start_ = internal.fed().substr(internal.octets().size());
     input_ = start_;
     reader_.emplace(options, internal.octets().size());
-    position_ = begin_ = internal.octets().size();
+    position_ = begin_ = first_ = internal.octets().size();
     return {};
   }
 
@@ -165,7 +181,8 @@ class MboxSource final : public Reader {
   }
 
   /// Other programs write a box anew in its place: a message that was read meanwhile may be made of two. Its octets,
-  /// and all that was read with them, are what stood there at one moment, or it is none.
+  /// and all that was read with them, are what stood there at one moment, between separators of that moment, or it is
+  /// none.
   Result<> check_unchanged() {
     const std::uint64_t read_to = position_ + input_.size();
     const std::uint64_t from = std::exchange(begin_, position_);
@@ -180,12 +197,25 @@ class MboxSource final : public Reader {
         there = crc32c(octets, there);
         at += octets.size();
       }
-      if (there == read) return {};
+      if (there == read && TRY(begins(from)) && TRY(ends())) return {};
       return fail(kRewritten, escape_controls(file_.path(), 4096) +
                                   " was written anew while it was read; run this again for what is missing");
     }));
     checked_to_ = read_to;
     return {};
+  }
+
+  /// A message's octets may stand there, with the end of the separator before them moved elsewhere.
+  Result<bool> begins(std::uint64_t from) const {
+    if (from == first_) return true;
+    const std::uint64_t before = std::min<std::uint64_t>(from, message::kMboxSeparatorMax + 2);
+    return ends_with_separator(TRY(file_.at(from - before, before)));
+  }
+  /// Where the box ended when it was opened, a message ends still. Asked at every look: what stands then is not looked
+  /// at again unless somebody writes.
+  Result<bool> ends() const {
+    const std::string behind = TRY(file_.behind_end(message::kMboxProbeOctets));
+    return behind.empty() || begins_with_separator(behind);
   }
 
   void take(std::string_view octets) {
@@ -227,6 +257,7 @@ class MboxSource final : public Reader {
   bool broken_ = false;
   FileState seen_last_;           // when nobody wrote
   std::uint64_t position_ = 0;    // of the file, that the reader has come to
+  std::uint64_t first_ = 0;       // where messages and their separators begin
   std::uint64_t begin_ = 0;       // of the message, behind its separator
   std::uint32_t checksum_ = 0;    // of the octets between them
   std::uint64_t checked_to_ = 0;  // what was read up to there stood there at one moment

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -9,6 +10,7 @@
 #include "base/time.h"
 #include "fetch/url.h"
 #include "io/loop.h"
+#include "sasl/client.h"
 #include "sasl/secret.h"
 #include "sasl/types.h"
 #include "transfer/source.h"
@@ -25,6 +27,8 @@ struct RemoteOptions {
   fetch::Url url;  ///< of IMAP
   sasl::Secret password;
   sasl::Needs has = sasl::Needs::password;  ///< a token: it stands in `password`
+  /// Needs::ticket: gets one for the service, host and connection that the context tells of. It may wait.
+  std::function<Result<std::unique_ptr<sasl::GssContext>>(const sasl::ClientContext&)> ticket{};
   /// SHA-256 of the server's public key in lower hexadecimal, which is believed whatever its certificate is; empty: the
   /// certificate must be vouched for and bear the host's name.
   std::string key;

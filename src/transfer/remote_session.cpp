@@ -5,6 +5,7 @@
 #include "base/text.h"
 #include "io/block_on.h"
 #include "io/error.h"
+#include "wire/saslsec/exchange.h"
 
 namespace angarium::transfer {
 namespace {
@@ -108,6 +109,16 @@ io::Task<Result<>> RemoteSession::log_in() {
   credentials.identity.authentication_id = options_.url.user;
   credentials.has = options_.has;
   credentials.password = std::move(options_.password);
+  credentials.service = "imap";
+  credentials.host = options_.url.host;
+  credentials.bindings = wire::saslsec::channel_bindings(*connection_);
+  // The strongest layer that can be had.
+  if (connection_->tls() == nullptr) credentials.protection_max = sasl::Protection::confidentiality;
+  if (options_.has == sasl::Needs::ticket) {
+    credentials.gss = CO_TRY(options_.ticket(credentials));
+    // The ticket says who it is; the name is what the server may know it by.
+    credentials.identity = {};
+  }
   // Whether there may be a connection without TLS was judged before it was made.
   const auto in = co_await client_.log_in(std::move(credentials), sasl::Plaintext::allowed);
   if (in) co_return Result<>();

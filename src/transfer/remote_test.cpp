@@ -2,6 +2,7 @@
 #include "transfer/remote.h"
 
 #include "protocol/imap/testing.h"
+#include "sasl/memory_gss.h"
 #include "support/dialogue.h"
 #include "transfer/remote_session.h"
 #include "transfer/test_house.h"
@@ -34,18 +35,24 @@ struct There {
   }
 
   Plan plan;
-  Report bring(House& house, const std::string& into = "", std::vector<std::string> folders = {}) {
-    io::SimulatedLoop loop;
+  Result<std::unique_ptr<RemoteBox>> enter(io::SimulatedLoop& loop, RemoteOptions wanted) {
     auto ends = wire::memory_connections({.offers_tls = false});
     loop.spawn(serve(std::move(ends.server)));
+    return RemoteBox::enter(loop, std::move(ends.client), std::move(wanted));
+  }
+  Report bring(House& house, RemoteOptions wanted, const std::string& into = "") {
+    io::SimulatedLoop loop;
     return house.talk([&](Link& link) {
-      RemoteOptions wanted = options_of();
-      wanted.folders = std::move(folders);
-      const auto box = RemoteBox::enter(loop, std::move(ends.client), std::move(wanted)).value();
+      const auto box = enter(loop, std::move(wanted)).value();
       Import import(link, *box);
       plan = import.plan(into).value();
       return import.run(plan, {});
     });
+  }
+  Report bring(House& house, const std::string& into = "", std::vector<std::string> folders = {}) {
+    RemoteOptions wanted = options_of();
+    wanted.folders = std::move(folders);
+    return bring(house, std::move(wanted), into);
   }
 
  private:
@@ -433,6 +440,34 @@ TEST_CASE("without lasting UIDs messages are known by their octets; equal ones a
   CHECK(run(2).report.counts.imported == 0);
   CHECK(run(3).report.counts.imported == 1);
   CHECK(inbox_of(house) == "same\r\nsame\r\nsame\r\n");
+}
+
+TEST_CASE(
+    "who has a ticket is let in by it, under a layer where there is no TLS; without one it is tried again later") {
+  There there;
+  there.store->mechanisms = {"PLAIN", "GS2-KRB5", "GSSAPI"};
+  there.put("INBOX", 2);
+  std::string asked;
+  RemoteOptions wanted = options_of();
+  wanted.password = sasl::Secret();
+  wanted.has = sasl::Needs::ticket;
+  wanted.ticket = [&](const sasl::ClientContext& context) -> Result<std::unique_ptr<sasl::GssContext>> {
+    asked = context.service + "@" + context.host;
+    if (context.protection_max != sasl::Protection::confidentiality) return fail(sasl::kUnavailable, "no layer");
+    return sasl::memory_gss_initiator("fred", "imap");
+  };
+  RemoteOptions without = options_of();
+  without.has = sasl::Needs::ticket;
+  without.ticket = [](const sasl::ClientContext&) -> Result<std::unique_ptr<sasl::GssContext>> {
+    return fail(sasl::kUnavailable, "the ticket is over");
+  };
+  House house;
+  CHECK(there.bring(house, std::move(wanted)).counts.imported == 2);
+  CHECK(asked == "imap@There.test");
+  io::SimulatedLoop loop;
+  const auto none = there.enter(loop, std::move(without));
+  REQUIRE(!none);
+  CHECK(none.error().is(sasl::kUnavailable));
 }
 
 TEST_CASE("who is not let in hears why, and a password goes to no stranger") {

@@ -220,6 +220,42 @@ TEST_CASE("a message that is read while the box is written anew is none; what is
   CHECK(messages == 3);
 }
 
+TEST_CASE(
+    "a message whose separator or end moved while the box was read is none, though its octets stand where they were "
+    "read") {
+  const testing::Place place;
+  const std::string separator = "From a Thu Nov 22 13:02:41 2007\n";
+  const auto message = [&](std::size_t size) {
+    const std::string head = "Subject: x\n\n";
+    return separator + head + std::string(size - separator.size() - head.size() - 2, 'x') + "\n\n";
+  };
+  // The first block ends behind the second separator: what others do then is read in one piece.
+  const std::string first = message(kBlock - separator.size());
+  const std::string rest = message(200) + message(2 * kBlock) + message(200);
+  const std::string before = first + message(300) + rest;
+  const std::string tall = first + message(310) + rest;  // the last message stood where it is cut now
+  const std::string late = message(first.size() + 10) + message(290) + rest;
+  for (const std::string& after : {tall, late}) {
+    const auto reader = open_mbox(place.write("box", before), seed()).value();
+    REQUIRE(reader->next().value());
+    while (!reader->read().value().empty()) {
+    }
+    // Older than what the clock of a file system cannot tell apart: such a box is not looked at again.
+    std::filesystem::last_write_time(place.write("box", after),
+                                     std::filesystem::file_time_type::clock::now() - std::chrono::seconds(1));
+    const auto step = [&]() -> Result<bool> {
+      if (!TRY(reader->next())) return false;
+      while (!TRY(reader->read()).empty()) {
+      }
+      return true;
+    };
+    auto more = step();
+    while (more && *more) more = step();
+    REQUIRE(!more);
+    CHECK(more.error().is(kRewritten));
+  }
+}
+
 TEST_CASE("with root's rights neither links nor folders of other users are gone into") {
   if (::geteuid() != 0) return;
   constexpr uid_t kOther = 65534;

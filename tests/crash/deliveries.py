@@ -118,7 +118,7 @@ class Run(Course):
         self.server.init(settings)
         for name in ("alice", "bob"):
             self.server.add_account(name, PASSWORD)
-        self.server.start()
+        self.start()
 
     def give_away(self, place):
         if self.as_root:
@@ -269,7 +269,7 @@ class Run(Course):
             self.server.end(signal.SIGKILL)
             self.kills += 1
             self.killed["starting"] = self.killed.get("starting", 0) + 1
-        self.server.start()
+        self.start()
 
     # What is there
 

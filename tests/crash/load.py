@@ -8,6 +8,7 @@ from harness.wire import Gone, Imap, Pop3, Refused, Smtp, number_set, stuff
 PASSWORD = "correct horse"
 WORDS = ["\\Seen", "\\Answered", "\\Flagged", "\\Draft", "$Forwarded", "$Label1", "work"]
 NOTHING = frozenset()
+SESSION_MOST = 500  # messages in one session: the server closes it after 1,000 (421)
 INBOX_MOST, BOX_MOST = 250, 100  # letters in a mailbox above which nobody adds more: keeps comparing quick
 
 
@@ -60,12 +61,26 @@ class Load:
         number = self.ledger.new_letter(self.size(chance))
         return number, to, [(a, "INBOX", number, None, NOTHING) for a in to]
 
+    def deliveries(self, chance, protocol, most):
+        """What one session brings: as `delivery`, until there is nothing or it is time for another session."""
+        for _ in range(SESSION_MOST):
+            if not (made := self.delivery(chance, protocol, most)):
+                return
+            yield made
+
+    def sessions(self, work, chance, *arguments):
+        """Sessions one after the other, until one found nothing to bring; `work` returns how many messages it brought."""
+        while work(chance, *arguments):
+            pass
+
     def smtp(self, chance, protocol="smtp"):
-        session = Smtp(self.server.port(protocol))
+        self.sessions(self.smtp_session, chance, protocol)
+
+    def smtp_session(self, chance, protocol):
+        session, brought = Smtp(self.server.port(protocol)), 0
         if protocol == "submission":
             session.plain(self.user("alice"), PASSWORD)
-        while made := self.delivery(chance, protocol, 3):
-            number, to, effects = made
+        for number, to, effects in self.deliveries(chance, protocol, 3):
             sender = self.user("alice") if protocol == "submission" else "somebody@elsewhere.test"
             session.command(f"MAIL FROM:<{sender}>", 250)
             for account in to:
@@ -83,34 +98,44 @@ class Load:
                 operation = self.ledger.begin("DATA", effects)
                 session.send(stuff(letter))
                 self.guarded(operation, lambda: (session.reply(250), None)[1])
+            brought += 1
+        session.command("QUIT", 221)
+        return brought
 
     def submission(self, chance):
         self.smtp(chance, "submission")
 
     def smtp_pipelined(self, chance):
+        self.sessions(self.smtp_pipelined_session, chance)
+
+    def smtp_pipelined_session(self, chance):
         """The next transaction's commands travel behind the last one's body."""
-        session = Smtp(self.server.port("smtp"))
+        session, brought = Smtp(self.server.port("smtp")), 0
 
         def commands(to):
             return b"".join([b"MAIL FROM:<somebody@elsewhere.test>\r\n",
                              *(f"RCPT TO:<{self.user(a)}>\r\n".encode() for a in to), b"DATA\r\n"])
-        made = self.delivery(chance, "smtp", 4)
-        if not made:
-            return
-        session.send(commands(made[1]))
+        coming = self.deliveries(chance, "smtp", 4)
+        if made := next(coming, None):
+            session.send(commands(made[1]))
         while made:
             number, to, effects = made
             for wanted in [250] * (1 + len(to)) + [354]:
                 session.reply(wanted)
             operation = self.ledger.begin("pipelined DATA", effects)
-            made = self.delivery(chance, "smtp", 4)
+            made = next(coming, None)
             session.send(stuff(self.letter(number)) + (commands(made[1]) if made else b""))
             self.guarded(operation, lambda: (session.reply(250), None)[1])
+            brought += 1
+        session.command("QUIT", 221)
+        return brought
 
     def lmtp(self, chance):
-        session = Smtp(self.server.port("lmtp"), "LHLO")
-        while made := self.delivery(chance, "lmtp", 4):
-            number, to, effects = made
+        self.sessions(self.lmtp_session, chance)
+
+    def lmtp_session(self, chance):
+        session, brought = Smtp(self.server.port("lmtp"), "LHLO"), 0
+        for number, to, effects in self.deliveries(chance, "lmtp", 4):
             session.send(b"".join([b"MAIL FROM:<>\r\n", *(f"RCPT TO:<{self.user(a)}>\r\n".encode() for a in to), b"DATA\r\n"]))
             for wanted in [250] * (1 + len(to)) + [354]:
                 session.reply(wanted)
@@ -118,6 +143,9 @@ class Load:
             session.send(stuff(self.letter(number)))
             for operation in operations:
                 self.guarded(operation, lambda: (session.reply(250), None)[1])
+            brought += 1
+        session.command("QUIT", 221)
+        return brought
 
     # Who reads and changes. Each works on the even or the odd numbers of one account; its second mailbox is its own.
 

@@ -1,14 +1,19 @@
 #!/usr/bin/env python3
-"""located.py BINARY [--kills N] [--seed S] [--keep]: kills a server that keeps mailboxes and boxes of other programs the same ([location]).
+"""located.py BINARY [--kills N] [--seed S] [--user NAME] [--keep]: kills a server that keeps mailboxes and boxes of other programs the same ([location]).
 
-Alice's mail lies in a Maildir, Bob's in an mbox file. Clients bring mail by LMTP and APPEND, flag and remove it by IMAP; another program, which goes on
+Alice's mail lies in a Maildir, Bob's in an mbox file. Clients bring mail by LMTP and APPEND, flag and remove it by IMAP, and give it keywords, which the Maildir has, too; another program, which goes on
 while no server is there, brings mail into the boxes, flags and removes it there, under their locks. At a random moment, also while it starts, kill -9 hits the
 server. When both sides have come to rest every letter that was acknowledged, and that nobody began to remove, is once in the mailbox and once in the box, with
 its octets and flags; what was removed is in neither; what was not acknowledged is in both or in neither. One that came here, was given to the box and removed there
 or here before that was noted, when the kill came, comes back: so many of them at most as are noted together.
+
+With --user the boxes are that user's of the host, the mbox file in a folder like /var/mail, and the server, which has a user of its own, reaches them by its
+steward; root alone can do that.
 """
 import fcntl
+import grp
 import os
+import pwd
 import random
 import re
 import signal
@@ -27,6 +32,9 @@ LOCK_SECONDS = 20  # what a kill left is nobody's, and goes by the server's next
 NOTED_TOGETHER = 64  # kNotedTogether of location
 COMPARED_EACH = 8  # kills between comparisons
 SIZE = 2048
+KEYWORDS = ("work", "later", "$Label1")
+SERVERS_USER = "nobody"
+SPOOL_GROUP = "mail"
 SEPARATOR = re.compile(rb"(?:\A|(?<=\n\n))From \S+ [A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d \d{4}\n")
 
 
@@ -34,16 +42,30 @@ class Letter:
     """What is known of one: whether it was acknowledged, and what its owner has begun, and heard the end of."""
 
     def __init__(self):
-        self.here = self.removing = self.removed = self.flagged = self.began_here = False
+        self.here = self.removing = self.removed = self.began_here = False
+        self.told = set()  # "F" and keywords
+
+
+def give(path, user):
+    """To the user of the host whose boxes these are, if they are one's."""
+    if user:
+        os.chown(path, user.pw_uid, user.pw_gid)
 
 
 class Maildir:
     """As another program uses it: nothing is locked, names change and files go at any time."""
+    tells = {"F", *KEYWORDS}
 
-    def __init__(self, folder):
-        self.path = os.path.join(folder, "maildir")
-        for part in ("tmp", "new", "cur"):
+    def __init__(self, folder, user):
+        self.path, self.user = os.path.join(folder, "maildir"), user
+        for part in ("", "tmp", "new", "cur"):
             os.makedirs(os.path.join(self.path, part))
+            give(os.path.join(self.path, part), user)
+        # A table of keywords is made only where Dovecot keeps its numbers.
+        numbers = os.path.join(self.path, "dovecot-uidlist")
+        with open(numbers, "w", encoding="ascii") as f:
+            f.write("3 V1700000000 N1\n")
+        give(numbers, user)
         self.location = f"maildir:{self.path}"
 
     def files(self):
@@ -58,16 +80,22 @@ class Maildir:
         name = f"{time.time_ns()}.{number}.elsewhere"
         with open(os.path.join(self.path, "tmp", name), "wb") as f:
             f.write(text.replace(b"\r\n", b"\n"))
+        give(os.path.join(self.path, "tmp", name), self.user)
         os.rename(os.path.join(self.path, "tmp", name), os.path.join(self.path, "new", name))
         return True
 
     def found(self):
-        """[(octets with CRLF, flags)]"""
+        """[(octets with CRLF, "F" and keywords)]"""
         result = []
+        table = os.path.join(self.path, "dovecot-keywords")
+        names = {}
+        if os.path.exists(table):
+            with open(table, encoding="ascii") as f:
+                names = {chr(ord("a") + int(number)): name for number, name in (line.split() for line in f)}
         for path in self.files():
             try:
                 with open(path, "rb") as f:
-                    result.append((f.read().replace(b"\n", b"\r\n"), self.flags(path)))
+                    result.append((f.read().replace(b"\n", b"\r\n"), {names.get(c, c) for c in self.flags(path)} & {"F", *KEYWORDS}))
             except FileNotFoundError:  # got another name, or is gone: the next look tells
                 pass
         return result
@@ -87,19 +115,35 @@ class Maildir:
             else:
                 base = os.path.basename(path).partition(":2,")[0]
                 os.rename(path, os.path.join(self.path, "cur", base + ":2," + "".join(sorted(set(self.flags(path)) | {"F"}))))
-                course.flagged(number)
+                course.tell(number, "F")
         except FileNotFoundError:
             pass
 
 
 class Mbox:
     """As another program uses it: under a dot lock and an fcntl lock, in its place."""
+    tells = {"F"}
 
-    def __init__(self, folder):
-        self.path = os.path.join(folder, "spool")
+    def __init__(self, folder, user):
+        os.makedirs(os.path.join(folder, "spool"))
         os.makedirs(os.path.join(folder, "folders"))
+        self.path = os.path.join(folder, "spool", "bob")
         open(self.path, "wb").close()
+        if user:
+            # As /var/mail is on Debian: files are made there by who is in the group.
+            os.chown(os.path.dirname(self.path), 0, grp.getgrnam(SPOOL_GROUP).gr_gid)
+            os.chmod(os.path.dirname(self.path), 0o2775)
+            os.chmod(self.path, 0o660)
+            os.chown(self.path, user.pw_uid, grp.getgrnam(SPOOL_GROUP).gr_gid)
+            give(os.path.join(folder, "folders"), user)
         self.location = f"mbox:{folder}/folders:INBOX={self.path}"
+
+    def expect_owner(self, user):
+        """Nobody else's, and nothing is left beside it."""
+        status = os.stat(self.path)
+        mode = status.st_mode & 0o777
+        if (status.st_uid, status.st_gid, mode) != (user.pw_uid, grp.getgrnam(SPOOL_GROUP).gr_gid, 0o660):
+            raise Failure(f"the spool is of {status.st_uid}:{status.st_gid}, {mode:o}")
 
     def locked(self, work):
         """work(file) under both locks; False: they were not to be had."""
@@ -148,7 +192,7 @@ class Mbox:
         status = b"".join(re.findall(rb"(?m)^X-Status: (.*)$", header))
         header = re.sub(rb"(?m)^(?:From |X-UID|X-Keywords|Status|X-Status|X-IMAP|Content-Length|Lines)[^\n]*\n?", b"", header + b"\n").strip(b"\n")
         body = re.sub(rb"(?m)^>(>*From )", rb"\1", body.removesuffix(b"\n"))
-        return (header + b"\n\n" + body).replace(b"\n", b"\r\n"), "F" if b"F" in status else ""
+        return (header + b"\n\n" + body).replace(b"\n", b"\r\n"), {"F"} if b"F" in status else set()
 
     def change(self, chance, course):
         """Removes one. What a kill has cut off in the middle is left for who began it: then there is a journal."""
@@ -196,8 +240,8 @@ class Side:
     def end_removal(self, number):
         self.letters[number].removed = True
 
-    def flagged(self, number):
-        self.letters[number].flagged = True
+    def tell(self, number, what):
+        self.letters[number].told.add(what)
 
     # Who works on it
 
@@ -244,10 +288,11 @@ class Side:
                     session.command(f"UID EXPUNGE {uid}")
                     self.end_removal(number)
                 else:
-                    told, _ = session.command(f"UID STORE {uid} +FLAGS (\\Flagged)")
+                    flag = chance.choice(("\\Flagged", *KEYWORDS))
+                    told, _ = session.command(f"UID STORE {uid} +FLAGS ({flag})")
                     # One that the other side has removed meanwhile is told nothing of.
-                    if any(b"\\Flagged" in text for text, _ in told):
-                        self.flagged(number)
+                    if any(flag.encode() in text for text, _ in told):
+                        self.tell(number, "F" if flag == "\\Flagged" else flag)
             time.sleep(chance.uniform(0, 0.05))
 
     @staticmethod
@@ -264,7 +309,8 @@ class Side:
         session = Imap(self.course.server.port("imap"), self.user(), PASSWORD)
         try:
             session.command("SELECT INBOX")
-            here = self.known([(octets, "F" if b"\\Flagged" in flags else "") for _, flags, octets in self.shown(session, "BODY.PEEK[]")], "the mailbox")
+            here = self.known([(octets, {"F" if flag == b"\\Flagged" else flag.decode() for flag in flags} & {"F", *KEYWORDS})
+                               for _, flags, octets in self.shown(session, "BODY.PEEK[]")], "the mailbox")
         finally:
             session.close()
         there = self.known(self.box.found(), "the box")
@@ -278,8 +324,8 @@ class Side:
                 owed = len(one) == len(other) == 1
             else:
                 owed = len(one) == len(other) <= 1
-            if owed and letter.flagged and one:
-                owed = "F" in one[0] and "F" in other[0]
+            if owed and one:
+                owed = letter.told <= one[0] and letter.told & self.box.tells <= other[0]
             if not owed:
                 return f"{self.account}: letter {number} {vars(letter)} is in the mailbox {one}, in the box {other}"
         if back > NOTED_TOGETHER * self.course.kills:
@@ -288,7 +334,7 @@ class Side:
         return None
 
     def known(self, found, where):
-        """{number: [flags]}"""
+        """{number: [what is told of it]}"""
         result = {}
         for octets, flags in found:
             who = letters.identify(octets)
@@ -306,16 +352,23 @@ class Run(Course):
         self.over = threading.Event()
         self.complaints = []
         self.sides = []
+        self.host_user = pwd.getpwnam(options.user) if options.user else None
         for account, make in (("alice", Maildir), ("bob", Mbox)):
             folder = os.path.join(directory, account)
             os.mkdir(folder)
-            self.sides.append(Side(self, account, make(folder)))
+            self.sides.append(Side(self, account, make(folder, self.host_user)))
 
     def prepare(self):
-        self.server.init([("location", f'"{side.user()}"', f'"{side.box.location}"') for side in self.sides])
+        settings, of_user = [], ""
+        if self.host_user:
+            os.chmod(self.directory, 0o755)  # other users pass
+            settings = [("server", "user", f'"{SERVERS_USER}"'), ("local", "system_users", "true"), ("local", "uid_min", "1"),
+                        ("local", "spool_group", f'"{SPOOL_GROUP}"')]
+            of_user = f":USER={self.options.user}"
+        self.server.init(settings + [("location", f'"{side.user()}"', f'"{side.box.location}{of_user}"') for side in self.sides])
         for side in self.sides:
             self.server.add_account(side.account, PASSWORD)
-        self.server.start()
+        self.start()
 
     def client(self, work):
         def until_gone(chance):
@@ -349,7 +402,7 @@ class Run(Course):
             self.server.spawn()
             time.sleep(self.chance.uniform(0, 0.8))
             self.kill()
-        self.server.start()
+        self.start()
 
     def expect_settled(self):
         """With nobody at work."""
@@ -359,6 +412,16 @@ class Run(Course):
                 if time.monotonic() > give_up:
                     raise Failure(f"{wrong}; the log:\n{self.server.log_tail()}")
                 time.sleep(0.3)
+
+    def expect_owners(self):
+        """All is the user's, and nobody else can read it."""
+        for side in self.sides:
+            if isinstance(side.box, Mbox):
+                side.box.expect_owner(self.host_user)
+                continue
+            for path in side.box.files():
+                if os.stat(path).st_uid != self.host_user.pw_uid:
+                    raise Failure(f"{path} is of user {os.stat(path).st_uid}")
 
     def work(self):
         self.prepare()
@@ -379,13 +442,16 @@ class Run(Course):
             self.expect_settled()
             compared += 1
         self.end_well()
+        if self.host_user:
+            self.expect_owners()
         told = []
         for side in self.sides:
             all_of_it = side.letters.values()
             told.append(f"{side.account}: {sum(one.here for one in all_of_it)} letters acknowledged, {sum(one.removed for one in all_of_it)} removed ({side.back} came back), "
-                        f"{sum(one.flagged for one in all_of_it)} flagged")
+                        f"{sum(bool(one.told) for one in all_of_it)} marked")
         return f"{'; '.join(told)}: compared {compared} times, none lost, none doubled"
 
 
 if __name__ == "__main__":
-    sys.exit(main(__doc__, "located", 32, Run))
+    sys.exit(main(__doc__, "located", 32, Run,
+                  lambda parser: parser.add_argument("--user", default="", help="of the host, whose boxes they are")))

@@ -14,7 +14,7 @@ import sys
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-from crash.course import PASSWORD, Course, main  # noqa: E402
+from crash.course import PASSWORD, Course, Rotations, main  # noqa: E402
 from crash.elsewhere import Elsewhere  # noqa: E402
 from harness.server import Failure  # noqa: E402
 
@@ -27,6 +27,7 @@ class Run(Course):
     def __init__(self, options, directory):
         super().__init__(options, directory, 24000)
         self.elsewhere = Elsewhere("far.test", options.seed, lambda text: int(NUMBER.search(text).group(1)))
+        self.rotations = Rotations(self.server, ["alice@example.test"])
         self.sent = set()
         self.to_nobody = set()  # of the acknowledged, those that had a recipient who is not there
 
@@ -36,7 +37,7 @@ class Run(Course):
                           ("transport", '"far.test"', f'"relay {self.elsewhere.way}"')])
         for name in ("alice", "bob"):
             self.server.add_account(name, PASSWORD)
-        self.server.start()
+        self.start()
 
     def client(self, chance):
         """Submits until the server is gone."""
@@ -61,13 +62,14 @@ class Run(Course):
 
     def under_load(self):
         threads = self.begin_load(self.client, 4)
+        threads += self.begin_load(lambda chance: self.rotations.work(chance, lambda: self.ending), 1)
         time.sleep(self.chance.uniform(0.1, 0.8))
         self.ending = True
         self.expect_running()
         self.server.end(signal.SIGKILL)
         self.join(threads)
         self.kills += 1
-        self.server.start()
+        self.start()
 
     def missing(self):
         arrived, _ = self.elsewhere.noted()
@@ -119,8 +121,9 @@ class Run(Course):
         while self.kills < self.options.kills:
             self.under_load()
         told = self.check()
+        self.rotations.expect_end()
         self.end_well()
-        return told
+        return f"{told}; {self.rotations.told()}"
 
 
 if __name__ == "__main__":

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""run.py BINARY [--kills N] [--load SECONDS] [--seed S] [--keep]: kills the server and shows that nothing acknowledged is lost.
+"""run.py BINARY [--kills N] [--load SECONDS] [--seed S] [--encryption on|off|mixed] [--keep]: kills the server and shows that nothing acknowledged is lost.
 
 SMTP (plain, pipelined, BDAT, submission), LMTP, IMAP (APPEND, MULTIAPPEND, STORE, COPY, MOVE, EXPUNGE, CREATE ...), POP3 and the
 command line work at once; each notes what was acknowledged at the moment of the OK. At a random moment the server gets kill -9: under
@@ -19,7 +19,7 @@ import time
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 from crash import compare  # noqa: E402
-from crash.course import Course  # noqa: E402
+from crash.course import Course, Rotations, add_encryption, choose_encryption, expect_sealed  # noqa: E402
 from crash.ledger import Ledger  # noqa: E402
 from crash.load import PASSWORD, Load  # noqa: E402
 from harness.server import Failure, Server, free_offset  # noqa: E402
@@ -38,6 +38,7 @@ class Run:
         self.ledger = Ledger(options.seed, ACCOUNTS, BOXES, open(os.path.join(directory, "journal"), "w", encoding="utf-8"))
         self.load = Load(self.server, self.ledger, ACCOUNTS)
         self.comparison = compare.Comparison(self.server, self.ledger, self.load, ACCOUNTS, BOXES)
+        self.rotations = Rotations(self.server, [f"{account}@example.test" for account in ACCOUNTS])
         self.kinds = {"load": 0, "start": 0, "drain": 0}
         self.start_seconds = 0.3
         self.began = time.monotonic()
@@ -46,6 +47,7 @@ class Run:
         self.server.init()
         for account in ACCOUNTS:
             self.server.add_account(account, PASSWORD)
+        choose_encryption(self.server, self.options.encryption, self.chance)
         self.server.start()
         for account in ACCOUNTS:
             session = compare.Imap(self.server.port("imap"), self.load.user(account), f'"{PASSWORD}"')
@@ -62,6 +64,8 @@ class Run:
         chosen += [(load.imap, *owner) for owner in owners[:4]] + [(load.pop3, *owners[4])]
         if number % 4 == 0:
             chosen.append((load.administrator,))
+        else:
+            chosen.append((lambda chance: self.rotations.work(chance, lambda: self.ledger.ending),))
         threads = []
         for place, (work, *arguments) in enumerate(chosen):
             chance = random.Random(f"{self.options.seed}.{number}.{place}")
@@ -104,6 +108,7 @@ class Run:
         self.compare(everything=True)
 
     def restart(self):
+        choose_encryption(self.server, self.options.encryption, self.chance)
         start = time.monotonic()
         self.server.start()
         self.start_seconds = 0.7 * self.start_seconds + 0.3 * (time.monotonic() - start)
@@ -128,6 +133,7 @@ class Run:
     def compare(self, everything):
         self.ledger.ending = False
         self.comparison.run(everything)
+        self.rotations.expect_well()
         if self.ledger.violations:
             raise Failure("\n".join(self.ledger.violations))
 
@@ -142,9 +148,13 @@ class Run:
     def at_the_end(self):
         """verify says all is well, with the server and without; rebuild from the log alone gives the same contents."""
         before = self.comparison.contents()
+        self.rotations.expect_end()
+        if self.comparison.contents() != before:
+            raise Failure("rotations gave other contents than were there")
         self.server.command("verify")
         if status := self.server.end():
             raise Failure(f"SIGTERM: the server ended with {status}; its log:\n{self.server.log_tail()}")
+        expect_sealed(self.server, self.options.encryption, b"\r\n>From here\r\nxxxx")
         self.server.command("verify")
         self.server.command("rebuild", timeout=300)
         self.server.command("verify")
@@ -173,6 +183,7 @@ def main():
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--load", type=float, default=0, metavar="SECONDS", help="before the kills, a load of so long that ends politely")
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(1 << 32))
+    add_encryption(parser)
     parser.add_argument("--keep", action="store_true", help="keep the server's directory and the journal")
     options = parser.parse_args()
     directory = tempfile.mkdtemp(prefix="angarium-crash-")
@@ -187,7 +198,7 @@ def main():
         print(f"Kept: {directory} (server, server.log, journal)")
         return 1
     print(f"{options.kills} kills ({run.kinds['load']} under load, {run.kinds['start']} while starting, {run.kinds['drain']} while draining): "
-          f"{run.ledger.acknowledged} effects acknowledged, {run.ledger.letters} letters, all there; verify and rebuild agree.")
+          f"{run.ledger.acknowledged} effects acknowledged, {run.ledger.letters} letters, all there; {run.rotations.told()}; verify and rebuild agree.")
     print("1 passed, 0 failed")
     if options.keep:
         print(f"Kept: {directory}")

@@ -26,7 +26,8 @@ class Difference:
 
     def part_type(self):
         """The type of the part that the item names, as Python reads the message; None: there is no such part."""
-        part = email.message_from_bytes(self.message())
+        # To Python a blank before the colon ends the header (RFC 5322 section 4.5 knows it as obsolete).
+        part = email.message_from_bytes(re.sub(rb"(?m)^([!-9;-~]+)[ \t]+:", rb"\1:", self.message()))
         for depth, number in enumerate(re.findall(r"\d+", re.search(r"\[([\d.]*)", self.item).group(1))):
             whole = depth == 0
             if depth and part.get_content_type() == "message/rfc822" and part.is_multipart():

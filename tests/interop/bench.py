@@ -48,6 +48,10 @@ class Bench:
         with open(os.path.join(self.directory, name), "rb") as f:
             return f.read()
 
+    def program(self, path):
+        """What starts this client: itself, where the case has no other user."""
+        return path
+
     def run(self, *command, stdin=b"", environment=(), good=(0,), seconds=CLIENT_SECONDS):
         """Runs a client with a home of its own; its output. Another exit status is a failure that shows what it said."""
         home = {"PATH": os.environ["PATH"], "HOME": self.directory, "LC_ALL": "C.UTF-8", "TMPDIR": self.directory, **dict(environment)}

@@ -1,4 +1,5 @@
 """Mailbox files that our deliveries and other programs write at the same time, with their own locks, and read: no server of ours takes part."""
+import collections
 import contextlib
 import glob
 import json
@@ -86,7 +87,11 @@ def side_by_side(bench, target, append, as_user=()):
 
 def expect_same(found, wanted, what):
     found, wanted = sorted(found), sorted(wanted)
-    expect(len(found) == len(wanted), f"{what}: {len(found)} messages, wanted {len(wanted)}")
+    if len(found) != len(wanted):
+        surplus = collections.Counter(found) - collections.Counter(wanted)
+        missing = collections.Counter(wanted) - collections.Counter(found)
+        told = [[f"{len(one)} octets, {one[:60]!r} ... {one[-60:]!r}" for one in some.elements()] for some in (surplus, missing)]
+        raise Failure(f"{what}: {len(found)} messages, wanted {len(wanted)}; too many: {told[0]}; missing: {told[1]}")
     for one, other in zip(found, wanted):
         expect_equal(one, other, what)
 
@@ -169,11 +174,12 @@ def nobody(bench):
     return ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups")
 
 
-def dovecot(bench, location):
-    """doveadm with a configuration of its own: append(letter), fetch(mailbox), and the words that make a program run as its user."""
+def dovecot(bench, location, whose=None):
+    """doveadm with a configuration of its own: append(letter), fetch(mailbox), and the words that make a program run as its user. `whose`: the
+    number of a user and those words, else nobody's."""
     root = unpack("dovecot", "dovecot-core")
-    home, as_user = bench.directory, nobody(bench)
-    user = 65534 if as_user else os.getuid()
+    home = bench.directory
+    user, as_user = whose or (65534 if os.getuid() == 0 else os.getuid(), nobody(bench))
     bench.write("dovecot.conf", f"""
 base_dir = {home}/run
 state_dir = {home}/state
@@ -181,6 +187,8 @@ log_path = /dev/stderr
 mail_location = {location}
 mail_uid = {user}
 mail_gid = {user}
+first_valid_uid = 1
+first_valid_gid = 1
 mail_plugin_dir = {root}/usr/lib/dovecot/modules
 stats_writer_socket_path =
 default_login_user = nobody

@@ -50,6 +50,15 @@ def connects(port):
     return False
 
 
+def stopped(pid):
+    """All threads of it: one alone takes the signal, and the others go on until it has its turn."""
+    for task in os.listdir(f"/proc/{pid}/task"):
+        with open(f"/proc/{pid}/task/{task}/stat", encoding="ascii") as f:
+            if f.read().rsplit(")", 1)[1].split()[0] != "T":
+                return False
+    return True
+
+
 class Peer:
     """A process of a directory, started, stopped and held still."""
     process = None
@@ -68,6 +77,7 @@ class Peer:
 
     def freeze(self):
         os.killpg(self.process.pid, signal.SIGSTOP)
+        until(lambda: stopped(self.process.pid), "a process that stops", SERVER_SECONDS)
 
     def thaw(self):
         os.killpg(self.process.pid, signal.SIGCONT)
@@ -140,6 +150,7 @@ class Postgresql(Peer):
     def freeze(self):
         for pid in self.all():
             os.kill(pid, signal.SIGSTOP)
+            until(lambda pid=pid: stopped(pid), "a process that stops", SERVER_SECONDS)
 
     def thaw(self):
         for pid in self.all():

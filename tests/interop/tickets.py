@@ -41,6 +41,7 @@ default_realm = {REALM}
 dns_lookup_kdc = false
 dns_lookup_realm = false
 dns_canonicalize_hostname = false
+qualify_shortname = ""
 rdns = false
 [realms]
 {REALM} = {{

@@ -16,15 +16,17 @@ class UnixHost(Angarium):
         super().__init__(network, domain, number, binary)
 
     def settings(self):
-        return "\n[local]\nsystem_users = true\n"
+        return f'\n[local]\nsystem_users = true\n\n[location]\n"{self.address("dora")}" = "mbox:{{home}}/mail:INBOX=/var/mail/{{user}}"\n'
 
     def set_up(self):
         host = self.host
         host.add_user("carl", 5002, "/home/carl")
+        host.add_user("dora", 5003, "/home/dora")
+        host.run("sh", "-c", "mkdir /home/dora/mail && chown dora:dora /home/dora/mail && mkdir -p /var/mail && chown root:mail /var/mail && chmod 2775 /var/mail")
         host.add_user("angarium", 902)
         hashed = run("openssl", "passwd", "-6", PASSWORD).strip()
         shadow = host.read("/etc/shadow")
-        for user in ("anna", "bert", "carl"):
+        for user in ("anna", "bert", "carl", "dora"):
             shadow = shadow.replace(f"\n{user}:*:", f"\n{user}:{hashed}:")
         host.write("/etc/shadow", shadow, 0o640)
         path = self.home + "/angarium.toml"
@@ -66,6 +68,20 @@ def unix_users(world):
     until(lambda: token in host.host.read("/home/carl/piped"), lambda: f"carl's command got nothing:\n{host.log()}")
     expect(host.host.run("stat", "-c", "%U", "/home/carl/piped").strip() == "carl", "the command did not run as carl")
     expect(not holding(host, token, "bert"), "bert has a copy, though his .forward names others alone")
+
+
+@case("a UNIX host: a user's mail lies in /var/mail and at home, the user's own, while IMAP shows it after a login by PAM")
+def unix_located(world):
+    host = world.unix
+    token, octets = letter(world.one.address(), host.address("dora"))
+    world.one.send(world.one.address(), [host.address("dora")], octets)
+    arrived(world, host, token, "dora")
+    until(lambda: host.host.run("sh", "-c", f"grep -c {token} /var/mail/dora || true").strip() not in ("", "0"), lambda: f"the spool has nothing:\n{host.log()}", 100)
+    told = host.host.run("stat", "-c", "%U:%G %a", "/var/mail/dora").strip()
+    expect(told == "dora:mail 600", f"the spool is {told}")
+    token, octets = letter("cron", "dora")
+    host.as_user("dora", "sh", "-c", "cat >> /var/mail/dora", stdin="From cron@unix.test Sun Nov 22 11:00:00 2026\n" + octets.decode().replace("\r\n", "\n") + "\n")
+    arrived(world, host, token, "dora")
 
 
 @case("a UNIX host: sendmail takes mail for here and there, with the server up and down, and files of aliases get theirs")

@@ -21,8 +21,12 @@ sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 import elsewhere  # noqa: E402
 import handing_in  # noqa: E402
 import keys  # noqa: E402
+import leaving  # noqa: E402
+import located  # noqa: E402
 import moving  # noqa: E402
 import reading  # noqa: E402
+import rotation  # noqa: E402
+import sealed  # noqa: E402
 import turning  # noqa: E402
 from harness.cases import PASSWORD, Suite, ending, expect, made, serving  # noqa: E402
 from harness.names import A, AAAA, MX, naming  # noqa: E402
@@ -681,8 +685,12 @@ def queue_of_others(binary, directory):
 handing_in.add(case)
 elsewhere.add(case)
 moving.add(case)
+located.add(case)
 keys.add(case)
+leaving.add(case)
+rotation.add(case)
 reading.add(case)
+sealed.add(case)
 turning.add(case)
 
 

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <filesystem>
+
 #include "agent/settings.h"
 #include "agent/transaction.h"
 #include "mailbox/verify.h"
@@ -17,6 +19,9 @@ using namespace std::chrono_literals;
 
 /// A batch that found the disk full is tried again within this time (the courier's pause).
 constexpr Duration kTriedAgain = 10s;
+/// The file of the server's key in its folder, and where it is while it is lost.
+constexpr const char* kKeyFile = "/keys/server.keys";
+constexpr const char* kKeyAway = "/away";
 /// How often the store looks around without being called.
 constexpr Duration kKept = 1s;
 
@@ -44,6 +49,8 @@ std::shared_ptr<const agent::CourierTerms> terms_of(const Server::Setting& setti
 configuration::Configuration configuration_of(const Server::Setting& setting) {
   configuration::Configuration c;
   c.server.hostname = setting.host;
+  c.directory = setting.keys;
+  c.store.encryption = !setting.keys.empty();
   c.store.reserve = static_cast<decltype(c.store.reserve)>(setting.reserve);
   c.auth.argon2_memory_kib = 64;
   c.auth.argon2_passes = 1;
@@ -152,6 +159,36 @@ io::Task<> Life::keep() {
     co_await around_.loop.sleep_for(kKept);
     if (!dead_) commit();
   }
+}
+
+void Life::rotate(Rotation whose) {
+  if (!dead_) start(rotating(whose));
+}
+
+io::Task<> Life::rotating(Rotation whose) {
+  ++server_.rotations_.begun;
+  bool ended = false;
+  switch (whose) {
+    case Rotation::of_server:
+      around_.journal.note(server_.name(), "rotates its key");
+      // It waits for nobody: time stands still meanwhile.
+      ended = services_->keys().rotate_server_key({}, Duration(0)).has_value();
+      break;
+    case Rotation::of_account: {
+      const auto& accounts = server_.setting().accounts;
+      const std::string address = accounts[around_.chance.below(accounts.size())] + "@" + server_.setting().domain;
+      around_.journal.note(server_.name(), "rotates the key of " + address);
+      const auto account = services_->directory().account(address);
+      if (!account || !*account) break;
+      const auto mail = co_await services_->mail().account((*account)->id);
+      if (mail) ended = (co_await (*mail)->rotate_key()).has_value();
+      break;
+    }
+    case Rotation::of_queue:
+      around_.journal.note(server_.name(), "rotates the key of its queue");
+      ended = (co_await services_->body_keys().rotate()).has_value();
+  }
+  if (ended && !dead_) ++server_.rotations_.ended;
 }
 
 io::Task<> Life::serve(std::unique_ptr<io::Stream> stream) {
@@ -297,6 +334,51 @@ std::optional<T> Server::run(io::Task<T> task) {
   }(std::move(task), result));
   around_.loop.settle();
   return result;
+}
+
+/// With what waits for its time.
+template <class T>
+std::optional<T> Server::run_in_time(io::Task<T> task) {
+  std::optional<T> result;
+  around_.loop.spawn([](io::Task<T> inner, std::optional<T>& into) -> io::Task<> {
+    into.emplace(co_await std::move(inner));
+  }(std::move(task), result));
+  for (int i = 0; i < 300 && !result; ++i) around_.loop.advance(1s);
+  return result;
+}
+
+void Server::lose_key() {
+  std::error_code ignored;
+  std::filesystem::rename(setting_.keys + kKeyFile, setting_.keys + kKeyAway, ignored);
+}
+
+void Server::bring_key_back() {
+  std::error_code ignored;
+  if (std::filesystem::exists(setting_.keys + kKeyFile, ignored))
+    std::filesystem::remove(setting_.keys + kKeyAway, ignored);
+  else
+    std::filesystem::rename(setting_.keys + kKeyAway, setting_.keys + kKeyFile, ignored);
+}
+
+void Server::rotate_all() {
+  agent::Services& services = life_->services();
+  const auto blame = [this](const std::string& what) { around_.journal.blame(name() + ": " + what); };
+  for (const std::string& account : setting_.accounts) {
+    const auto found = services.directory().account(account + "@" + setting_.domain);
+    const auto mail = run(services.mail().account((*found)->id));
+    if (!mail || !*mail) return blame(account + " cannot be opened");
+    const auto done = run_in_time((**mail)->rotate_key());
+    if (!done || !*done || (*done)->damaged != 0) return blame("the key of " + account + " is not rotated");
+    if (keyring::Keys::ids(services.tablet(), (*found)->id)->size() > 1) blame(account + " has an old key");
+  }
+  const auto queue = run_in_time(services.body_keys().rotate());
+  if (!queue || !*queue) return blame("the key of the queue is not rotated");
+  if (keyring::Keys::ids(services.tablet(), keyring::kQueue)->size() > 1) blame("the empty queue has an old key");
+  const auto server = services.keys().rotate_server_key({}, Duration(0));
+  if (!server) return blame("its key is not rotated: " + server.error().text());
+  for (const auto& [version, count] : keyring::Keys::wrappings(services.tablet())->by)
+    if (version != server->version) blame("a version of before wraps a key");
+  if (services.keys().versions()->size() != 1) blame("the file of its key has two versions");
 }
 
 bool Server::empty() {

@@ -21,6 +21,9 @@ namespace angarium::simulation {
 
 class Server;
 
+/// Whose key is made anew.
+enum class Rotation : std::uint8_t { of_server, of_account, of_queue };
+
 /// What servers share.
 struct Around {
   io::SimulatedLoop& loop;
@@ -50,9 +53,12 @@ class Life {
   /// A batch waits for the disk.
   void batch_waits();
   void store_stopped();
+  /// As an operator's command: it is cut short when the server dies.
+  void rotate(Rotation whose);
 
  private:
   class Wire;
+  io::Task<> rotating(Rotation whose);
   void start(io::Task<> task);
   io::Task<> commit_soon();
   io::Task<> keep();
@@ -85,6 +91,7 @@ class Server {
     Duration notice_after;
     std::uint64_t reserve;
     Duration commit_max;  ///< what a commit takes at most
+    std::string keys;     ///< a folder of this server alone: mail is sealed by the key in it; empty: it is not
   };
   Server(Around& around, io::MemoryNetwork::Host& place, Setting setting, std::uint64_t seed, std::string zones);
 
@@ -110,6 +117,17 @@ class Server {
   [[nodiscard]] std::string name() const { return name_of(setting_.number); }
   /// While the disk is full and for a while after, a batch may be refused and come again.
   void set_full(bool full);
+  /// Its file is away, and back: another that was made meanwhile stays.
+  void lose_key();
+  void bring_key_back();
+  /// Rotations of keys, and those that nothing has cut short.
+  struct Rotations {
+    std::uint64_t begun = 0;
+    std::uint64_t ended = 0;
+  };
+  [[nodiscard]] const Rotations& rotations() const { return rotations_; }
+  /// With all well: one more of each ends, and nothing of before is left.
+  void rotate_all();
   [[nodiscard]] bool refuses() const;
   [[nodiscard]] bool empty();
   /// All that lies in its mailboxes; looks whether UIDs are what they were, and whether all fits together.
@@ -119,6 +137,8 @@ class Server {
   friend class Life;
   template <class T>
   std::optional<T> run(io::Task<T> task);
+  template <class T>
+  std::optional<T> run_in_time(io::Task<T> task);
   void settle_in();
   void read_box(const std::string& account, std::vector<Stored>& into);
   [[nodiscard]] store::TabletOptions store_options(const std::shared_ptr<Life*>& life);
@@ -133,6 +153,7 @@ class Server {
   std::shared_ptr<store::FaultyDisk> disk_;
   std::unique_ptr<io::MemoryResolver> resolver_;
   bool full_ = false;
+  Rotations rotations_;
   Moment room_again_{};
   std::map<std::pair<std::string, std::uint32_t>, std::string> uids_;  ///< account and UID: the Message-ID
   std::vector<std::unique_ptr<Life>> past_;

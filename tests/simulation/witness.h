@@ -34,6 +34,8 @@ class Witness final : public protocol::smtp::Session {
     return inner_->connected(peer);
   }
   wire::saslsec::Desk& credentials() override { return inner_->credentials(); }
+  io::Task<Result<>> authenticated(const sasl::Identity& identity) override { return inner_->authenticated(identity); }
+  void forgotten() override { inner_->forgotten(); }
   io::ValueOrTask<Result<protocol::smtp::Reply>> mail(const envelope::Sender& sender,
                                                       envelope::DeliveryId id) override {
     id_ = id;

@@ -4,6 +4,9 @@
 
 #include <algorithm>
 #include <array>
+#include <filesystem>
+
+#include "keyring/server_keys.h"
 
 namespace angarium::simulation {
 namespace {
@@ -37,8 +40,9 @@ std::string body_of(const std::string& token, std::size_t size) {
 
 }  // namespace
 
-World::World(std::uint64_t seed, Journal& journal)
+World::World(std::uint64_t seed, Journal& journal, std::string keys)
     : journal_(journal),
+      keys_(std::move(keys)),
       chance_(seed * 0x9e3779b97f4a7c15),
       loop_(seed, WallTime::from_seconds(1'700'000'000), io::Answers::by_tasks),
       network_(loop_, seed + 1),
@@ -84,7 +88,13 @@ void World::build() {
                             .lifetime = kLifetime,
                             .notice_after = kNoticeAfter,
                             .reserve = odds(1, 2) ? 0u : 32u << 10,
-                            .commit_max = up_to(40ms)};
+                            .commit_max = up_to(40ms),
+                            .keys = keys_.empty() ? "" : fmt::format("{}/h{}", keys_, i)};
+    // There before anything happens: who makes it at the first mail would take another course the second time.
+    if (!setting.keys.empty()) {
+      std::filesystem::create_directories(setting.keys);
+      if (!keyring::ServerKeys::make(setting.keys + "/keys", chance_)) journal_.blame("no key can be made");
+    }
     if (backup && i == 0) setting.relay_domains = {"d1.test"};
     servers_.push_back(std::make_unique<Server>(around_, network_.add_host(setting.host, {ip(i + 1)}),
                                                 std::move(setting), chance_.number(), zones_));
@@ -176,6 +186,39 @@ void World::misfortunes() {
   }
   for (std::uint64_t left = 4 + chance_.below(9); left > 0; --left) loop_.spawn(misfortune(up_to(kTroubled - 1min)));
   loop_.spawn(watch());
+  if (keys_.empty()) return;
+  for (std::uint64_t left = 2 + chance_.below(9); left > 0; --left) loop_.spawn(key_trouble(up_to(kTroubled - 1min)));
+}
+
+/// Keys are made anew, on disks that fail now and then amid it, and the server's is away for a while.
+io::Task<> World::key_trouble(Duration after) {
+  co_await loop_.sleep_for(after);
+  Server& server = any();
+  const std::uint64_t kind = chance_.below(5);
+  if (kind == 0) {
+    journal_.note(server.name(), "has lost its key");
+    server.lose_key();
+    co_await loop_.sleep_for(up_to(100s));
+    journal_.note(server.name(), "has its key again");
+    server.bring_key_back();
+    co_return;
+  }
+  if (!server.alive()) co_return;
+  if (odds(1, 2)) {
+    journal_.note(server.name(), "will lose its power soon");
+    server.disk().arm({.crash_at = 1 + chance_.below(12)});
+  }
+  server.life().rotate(std::array{Rotation::of_server, Rotation::of_account, Rotation::of_queue,
+                                  Rotation::of_queue}[static_cast<std::size_t>(kind - 1)]);
+}
+
+Server::Rotations World::rotations() const {
+  Server::Rotations all;
+  for (const auto& server : servers_) {
+    all.begun += server->rotations().begun;
+    all.ended += server->rotations().ended;
+  }
+  return all;
 }
 
 io::Task<> World::misfortune(Duration after) {
@@ -286,6 +329,7 @@ void World::make_good() {
   for (const auto& server : servers_) {
     server->disk().arm({});
     server->set_full(false);
+    if (!keys_.empty()) server->bring_key_back();
     (void)server->resolver().set_zones(zones_);
     server->resolver().set_faults({});
     for (const auto& other : servers_) {
@@ -318,6 +362,7 @@ void World::run() {
 void World::last_look() {
   std::vector<Stored> stored;
   for (const auto& server : servers_) {
+    if (!keys_.empty()) server->rotate_all();
     if (odds(1, 2)) {
       // What one finds who comes later.
       server->look();

@@ -15,7 +15,8 @@ namespace angarium::simulation {
 
 class World {
  public:
-  World(std::uint64_t seed, Journal& journal);
+  /// `keys`: a folder for the keys that servers seal their mail by, empty at first; no name: it is not sealed.
+  World(std::uint64_t seed, Journal& journal, std::string keys);
   World(const World&) = delete;
   World& operator=(const World&) = delete;
   ~World();
@@ -25,6 +26,8 @@ class World {
   [[nodiscard]] const Ledger::Counts& counts() const { return ledger_.counts(); }
   /// How often servers died.
   [[nodiscard]] std::uint64_t deaths() const { return deaths_; }
+  /// Of keys, of all servers.
+  [[nodiscard]] Server::Rotations rotations() const;
 
  private:
   void build();
@@ -37,6 +40,7 @@ class World {
   io::Task<> cut(Server& one);
   io::Task<> full(Server& server);
   io::Task<> bad_dns(Server& server);
+  io::Task<> key_trouble(Duration after);
   void bad_disk(Server& server);
   void set_clocks();
   io::Task<> watch();
@@ -51,6 +55,7 @@ class World {
   Server& any() { return *servers_[chance_.below(servers_.size())]; }
 
   Journal& journal_;
+  const std::string keys_;
   SeededRandom chance_;
   io::SimulatedLoop loop_;
   io::MemoryNetwork network_;

@@ -31,7 +31,8 @@ async function act(client, box, round) {
     else if (what < 0.7) await client.messageFlagsRemove(uid, [flag], { uid: true });
     else if (what < 0.8) {
       const message = await client.fetchOne(uid, { envelope: true }, { uid: true });
-      if (message) {
+      // Where the message has gone, ImapFlow gives what the server told of another one's flags meanwhile.
+      if (message && message.envelope) {
         console.log(`deleted ${message.envelope.messageId}`);
         await client.messageDelete(uid, { uid: true });
       }

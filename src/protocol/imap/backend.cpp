@@ -58,6 +58,8 @@ Delta compare_views(const View& from, const View& to) {
   return delta;
 }
 
+io::Task<Result<bool>> Account::is_hidden([[maybe_unused]] std::string name) { co_return false; }
+
 io::Task<Result<Rights>> Account::rights(std::string name) {
   for (const NameRow& row : CO_TRY(co_await list()))
     if (row.name == name && (row.attributes & kNameNonExistent) == 0) co_return row.rights;

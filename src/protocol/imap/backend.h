@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -100,6 +101,8 @@ struct CopyOutcome {
   std::uint32_t uid_validity = 0;  ///< of the target
   NumberSet from;                  ///< UIDs copied, in the order of …
   NumberSet to;                    ///< … the UIDs they got; both ascending, of one count
+  /// CopyMode::move: why those that are copied are here as well.
+  std::optional<Error> not_removed{};
 };
 
 /// Which flags of a message its copy has.
@@ -141,6 +144,11 @@ struct TextKey {
   std::string_view value;
   Day day;  ///< for sent_…: the day in the Date field, its zone disregarded (RFC 9051 §6.4.4)
   message::Collation collation = message::Collation::unicode_casemap;
+  bool fuzzy = false;                ///< RFC 6203: by words, as message::FuzzySearch does; the collation does not count
+  std::span<const float> weights{};  ///< of the words then, as Candidates told them; none: all count the same
+  /// Asked by what takes long, between its parts, on the loop: nobody waits for it any more. Whatever is answered then
+  /// is an error.
+  std::function<bool()> given_up{};
 };
 
 /// What is known of a key for all messages at once, without reading them.
@@ -149,6 +157,10 @@ class Candidates {
   enum class Verdict : std::uint8_t { no, yes, look };  ///< look: Mailbox::match() can tell
   virtual ~Candidates() = default;
   [[nodiscard]] virtual Verdict of(const Entry& message) const = 0;
+  /// Of a fuzzy key and a message with the verdict `yes`: 1 to 100.
+  [[nodiscard]] virtual std::uint8_t score(const Entry& message) const = 0;
+  /// What the words of a fuzzy key count, so that match() scores alike; none: all the same. They live as long as this.
+  [[nodiscard]] virtual std::span<const float> weights() const = 0;
 };
 
 /// While it lives, the event it was made with is set whenever the mailbox has a newer view.
@@ -193,7 +205,7 @@ class Mailbox {
   /// What this user may do here now (RFC 4314).
   [[nodiscard]] virtual Rights rights() const { return kAllRights; }
   /// The same into a mailbox of any account of this house, as new messages. kLimit for too many at once. Moved: first
-  /// all are there, then they go here.
+  /// all are there, then they go here, or CopyOutcome says why they do not.
   virtual io::Task<Result<CopyOutcome>> copy_to(NumberSet uids, Account& account, std::string target, CopyMode mode,
                                                 KeptFlags kept) = 0;
   /// UIDs of `known` expunged after `modseq`; when that is no longer known, all of `known` that are not there now.
@@ -212,8 +224,8 @@ class Mailbox {
   /// Offsets are those of read() in that form. Of headers that are other than the message's, fields are not told.
   virtual io::ValueOrTask<Result<std::shared_ptr<const message::Structure>>> structure(const Entry& message,
                                                                                        message::ImapForm form) = 0;
-  /// One octet a message: 1 where the key matches the message itself, whatever the session's form. A message that is
-  /// gone or damaged matches nothing.
+  /// One octet a message: 1 where the key matches the message itself, whatever the session's form; of a fuzzy key the
+  /// score, 1 to 100. A message that is gone or damaged matches nothing.
   virtual io::Task<Result<std::vector<char>>> match(std::span<const Entry> messages, TextKey key) = 0;
   /// What match() would say of any message by i;unicode-casemap, as far as it is known sooner. Null: nothing is known.
   virtual io::Task<Result<std::shared_ptr<const Candidates>>> candidates([[maybe_unused]] TextKey key) {
@@ -351,6 +363,8 @@ class Account {
   [[nodiscard]] virtual std::string owner() const = 0;
   /// What this user may do with a mailbox. kNonExistent.
   virtual io::Task<Result<Rights>> rights(std::string name);
+  /// Whether there is a mailbox by that name of which this user may not know (any more), as far as can be told.
+  virtual io::Task<Result<bool>> is_hidden(std::string name);
   /// A mailbox's list. kNonExistent.
   virtual io::Task<Result<AccessList>> access(std::string name) = 0;
   /// Changes one line of it. kLimit.

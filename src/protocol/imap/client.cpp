@@ -26,7 +26,7 @@ bool stands_for_content(std::string_view before) {
 
 }  // namespace
 
-Client::Client(wire::Connection& connection, ClientOptions options) : connection_(connection), options_(options) {}
+Client::Client(wire::Connection& connection, ClientOptions options) : connection_(&connection), options_(options) {}
 
 std::string Client::next_tag() { return "A" + std::to_string(++tags_); }
 
@@ -43,7 +43,7 @@ std::string Client::mailbox(std::string_view name) const {
 
 void Client::start_deadline(std::optional<Moment> until) {
   const auto now = io::Loop::current().now();
-  connection_.set_deadline(until.value_or(now + (bye_ ? kByeTimeout : options_.timeout)));
+  connection_->set_deadline(until.value_or(now + (bye_ ? kByeTimeout : options_.timeout)));
   unpaced_ = 0;
 }
 
@@ -54,7 +54,7 @@ void Client::keep_pace(std::size_t octets) {
 
 io::Task<Result<void>> Client::flush() {
   start_deadline();
-  auto sent = co_await output_.flush(connection_);
+  auto sent = co_await output_.flush(*connection_);
   if (!sent && bye_) co_return std::unexpected(*bye_);
   co_return sent;
 }
@@ -99,7 +99,7 @@ io::Task<Result<std::optional<StatusResponse>>> Client::say(const std::string& t
 io::Task<Result<void>> Client::stream_literal(ContentSink& sink, std::uint64_t size) {
   for (auto left = size; left > 0;) {
     if (input_.empty()) {
-      CO_TRY(co_await input_.more(connection_));
+      CO_TRY(co_await input_.more(*connection_));
       continue;
     }
     const auto piece = input_.view().substr(0, left);
@@ -144,7 +144,7 @@ io::Task<Result<Response>> Client::receive_line(Awaited awaited) {
     input_.consume(size - view.size());
     switch (event) {
       case CommandReader::Event::need_more: {
-        const auto ready = CO_TRY(co_await input_.more(connection_, awaited.also));
+        const auto ready = CO_TRY(co_await input_.more(*connection_, awaited.also));
         if (awaited.also != nullptr && ready.event && input_.empty()) co_return fail(kCancelled, "stopped");
         break;
       }

@@ -129,9 +129,9 @@ class Client {
   io::Task<Result<const CapabilityResponse*>> capabilities();
   /// Forgets what the server told before. kInjected; kServerRefused without STARTTLS and after PREAUTH.
   io::Task<Result<void>> start_tls();
-  /// By the strongest mechanism both sides have, else by LOGIN; `credentials.bindings` and `plus_offered` are filled in
+  /// By the strongest mechanism both sides have, else by LOGIN; of `credentials` what the connection says is filled in
   /// here. `plaintext`: a password may cross this connection as it is; over TLS it always may. kServerRefused: the
-  /// server does not let us in.
+  /// server does not let us in. Under the security layer that was agreed on, if any, goes all that follows.
   /// `weak`: where it has nothing sound, what lets who listens guess the password will do.
   io::Task<Result<void>> log_in(sasl::ClientContext credentials, sasl::Plaintext plaintext,
                                 sasl::Choice::Weak weak = sasl::Choice::Weak::refused);
@@ -216,7 +216,8 @@ class Client {
   std::string next_tag();
   [[nodiscard]] std::string mailbox(std::string_view name) const;
 
-  wire::Connection& connection_;
+  wire::Connection* connection_;
+  std::unique_ptr<wire::Connection> secured_;  ///< what it points to under a security layer
   ClientOptions options_;
   wire::Input input_;
   wire::Output output_;

@@ -9,7 +9,7 @@
 #include "sasl/line.h"
 #include "sasl/prepare.h"
 #include "sasl/secret.h"
-#include "wire/saslsec/exchange.h"
+#include "wire/saslsec/client.h"
 
 namespace angarium::protocol::imap {
 namespace {
@@ -51,36 +51,31 @@ io::Task<Result<const CapabilityResponse*>> Client::capabilities() {
 io::Task<Result<void>> Client::start_tls() {
   // RFC 9051 §11.1: whoever sits between may have said PREAUTH to keep us from TLS.
   if (preauthenticated_) co_return fail(kServerRefused, "The server counts us as logged in before TLS could begin");
-  if (!connection_.can_start_tls()) co_return fail(wire::kNoTls, "TLS cannot be started on this connection");
+  if (!connection_->can_start_tls()) co_return fail(wire::kNoTls, "TLS cannot be started on this connection");
   CO_TRY(co_await command("STARTTLS"));
   // RFC 9051 §6.2.1: what was told before TLS is not believed.
   capabilities_.reset();
   const bool injected = !input_.empty();
-  const auto dropped = injected ? Result<std::size_t>(input_.size()) : co_await connection_.start_tls(input_);
+  const auto dropped = injected ? Result<std::size_t>(input_.size()) : co_await connection_->start_tls(input_);
   if (!dropped) co_return std::unexpected(dropped.error());
   if (*dropped == 0) co_return Result<void>{};
-  connection_.close();
+  connection_->close();
   co_return fail(kInjected, "Octets stood between the server's agreement to TLS and the handshake");
 }
 
 io::Task<Result<void>> Client::log_in(sasl::ClientContext credentials, sasl::Plaintext plaintext,
                                       sasl::Choice::Weak weak) {
   const auto* told = CO_TRY(co_await capabilities());
-  if (connection_.tls() != nullptr) plaintext = sasl::Plaintext::allowed;
+  if (connection_->tls() != nullptr) plaintext = sasl::Plaintext::allowed;
   const auto names = mechanisms_of(*told);
-  credentials.bindings = wire::saslsec::channel_bindings(connection_);
-  credentials.plus_offered = sasl::plus_among(names, credentials.has);
-  const auto* mechanism = sasl::choose({.names = names,
-                                        .has = credentials.has,
-                                        .plaintext = plaintext,
-                                        .has_bindings = !credentials.bindings.empty(),
-                                        .weak = weak});
+  const auto* mechanism = wire::saslsec::choose_on(*connection_, names, credentials, plaintext, weak);
   credentials.service = "imap";
   credentials.now = io::Loop::current().clock().wall();
   if (mechanism != nullptr)
     co_return co_await authenticate(std::string(mechanism->name), mechanism->use(std::move(credentials)));
   const bool simple = credentials.has == sasl::Needs::password && plaintext == sasl::Plaintext::allowed &&
-                      credentials.identity.authorization_id.empty();
+                      credentials.identity.authorization_id.empty() &&
+                      credentials.protection_min == sasl::Protection::none;
   if (!simple || told->has("LOGINDISABLED"))
     co_return fail(kNoMechanism, "no way to log in that both sides have and that is safe on this connection");
   co_return co_await login(credentials.identity.authentication_id, std::string(credentials.password.view()));
@@ -140,6 +135,12 @@ io::Task<Result<void>> Client::converse(const std::string& tag, sasl::ClientExch
     if (status == nullptr || status->tag != tag) continue;
     CO_TRY(co_await conclude(*status));
     CO_TRY(exchange.finish(""));
+    auto over = wire::saslsec::secured(*connection_, exchange, input_);
+    if (over == nullptr) co_return Result<void>{};
+    secured_ = std::move(over);
+    connection_ = secured_.get();
+    // RFC 9051 §6.2.2: what was told outside of the layer, with the outcome too, is not believed.
+    capabilities_.reset();
     co_return Result<void>{};
   }
   co_return fail(kServerBroke, "The server answers without end");

@@ -188,12 +188,12 @@ io::Task<Result<void>> Client::send_content(ContentFacts facts, ContentSource& s
     const auto piece = CO_TRY(co_await source.next());
     // The server counts: more or fewer octets would be taken for commands, or commands for the message.
     if (piece.size() > left || (piece.empty() && left > 0)) {
-      connection_.close();
+      connection_->close();
       co_return fail(kBroken, "a message of another size than was announced");
     }
     if (piece.empty()) co_return Result<void>{};
     start_deadline();
-    CO_TRY(co_await io::write_all(connection_, piece));
+    CO_TRY(co_await io::write_all(*connection_, piece));
     left -= piece.size();
   }
 }

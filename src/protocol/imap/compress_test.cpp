@@ -158,3 +158,51 @@ TEST_CASE("RFC 8437 §4.1: UNAUTHENTICATE ends compression behind its OK, and it
   line.client = wire::deflate::deflated(*line.ends.client);
   CHECK(line.say("h EXAMINE INBOX\r\n").contains("* 0 EXISTS\r\n"));
 }
+
+TEST_CASE("RFC 8437 3: a login in the clear may stand right behind a compressed UNAUTHENTICATE, cut anywhere") {
+  const std::string_view end = "d UNAUTHENTICATE\r\n";
+  const std::string login = "e AUTHENTICATE PLAIN AGZyZWQAc2VjcmV0\r\nf COMPRESS DEFLATE\r\n";
+  std::vector<std::string> packed(3);
+  // A flush behind it, a command that was flushed before it, and the end of the stream.
+  wire::deflate::Deflater flushed;
+  flushed.append(std::span(&end, 1), packed[0]);
+  wire::deflate::Deflater twice;
+  const std::string_view noop = "c NOOP\r\n";
+  twice.append(std::span(&noop, 1), packed[1]);
+  twice.append(std::span(&end, 1), packed[1]);
+  packed[2].resize(200);
+  z_stream stream{};
+  REQUIRE(deflateInit2(&stream, 9, Z_DEFLATED, -MAX_WBITS, 9, Z_DEFAULT_STRATEGY) == Z_OK);
+  std::string text(end);
+  stream.next_in = reinterpret_cast<Bytef*>(text.data());
+  stream.avail_in = static_cast<uInt>(end.size());
+  stream.next_out = reinterpret_cast<Bytef*>(packed[2].data());
+  stream.avail_out = static_cast<uInt>(packed[2].size());
+  REQUIRE(deflate(&stream, Z_FINISH) == Z_STREAM_END);
+  packed[2].resize(packed[2].size() - stream.avail_out);
+  deflateEnd(&stream);
+  for (const std::string& first : packed) {
+    const std::string all = first + login;
+    for (std::size_t cut = 0; cut < all.size(); ++cut) {
+      CAPTURE(cut);
+      Compressed line;
+      std::string answer = line.say(*line.ends.client, all.substr(0, cut));
+      answer += line.say(*line.ends.client, all.substr(cut));
+      wire::deflate::Inflater inflater;
+      std::string room(4096, '\0');
+      std::string clear;
+      while (!clear.ends_with("d OK Log in again\r\n")) {
+        const auto step = inflater.open(answer, room, wire::deflate::Inflater::Until::block);
+        REQUIRE(step);
+        REQUIRE(step->taken + step->given > 0);
+        clear.append(room, 0, step->given);
+        answer.erase(0, step->taken);
+      }
+      // Our own flush goes before it, too.
+      CHECK(answer.find_first_not_of(std::string("\0\xFF", 2)) == answer.find("e OK [CAPABILITY "));
+      CHECK(answer.ends_with("f OK DEFLATE active\r\n"));
+      line.client = wire::deflate::deflated(*line.ends.client);
+      CHECK(line.say("g EXAMINE INBOX\r\n").contains("* 3 EXISTS\r\n"));
+    }
+  }
+}

@@ -12,7 +12,7 @@ using Key = SearchNode::Key;
 /// RFC 5267 §4.3: numbers mean the messages they named when the command came, and so does "$".
 Result<void> freeze(SearchNode& node, const Selected& selected) {
   if (node.key == Key::sequence || (node.key == Key::uid && node.set.saved)) {
-    const auto resolved = TRY(selected.resolve(node.set, Addressing::sequence));
+    const auto resolved = selected.resolve_there(node.set, Addressing::sequence);
     bool ghosts = false;
     const auto uids = selected.uids(resolved, ghosts);
     node.key = Key::uid;
@@ -35,23 +35,25 @@ bool moves(const SearchNode& node) {
 // ---- Context --------------------------------------------------------------------------------------------------------
 
 Result<Context> Context::make(const Session& session, const Correlator& correlator, SearchProgram program,
-                              const NumberSet& found) {
+                              const SearchResult& found) {
   TRY(freeze(program.root, *session.selected));
   const bool moving = moves(program.root);
   // It would read the mailbox's messages at every change.
   if (moving && program.root.reads_messages)
     return fail(kLimit, "What depends on time or on \"*\" and on the texts of messages is not kept up to date");
   Context context(correlator, std::move(program), moving);
-  context.uids_ = found;
+  context.uids_ = found.uids;
   return context;
 }
 
-io::Task<Result<std::vector<Context::Place>>> Context::places_of(Session& session, const NumberSet& uids) {
+io::Task<Result<std::vector<Context::Place>>> Context::places_of(Session& session, const NumberSet& uids,
+                                                                 const SearchResult& scores) {
   std::vector<Place> places;
   std::size_t octets = 0;
   auto visit = [&](const Target& target, const MessageTexts& texts) -> Result<void> {
+    const auto uid = target.entry.uid;
     places.push_back(
-        {sort_key(target.entry, texts, criteria_, session.strings(), program_.collation), target.entry.uid});
+        {sort_key(target.entry, texts, criteria_, session.strings(), program_.collation, scores.score_of(uid)), uid});
     octets += sizeof(Place) + places.back().key.size();
     if (octets > kContextOctetsMax) return fail(kLimit, "Too many messages to keep them in order");
     return {};
@@ -60,9 +62,10 @@ io::Task<Result<std::vector<Context::Place>>> Context::places_of(Session& sessio
   co_return places;
 }
 
-io::Task<Result<void>> Context::put_in_order(Session& session, std::vector<SortCriterion> criteria) {
+io::Task<Result<void>> Context::put_in_order(Session& session, std::vector<SortCriterion> criteria,
+                                             const SearchResult& found) {
   criteria_ = std::move(criteria);
-  order_ = CO_TRY(co_await places_of(session, uids_));
+  order_ = CO_TRY(co_await places_of(session, uids_, found));
   co_await sort_in_slices(order_, std::less<>());
   co_return Result<void>{};
 }
@@ -82,7 +85,7 @@ io::Task<Result<void>> Context::refresh(Session& session, const NumberSet& chang
   const auto known = (moving_ ? uids_ : uids_.intersection(candidates)).difference(gone_);
   left_ = known.difference(found.uids);
   joined_ = found.uids.difference(uids_);
-  if (!criteria_.empty()) joining_ = CO_TRY(co_await places_of(session, joined_));
+  if (!criteria_.empty()) joining_ = CO_TRY(co_await places_of(session, joined_, found));
   co_return Result<void>{};
 }
 
@@ -254,12 +257,12 @@ bool tag_is_used(const Session& session, std::string_view tag) {
 }
 
 io::Task<Result<void>> keep_updated(Session& session, const Correlator& correlator, SearchProgram program,
-                                    const NumberSet& found, std::vector<SortCriterion> criteria) {
+                                    const SearchResult& found, std::vector<SortCriterion> criteria) {
   auto& selected = *session.selected;
   auto context = Context::make(session, correlator, std::move(program), found);
   Result<void> kept;
   if (!context) kept = std::unexpected(context.error());
-  if (kept && !criteria.empty()) kept = co_await context->put_in_order(session, std::move(criteria));
+  if (kept && !criteria.empty()) kept = co_await context->put_in_order(session, std::move(criteria), found);
   if (selected.contexts == nullptr) selected.contexts = std::make_unique<Contexts>(selected.view().uid_next());
   if (kept) kept = selected.contexts->add(*std::move(context));
   if (selected.contexts->empty()) selected.contexts.reset();

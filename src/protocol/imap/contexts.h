@@ -17,11 +17,13 @@ class Context {
  public:
   /// `program` as find_messages() left it. kLimit for what cannot be kept up to date.
   static Result<Context> make(const Session& session, const Correlator& correlator, SearchProgram program,
-                              const NumberSet& found);
+                              const SearchResult& found);
   /// With these criteria the client is told places in their order.
-  io::Task<Result<void>> put_in_order(Session& session, std::vector<SortCriterion> criteria);
+  io::Task<Result<void>> put_in_order(Session& session, std::vector<SortCriterion> criteria, const SearchResult& found);
 
   [[nodiscard]] std::string_view tag() const { return correlator_.tag; }
+  /// From now on its client is told UIDs.
+  void use_uids() { correlator_.addressing = Addressing::uid; }
   /// What it holds in memory, about.
   [[nodiscard]] std::size_t octets() const;
   /// What its client wants to see of a message that came and was found.
@@ -50,7 +52,7 @@ class Context {
 
   Context(Correlator correlator, SearchProgram program, bool moving)
       : correlator_(std::move(correlator)), program_(std::move(program)), moving_(moving) {}
-  io::Task<Result<std::vector<Place>>> places_of(Session& session, const NumberSet& uids);
+  io::Task<Result<std::vector<Place>>> places_of(Session& session, const NumberSet& uids, const SearchResult& scores);
   void append_places(std::string& out, const Selected& selected, std::size_t position,
                      std::span<const Place> places) const;
   void append_set(std::string& out, const Selected& selected, const NumberSet& uids) const;
@@ -76,6 +78,10 @@ class Contexts {
 
   [[nodiscard]] bool has(std::string_view tag) const;
   [[nodiscard]] bool empty() const { return all_.empty(); }
+  /// Numbers are not told any more.
+  void use_uids() {
+    for (Context& context : all_) context.use_uids();
+  }
   /// kLimit beyond kContextsMax and kContextOctetsMax.
   Result<void> add(Context context);
   /// All of them or none. kRefused for a tag that has no context.
@@ -106,6 +112,6 @@ bool tag_is_used(const Session& session, std::string_view tag);
 
 /// Makes the context of a command that was answered, or refuses its updates. `criteria`: of SORT.
 io::Task<Result<void>> keep_updated(Session& session, const Correlator& correlator, SearchProgram program,
-                                    const NumberSet& found, std::vector<SortCriterion> criteria = {});
+                                    const SearchResult& found, std::vector<SortCriterion> criteria = {});
 
 }  // namespace angarium::protocol::imap

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <string>
+#include <vector>
 
 #include "message/coding.h"
 #include "protocol/imap/backend.h"
@@ -18,6 +19,20 @@ struct Source {
   /// The beginning of the range.
   [[nodiscard]] io::ValueOrTask<Result<Octets>> read(message::Range range) const {
     return mailbox.read(entry, form, range.begin, std::min<std::uint64_t>(range.size, kBodyChunk));
+  }
+  /// The first kBodyChunk octets of the range, or all: what is to be in hand before anything is announced or noted, for
+  /// an announcement can't be taken back. kExpungeIssued when the message is shorter than it was.
+  [[nodiscard]] io::Task<Result<std::vector<Octets>>> first(message::Range range) const {
+    std::vector<Octets> pieces;
+    range.size = std::min<std::uint64_t>(range.size, kBodyChunk);
+    while (range.size > 0) {
+      auto piece = CO_TRY(co_await read(range));
+      if (piece.octets.empty()) co_return fail(kExpungeIssued, "The message is shorter than it was");
+      range.begin += piece.octets.size();
+      range.size -= piece.octets.size();
+      pieces.push_back(std::move(piece));
+    }
+    co_return pieces;
   }
 };
 

@@ -20,6 +20,17 @@ std::uint64_t highest_modseq(const Selected& selected, const NumberSet& uids) {
   return highest;
 }
 
+/// score-list (RFC 6203 §7).
+template <class Row>
+std::string score_list(std::span<const Row> rows) {
+  std::string out = "(";
+  for (const auto& row : rows) {
+    if (out.size() > 1) out += ' ';
+    append_number(out, row.score);
+  }
+  return out += ')';
+}
+
 }  // namespace
 
 std::string ordered_set(std::span<const Sorted> order, std::uint32_t Sorted::* number) {
@@ -58,6 +69,10 @@ Answer answer_of(const SearchResult& found, Addressing addressing, std::uint8_t 
     answer.partial = numbers.slice(places.begin, places.end).text();
     answer.uids = found.uids.slice(places.begin, places.end);
   }
+  if ((returns & kReturnRelevancy) != 0) {
+    const auto told = (returns & kReturnPartial) != 0 ? partial.of(answer.count) : ResultRange::Places{0, answer.count};
+    answer.scores = score_list(std::span(found.scores).subspan(told.begin, told.end - told.begin));
+  }
   if ((returns & kReturnMin) != 0 && answer.count != 0) answer.uids.add(found.uids.min());
   if ((returns & kReturnMax) != 0 && answer.count != 0) answer.uids.add(found.uids.max());
   return answer;
@@ -67,6 +82,10 @@ Answer answer_of(std::span<const Sorted> order, Addressing addressing, std::uint
                  const ResultRange& partial) {
   const auto number = addressing == Addressing::uid ? &Sorted::uid : &Sorted::sequence;
   Answer answer{.count = order.size()};
+  if ((returns & kReturnRelevancy) != 0) {
+    const auto told = (returns & kReturnPartial) != 0 ? partial.of(answer.count) : ResultRange::Places{0, answer.count};
+    answer.scores = score_list(order.subspan(told.begin, told.end - told.begin));
+  }
   if (order.empty()) return answer;
   answer.first = order.front().*number;
   answer.last = order.back().*number;
@@ -107,6 +126,7 @@ void tell_answer(Session& session, const Selected& selected, const Correlator& c
     (out += " PARTIAL (") += program.partial.written;
     ((out += ' ') += answer.partial.empty() ? "NIL" : answer.partial) += ')';
   }
+  if ((returns & kReturnRelevancy) != 0) (out += " RELEVANCY ") += answer.scores;
   // RFC 4731 §3.2: of all that was found, or of what is told.
   const auto modseq = !program.uses_modseq || !any ? 0
                       : tells_all(returns)         ? found.modseq_max

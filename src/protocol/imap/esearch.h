@@ -1,5 +1,5 @@
 // ESEARCH: what SEARCH and SORT with RETURN tell and save (RFC 4731, RFC 5182,
-// RFC 5267 §3, RFC 9394).
+// RFC 5267 §3, RFC 9394, RFC 6203 §4).
 #pragma once
 
 #include <span>
@@ -19,6 +19,7 @@ struct Answer {
   std::uint32_t last = 0;   ///< MAX
   std::string all;          ///< sequence-set, when it is asked for
   std::string partial;      ///< sequence-set; empty: no result is in the range
+  std::string scores;       ///< of PARTIAL's messages or else of all, "(4 99 42)", when they are asked for (RFC 6203)
   NumberSet uids;           ///< of what MIN, MAX and PARTIAL tell
 };
 /// In mailbox order.

@@ -159,29 +159,27 @@ io::Task<Result<void>> Fetcher::tell_section(const Target& target, const Section
 
 io::Task<Result<void>> Fetcher::tell_range(const Entry& entry, std::string_view label, message::Range range) {
   const Source source{session_.selected->mailbox(), entry, form_};
-  // The first octets are in hand before the literal is announced: what follows an announcement can't be taken back.
-  Octets piece;
-  if (range.size > 0) {
-    piece = CO_TRY(co_await source.read(range));
-    if (piece.octets.empty()) co_return fail(kExpungeIssued, "The message is shorter than it was");
-  }
+  auto first = CO_TRY(co_await source.first(range));
   item(label);
   auto& out = session_.text();
   out += '{';
   append_number(out, range.size);
   out += "}\r\n";
-  while (range.size > 0) {
+  const auto send = [&](Octets piece) {
     range.begin += piece.octets.size();
     range.size -= piece.octets.size();
     session_.output.append(std::move(piece.owner), piece.octets);
-    CO_TRY(co_await session_.room());
-    if (range.size == 0) break;
+  };
+  for (auto& piece : first) send(std::move(piece));
+  CO_TRY(co_await session_.room());
+  while (range.size > 0) {
     auto next = co_await source.read(range);
     if (!next || next->octets.empty()) {
       if (!next) session_.note(next.error());
       co_return fail(kSessionOver, "a message broke off within its literal");
     }
-    piece = *std::move(next);
+    send(*std::move(next));
+    CO_TRY(co_await session_.room());
   }
   co_return Result<void>{};
 }

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "base/text.h"
+#include "protocol/imap/decoded_part.h"
 
 namespace angarium::protocol::imap {
 namespace {
@@ -93,10 +94,10 @@ io::Task<bool> Fetcher::readable(const Entry& entry) {
   // The message as it is stored: whether it can be read does not depend on the form it is shown in.
   const std::uint64_t size = entry.octets(message::ImapForm::utf8);
   if (size == 0) co_return true;
-  const auto piece =
-      co_await session_.selected->mailbox().read(entry, message::ImapForm::utf8, 0, std::min(size, kBodyChunk));
+  const Source source{session_.selected->mailbox(), entry, message::ImapForm::utf8};
+  const auto first = co_await source.first({0, size});
   // What is gone was there to be read when the mailbox was last looked at: nothing is hidden by the flag.
-  co_return piece || piece.error().is(kExpungeIssued);
+  co_return first || first.error().is(kExpungeIssued);
 }
 
 void Fetcher::failed(Error error) {

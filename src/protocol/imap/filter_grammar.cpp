@@ -25,6 +25,7 @@ Result<SearchNode> Parser::search_key_list(SearchBudget& budget, int depth) {
   do {
     auto child = TRY(search_key(budget, depth + 1));
     node.reads_messages |= child.reads_messages;
+    node.fuzzy |= child.fuzzy;
     node.children.push_back(std::move(child));
   } while (present(' '));
   TRY(end());

@@ -90,9 +90,13 @@ io::Task<Result<CopyOutcome>> JudgedMailbox::copy(NumberSet uids, std::string ta
   if (mode == CopyMode::move && !place_.own() && (rights() & kMoveRights) != kMoveRights)
     co_return missing_right(rights() | kRightLookup);
   const bool all_flags = to.own() || to.may(kFlagRights);
-  if (to.account == place_.account && all_flags) co_return co_await inner_->copy(std::move(uids), to.name, mode);
-  co_return co_await inner_->copy_to(std::move(uids), *to.account, to.name, mode,
-                                     to.own() ? KeptFlags{} : permitted_flags(to.rights));
+  CopyOutcome outcome = to.account == place_.account && all_flags
+                            ? CO_TRY(co_await inner_->copy(std::move(uids), to.name, mode))
+                            : CO_TRY(co_await inner_->copy_to(std::move(uids), *to.account, to.name, mode,
+                                                              to.own() ? KeptFlags{} : permitted_flags(to.rights)));
+  // RFC 9051 §6.4.7: no COPYUID to who may not select the target.
+  if (!to.own() && !to.may(kRightRead)) outcome = {.from = {}, .to = {}, .not_removed = std::move(outcome.not_removed)};
+  co_return outcome;
 }
 
 io::Task<Result<CopyOutcome>> JudgedMailbox::copy_to(NumberSet uids, Account& account, std::string target,

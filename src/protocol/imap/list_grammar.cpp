@@ -147,17 +147,25 @@ Result<ListProgram> Parser::list_arguments() {
     TRY(list_select(program));
     TRY(space());
   }
-  program.reference = TRY(list_mailbox());
+  const auto reference = TRY(list_mailbox());
   TRY(space());
+  const auto take = [&](std::optional<std::string> pattern) {
+    if (pattern) program.patterns.push_back(*std::move(pattern));
+  };
   if (present('(')) {
     program.extended = true;
     do {
       if (program.patterns.size() >= kListPatternsMax) return fail(kSyntax, "Too many patterns");
-      program.patterns.push_back(TRY(list_mailbox()));
+      take(TRY(list_mailbox()));
     } while (present(' '));
     TRY(require(')'));
   } else {
-    program.patterns.push_back(TRY(list_mailbox()));
+    take(TRY(list_mailbox()));
+  }
+  if (reference) {
+    program.reference = *reference;
+  } else {
+    program.patterns.clear();
   }
   if (present(" RETURN ")) {
     program.extended = true;

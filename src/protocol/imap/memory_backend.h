@@ -89,6 +89,8 @@ class MemoryAccountState {
   std::map<std::uint64_t, std::shared_ptr<const MemoryEmail>> emails;
   std::shared_ptr<MemoryWatches> watches = std::make_shared<MemoryWatches>();
   std::set<std::uint64_t> damaged;  ///< emails that can't be read
+  /// Emails that can be read up to an octet; what is read ends there.
+  std::map<std::uint64_t, std::uint64_t> damaged_from;
   std::uint64_t modseq = 1;
   std::uint64_t octets = 0;
   std::uint64_t quota = UINT64_MAX;  ///< octets
@@ -153,6 +155,6 @@ class MemoryAuthenticator : public Authenticator {
 };
 
 /// Whether a message matches a key of SEARCH, by decoding what it must.
-bool matches_key(const MemoryEmail& email, const TextKey& key);
+char matches_key(const MemoryEmail& email, const TextKey& key);
 
 }  // namespace angarium::protocol::imap

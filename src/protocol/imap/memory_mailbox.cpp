@@ -1,6 +1,7 @@
 #include "protocol/imap/memory_mailbox.h"
 
 #include <algorithm>
+#include <map>
 
 #include "base/text.h"
 
@@ -194,7 +195,11 @@ io::Task<Result<CopyOutcome>> MemoryMailbox::copy_to(NumberSet uids, Account& ac
   if (other.octets + octets > other.quota) co_return fail(kOverQuota, "Over quota");
   other.octets += octets;
   to->publish(std::move(copies), uid, ++other.modseq, std::move(target_names));
-  if (mode == CopyMode::move) remove(outcome.from);
+  if (mode == CopyMode::copy) co_return outcome;
+  if (auto trouble = account_->take_trouble(); !trouble)
+    outcome.not_removed = std::move(trouble).error();
+  else
+    remove(outcome.from);
   co_return outcome;
 }
 
@@ -240,6 +245,10 @@ io::ValueOrTask<Result<Octets>> MemoryMailbox::read(const Entry& message, messag
   auto found = email(message);
   if (found == nullptr) return Result<Octets>(fail(kExpungeIssued, "The message is gone"));
   if (account_->damaged.contains(found->id)) return Result<Octets>(fail(kCorruption, "/secret: a body is damaged"));
+  if (const auto from = account_->damaged_from.find(found->id); from != account_->damaged_from.end()) {
+    if (offset >= from->second) return Result<Octets>(fail(kCorruption, "/secret: a body is damaged"));
+    count = std::min(count, from->second - offset);
+  }
   const bool ascii = form == message::ImapForm::ascii && found->ascii_form;
   const std::string_view octets = ascii ? found->ascii_form->octets : found->octets;
   const auto piece = offset < octets.size() ? octets.substr(offset, count) : std::string_view();
@@ -261,7 +270,7 @@ io::Task<Result<std::vector<char>>> MemoryMailbox::match(std::span<const Entry> 
   if (account_->work_takes > Duration{}) co_await io::Loop::current().sleep_for(account_->work_takes);
   for (const auto& entry : messages) {
     const auto mail = email(entry);
-    found.push_back(mail != nullptr && matches_key(*mail, key) ? 1 : 0);
+    found.push_back(mail != nullptr ? matches_key(*mail, key) : 0);
   }
   co_return found;
 }
@@ -270,14 +279,18 @@ namespace {
 
 class MemoryCandidates final : public Candidates {
  public:
-  explicit MemoryCandidates(NumberSet found) : found_(std::move(found)) {}
+  explicit MemoryCandidates(std::map<std::uint32_t, char> found) : found_(std::move(found)) {}
   [[nodiscard]] Verdict of(const Entry& message) const override {
     if (message.uid % 3 == 0) return Verdict::look;
     return found_.contains(message.uid) ? Verdict::yes : Verdict::no;
   }
+  [[nodiscard]] std::uint8_t score(const Entry& message) const override {
+    return static_cast<std::uint8_t>(found_.at(message.uid));
+  }
+  [[nodiscard]] std::span<const float> weights() const override { return {}; }
 
  private:
-  NumberSet found_;
+  std::map<std::uint32_t, char> found_;  ///< by UID, as match() says it
 };
 
 }  // namespace
@@ -286,10 +299,11 @@ io::Task<Result<std::shared_ptr<const Candidates>>> MemoryMailbox::candidates(Te
   key.collation = message::Collation::unicode_casemap;
   std::vector<Entry> all(state_->view->size());
   (void)state_->view->read(0, all);
-  NumberSet found;
+  std::map<std::uint32_t, char> found;
   for (const auto& entry : all) {
     const auto mail = email(entry);
-    if (mail != nullptr && matches_key(*mail, key)) found.add(entry.uid);
+    const char matches = mail != nullptr ? matches_key(*mail, key) : '\0';
+    if (matches != 0) found.emplace(entry.uid, matches);
   }
   co_return std::make_shared<const MemoryCandidates>(std::move(found));
 }

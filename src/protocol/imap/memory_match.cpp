@@ -3,6 +3,7 @@
 #include <chrono>
 
 #include "message/date.h"
+#include "message/fuzzy.h"
 #include "message/header.h"
 #include "message/search_text.h"
 #include "protocol/imap/memory_backend.h"
@@ -28,10 +29,15 @@ bool sent(const message::Header& header, const TextKey& key) {
 
 }  // namespace
 
-bool matches_key(const MemoryEmail& email, const TextKey& key) {
+char matches_key(const MemoryEmail& email, const TextKey& key) {
   using message::TextPlace;
-  const auto holds = [&](message::TextPlaces places) {
-    return message::TextSearch(places, key.value, key.name, key.collation).found_in(email.octets, &email.structure);
+  const auto holds = [&](message::TextPlaces places) -> char {
+    if (key.fuzzy) {
+      const message::FuzzySearch search(places, key.value, key.name, key.weights);
+      return static_cast<char>(search.score(email.octets, &email.structure));
+    }
+    return message::TextSearch(places, key.value, key.name, key.collation).found_in(email.octets, &email.structure) ? 1
+                                                                                                                    : 0;
   };
   switch (key.key) {
     case Key::from: return holds(place_bit(TextPlace::from));
@@ -44,8 +50,8 @@ bool matches_key(const MemoryEmail& email, const TextKey& key) {
     case Key::text: return holds(message::kEveryPlace);
     case Key::sent_before:
     case Key::sent_on:
-    case Key::sent_since: return sent(message::Header(email.octets), key);
-    default: return false;
+    case Key::sent_since: return sent(message::Header(email.octets), key) ? 1 : 0;
+    default: return 0;
   }
 }
 

@@ -49,7 +49,7 @@ Result<NumberSet> searched(const Session& session, const SearchProgram& program)
       return fail(kUidRequired, "Message numbers are not allowed once UIDONLY is enabled; search for UID");
     const auto addressing = node.key == Key::uid ? Addressing::uid : Addressing::sequence;
     bool ghosts = false;
-    uids = uids.intersection(selected.uids(TRY(selected.resolve(node.set, addressing)), ghosts));
+    uids = uids.intersection(selected.uids(selected.resolve_there(node.set, addressing), ghosts));
   }
   return uids;
 }

@@ -34,6 +34,12 @@ bool related(std::string_view name, std::string_view other) {
   return longer.size() == shorter || longer[shorter] == kHierarchyDelimiter;
 }
 
+void append_no_access(Session& session, std::string_view name) {
+  session.text() += "* LIST (\\NoAccess) \"/\" ";
+  append_mailbox(session.text(), name, session.names());
+  session.text() += "\r\n";
+}
+
 }  // namespace
 
 const EventGroup* Notifications::selected() const {
@@ -89,6 +95,15 @@ void Notifications::expect(std::string name) {
   if (watcher_ != nullptr) expected_.push_back(std::move(name));
 }
 
+void Notifications::expect_messages(Session& session, const std::string& name, const NumberSet& uids) {
+  if (uids.empty()) return;
+  if (session.selected == nullptr || session.selected->mailbox().name() != name) {
+    if (watcher_ != nullptr) own_messages_[name] += uids.count();
+    return;
+  }
+  for (const auto range : uids.ranges()) session.selected->own.add(range);
+}
+
 io::Task<Result<Notifications::Account>> Notifications::look(Session& session, std::vector<NameRow> rows) const {
   Account account;
   const auto namespaces = session.account->namespaces();
@@ -96,7 +111,8 @@ io::Task<Result<Notifications::Account>> Notifications::look(Session& session, s
   for (auto& row : rows) {
     const auto events = heard(row, namespaces);
     auto& known = account[row.name];
-    known = {.row = std::move(row), .events = events, .status = {}};
+    const bool unreadable = there(row) && events == 0 && events_of(row, namespaces) != 0;
+    known = {.row = std::move(row), .events = events, .unreadable = unreadable, .status = {}};
     if ((events & kMessageEvents) == 0) continue;
     if (++watched > kNotifyMailboxesMax) co_return fail(kNotificationOverflow, "Too many mailboxes to watch");
     auto status = co_await session.account->status(known.row.name);
@@ -114,9 +130,7 @@ io::Task<Result<void>> Notifications::begin(Session& session) {
   for (const auto& row : rows) {
     // RFC 5465 §3.1.
     if (events_of(row, namespaces) == 0 || heard(row, namespaces) != 0) continue;
-    session.text() += "* LIST (\\NoAccess) \"/\" ";
-    append_mailbox(session.text(), row.name, session.names());
-    session.text() += "\r\n";
+    append_no_access(session, row.name);
   }
   known_ = CO_TRY(co_await look(session, std::move(rows)));
   co_return Result<void>{};
@@ -160,7 +174,8 @@ io::Task<Result<void>> Notifications::compare(Session& session) {
     session.note(now.error());
     co_return Result<void>{};
   }
-  compare_names(session, *now, command::gather_names(*std::move(rows)));
+  const auto names = command::gather_names(*std::move(rows));
+  compare_names(session, *now, names, co_await compare_access(session, *now, names));
   expected_.clear();
   const auto selected_name = session.selected == nullptr ? std::string() : session.selected->mailbox().name();
   for (const auto& [name, known] : *now) {
@@ -169,11 +184,42 @@ io::Task<Result<void>> Notifications::compare(Session& session) {
     compare_messages(session, name, before == known_.end() ? Known{} : before->second, known);
     CO_TRY(co_await session.room());
   }
+  own_messages_.clear();
   known_ = *std::move(now);
   co_return Result<void>{};
 }
 
-void Notifications::compare_names(Session& session, const Account& now, const command::KnownNames& names) {
+/// RFC 5465 §5.9: what may not be told of any more, and what may again.
+io::Task<Notifications::Names> Notifications::compare_access(Session& session, const Account& now,
+                                                             const command::KnownNames& names) {
+  Names told;
+  for (const auto& [name, known] : now) {
+    if (!there(known.row)) continue;
+    const auto before = known_.find(name);
+    const bool unreadable_before = before != known_.end() && before->second.unreadable;
+    const bool lost_before = lost_.erase(name) > 0;
+    if (known.unreadable && !unreadable_before && !lost_before) append_no_access(session, name);
+    if (!known.unreadable && known.events != 0 && (unreadable_before || lost_before))
+      command::append_listed(session, names, name, {});
+    else if (!known.unreadable)
+      continue;
+    told.insert(name);
+  }
+  for (const auto& [name, known] : known_) {
+    const auto after = now.find(name);
+    const bool gone = after == now.end() || !there(after->second.row);
+    if (!gone || !there(known.row) || (known.events == 0 && !known.unreadable) || expected(name)) continue;
+    const auto hidden = co_await session.account->is_hidden(name);
+    if (!hidden || !*hidden) continue;
+    if (!known.unreadable) append_no_access(session, name);
+    told.insert(name);
+    if (lost_.size() < kNotifyMailboxesMax) lost_.insert(name);
+  }
+  co_return told;
+}
+
+void Notifications::compare_names(Session& session, const Account& now, const command::KnownNames& names,
+                                  const Names& told) {
   const auto namespaces = session.account->namespaces();
   const auto wanted = [&](std::string_view name, std::uint8_t event) {
     const auto before = known_.find(name);
@@ -199,7 +245,8 @@ void Notifications::compare_names(Session& session, const Account& now, const co
   }
   std::map<std::string, std::string, std::less<>> affected;  // names to tell, with their old ones
   const auto affect = [&](std::string_view name, std::uint8_t event) {
-    if (!name.empty() && !expected(name) && wanted(name, event)) affected.emplace(name, std::string());
+    if (!name.empty() && !told.contains(name) && !expected(name) && wanted(name, event))
+      affected.emplace(name, std::string());
   };
   const auto affect_with_parent = [&](std::string_view name) {
     affect(name, kEventMailboxName);
@@ -236,6 +283,12 @@ void Notifications::compare_messages(Session& session, std::string_view name, co
   const auto is = *now.status;
   // A mailbox that is new to the client had nothing.
   const auto was = before.status.value_or(StatusValues{.uid_validity = is.uid_validity, .id = {}, .append_limit = {}});
+  // RFC 5465 §5: what this session put there itself, unless more has changed beside it.
+  const auto own = own_messages_.find(name);
+  if (own != own_messages_.end() && before.status && is.uid_validity == was.uid_validity &&
+      is.messages == was.messages + own->second && is.uid_next == was.uid_next + own->second &&
+      is.unseen >= was.unseen && is.unseen <= was.unseen + own->second)
+    return;
   std::uint32_t items = 0;
   if (was.messages != is.messages || was.uid_next != is.uid_next) {
     items = kStatusMessages | kStatusUidNext | kStatusUidValidity;

@@ -39,12 +39,15 @@ class Notifications {
   [[nodiscard]] bool wants_annotations_of(std::string_view mailbox) const;
   /// The names this session changes itself, which it is not told of (RFC 5465 §5).
   void expect(std::string name);
+  /// Messages that this session has put into a mailbox itself: nothing is told of them either.
+  void expect_messages(Session& session, const std::string& name, const NumberSet& uids);
 
  private:
   /// One name of the account as the client knows it.
   struct Known {
     NameRow row;
     std::uint8_t events = 0;
+    bool unreadable = false;             ///< listed and wanted, and not to be told of
     std::optional<StatusValues> status;  ///< with events of messages
   };
   using Account = std::map<std::string, Known, std::less<>>;
@@ -56,14 +59,19 @@ class Notifications {
   [[nodiscard]] bool expected(std::string_view name) const;
   io::Task<Result<Account>> look(Session& session, std::vector<NameRow> rows) const;
   io::Task<Result<void>> compare(Session& session);
-  void compare_names(Session& session, const Account& now, const command::KnownNames& names);
+  /// Names that were told there.
+  using Names = std::set<std::string, std::less<>>;
+  io::Task<Names> compare_access(Session& session, const Account& now, const command::KnownNames& names);
+  void compare_names(Session& session, const Account& now, const command::KnownNames& names, const Names& told);
   void compare_messages(Session& session, std::string_view name, const Known& before, const Known& now) const;
   void overflow(Session& session);
 
   NotifyProgram program_;
   std::unique_ptr<AccountWatcher> watcher_;
   Account known_;
+  Names lost_;  ///< told as not accessible, and not listed any more; kNotifyMailboxesMax at most
   std::vector<std::string> expected_;
+  std::map<std::string, std::uint64_t, std::less<>> own_messages_;
 };
 
 }  // namespace angarium::protocol::imap

@@ -64,7 +64,7 @@ TEST_CASE("RFC 9051 §5.4: news do not put off the autologout, and stop() ends a
   stopped.send("b NOTIFY SET (mailboxes x0 (MessageNew MessageExpunge))\r\n");
   stopped.take();
   stopped.server.stop();
-  CHECK(stopped.take() == "* BYE Server is going down\r\n");
+  CHECK(stopped.take() == "* BYE The server ends this session\r\n");
   CHECK(stopped.ended);
 }
 

@@ -225,7 +225,7 @@ Result<SequenceSet> Parser::known_sequence_set() { return ranges(false); }
 
 Result<std::string> Parser::mailbox() { return decode_mailbox_name(TRY(astring()), names_); }
 
-Result<std::string> Parser::list_mailbox() {
+Result<std::optional<std::string>> Parser::list_mailbox() {
   std::string written;
   if (peek() == '"' || peek() == '{') {
     written = TRY(string());
@@ -234,7 +234,9 @@ Result<std::string> Parser::list_mailbox() {
     if (found.empty()) return expected("mailbox pattern");
     written = found;
   }
-  return decode_mailbox_pattern(written, names_);
+  auto pattern = decode_mailbox_pattern(written, names_);
+  if (!pattern) return std::nullopt;
+  return *std::move(pattern);
 }
 
 Result<void> Parser::flag(FlagList& into) {

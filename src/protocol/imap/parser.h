@@ -73,8 +73,9 @@ class Parser {
   Result<SequenceSet> known_sequence_set();
   /// A mailbox name in UTF-8, INBOX in upper case; kCannot for names that no mailbox can have.
   Result<std::string> mailbox();
-  /// list-mailbox in UTF-8, wildcards kept; reference too.
-  Result<std::string> list_mailbox();
+  /// list-mailbox in UTF-8, wildcards kept; reference too. Nothing for one that no name can match: RFC 9051 §6.3.9
+  /// wants it ignored.
+  Result<std::optional<std::string>> list_mailbox();
   Result<FlagList> flag_list();
   /// STORE permits the list without parentheses (RFC 9051 §9, store-att-flags).
   Result<FlagList> store_flags();
@@ -128,6 +129,7 @@ class Parser {
   Result<SearchNode> search_key(SearchBudget& budget, int depth);
   Result<SearchNode> search_named(std::string_view name, SearchBudget& budget, int depth);
   Result<SearchNode> search_modseq();
+  Result<SearchNode> search_fuzzy(SearchBudget& budget, int depth);
   Result<SearchNode> search_filter(SearchBudget& budget, int depth);    // filter_grammar.cpp
   Result<SearchNode> search_key_list(SearchBudget& budget, int depth);  // filter_grammar.cpp
   Result<SearchNode> search_header(SearchBudget& budget);

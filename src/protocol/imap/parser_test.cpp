@@ -213,6 +213,46 @@ TEST_CASE("keys of one SEARCH have limits") {
   CHECK(parse(repeated("TEXT a ", kSearchTextKeysMax) + "BODY a", &Parser::search_program).error().is(kLimit));
 }
 
+TEST_CASE("RFC 6203 7: FUZZY takes a key, and RELEVANCY a FUZZY key") {
+  const auto one = parse("FUZZY SUBJECT a FROM b", &Parser::search_program);
+  REQUIRE(one.has_value());
+  CHECK(one->uses_fuzzy);
+  CHECK(one->root.fuzzy);
+  CHECK(one->root.children[0].fuzzy);
+  CHECK(!one->root.children[1].fuzzy);
+  const auto deep = parse("FUZZY (OR TEXT a NOT HEADER X-A b) FUZZY FUZZY BODY c", &Parser::search_program);
+  REQUIRE(deep.has_value());
+  CHECK(deep->root.children[0].children[0].children[0].fuzzy);
+  CHECK(deep->root.children[0].children[0].children[1].children[0].fuzzy);
+  CHECK(deep->root.children[1].fuzzy);
+  // §5: keys that are no texts are exact, and FUZZY keys nevertheless.
+  const auto exact = parse("RETURN (RELEVANCY ALL) FUZZY (SEEN 1:3 SENTON 1-Feb-1994)", &Parser::search_program);
+  REQUIRE(exact.has_value());
+  CHECK(exact->uses_fuzzy);
+  CHECK(!exact->root.fuzzy);
+  CHECK(exact->returns == (kReturnRelevancy | kReturnAll));
+  for (const std::string_view malformed :
+       {"FUZZY", "FUZZY ", "FUZZY SUBJECT", "FUZZY ()", "FUZZY  ALL", "FUZZYALL", "RETURN (RELEVANCY) ALL",
+        "RETURN (RELEVANCY 1) FUZZY ALL", "RETURN (RELEVANCY(1)) FUZZY ALL", "NOT FUZZY"}) {
+    CAPTURE(malformed);
+    CHECK(parse(std::string(malformed), &Parser::search_program).error().is(kSyntax));
+  }
+  CHECK(parse("(RELEVANCY REVERSE DATE) UTF-8 FUZZY ALL", &Parser::sort_program).has_value());
+  CHECK(parse("(RELEVANCY) UTF-8 ALL", &Parser::sort_program).error().is(kSyntax));
+  CHECK(parse("RETURN (RELEVANCY) (DATE) UTF-8 ALL", &Parser::sort_program).error().is(kSyntax));
+  CHECK(parse("IN (personal) RETURN (RELEVANCY) ALL", &Parser::multi_search_program).error().is(kSyntax));
+}
+
+TEST_CASE("FUZZY counts among the keys and their depth") {
+  const auto deepest = static_cast<std::size_t>(kSearchDepthMax);
+  CHECK(parse(repeated("FUZZY ", deepest - 1) + "ALL", &Parser::search_program).has_value());
+  CHECK(parse(repeated("FUZZY ", deepest) + "ALL", &Parser::search_program).error().is(kSyntax));
+  CHECK(parse(repeated("FUZZY ALL ", kSearchKeysMax / 2 - 1) + "FUZZY ALL", &Parser::search_program).has_value());
+  CHECK(parse(repeated("FUZZY ALL ", kSearchKeysMax / 2) + "ALL", &Parser::search_program).error().is(kLimit));
+  CHECK(parse(repeated("FUZZY TEXT a ", kSearchTextKeysMax - 1) + "BODY a", &Parser::search_program).has_value());
+  CHECK(parse(repeated("FUZZY TEXT a ", kSearchTextKeysMax) + "BODY a", &Parser::search_program).error().is(kLimit));
+}
+
 TEST_CASE("RFC 5258 §6: LIST with options") {
   const auto program = parse("(SUBSCRIBED RECURSIVEMATCH) \"\" (\"a%\" b) RETURN (CHILDREN STATUS (MESSAGES SIZE))",
                              &Parser::list_arguments);

@@ -22,8 +22,7 @@ void Progress::fire() {
   const bool known = done_ < goal_;
   code += known ? " " + std::to_string(done_) + " " + std::to_string(goal_) + ")" : " NIL NIL)";
   session_.untagged(Status::ok, "Still at work", code);
-  // What fails here fails again when the answer is sent.
-  (void)session_.output.flush_some(session_.connection());
+  if (!session_.output.flush_some(session_.connection())) session_.hung_up = true;
 }
 
 }  // namespace angarium::protocol::imap

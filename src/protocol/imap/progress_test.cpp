@@ -68,6 +68,62 @@ TEST_CASE("RFC 9585: news of progress does not pile up before a client that does
   CHECK(rest.ends_with("Still at work\r\n"));
 }
 
+TEST_CASE("a search whose client has hung up stops at its next turn; who waits for more commands hears all answers") {
+  struct Case {
+    std::string_view sent;
+    bool closes;
+    bool stops;
+  };
+  const Case cases[] = {{"c SEARCH BODY see\r\n", true, true},
+                        {"c UID SEARCH RETURN (COUNT) BODY see\r\n", false, true},
+                        {"c SORT (SUBJECT) UTF-8 BODY see\r\n", false, true},
+                        {"c SEARCH BODY see\r\nd LOGOUT\r\n", false, false}};
+  for (const Case& one : cases) {
+    CAPTURE(one.sent);
+    Line line;
+    fill(line);
+    line.fred->work_takes = std::chrono::seconds(3);
+    line.send(one.sent);
+    line.loop.advance(std::chrono::seconds(1));
+    CHECK_FALSE(line.ended);
+    if (one.closes)
+      line.ends.client->close();
+    else
+      REQUIRE(line.ends.client->shutdown_write());
+    line.loop.advance(std::chrono::seconds(3));
+    CHECK(line.ended == one.stops);
+    line.loop.advance(std::chrono::seconds(6));
+    CHECK(line.ended);
+    if (!one.closes) CHECK(line.take().contains("c OK") != one.stops);
+  }
+}
+
+TEST_CASE("a search whose client has gone behind further commands stops once it cannot be told of its progress") {
+  Line line;
+  fill(line);
+  line.fred->work_takes = std::chrono::seconds(11);
+  line.send("c SEARCH BODY see\r\nd NOOP\r\n");
+  line.loop.advance(std::chrono::seconds(1));
+  line.ends.client->close();
+  line.loop.advance(std::chrono::seconds(11));
+  CHECK(line.ended);
+}
+
+TEST_CASE("who closes its side behind one command hears what is found at once") {
+  for (const std::string_view keys : {"SMALLER 1", "SUBJECT absent"}) {
+    CAPTURE(keys);
+    Line line;
+    if (keys.starts_with("SMALLER"))
+      fill(line);
+    else
+      line.send("a LOGIN fred secret\r\nb SELECT INBOX\r\n");
+    line.take();
+    CHECK(line.ends.client->try_write("c SEARCH " + std::string(keys) + "\r\n"));
+    REQUIRE(line.ends.client->shutdown_write());
+    CHECK(line.take() == "* SEARCH\r\nc OK SEARCH completed\r\n");
+  }
+}
+
 TEST_CASE("RFC 9585: a command whose session ends under it tells nothing more") {
   auto line = std::make_unique<Line>();
   fill(*line);

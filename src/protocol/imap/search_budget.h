@@ -14,6 +14,8 @@ struct Parser::SearchBudget {
   Filters filters = Filters::looked_up;
   bool modseq = false;
   bool filter = false;
+  bool fuzzy = false;         ///< a FUZZY key was read (RFC 6203)
+  bool inside_fuzzy = false;  ///< what is read is the argument of one
 
   Result<void> take_text() {
     if (texts-- == 0) return fail(kLimit, "Too many text keys in one SEARCH");

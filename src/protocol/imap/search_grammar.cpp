@@ -1,5 +1,7 @@
-// search-key and the RETURN options (RFC 9051 §6.4.4 and §9, RFC 4731, RFC 5182, RFC 7162 §3.1.5, RFC 8474 §5.2).
+// search-key and the RETURN options (RFC 9051 §6.4.4 and §9, RFC 4731, RFC 5182, RFC 6203, RFC 7162 §3.1.5, RFC 8474
+// §5.2).
 #include <algorithm>
+#include <utility>
 
 #include "base/text.h"
 #include "protocol/imap/search_budget.h"
@@ -61,6 +63,7 @@ constexpr Row kRows[] = {
 
 void add_child(SearchNode& node, SearchNode child) {
   node.reads_messages |= child.reads_messages;
+  node.fuzzy |= child.fuzzy;
   node.children.push_back(std::move(child));
 }
 
@@ -103,6 +106,16 @@ Result<SearchNode> Parser::search_header(SearchBudget& budget) {
     return expected("header field name");
   TRY(space());
   node.value = TRY(astring());
+  node.fuzzy = budget.inside_fuzzy;
+  return node;
+}
+
+Result<SearchNode> Parser::search_fuzzy(SearchBudget& budget, int depth) {
+  // search-key =/ "FUZZY" SP search-key (RFC 6203 §7). Keys other than texts are matched exactly (§5).
+  budget.fuzzy = true;
+  const bool outer = std::exchange(budget.inside_fuzzy, true);
+  auto node = search_key(budget, depth + 1);
+  budget.inside_fuzzy = outer;
   return node;
 }
 
@@ -113,6 +126,7 @@ Result<SearchNode> Parser::search_named(std::string_view name, SearchBudget& bud
     if (row->argument == Argument::text) {
       TRY(budget.take_text());
       node.value = TRY(astring());
+      node.fuzzy = budget.inside_fuzzy;
     }
     if (row->argument == Argument::day) node.day = TRY(date());
     if (row->argument == Argument::size) node.number = TRY(number64());
@@ -124,6 +138,7 @@ Result<SearchNode> Parser::search_named(std::string_view name, SearchBudget& bud
   }
   TRY(space());
   if (name == "NOT") return negation(TRY(search_key(budget, depth + 1)));
+  if (name == "FUZZY") return search_fuzzy(budget, depth);
   if (name == "OR") {
     SearchNode node{.key = Key::either};
     add_child(node, TRY(search_key(budget, depth + 1)));
@@ -189,6 +204,8 @@ Result<void> Parser::search_return(SearchProgram& into) {
     into.returns |= kReturnCount;
   } else if (name == "SAVE") {
     into.returns |= kReturnSave;
+  } else if (name == "RELEVANCY") {
+    into.returns |= kReturnRelevancy;
   } else if (name == "PARTIAL" && (into.returns & kReturnPartial) == 0) {
     into.returns |= kReturnPartial;
     TRY(space());
@@ -203,7 +220,7 @@ Result<void> Parser::search_return(SearchProgram& into) {
     }
   } else if (name != "CONTEXT") {
     // RFC 5267 §4.2: CONTEXT is a hint, and what is found is found anew each time.
-    return expected("MIN, MAX, ALL, COUNT, SAVE, CONTEXT, or PARTIAL or UPDATE once");
+    return expected("MIN, MAX, ALL, COUNT, SAVE, RELEVANCY, CONTEXT, or PARTIAL or UPDATE once");
   }
   return {};
 }
@@ -248,6 +265,9 @@ Result<void> Parser::search_keys(SearchProgram& into) {
   } while (present(' '));
   into.uses_modseq = budget.modseq;
   into.uses_filter = budget.filter;
+  into.uses_fuzzy = budget.fuzzy;
+  // RFC 6203 §4.
+  if ((into.returns & kReturnRelevancy) != 0 && !into.uses_fuzzy) return fail(kSyntax, "RELEVANCY takes a FUZZY key");
   return {};
 }
 

@@ -5,6 +5,7 @@
 
 #include "base/text.h"
 #include "message/charset.h"
+#include "message/fuzzy.h"
 #include "protocol/imap/progress.h"
 
 namespace angarium::protocol::imap {
@@ -23,13 +24,21 @@ Result<void> recode(SearchNode& node, std::string_view charset) {
     const bool utf8 = charset.empty() || charset == "UTF-8" || charset == "US-ASCII";
     if (!utf8) node.value = message::to_utf8(node.value, charset);
     if (!valid_utf8(node.value)) return fail(kSyntax, "A search string is not UTF-8");
+    // What has no words can only be looked for as it stands.
+    if (node.fuzzy && node.children.empty()) node.fuzzy = !message::fuzzy_words(node.value).empty();
   }
   for (auto& child : node.children) TRY(recode(child, charset));
+  if (!node.children.empty()) node.fuzzy = std::ranges::any_of(node.children, &SearchNode::fuzzy);
   return {};
 }
 
 TextKey text_key(const SearchNode& node, const SearchProgram& program) {
-  return {.key = node.key, .name = node.name, .value = node.value, .day = node.day, .collation = program.collation};
+  return {.key = node.key,
+          .name = node.name,
+          .value = node.value,
+          .day = node.day,
+          .collation = program.collation,
+          .fuzzy = node.fuzzy};
 }
 
 bool is_collated(Key key) {
@@ -49,6 +58,11 @@ std::int64_t saved_day(const Entry& entry) {
 
 }  // namespace
 
+std::uint8_t SearchResult::score_of(std::uint32_t uid) const {
+  const auto at = std::ranges::lower_bound(scores, uid, {}, &Scored::uid);
+  return at != scores.end() && at->uid == uid ? at->score : kFullScore;
+}
+
 Result<Searcher::Ready> Searcher::prepare(const SearchNode& node) const {
   Ready ready{.node = &node};
   const auto& selected = selected_;
@@ -57,8 +71,8 @@ Result<Searcher::Ready> Searcher::prepare(const SearchNode& node) const {
     return fail(kUidRequired, "Message numbers are not allowed once UIDONLY is enabled; search for UID");
   if (node.key == Key::sequence || node.key == Key::uid) {
     const auto addressing = node.key == Key::uid ? Addressing::uid : Addressing::sequence;
-    ready.set = numbers_ == Numbers::must_exist ? TRY(selected.resolve(node.set, addressing))
-                                                : selected.resolve_there(node.set, addressing);
+    // RFC 7377 §2: of any search, numbers that reach beyond the mailbox are no error.
+    ready.set = selected.resolve_there(node.set, addressing);
   }
   if (node.key == Key::keyword) {
     const auto names = selected.view().keywords();
@@ -145,7 +159,8 @@ Searcher::Mask Searcher::look(const Ready& ready, Mask among) const {
   }
 }
 
-io::Task<Result<Searcher::Mask>> Searcher::ask(const SearchNode& node, Mask among) {
+io::Task<Result<Searcher::Mask>> Searcher::ask(const Ready& ready, Mask among, Scores* scores) {
+  const auto& node = *ready.node;
   std::vector<Entry> entries;
   std::vector<std::size_t> places;
   each_bit(among, [&](std::size_t place) {
@@ -164,53 +179,85 @@ io::Task<Result<Searcher::Mask>> Searcher::ask(const SearchNode& node, Mask amon
     }
     co_return found;
   }
-  const auto matches = CO_TRY(co_await mailbox.match(entries, text_key(node, program_)));
+  auto key = text_key(node, program_);
+  if (ready.candidates) key.weights = ready.candidates->weights();
+  key.given_up = [&session = session_] { return session.abandoned(); };
+  const auto matches = co_await mailbox.match(entries, key);
+  if (!matches && session_.abandoned()) co_return fail(kSessionOver, "nobody waits for this search any more");
+  if (!matches) co_return std::unexpected(matches.error());
   for (std::size_t i = 0; i < places.size(); ++i) {
-    if (matches[i] != 0) found |= Mask{1} << places[i];
+    if ((*matches)[i] == 0) continue;
+    found |= Mask{1} << places[i];
+    if (node.fuzzy && scores != nullptr) scores->add(places[i], static_cast<unsigned char>((*matches)[i]));
   }
   co_return found;
 }
 
-io::Task<Result<Searcher::Mask>> Searcher::evaluate(const Ready& ready, Mask among) {
-  if (among == 0) co_return Mask{0};
-  const auto& node = *ready.node;
-  if (!node.reads_messages) co_return look(ready, among);
-  switch (node.key) {
-    case Key::both: {
-      // What costs nothing comes first, so that few messages are read.
-      for (const auto& child : ready.children) {
-        if (!child.node->reads_messages) among = look(child, among);
-      }
-      for (const auto& child : ready.children) {
-        if (child.candidates) among &= ~judged(child, among, Candidates::Verdict::no);
-      }
-      for (const auto& child : ready.children) {
-        if (child.node->reads_messages && among != 0) among = CO_TRY(co_await evaluate(child, among));
-      }
-      co_return among;
-    }
-    case Key::either: {
-      const bool second_is_cheap = !ready.children[1].node->reads_messages;
-      const auto& first = ready.children[second_is_cheap ? 1 : 0];
-      const auto& second = ready.children[second_is_cheap ? 0 : 1];
-      const auto found = CO_TRY(co_await evaluate(first, among));
-      co_return found | CO_TRY(co_await evaluate(second, among & ~found));
-    }
-    case Key::negation: co_return among & ~CO_TRY(co_await evaluate(ready.children[0], among));
-    default: {
-      if (!ready.candidates) co_return co_await ask(node, among);
-      // The other collations tell more texts apart: what is found by i;unicode-casemap has to be looked at.
-      if (program_.collation != message::Collation::unicode_casemap && is_collated(node.key)) {
-        const auto none = judged(ready, among, Candidates::Verdict::no);
-        co_return none == among ? Mask{0} : co_await ask(node, among & ~none);
-      }
-      const auto known = judged(ready, among, Candidates::Verdict::yes);
-      const auto unknown = judged(ready, among & ~known, Candidates::Verdict::look);
-      if (unknown == 0) co_return known;
-      co_return known | CO_TRY(co_await ask(node, unknown));
-    }
+io::Task<Result<Searcher::Mask>> Searcher::both(const Ready& ready, Mask among, Scores* scores) {
+  // What costs nothing comes first, so that few messages are read.
+  for (const auto& child : ready.children) {
+    if (!child.node->reads_messages) among = look(child, among);
   }
+  for (const auto& child : ready.children) {
+    if (child.candidates) among &= ~judged(child, among, Candidates::Verdict::no);
+  }
+  for (const auto& child : ready.children) {
+    if (child.node->reads_messages && among != 0) among = CO_TRY(co_await evaluate(child, among, scores));
+  }
+  co_return among;
 }
+
+io::Task<Result<Searcher::Mask>> Searcher::either(const Ready& ready, Mask among, Scores* scores) {
+  const bool second_is_cheap = !ready.children[1].node->reads_messages;
+  const auto& first = ready.children[second_is_cheap ? 1 : 0];
+  const auto& second = ready.children[second_is_cheap ? 0 : 1];
+  if (scores == nullptr || !ready.node->fuzzy) {
+    const auto found = CO_TRY(co_await evaluate(first, among, nullptr));
+    co_return found | CO_TRY(co_await evaluate(second, among & ~found, nullptr));
+  }
+  // Who matches both counts by the better one; what is not FUZZY matches fully.
+  const auto by_first = std::make_unique<Scores>();
+  const auto by_second = std::make_unique<Scores>();
+  const auto found = CO_TRY(co_await evaluate(first, among, by_first.get()));
+  const auto also = CO_TRY(co_await evaluate(second, among, by_second.get()));
+  each_bit(found | also, [&](std::size_t place) {
+    const unsigned one = (found >> place & 1) != 0 ? by_first->mean(place) : 0;
+    const unsigned other = (also >> place & 1) != 0 ? by_second->mean(place) : 0;
+    scores->add(place, std::max(one, other));
+  });
+  co_return found | also;
+}
+
+io::Task<Result<Searcher::Mask>> Searcher::by_candidates(const Ready& ready, Mask among, Scores* scores) {
+  const auto& node = *ready.node;
+  // The other collations tell more texts apart: what is found by i;unicode-casemap has to be looked at. FUZZY
+  // disregards them (RFC 6203 §3).
+  if (program_.collation != message::Collation::unicode_casemap && is_collated(node.key) && !node.fuzzy) {
+    const auto none = judged(ready, among, Candidates::Verdict::no);
+    co_return none == among ? Mask{0} : co_await ask(ready, among & ~none, scores);
+  }
+  const auto known = judged(ready, among, Candidates::Verdict::yes);
+  if (node.fuzzy && scores != nullptr)
+    each_bit(known, [&](std::size_t place) { scores->add(place, ready.candidates->score(batch_[place])); });
+  const auto unknown = judged(ready, among & ~known, Candidates::Verdict::look);
+  if (unknown == 0) co_return known;
+  co_return known | CO_TRY(co_await ask(ready, unknown, scores));
+}
+
+io::Task<Result<Searcher::Mask>> Searcher::evaluate(const Ready& ready, Mask among, Scores* scores) {
+  if (among == 0) co_return Mask{0};
+  if (!ready.node->reads_messages) co_return look(ready, among);
+  switch (ready.node->key) {
+    case Key::both: co_return co_await both(ready, among, scores);
+    case Key::either: co_return co_await either(ready, among, scores);
+    case Key::negation: co_return among & ~CO_TRY(co_await evaluate(ready.children[0], among, nullptr));
+    default: break;
+  }
+  if (ready.candidates) co_return co_await by_candidates(ready, among, scores);
+  co_return co_await ask(ready, among, scores);
+}
+
+bool Searcher::given_up(bool began) const { return session_.stopping || (began && session_.abandoned()); }
 
 bool Searcher::enough(const SearchResult& found) const {
   // MIN alone is known with the first message; a context has to know all.
@@ -220,12 +267,14 @@ bool Searcher::enough(const SearchResult& found) const {
 
 io::Task<Result<void>> Searcher::find(const Ready& ready, SearchResult& result) {
   const auto all = count_ == kBatch ? ~Mask{0} : (Mask{1} << count_) - 1;
-  const auto found = CO_TRY(co_await evaluate(ready, all));
+  const auto scores = program_.uses_fuzzy ? std::make_unique<Scores>() : nullptr;
+  const auto found = CO_TRY(co_await evaluate(ready, all, scores.get()));
   each_bit(found, [&](std::size_t place) {
     const auto& entry = batch_[place];
     result.uids.add(entry.uid);
     result.numbers.add(sequence_[place]);
     result.modseq_max = std::max(result.modseq_max, entry.modseq);
+    if (scores) result.scores.push_back({entry.uid, static_cast<std::uint8_t>(scores->mean(place))});
   });
   co_return Result<void>{};
 }
@@ -235,6 +284,8 @@ io::Task<Result<void>> Searcher::run_all(const Ready& ready, SearchResult& resul
   for (std::size_t index = 0; !enough(result); index += count_) {
     count_ = view.read(index, batch_);
     if (count_ == 0) break;
+    if (given_up(index != 0 && ready.node->reads_messages))
+      co_return fail(kSessionOver, "the session ends amid a search");
     if (session_.progress != nullptr) session_.progress->at(index, view.size());
     if (index / kBatch % kBatchesAtOnce == kBatchesAtOnce - 1) co_await io::Loop::current().yield();
     for (std::size_t place = 0; place < count_; ++place) sequence_[place] = selected_.sequence_of(index + place);
@@ -249,6 +300,8 @@ io::Task<Result<void>> Searcher::run_among(const Ready& ready, const NumberSet& 
   std::size_t batches = 0;
   for (auto batch = cursor.next(); !batch.empty(); batch = cursor.next()) {
     if (++batches % kBatchesAtOnce == 0) co_await io::Loop::current().yield();
+    if (given_up(batches != 1 && ready.node->reads_messages))
+      co_return fail(kSessionOver, "the session ends amid a search");
     count_ = 0;
     for (const auto& target : batch) {
       if (target.ghost) continue;

@@ -7,7 +7,6 @@
 #include "base/counters.h"
 #include "base/text.h"
 #include "protocol/imap/session.h"
-#include "wire/deflate/connection.h"
 
 namespace angarium::protocol::imap {
 namespace {
@@ -58,14 +57,16 @@ void Server::stop() {
 io::Task<> Server::run(std::shared_ptr<Account> known) {
   auto& session = *session_;
   sessions.add();
-  if (known != nullptr) {
+  // RFC 9051 §7.1.5: whoever is to end already greets with BYE.
+  const bool greets = !session.stopping;
+  if (greets && known != nullptr) {
     session.begin_account(std::move(known));
     session.text() += "* PREAUTH [CAPABILITY " + session.capabilities() + "] " + session.options.greeting + "\r\n";
-  } else {
+  } else if (greets) {
     session.untagged(Status::ok, session.options.greeting, "CAPABILITY " + session.capabilities());
   }
   co_await converse();
-  if (session.stopping && session.state != kLogout) session.bye("Server is going down");
+  if (session.stopping && session.state != kLogout) session.bye("The server ends this session");
   session.leave();
   session.state = kLogout;
   co_await session.flush();
@@ -236,19 +237,13 @@ io::Task<Result<void>> Server::follow() {
   if (after == Session::After::compress) {
     // RFC 4978 §3: from behind the CRLF of the OK on. The client waits for it: what came before is taken as compressed,
     // and a command in plain text ends the connection.
-    const auto burst = std::max(wire::deflate::kBurst, session.options.append_limit.value_or(0));
-    auto layer = wire::deflate::deflated(session.connection(), session.input.view(), burst);
-    session.input.clear();
-    session.put_on(std::move(layer));
+    session.compress();
     co_return Result<void>{};
   }
   if (after == Session::After::bare) {
-    // RFC 8437 §4.1: compression and security layers end with the OK. What came through them and was not asked for
-    // yet came too early; in the clear a client may send what follows at once.
-    if (session.layered()) session.input.clear();
-    session.take_layers_off();
-    session.compressed = false;
-    co_return Result<void>{};
+    // RFC 8437 §4.1: compression and security layers end with the OK; §3: without a security layer a client may send
+    // its login at once.
+    co_return co_await session.take_layers_off();
   }
   // What came before the handshake is dropped by the connection (RFC 9051 §6.2.1).
   session.connection().set_deadline(session.patience());

@@ -68,12 +68,12 @@ TEST_CASE("stop() says BYE at once to who idles, and after the answer to who wor
   line.send("a LOGIN fred secret\r\nb SELECT INBOX\r\nc IDLE\r\n");
   line.take();
   line.server.stop();
-  CHECK(line.take() == "* BYE Server is going down\r\n");
+  CHECK(line.take() == "* BYE The server ends this session\r\n");
   CHECK(line.ended);
   Line silent;
   silent.take();
   silent.server.stop();
-  CHECK(silent.take() == "* BYE Server is going down\r\n");
+  CHECK(silent.take() == "* BYE The server ends this session\r\n");
 }
 
 TEST_CASE("DESIGN: a store that fails is told as NO, and the session goes on") {
@@ -94,6 +94,28 @@ TEST_CASE("DESIGN: a store that fails is told as NO, and the session goes on") {
   line.fred->emails.clear();
   line.send("f FETCH 1 (UID BODY.PEEK[])\r\n");
   CHECK(line.take() == "* 1 FETCH (UID 1 BODY[] NIL)\r\nf NO [EXPUNGEISSUED] Some of the messages are gone\r\n");
+}
+
+TEST_CASE("RFC 6851 4.3: a MOVE into another's mailbox that fails behind its copy tells COPYUID of what was copied") {
+  for (const std::string_view rights : {"lri", "li"}) {
+    Line line;
+    line.send("v LOGIN wilma secret\r\nw CREATE In\r\nx SETACL In fred " + std::string(rights) +
+              "\r\ny UNAUTHENTICATE\r\n");
+    line.send("a LOGIN fred secret\r\nb SELECT INBOX\r\n");
+    CHECK(line.take().contains("b OK "));
+    line.fred->trouble.emplace(kUnavailable, "disk is full");
+    line.send("c UID MOVE 2:3 \"Other Users/wilma/In\"\r\n");
+    const std::string told = line.take();
+    // RFC 9051 §6.4.7: no COPYUID to who may not select the target.
+    CHECK(told.starts_with("* OK [COPYUID ") == (rights == "lri"));
+    CHECK(told.contains(" 2:3 1:2] Copied\r\n") == (rights == "lri"));
+    CHECK(told.ends_with("c NO [UNAVAILABLE] Temporarily not possible, try again later\r\n"));
+    CHECK_FALSE(told.contains("EXPUNGE"));
+    line.send("d UID SEARCH ALL\r\n");
+    CHECK(line.take() == "* SEARCH 1 2 3\r\nd OK SEARCH completed\r\n");
+    line.send("e UID MOVE 3 \"Other Users/wilma/In\"\r\n");
+    CHECK(line.take().contains("* 3 EXPUNGE\r\n"));
+  }
 }
 
 TEST_CASE("a literal has the size of the ASCII form as it is, whatever was counted when the message came") {
@@ -137,4 +159,20 @@ TEST_CASE(
   }
   line.send("e FETCH 1 FLAGS\r\n");
   CHECK(line.take().find("\\Seen") == std::string::npos);
+}
+
+TEST_CASE("a message of which only the first piece can be read is damaged, and neither announced nor \\Seen") {
+  Line line;
+  line.send("a LOGIN fred secret\r\nb SELECT INBOX\r\n");
+  line.take();
+  line.fred->damaged_from[line.fred->mailboxes["INBOX"]->entries()[0].email] = 10;
+  for (const std::string item : {"BODY[]", "RFC822", "BODY[TEXT]"}) {
+    CAPTURE(item);
+    line.send("c FETCH 1 (UID " + item + ")\r\n");
+    CHECK(line.take() == "* 1 FETCH (UID 1)\r\nc NO [CORRUPTION] What is stored is damaged, it has been logged\r\n");
+  }
+  line.send("d FETCH 1 (FLAGS BODY.PEEK[]<0.10>)\r\n");
+  const std::string told = line.take();
+  CHECK(told.find("\\Seen") == std::string::npos);
+  CHECK(told.find("BODY[]<0> {10}") != std::string::npos);
 }

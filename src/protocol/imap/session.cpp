@@ -1,7 +1,10 @@
 #include "protocol/imap/session.h"
 
+#include <algorithm>
+
 #include "base/log.h"
 #include "protocol/imap/notifications.h"
+#include "wire/deflate/connection.h"
 #include "wire/saslsec/connection.h"
 #include "wire/saslsec/exchange.h"
 
@@ -24,9 +27,42 @@ void Session::put_on(std::unique_ptr<wire::Connection> above) {
   layers_.push_back(std::move(above));
 }
 
-void Session::take_layers_off() {
+void Session::compress() {
+  const auto burst = std::max(wire::deflate::kBurst, options.append_limit.value_or(0));
+  auto compression = wire::deflate::deflated(*connection_, input.view(), burst);
+  input.clear();
+  deflated_ = compression.get();
+  put_on(std::move(compression));
+}
+
+io::Task<Result<void>> Session::take_layers_off() {
+  if (!layers_.empty()) input.clear();
+  connection_->set_deadline(patience());
+  while (deflated_ != nullptr && layers_.size() == 1) {
+    const auto rest = deflated_->take_rest();
+    if (!rest) co_return fail(kSessionOver, rest.error().text());
+    if (*rest) {
+      input.append(**rest);
+      flush_octets_ = wire::deflate::kFlushOctets;
+      break;
+    }
+    const auto ready = co_await deflated_->readable();
+    if (!ready) co_return fail(kSessionOver, ready.error().text());
+  }
+  deflated_ = nullptr;
+  compressed = false;
   connection_ = bare_;
   while (!layers_.empty()) layers_.pop_back();
+  co_return Result<void>{};
+}
+
+void Session::drop_flush() {
+  while (flush_octets_ > 0 && !input.empty()) {
+    const char next = input.view().front();
+    const bool of_flush = next == '\0' || next == '\xFF';
+    flush_octets_ = of_flush ? flush_octets_ - 1 : 0;
+    if (of_flush) input.consume(1);
+  }
 }
 
 void Session::untagged(Status status, std::string_view words, std::string_view code) {
@@ -58,13 +94,21 @@ io::Task<Result<void>> Session::flush() {
 }
 
 io::Task<Result<void>> Session::room() {
-  if (output.size() <= wire::Output::kHighWater) co_return Result<void>{};
+  if (!output.wants_room()) co_return Result<void>{};
   connection_->set_deadline(io::Loop::current().now() + options.send_timeout);
   const auto sent = co_await output.room(*connection_);
   if (!sent) co_return fail(kSessionOver, sent.error().text());
   // A client that takes everything at once still lets the others go first.
   co_await io::Loop::current().yield();
   co_return Result<void>{};
+}
+
+bool Session::abandoned() {
+  if (stopping || hung_up) return true;
+  if (!input.empty()) return false;
+  const auto arrived = input.fill(*connection_);
+  hung_up = !arrived && !arrived.error().is(wire::kInputFull);
+  return hung_up;
 }
 
 io::Task<Result<io::Ready>> Session::more(Moment deadline) {
@@ -84,6 +128,7 @@ io::Task<Result<io::Ready>> Session::more(Moment deadline) {
 io::Task<Result<CommandReader::Event>> Session::next_event(Between between) {
   const auto deadline = patience();
   for (;;) {
+    drop_flush();
     auto view = input.view();
     const auto before = view.size();
     const auto event = reader.feed(view);
@@ -182,7 +227,7 @@ std::string Session::capabilities() const {
   out +=
       " LITERAL+ IDLE NAMESPACE CHILDREN UIDPLUS MOVE UNSELECT CONDSTORE QRESYNC ESEARCH SEARCHRES LIST-EXTENDED"
       " LIST-STATUS SPECIAL-USE CREATE-SPECIAL-USE STATUS=SIZE MULTIAPPEND REPLACE CATENATE BINARY SORT SORT=DISPLAY"
-      " ESORT THREAD=ORDEREDSUBJECT THREAD=REFERENCES THREAD=REFS I18NLEVEL=1 I18NLEVEL=2 WITHIN PARTIAL "
+      " ESORT THREAD=ORDEREDSUBJECT THREAD=REFERENCES THREAD=REFS SEARCH=FUZZY I18NLEVEL=1 I18NLEVEL=2 WITHIN PARTIAL "
       "CONTEXT=SEARCH "
       "CONTEXT=SORT"
       " MULTISEARCH NOTIFY UIDONLY UIDBATCHES INPROGRESS PREVIEW SAVEDATE UNAUTHENTICATE UTF8=ACCEPT OBJECTID"

@@ -21,6 +21,10 @@
 #include "wire/framing/input.h"
 #include "wire/framing/output.h"
 
+namespace angarium::wire::deflate {
+class Deflated;
+}
+
 namespace angarium::protocol::imap {
 
 /// Extensions that a client switches on (RFC 5161), as bits.
@@ -66,6 +70,8 @@ class Session {
   int bad_commands = 0;
   /// Says BYE and ends at the next chance.
   bool stopping = false;
+  /// Nobody is there any more: what was sent last did not go, or all is read.
+  bool hung_up = false;
   /// Of the command at work, while it may tell of itself (progress.h).
   Progress* progress = nullptr;
   /// What the connection does once the tagged reply is written.
@@ -78,9 +84,11 @@ class Session {
   [[nodiscard]] wire::Connection& connection() const { return *connection_; }
   /// A layer on the connection as it is: all that is said from now on goes through it.
   void put_on(std::unique_ptr<wire::Connection> layer);
-  [[nodiscard]] bool layered() const { return !layers_.empty(); }
-  /// Back to the connection as it was at the beginning, with its TLS.
-  void take_layers_off();
+  /// Compression on top of what there is, by a client that waits for nothing it has said before.
+  void compress();
+  /// Back to the connection as it was at the beginning, with its TLS. What came through layers and was not asked for
+  /// yet came too early; what came behind the end of compression alone may be in the clear already.
+  io::Task<Result<void>> take_layers_off();
 
   /// What AUTHENTICATE agreed on, for After::secure.
   std::unique_ptr<sasl::SecurityLayer> layer;
@@ -109,6 +117,10 @@ class Session {
   io::Task<Result<CommandReader::Event>> next_event(Between between = Between::parts);
   /// Waits for octets or for `wake`; says BYE when neither comes before the deadline.
   io::Task<Result<io::Ready>> more(Moment deadline);
+  /// Whether nobody waits for the command at work: the session is about to end, or its client has hung up. One that
+  /// closes its side of the connection behind further commands (LOGOUT) waits for all of them. For what takes long, not
+  /// before it has read anything: who sends a single command and closes its side hears a quick answer.
+  bool abandoned();
   /// Until when the client must have sent its next command: what it sends of one does not put it off.
   [[nodiscard]] Moment patience() const;
   /// The client's answer to "+ text": one line without literals, of at most the reader's limit.
@@ -124,6 +136,8 @@ class Session {
   /// The same in the midst of a command: without expunges, and contexts later; `quiet`: UIDs whose FETCH the caller
   /// writes itself.
   void tell_changes(const NumberSet& quiet);
+  /// The same before a command that must not do a part of its work; nothing where NOTIFY leaves the mailbox out.
+  void look_again();
   /// Which annotations others changed, to who enabled METADATA (RFC 5464 §4.4.2).
   void tell_annotations();
   /// That the selected mailbox has another key for URLs (RFC 4467 §7, RESETKEY).
@@ -161,10 +175,13 @@ class Session {
   io::Task<Result<void>> tell_between_commands();
   /// The new messages that NOTIFY has shown, and that were not yet.
   NumberSet take_new();
+  void drop_flush();
 
   wire::Connection* connection_;
   wire::Connection* const bare_;
   std::vector<std::unique_ptr<wire::Connection>> layers_;  ///< each stands on the one before
+  wire::deflate::Deflated* deflated_ = nullptr;            ///< one of them
+  std::size_t flush_octets_ = 0;                           ///< of a compression that ended, which may still come
   Moment login_by_;                                        ///< absolute, so that an octet a second buys nothing
 };
 

@@ -44,8 +44,11 @@ void read_rights(const std::vector<NameRow>& rows, SharingAccount::Place& place)
 /// One APPEND into a mailbox of somebody else.
 class JudgedAppend final : public Append {
  public:
-  JudgedAppend(std::shared_ptr<Account> account, std::unique_ptr<Append> inner, KeptFlags kept)
-      : account_(std::move(account)), inner_(std::move(inner)), kept_(kept) {}
+  JudgedAppend(const SharingAccount::Place& place, std::unique_ptr<Append> inner)
+      : account_(place.account),
+        inner_(std::move(inner)),
+        kept_(permitted_flags(place.rights)),
+        readable_(place.may(kRightRead)) {}
   io::Task<Result<void>> begin(AppendMessage message) override {
     // RFC 4314 §4: flags that may not be set are left out, the message is taken.
     message.flags.system &= kept_.system;
@@ -53,12 +56,18 @@ class JudgedAppend final : public Append {
     return inner_->begin(std::move(message));
   }
   io::ValueOrTask<Result<void>> write(std::string_view octets) override { return inner_->write(octets); }
-  io::Task<Result<AppendOutcome>> commit() override { return inner_->commit(); }
+  io::Task<Result<AppendOutcome>> commit() override {
+    AppendOutcome outcome = CO_TRY(co_await inner_->commit());
+    // RFC 9051 §6.3.12: no APPENDUID to who may not select it.
+    if (!readable_) outcome = {};
+    co_return outcome;
+  }
 
  private:
   std::shared_ptr<Account> account_;
   std::unique_ptr<Append> inner_;
   KeptFlags kept_;
+  bool readable_;
 };
 
 }  // namespace
@@ -224,6 +233,10 @@ io::Task<Result<void>> SharingAccount::rename(std::string from, std::string to) 
     co_return fail(kNoPermission, "You have not the right to make mailboxes there");
   if (old_place.account != new_place.account || old_place.name == "INBOX")
     co_return fail(kCannot, "A mailbox stays with its owner; copy the messages");
+  // RFC 4314 §4: x on what is moved, and those below move with it.
+  for (const NameRow& row : CO_TRY(co_await old_place.account->list()))
+    if (there(row) && below(row.name, old_place.name) && (row.rights & kRightDelete) == 0)
+      co_return fail(kNoPermission, "You have not the right to move all that is below it");
   co_return co_await old_place.account->rename(old_place.name, new_place.name);
 }
 
@@ -244,6 +257,15 @@ io::Task<Result<StatusValues>> SharingAccount::status(std::string name) {
   StatusValues values = CO_TRY(co_await where.account->status(where.name));
   values.id = id_of(values.id, where.key);
   co_return values;
+}
+
+io::Task<Result<bool>> SharingAccount::is_hidden(std::string name) {
+  const Place where = CO_TRY(co_await place(std::move(name)));
+  if (where.own() || where.may(kRightLookup)) co_return false;
+  // Whose owner shares nothing any more cannot be looked at.
+  if (where.account == own_) co_return true;
+  const auto rows = CO_TRY(co_await where.account->list());
+  co_return std::ranges::any_of(rows, [&](const NameRow& row) { return there(row) && row.name == where.name; });
 }
 
 io::Task<Result<std::uint64_t>> SharingAccount::deleted_octets(std::string name) {
@@ -391,7 +413,7 @@ io::Task<Result<std::unique_ptr<Append>>> SharingAccount::append(std::string nam
   const Place where = CO_TRY(co_await target(std::move(name)));
   auto inner = CO_TRY(co_await where.account->append(where.name));
   if (where.own()) co_return inner;
-  co_return std::make_unique<JudgedAppend>(where.account, std::move(inner), permitted_flags(where.rights));
+  co_return std::make_unique<JudgedAppend>(where, std::move(inner));
 }
 
 io::Task<Result<std::unique_ptr<Append>>> SharingAccount::replace(std::string name, Replaced replaced) {
@@ -409,7 +431,7 @@ io::Task<Result<std::unique_ptr<Append>>> SharingAccount::replace(std::string na
   }
   auto inner = CO_TRY(co_await where.account->replace(where.name, std::move(replaced)));
   if (where.own()) co_return inner;
-  co_return std::make_unique<JudgedAppend>(where.account, std::move(inner), permitted_flags(where.rights));
+  co_return std::make_unique<JudgedAppend>(where, std::move(inner));
 }
 
 }  // namespace angarium::protocol::imap

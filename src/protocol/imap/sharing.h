@@ -37,6 +37,7 @@ class SharingAccount final : public Account, public std::enable_shared_from_this
   std::unique_ptr<AnnotationWatch> watch_annotations(io::Event& event) override;
   [[nodiscard]] std::string owner() const override { return own_->owner(); }
   io::Task<Result<Rights>> rights(std::string name) override;
+  io::Task<Result<bool>> is_hidden(std::string name) override;
   io::Task<Result<AccessList>> access(std::string name) override;
   io::Task<Result<void>> set_access(std::string name, AccessLine line, AccessChange change) override;
   io::Task<Result<Rights>> always_granted(std::string name, std::string identifier) override;

@@ -1,4 +1,4 @@
-// sort-criteria and thread-alg (RFC 5256 §5, RFC 5957 §5).
+// sort-criteria and thread-alg (RFC 5256 §5, RFC 5957 §5, RFC 6203 §6).
 #include <algorithm>
 #include <array>
 #include <utility>
@@ -16,6 +16,7 @@ constexpr auto kSortKeys = std::to_array<std::pair<std::string_view, SortBy>>({
     {"DISPLAYFROM", SortBy::display_from},
     {"DISPLAYTO", SortBy::display_to},
     {"FROM", SortBy::from},
+    {"RELEVANCY", SortBy::relevancy},
     {"SIZE", SortBy::size},
     {"SUBJECT", SortBy::subject},
     {"TO", SortBy::to},
@@ -55,6 +56,10 @@ Result<SortProgram> Parser::sort_program() {
   program.criteria = TRY(sort_criteria());
   TRY(space());
   TRY(search_criteria(program.search));
+  // RFC 6203 §6.
+  const auto& criteria = program.criteria;
+  const bool relevancy = std::ranges::find(criteria, SortBy::relevancy, &SortCriterion::by) != criteria.end();
+  if (relevancy && !program.search.uses_fuzzy) return fail(kSyntax, "RELEVANCY takes a FUZZY key");
   return program;
 }
 

@@ -1,4 +1,4 @@
-// SORT: puts found messages in the order of RFC 5256 §3 and RFC 5957.
+// SORT: puts found messages in the order of RFC 5256 §3, RFC 5957 and RFC 6203 §6.
 #pragma once
 
 #include <cstdint>
@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "protocol/imap/found.h"
+#include "protocol/imap/searcher.h"
 
 namespace angarium::protocol::imap {
 
@@ -14,6 +15,7 @@ namespace angarium::protocol::imap {
 struct Sorted {
   std::uint32_t uid = 0;
   std::uint32_t sequence = 0;
+  std::uint8_t score = kFullScore;
 };
 
 /// What the criteria need of the stored texts: of FetchBit.
@@ -22,10 +24,11 @@ std::uint32_t sort_texts(std::span<const SortCriterion> criteria);
 /// Octets that compare as the messages are to be ordered: all criteria one after another. Messages with equal keys are
 /// in mailbox order.
 std::string sort_key(const Entry& entry, const MessageTexts& texts, std::span<const SortCriterion> criteria,
-                     message::ImapForm form, message::Collation collation = message::Collation::unicode_casemap);
+                     message::ImapForm form, message::Collation collation = message::Collation::unicode_casemap,
+                     std::uint8_t score = kFullScore);
 
-/// The messages of the set in order. Works in slices; kLimit where their keys would pass kSortOctetsMax.
-io::Task<Result<std::vector<Sorted>>> sort_found(Session& session, const NumberSet& uids,
+/// The messages found, in order. Works in slices; kLimit where their keys would pass kSortOctetsMax.
+io::Task<Result<std::vector<Sorted>>> sort_found(Session& session, const SearchResult& found,
                                                  std::span<const SortCriterion> criteria);
 
 }  // namespace angarium::protocol::imap

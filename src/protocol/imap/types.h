@@ -166,9 +166,10 @@ struct SearchNode {
   SequenceSet set;
   std::vector<SearchNode> children;
   bool reads_messages = false;  ///< this key or one below it needs more than the view
+  bool fuzzy = false;           ///< a text that need not be there exactly, or such a one is below (RFC 6203)
 };
 
-/// RETURN options of SEARCH and SORT (RFC 4731, RFC 5182, RFC 9394).
+/// RETURN options of SEARCH and SORT (RFC 4731, RFC 5182, RFC 9394, RFC 6203).
 enum SearchReturn : std::uint8_t {
   kReturnMin = 1,
   kReturnMax = 2,
@@ -176,6 +177,7 @@ enum SearchReturn : std::uint8_t {
   kReturnCount = 8,
   kReturnSave = 16,
   kReturnPartial = 32,
+  kReturnRelevancy = 64,
 };
 
 struct SearchProgram {
@@ -190,6 +192,7 @@ struct SearchProgram {
   message::Collation collation = message::Collation::unicode_casemap;  ///< the active comparator's (RFC 5255 §4)
   SearchNode root;                                                     ///< key `both`
   bool uses_modseq = false;                                            ///< a MODSEQ key anywhere (RFC 7162 §3.1.5)
+  bool uses_fuzzy = false;                                             ///< a FUZZY key anywhere (RFC 6203)
   bool uses_filter = false;  ///< a FILTER key anywhere: strings are UTF-8 (RFC 5466 §3.1)
 };
 
@@ -238,8 +241,8 @@ struct NotifyProgram {
   std::vector<EventGroup> groups;  ///< empty: NOTIFY NONE
 };
 
-/// A sort-key (RFC 5256 §5, RFC 5957 §5).
-enum class SortBy : std::uint8_t { arrival, cc, date, display_from, display_to, from, size, subject, to };
+/// A sort-key (RFC 5256 §5, RFC 5957 §5, RFC 6203 §6).
+enum class SortBy : std::uint8_t { arrival, cc, date, display_from, display_to, from, relevancy, size, subject, to };
 struct SortCriterion {
   enum class Order : std::uint8_t { ascending, descending };
   SortBy by = SortBy::arrival;

@@ -131,6 +131,11 @@ void Session::tell_changes(const NumberSet& quiet) {
     tell_adopted(*std::move(news), CommandRow::Expunges::withheld, Addressing::sequence, &quiet);
 }
 
+void Session::look_again() {
+  // RFC 5465 §3.1: without events the selected mailbox stays as the client knows it.
+  if (notifications == nullptr || notifications->selected_events() != 0) tell_changes({});
+}
+
 io::ValueOrTask<Result<void>> Session::tell_news(CommandRow::Expunges expunges, Addressing addressing) {
   if (selected == nullptr) return Result<void>{};
   if (selected->contexts != nullptr || (notifications != nullptr && notifications->shown() != nullptr))

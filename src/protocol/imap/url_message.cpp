@@ -22,6 +22,11 @@ Error as_url(Error error) {
   return error;
 }
 
+bool has_first(const TextBatch& texts) {
+  return (texts.missing.empty() || texts.missing.front() == 0) &&
+         (texts.damaged.empty() || texts.damaged.front() == 0) && !texts.messages.empty();
+}
+
 }  // namespace
 
 io::Task<Result<UrlMessage>> UrlMessage::open(Account& account, const std::string& mailbox, const ImapUrl& url) {
@@ -100,14 +105,39 @@ io::Task<Result<void>> UrlMessage::decode() {
   co_return Result<void>{};
 }
 
+io::Task<Result<std::uint64_t>> UrlMessage::lines(const message::Part& root) const {
+  std::uint64_t found = root.lines;
+  for (std::uint64_t at = 0; at < root.body_begin;) {
+    const auto piece =
+        co_await mailbox_->read(entry_, kForm, at, std::min<std::uint64_t>(root.body_begin - at, kBodyChunk));
+    if (!piece) co_return std::unexpected(as_url(piece.error()));
+    if (piece->octets.empty()) co_return fail(kBadUrl, "The message is shorter than it was");
+    found += static_cast<std::uint64_t>(std::ranges::count(piece->octets, '\n'));
+    at += piece->octets.size();
+  }
+  co_return found;
+}
+
+/// RFC 5524 §3.2: it tells of the data as they are given, and those are a message, header and all.
+io::Task<Result<std::string>> UrlMessage::message_structure() {
+  const auto structure = co_await mailbox_->structure(entry_, kForm);
+  if (!structure) co_return std::unexpected(as_url(structure.error()));
+  const auto texts = co_await mailbox_->texts({&entry_, 1}, kFetchEnvelope | kFetchBody, kForm);
+  if (!texts) co_return std::unexpected(as_url(texts.error()));
+  if (!has_first(*texts) || (*structure)->parts.empty()) co_return fail(kBadUrl, "There is no such message");
+  const MessageTexts& text = texts->messages.front();
+  std::string out = R"(("MESSAGE" "RFC822" NIL NIL NIL "8BIT" )" + std::to_string(size()) + " ";
+  out.append(text.envelope).append(" ").append(text.body);
+  co_return out + " " + std::to_string(CO_TRY(co_await lines((*structure)->parts.front()))) + ")";
+}
+
 io::Task<Result<std::string>> UrlMessage::body_structure() {
+  if (section_ == Section{}) co_return co_await message_structure();
   const bool of_part = section_.text == Text::all;
   if (of_part) {
     const auto texts = co_await mailbox_->texts({&entry_, 1}, kFetchBody, kForm);
     if (!texts) co_return std::unexpected(as_url(texts.error()));
-    const bool there = (texts->missing.empty() || texts->missing.front() == 0) &&
-                       (texts->damaged.empty() || texts->damaged.front() == 0) && !texts->messages.empty();
-    if (const auto body = there ? body_of_part(texts->messages.front().body, section_.part) : std::nullopt)
+    if (const auto body = has_first(*texts) ? body_of_part(texts->messages.front().body, section_.part) : std::nullopt)
       co_return decoding_ ? body_without_encoding(*body, decoding_->stretch.size) : std::string(*body);
     co_return fail(kBadUrl, "The message has no such part");
   }

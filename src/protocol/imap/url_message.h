@@ -46,6 +46,8 @@ class UrlMessage {
   };
   io::Task<Result<void>> choose(const ImapUrl& url);
   io::Task<Result<void>> choose_fields(const ImapUrl& url, message::Range header);
+  io::Task<Result<std::string>> message_structure();
+  io::Task<Result<std::uint64_t>> lines(const message::Part& root) const;
   io::Task<Result<void>> count(Decoding& decoding) const;
   io::Task<Result<Octets>> next_decoded();
 

@@ -33,15 +33,15 @@ Error error_of(const Status& status) {
   return {kRefused, std::move(text)};
 }
 
-void Client::restart_deadline() { connection_.set_deadline(io::Loop::current().now() + options_.timeout); }
+void Client::restart_deadline() { connection_->set_deadline(io::Loop::current().now() + options_.timeout); }
 
 io::Task<Result<std::string_view>> Client::next_line() {
   restart_deadline();
   for (;;) {
     const std::optional<wire::Line> line = CO_TRY(input_.take_line(kSaslLineMax + kResponseLineMax));
     if (line) co_return line->text;
-    CO_TRY(co_await output_.flush(connection_));
-    CO_TRY(co_await input_.more(connection_));
+    CO_TRY(co_await output_.flush(*connection_));
+    CO_TRY(co_await input_.more(*connection_));
   }
 }
 
@@ -96,10 +96,10 @@ io::Task<Result<>> Client::stls() {
   CO_TRY(co_await command("STLS"));
   // RFC 2595 §4: what was learned in plain is forgotten.
   timestamp_.clear();
-  const auto dropped = input_.empty() ? co_await connection_.start_tls(input_) : Result<std::size_t>(input_.size());
+  const auto dropped = input_.empty() ? co_await connection_->start_tls(input_) : Result<std::size_t>(input_.size());
   if (!dropped) co_return std::unexpected(dropped.error());
   if (*dropped == 0) co_return co_await capa();
-  connection_.close();
+  connection_->close();
   co_return fail(kInjected, "octets stood between the server's agreement to TLS and the handshake");
 }
 
@@ -158,8 +158,8 @@ io::Task<Result<>> Client::receive_body(MessageSink& sink) {
       restart_deadline();
       unpaced = 0;
     }
-    CO_TRY(co_await output_.flush(connection_));
-    CO_TRY(co_await input_.more(connection_));
+    CO_TRY(co_await output_.flush(*connection_));
+    CO_TRY(co_await input_.more(*connection_));
   }
 }
 

@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -58,6 +59,10 @@ struct Credentials {
   /// password.
   sasl::Choice::Weak weak = sasl::Choice::Weak::refused;
   std::string host{};  ///< the server's name, as DIGEST-MD5 wants it
+  /// What a security layer has to do at least, and may do at most, where there is no TLS.
+  sasl::Protection protection_min = sasl::Protection::none;
+  sasl::Protection protection_max = sasl::Protection::none;
+  std::unique_ptr<sasl::GssContext> gss{};  ///< Needs::ticket
 };
 
 struct Stat {
@@ -82,7 +87,7 @@ Error error_of(const Status& status);
 class Client {
  public:
   explicit Client(wire::Connection& connection, ClientOptions options = {})
-      : connection_(connection), options_(options) {}
+      : connection_(&connection), options_(options) {}
   Client(const Client&) = delete;
   Client& operator=(const Client&) = delete;
 
@@ -96,8 +101,9 @@ class Client {
   /// UTF8 (RFC 6856), before login.
   io::Task<Result<>> utf8();
   /// By the best way both have: SASL, USER and PASS, APOP. kNoMechanism when none is safe. Calls capa() if it was not,
-  /// and again afterwards: a server may announce more to those it knows (RFC 2449 §5).
-  io::Task<Result<>> login(const Credentials& credentials);
+  /// and again afterwards: a server may announce more to those it knows (RFC 2449 §5). Under the security layer that
+  /// was agreed on, if any, goes all that follows.
+  io::Task<Result<>> login(Credentials credentials);
 
   io::Task<Result<Stat>> stat();
   io::Task<Result<std::vector<Listed>>> list();
@@ -122,15 +128,17 @@ class Client {
   io::Task<Result<std::optional<std::string_view>>> next_entry();
   io::Task<Result<>> receive(Number number, MessageSink& sink);
   io::Task<Result<>> receive_body(MessageSink& sink);
-  io::Task<Result<>> login_sasl(const sasl::Mechanism& mechanism, const Credentials& credentials,
-                                std::span<const std::string_view> names);
-  io::Task<Result<>> login_apop(const Credentials& credentials);
-  io::Task<Result<>> login_user(const Credentials& credentials);
+  io::Task<Result<>> login_sasl(const sasl::Mechanism& mechanism, sasl::ClientContext credentials);
+  /// Of the server's outcome on: who it is, and what lies over the connection.
+  Result<> let_in(sasl::ClientExchange& exchange);
+  io::Task<Result<>> login_apop(sasl::ClientContext credentials);
+  io::Task<Result<>> login_user(sasl::ClientContext credentials);
   [[nodiscard]] std::size_t window() const;
-  io::Task<Result<>> log_in(const Credentials& credentials);
+  io::Task<Result<>> log_in(Credentials credentials);
   void restart_deadline();
 
-  wire::Connection& connection_;
+  wire::Connection* connection_;
+  std::unique_ptr<wire::Connection> secured_{};  ///< what it points to under a security layer
   ClientOptions options_;
   wire::Input input_{};
   wire::Output output_{};

@@ -7,7 +7,7 @@
 #include "sasl/apop.h"
 #include "sasl/line.h"
 #include "sasl/prepare.h"
-#include "wire/saslsec/exchange.h"
+#include "wire/saslsec/client.h"
 
 namespace angarium::protocol::pop3 {
 namespace {
@@ -15,52 +15,59 @@ namespace {
 /// RFC 2449 §4, with the line end; RFC 5034 §4 holds initial responses to it.
 constexpr std::size_t kCommandMax = 255;
 
-sasl::ClientContext context_for(const wire::Connection& connection, const Credentials& credentials,
-                                sasl::PlusOffered plus) {
+sasl::ClientContext context_for(Credentials credentials) {
   sasl::ClientContext context;
-  context.identity = credentials.identity;
+  context.identity = std::move(credentials.identity);
   context.has = credentials.has;
-  context.password = sasl::Secret::copy(credentials.password.view());
-  context.plus_offered = plus;
+  context.password = std::move(credentials.password);
   context.service = "pop";
-  context.host = credentials.host;
+  context.host = std::move(credentials.host);
+  context.protection_min = credentials.protection_min;
+  context.protection_max = credentials.protection_max;
+  context.gss = std::move(credentials.gss);
   context.now = io::Loop::current().clock().wall();
-  context.bindings = wire::saslsec::channel_bindings(connection);
   return context;
 }
 
 }  // namespace
 
-io::Task<Result<>> Client::login(const Credentials& credentials) {
+io::Task<Result<>> Client::login(Credentials credentials) {
   if (asked_ == Asked::no) CO_TRY(co_await capa());
-  CO_TRY(co_await log_in(credentials));
+  CO_TRY(co_await log_in(std::move(credentials)));
   co_return co_await capa();
 }
 
-io::Task<Result<>> Client::log_in(const Credentials& credentials) {
-  const bool plain = connection_.tls() != nullptr || options_.plaintext_without_tls == sasl::Plaintext::allowed;
+io::Task<Result<>> Client::log_in(Credentials credentials) {
+  const bool plain = connection_->tls() != nullptr || options_.plaintext_without_tls == sasl::Plaintext::allowed;
+  const sasl::Choice::Weak weak = credentials.weak;
+  sasl::ClientContext context = context_for(std::move(credentials));
   std::vector<std::string> announced;
   if (const Capability* sasl_capability = capability("SASL")) announced = sasl_capability->parameters;
   const std::vector<std::string_view> names(announced.begin(), announced.end());
-  const bool bindable = !context_for(connection_, credentials, sasl::PlusOffered::no).bindings.empty();
-  const sasl::Mechanism* mechanism =
-      sasl::choose({.names = names,
-                    .has = credentials.has,
-                    .plaintext = plain ? sasl::Plaintext::allowed : sasl::Plaintext::refused,
-                    .has_bindings = bindable,
-                    .weak = credentials.weak});
-  if (mechanism != nullptr) co_return co_await login_sasl(*mechanism, credentials, names);
-  const bool simple = credentials.has == sasl::Needs::password && credentials.identity.authorization_id.empty();
+  const sasl::Mechanism* mechanism = wire::saslsec::choose_on(
+      *connection_, names, context, plain ? sasl::Plaintext::allowed : sasl::Plaintext::refused, weak);
+  if (mechanism != nullptr) co_return co_await login_sasl(*mechanism, std::move(context));
+  const bool simple = context.has == sasl::Needs::password && context.identity.authorization_id.empty() &&
+                      context.protection_min == sasl::Protection::none;
   if (simple && plain && (capabilities_.empty() || capability("USER") != nullptr))
-    co_return co_await login_user(credentials);
-  const bool weak = credentials.weak == sasl::Choice::Weak::allowed;
-  if (simple && weak && !timestamp_.empty()) co_return co_await login_apop(credentials);
+    co_return co_await login_user(std::move(context));
+  if (simple && weak == sasl::Choice::Weak::allowed && !timestamp_.empty())
+    co_return co_await login_apop(std::move(context));
   co_return fail(kNoMechanism, "no way to log in that both sides have and that is safe on this connection");
 }
 
-io::Task<Result<>> Client::login_sasl(const sasl::Mechanism& mechanism, const Credentials& credentials,
-                                      std::span<const std::string_view> names) {
-  const auto exchange = mechanism.use(context_for(connection_, credentials, sasl::plus_among(names, credentials.has)));
+/// RFC 4422 §3.7: what follows the outcome is the layer's.
+Result<> Client::let_in(sasl::ClientExchange& exchange) {
+  TRY(exchange.finish({}));
+  auto over = wire::saslsec::secured(*connection_, exchange, input_);
+  if (over == nullptr) return {};
+  secured_ = std::move(over);
+  connection_ = secured_.get();
+  return {};
+}
+
+io::Task<Result<>> Client::login_sasl(const sasl::Mechanism& mechanism, sasl::ClientContext credentials) {
+  const auto exchange = mechanism.use(std::move(credentials));
   std::optional<std::string> initial = CO_TRY(exchange->initial_response());
   std::string line = "AUTH " + std::string(mechanism.name);
   if (initial) {
@@ -77,7 +84,7 @@ io::Task<Result<>> Client::login_sasl(const sasl::Mechanism& mechanism, const Cr
     const Status status = CO_TRY(parse_status(text));
     if (status.kind == Status::Kind::error) co_return std::unexpected(error_of(status));
     // The server says we are in: is it the right server?
-    if (status.kind == Status::Kind::ok) co_return exchange->finish({});
+    if (status.kind == Status::Kind::ok) co_return let_in(*exchange);
     const auto challenge = from_base64(status.text);
     auto response = challenge ? Result<std::string>() : fail(kBadReply, "a challenge that is not base64");
     // An initial response that did not fit the command answers the empty challenge.
@@ -96,14 +103,14 @@ io::Task<Result<>> Client::login_sasl(const sasl::Mechanism& mechanism, const Cr
   co_return fail(kBadReply, "the server asks without end");
 }
 
-io::Task<Result<>> Client::login_apop(const Credentials& credentials) {
+io::Task<Result<>> Client::login_apop(sasl::ClientContext credentials) {
   const std::string name = CO_TRY(sasl::prepare_name(credentials.identity.authentication_id));
   const std::string digest = CO_TRY(sasl::apop_digest(timestamp_, credentials.password.view()));
   CO_TRY(co_await command("APOP " + name + ' ' + digest));
   co_return Result<>();
 }
 
-io::Task<Result<>> Client::login_user(const Credentials& credentials) {
+io::Task<Result<>> Client::login_user(sasl::ClientContext credentials) {
   const std::string name = CO_TRY(sasl::prepare_name(credentials.identity.authentication_id));
   CO_TRY(co_await command("USER " + name));
   const sasl::Secret password(CO_TRY(sasl::prepare(credentials.password.view(), sasl::kPasswordMax)));

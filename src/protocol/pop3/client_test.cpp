@@ -133,7 +133,7 @@ TEST_CASE("APOP where there is nothing better") {
     CHECK((co_await client.login(Bench::credentials())).error().is(kNoMechanism));
     Credentials credentials = Bench::credentials();
     credentials.weak = sasl::Choice::Weak::allowed;
-    CHECK((co_await client.login(credentials)).has_value());
+    CHECK((co_await client.login(std::move(credentials))).has_value());
   });
 }
 

@@ -130,7 +130,7 @@ class Play {
       Credentials credentials;
       credentials.identity.authentication_id = take_until(argument, ' ');
       credentials.password = sasl::Secret::copy(argument);
-      co_return end_of(co_await client.login(credentials));
+      co_return end_of(co_await client.login(std::move(credentials)));
     }
     if (what == "capa") {
       const auto asked = co_await client.capa();

@@ -245,7 +245,7 @@ TEST_CASE("a server that shuts down says so to those who wait, and removes nothi
   bench.log_in();
   bench.exchange("DELE 1\r\n");
   bench.stop->set();
-  CHECK(bench.receive() == "-ERR [SYS/TEMP] the server is shutting down\r\n");
+  CHECK(bench.receive() == "-ERR [SYS/TEMP] the server ends this session\r\n");
   CHECK(bench.closed);
   CHECK(bench.house.users["ann"].messages.size() == 2);
 }

@@ -103,12 +103,12 @@ io::Task<Result<std::string_view>> Session::next_line(std::size_t limit) {
       waited = true;
     }
     const io::Ready ready = CO_TRY(co_await input.more(*connection_, stop_));
-    if (ready.event) co_return fail(sasl::kAborted, "the server is shutting down");
+    if (ready.event) co_return fail(sasl::kAborted, "the server ends this session");
   }
 }
 
 io::ValueOrTask<Result<>> Session::room() {
-  if (output.size() <= wire::Output::kHighWater) return Result<>();
+  if (!output.wants_room()) return Result<>();
   connection_->set_deadline(io::Loop::current().now() + options.send_timeout);
   return output.room(*connection_);
 }
@@ -231,7 +231,7 @@ io::Task<Result<>> Session::commands() {
     } else if (line.error().is(wire::kLineTooLong)) {
       refuse_bad("the command is too long");
     } else if (line.error().is(sasl::kAborted)) {
-      refuse(Code::sys_temp, "the server is shutting down");
+      refuse(Code::sys_temp, "the server ends this session");
       close();
     } else {
       if (line.error().is(kTimedOut) && state == State::authorization) authenticator.offence(Offence::too_slow);

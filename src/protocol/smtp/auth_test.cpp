@@ -179,6 +179,39 @@ TEST_CASE("without keys for a mechanism a password transition is needed, and PLA
   CHECK(after.auth("CRAM-MD5").starts_with("235 "));
 }
 
+TEST_CASE("who is turned away at the end of an exchange is not logged in, may try again, and has made no guess") {
+  for (const std::string_view mechanism : {"PLAIN", "SCRAM-SHA-256", "DIGEST-MD5"}) {
+    CAPTURE(mechanism);
+    Bench bench;
+    bench.hello();
+    bench.house.turns_logins_away = true;
+    // What was agreed on does not begin, either.
+    CHECK(bench
+              .auth(mechanism,
+                    {.protection = mechanism == "DIGEST-MD5" ? sasl::Protection::integrity : sasl::Protection::none})
+              .starts_with("454 4.7.0"));
+    CHECK(bench.house.offences.empty());
+    CHECK(bench.client->say("MAIL FROM:<alice@example.test>").starts_with("530 5.7.0"));
+    bench.house.turns_logins_away = false;
+    CHECK(bench.auth(mechanism).starts_with("235 "));
+    CHECK(bench.house.logged_in == std::vector<std::string>{"alice"});
+  }
+}
+
+TEST_CASE("RFC 3207 4.2: who was logged in is nobody behind STARTTLS, and who was nobody is not told so") {
+  Bench bench;
+  bench.hello();
+  REQUIRE(bench.auth("PLAIN").starts_with("235 "));
+  REQUIRE(bench.client->start_tls().starts_with("220 "));
+  CHECK(bench.house.logged_in == std::vector<std::string>{"alice", ""});
+  bench.hello();
+  CHECK(bench.client->say("MAIL FROM:<alice@example.test>").starts_with("530 5.7.0"));
+  Bench other;
+  other.hello();
+  REQUIRE(other.client->start_tls().starts_with("220 "));
+  CHECK(other.house.logged_in.empty());
+}
+
 TEST_CASE("exchanges are cancelled by *, and broken ones are refused (RFC 4954 §4)") {
   for (const std::string_view mechanism :
        {"CRAM-MD5", "DIGEST-MD5", "LOGIN", "PLAIN", "OTP", "SKEY", "NTLM", "SCRAM-SHA-512", "OAUTHBEARER", "XOAUTH2"}) {

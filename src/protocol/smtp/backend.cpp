@@ -23,6 +23,8 @@ io::Task<Result<std::optional<Checkpoint>>> Session::resume(const envelope::Send
   co_return std::nullopt;
 }
 
+io::Task<Result<>> Session::authenticated(const sasl::Identity& /*identity*/) { co_return Result<>(); }
+
 io::Task<> Session::ended(Ending /*ending*/) { co_return; }
 
 io::Task<Result<Reply>> Session::atrn(const std::vector<std::string>& /*domains*/) {

@@ -128,6 +128,11 @@ class Session {
   // --- Authentication -----------------------------------------------------------------------------------------------
   /// Who answers what exchanges ask; lives as long as the session.
   virtual wire::saslsec::Desk& credentials() = 0;
+  /// An exchange has ended well, and the session is this one's, unless it is refused by an error: as an exchange that
+  /// failed.
+  virtual io::Task<Result<>> authenticated(const sasl::Identity& identity);
+  /// STARTTLS: it is nobody's again (RFC 3207 §4.2).
+  virtual void forgotten() {}
 
   // --- Transaction --------------------------------------------------------------------------------------------------
   /// Opens one of this name. 250, or a refusal that leaves none open.

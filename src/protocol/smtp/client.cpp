@@ -19,7 +19,7 @@ std::unexpected<Error> refused_by(const Reply& reply, std::string_view what) {
 }  // namespace
 
 Client::Client(wire::Connection& connection, ClientOptions options)
-    : connection_(connection), options_(std::move(options)) {}
+    : connection_(&connection), options_(std::move(options)) {}
 
 void Client::write_line(std::string_view line) {
   output_.append(line);
@@ -29,19 +29,19 @@ void Client::write_line(std::string_view line) {
 void Client::lose() {
   closed_ = true;
   output_.clear();
-  connection_.close();
+  connection_->close();
 }
 
 io::Task<Result<>> Client::flush(Duration wait) {
-  connection_.set_deadline(io::Loop::current().now() + wait);
-  Result<> sent = co_await output_.flush(connection_);
+  connection_->set_deadline(io::Loop::current().now() + wait);
+  Result<> sent = co_await output_.flush(*connection_);
   closed_ |= !sent;
   co_return sent;
 }
 
 io::Task<Result<Reply>> Client::read_reply(Duration wait) {
   if (farewell_.code != 0) co_return farewell_;
-  connection_.set_deadline(io::Loop::current().now() + wait);
+  connection_->set_deadline(io::Loop::current().now() + wait);
   ReplyReader reader;
   for (;;) {
     Result<std::optional<wire::Line>> line = input_.take_line(kReplyLineMax);
@@ -64,7 +64,7 @@ io::Task<Result<Reply>> Client::read_reply(Duration wait) {
       }
       co_return reply;
     }
-    Result<io::Ready> ready = co_await input_.more(connection_);
+    Result<io::Ready> ready = co_await input_.more(*connection_);
     closed_ |= !ready;
     CO_TRY(std::move(ready));
   }
@@ -85,7 +85,7 @@ io::Task<Result<Reply>> Client::ask(std::string_view line, Duration wait) {
 
 io::Task<Result<>> Client::still_there() {
   if (closed_) co_return fail(kOver, "the connection is over");
-  const Result<std::size_t> arrived = input_.fill(connection_);
+  const Result<std::size_t> arrived = input_.fill(*connection_);
   if (arrived && input_.empty()) co_return Result<>();
   const Result<Reply> said = co_await read_reply(options_.times.quit);
   lose();
@@ -138,7 +138,7 @@ io::Task<Result<>> Client::start_tls() {
     lose();
     co_return fail(kBadReply, "the server answered STARTTLS with " + in_words(reply));
   }
-  Result<std::size_t> dropped = co_await connection_.start_tls(input_);
+  Result<std::size_t> dropped = co_await connection_->start_tls(input_);
   closed_ |= !dropped;
   if (CO_TRY(std::move(dropped)) > 0) {
     closed_ = true;
@@ -168,10 +168,10 @@ io::Task<Result<Reply>> Client::atrn() {
 io::Task<> Client::quit() {
   if (!closed_) {
     (void)co_await converse("QUIT", options_.times.quit);
-    (void)connection_.shutdown_write();
+    (void)connection_->shutdown_write();
   }
   closed_ = true;
-  connection_.close();
+  connection_->close();
 }
 
 }  // namespace angarium::protocol::smtp

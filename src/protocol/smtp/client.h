@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -26,6 +27,11 @@ namespace angarium::protocol::smtp {
 /// The server refused what everything else needs: greeting, EHLO, STARTTLS or AUTH. The text holds its reply.
 inline constexpr ErrorKind kRefusedNow{"smtp.refused-now", Fault::dependency, Lasting::temporary};
 inline constexpr ErrorKind kRefusedForGood{"smtp.refused-for-good", Fault::dependency, Lasting::permanent};
+/// No mechanism of the server's list may be used on this connection; nothing was said.
+inline constexpr ErrorKind kNoMechanism{"smtp.no-mechanism", Fault::dependency, Lasting::permanent};
+/// The connection ended behind our name, proof or password, and before what came of it: some servers say so that they
+/// are wrong.
+inline constexpr ErrorKind kHungUpAtLogin{"smtp.hung-up-at-login", Fault::dependency, Lasting::temporary};
 /// The server said 421 or 221 or closed while the connection was idle, or at MAIL after an earlier transaction: nothing
 /// was sent, and another connection may take the message at once. (Where there was no earlier transaction it is a
 /// refusal, or the stream's error.)
@@ -128,9 +134,10 @@ class Client {
   io::Task<Result<>> open();
   /// STARTTLS, then introduces us anew. What was known before is forgotten (RFC 3207 §4.2).
   io::Task<Result<>> start_tls();
-  /// Proves who we are by the strongest mechanism both sides have; `credentials.bindings` and `plus_offered` are filled
+  /// Proves who we are by the strongest mechanism both sides have; of `credentials` what the connection says is filled
   /// in here. `plaintext`: a password may cross this connection as it is; `weak`: where the server has nothing sound,
-  /// what lets who listens guess the password will do.
+  /// what lets who listens guess the password will do. Under the security layer that was agreed on, if any, goes all
+  /// that follows, from our name on (RFC 4954 §4).
   using Weak = sasl::Choice::Weak;
   io::Task<Result<>> authenticate(sasl::ClientContext credentials, sasl::Plaintext plaintext,
                                   Weak weak = Weak::refused);
@@ -152,6 +159,8 @@ class Client {
   /// Says goodbye and closes; how the server takes it does not matter.
   io::Task<> quit();
 
+  /// The one it was made with, or what lies over it since a login: the client's own.
+  [[nodiscard]] wire::Connection& connection() { return *connection_; }
   [[nodiscard]] const Extensions& extensions() const { return extensions_; }
   [[nodiscard]] const Reply& greeting() const { return greeting_; }
   /// The server said 421 or 221, talks nonsense, or the connection failed.
@@ -199,7 +208,8 @@ class Client {
   io::Task<Result<>> broken_off(Sending& sending, Error why);
   io::Task<Result<>> read_outcome(Sending& sending);
 
-  wire::Connection& connection_;
+  wire::Connection* connection_;
+  std::unique_ptr<wire::Connection> secured_;  ///< what it points to under a security layer
   ClientOptions options_;
   wire::Input input_;
   wire::Output output_;

@@ -3,10 +3,11 @@
 #include <string>
 
 #include "base/text.h"
+#include "io/error.h"
 #include "io/loop.h"
 #include "protocol/smtp/client.h"
 #include "sasl/line.h"
-#include "wire/saslsec/exchange.h"
+#include "wire/saslsec/client.h"
 
 namespace angarium::protocol::smtp {
 namespace {
@@ -18,6 +19,12 @@ constexpr std::string_view kPlain = "PLAIN";
 Error refusal(const Reply& reply) {
   return {reply.transient() ? kRefusedNow : kRefusedForGood,
           "authentication was refused: " + std::to_string(reply.code) + " " + escape_controls(reply.text, 200)};
+}
+
+/// `told`: the server has had something of ours to judge. What is reset was rather a network's doing.
+Error at_login(Error error, bool told) {
+  if (!told || !error.is(io::kEndOfStream)) return error;
+  return {kHungUpAtLogin, "the server hung up instead of saying whether it takes the login"};
 }
 
 /// The server's challenge, and our answer to it.
@@ -33,25 +40,21 @@ Result<std::string> answer(sasl::ClientExchange& exchange, std::optional<std::st
 io::Task<Result<>> Client::authenticate(sasl::ClientContext credentials, sasl::Plaintext plaintext, Weak weak) {
   std::vector<std::string_view> names(extensions_.mechanisms.begin(), extensions_.mechanisms.end());
   const bool has_plain = credentials.has == sasl::Needs::password && std::ranges::find(names, kPlain) != names.end();
-  credentials.bindings = wire::saslsec::channel_bindings(connection_);
-  credentials.plus_offered = sasl::plus_among(names, credentials.has);
   std::optional<Error> transition;
   for (;;) {
-    const sasl::Mechanism* mechanism = sasl::choose({.names = names,
-                                                     .has = credentials.has,
-                                                     .plaintext = plaintext,
-                                                     .has_bindings = !credentials.bindings.empty(),
-                                                     .weak = weak});
+    const sasl::Mechanism* mechanism = wire::saslsec::choose_on(*connection_, names, credentials, plaintext, weak);
     if (mechanism == nullptr && transition) co_return std::unexpected(*std::move(transition));
-    if (mechanism == nullptr) co_return fail(kRefusedForGood, "the server offers no mechanism that may be used here");
+    if (mechanism == nullptr) co_return fail(kNoMechanism, "the server offers no mechanism that may be used here");
     sasl::ClientContext given = {.identity = credentials.identity,
                                  .password = sasl::Secret::copy(credentials.password.view()),
                                  .bindings = credentials.bindings,
                                  .plus_offered = credentials.plus_offered,
                                  .iterations_min = credentials.iterations_min,
                                  .iterations_max = credentials.iterations_max,
-                                 .service = "smtp",
+                                 .service = options_.dialect == Dialect::lmtp ? "lmtp" : "smtp",
                                  .host = credentials.host,
+                                 .protection_min = credentials.protection_min,
+                                 .protection_max = credentials.protection_max,
                                  .gss = std::move(credentials.gss),
                                  .now = io::Loop::current().clock().wall(),
                                  .random = credentials.random};
@@ -65,17 +68,26 @@ io::Task<Result<>> Client::authenticate(sasl::ClientContext credentials, sasl::P
         first.reset();
       }
     }
-    Reply reply = CO_TRY(co_await converse(line, options_.times.mail));
-    while (reply.code == 334) {
-      const Result<std::string> response = answer(*exchange, first, reply.text);
+    const bool at_once = line.size() > ("AUTH " + std::string(mechanism->name)).size();
+    Result<Reply> said = co_await converse(line, options_.times.mail);
+    if (!said) co_return std::unexpected(at_login(std::move(said).error(), at_once));
+    while (said->code == 334) {
+      const Result<std::string> response = answer(*exchange, first, said->text);
       // RFC 4954 §4: what we cannot answer we cancel; the server says 501.
-      reply = CO_TRY(co_await converse(response ? to_base64(*response) : "*", options_.times.mail));
+      said = co_await converse(response ? to_base64(*response) : "*", options_.times.mail);
       if (!response) co_return std::unexpected(response.error());
+      if (!said) co_return std::unexpected(at_login(std::move(said).error(), true));
     }
+    const Reply reply = *std::move(said);
     if (reply.code == 235) {
       CO_TRY(exchange->finish({}));
       authenticated_ = true;
-      co_return Result<>();
+      auto over = wire::saslsec::secured(*connection_, *exchange, input_);
+      if (over == nullptr) co_return Result<>();
+      secured_ = std::move(over);
+      connection_ = secured_.get();
+      // RFC 4954 §4: what was told before the layer is forgotten.
+      co_return co_await hello();
     }
     Error refused = refusal(reply);
     // RFC 4954 §6: the mechanism works once PLAIN was used.

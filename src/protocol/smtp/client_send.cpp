@@ -84,7 +84,7 @@ Result<> Client::check_possible(const Sending& sending) const {
                 "the message is larger than the server's limit of " + std::to_string(extensions_.size) + " octets");
   const envelope::Sender& sender = sending.envelope.sender;
   // RFC 8689 §4.2.1: reports, with their null path, go anyway.
-  if (sender.parameters.require_tls && !sender.path.null() && !(extensions_.require_tls && connection_.tls()))
+  if (sender.parameters.require_tls && !sender.path.null() && !(extensions_.require_tls && connection_->tls()))
     return fail(kNeedsRequireTls, "REQUIRETLS was asked for, and the server does not offer it under TLS");
   const auto& by = sender.parameters.deliver_by;
   const bool or_return = by && by->mode == envelope::DeliverBy::Mode::return_it;
@@ -117,7 +117,7 @@ std::string Client::mail_line(const Sending& sending) const {
     said.hold_for_s = wanted.hold_for_s;
     said.hold_until = wanted.hold_until;
   }
-  said.require_tls = wanted.require_tls && extensions_.require_tls && connection_.tls();
+  said.require_tls = wanted.require_tls && extensions_.require_tls && connection_->tls();
   return "MAIL FROM:" + sender.path.text() + envelope::format_parameters(said);
 }
 

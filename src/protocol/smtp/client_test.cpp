@@ -281,6 +281,23 @@ TEST_CASE("RFC 4954 6: 454 to AUTH is no wrong password: the same one may be tak
   CHECK(refused.error().is(kRefusedNow));
 }
 
+TEST_CASE("a server that hangs up behind the credentials says so of the login, one that does before them does not") {
+  Canned at_once({"220 s\r\n", "250-s\r\n250 AUTH PLAIN\r\n"});
+  const auto refused = logged_in(at_once, sasl::Plaintext::allowed);
+  REQUIRE(!refused);
+  CHECK(refused.error().is(kHungUpAtLogin));
+  CHECK(at_once.heard.back() == "AUTH PLAIN AGFsaWNlAHdvbmRlcg==");
+  // LOGIN: the command tells nothing, the answers name and password.
+  for (std::size_t challenges = 0; challenges <= 2; ++challenges) {
+    std::vector<std::string> said = {"220 s\r\n", "250-s\r\n250 AUTH LOGIN\r\n"};
+    for (std::size_t i = 0; i < challenges; ++i) said.emplace_back("334 VXNlcm5hbWU6\r\n");
+    Canned login(said);
+    const auto lost = logged_in(login, sasl::Plaintext::allowed);
+    REQUIRE(!lost);
+    CHECK(lost.error().is(challenges > 0 ? kHungUpAtLogin : io::kEndOfStream));
+  }
+}
+
 TEST_CASE("RFC 2645 5.2.1: after 250 to ATRN the connection is the other's; its other replies leave it as it was") {
   for (const std::string reply : {"250 2.0.0 OK now reversing\r\n", "453 You have no mail\r\n", "450 no\r\n",
                                   "250 OK\r\nEHLO provider.example\r\n"}) {

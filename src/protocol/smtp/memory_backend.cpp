@@ -19,6 +19,12 @@ io::Task<Result<Reply>> MemorySession::connected(const Peer& peer) {
   co_return house_.greeting;
 }
 
+io::Task<Result<>> MemorySession::authenticated(const sasl::Identity& identity) {
+  if (house_.turns_logins_away) co_return fail(kMemoryFull, "the logins were changed at this moment");
+  house_.logged_in.push_back(identity.authentication_id);
+  co_return Result<>();
+}
+
 io::ValueOrTask<Result<Reply>> MemorySession::mail(const envelope::Sender& sender, envelope::DeliveryId id) {
   message_ = {};
   accepted_ = false;

@@ -42,6 +42,10 @@ struct MemoryHouse : wire::saslsec::MemoryLogins {
   Reply greeting{220, {}, ""};
   /// The sink wants a pause after each append.
   bool pauses = false;
+  /// Who logged in, and "" where a session became nobody's again.
+  std::vector<std::string> logged_in;
+  /// Refuses logins at their end, for now.
+  bool turns_logins_away = false;
   /// Keeps no bodies: for benchmarks.
   bool forgets = false;
 };
@@ -52,6 +56,8 @@ class MemorySession final : public Session {
 
   io::Task<Result<Reply>> connected(const Peer& peer) override;
   wire::saslsec::Desk& credentials() override { return desk_; }
+  io::Task<Result<>> authenticated(const sasl::Identity& identity) override;
+  void forgotten() override { house_.logged_in.emplace_back(); }
   io::ValueOrTask<Result<Reply>> mail(const envelope::Sender& sender, envelope::DeliveryId id) override;
   io::ValueOrTask<Result<Reply>> rcpt(const envelope::Recipient& recipient) override;
   io::ValueOrTask<Result<Reply>> begin_body() override;

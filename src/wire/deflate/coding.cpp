@@ -148,8 +148,8 @@ void Inflater::rest() {
   give_state(std::exchange(state_, nullptr));
 }
 
-Result<Inflater::Step> Inflater::open(std::string_view packed, std::span<char> room) {
-  if (ended_) return Step{.taken = packed.size(), .given = 0};
+Result<Inflater::Step> Inflater::open(std::string_view packed, std::span<char> room, Until until) {
+  if (ended_) return Step{.taken = until == Until::all ? packed.size() : 0, .given = 0};
   if (room.empty() || (packed.empty() && !more_)) return Step{};
   if (state_ == nullptr) {
     state_ = take_state(heard_);
@@ -160,7 +160,7 @@ Result<Inflater::Step> Inflater::open(std::string_view packed, std::span<char> r
   stream.avail_in = static_cast<uInt>(packed.size());
   stream.next_out = reinterpret_cast<Bytef*>(room.data());
   stream.avail_out = static_cast<uInt>(room.size());
-  const int outcome = ::inflate(&stream, Z_NO_FLUSH);
+  const int outcome = ::inflate(&stream, until == Until::all ? Z_NO_FLUSH : Z_BLOCK);
   // Z_BUF_ERROR: nothing was left to do, which is no error.
   if (outcome != Z_OK && outcome != Z_STREAM_END && outcome != Z_BUF_ERROR)
     return fail(kBadData, "these octets are no DEFLATE");
@@ -171,15 +171,16 @@ Result<Inflater::Step> Inflater::open(std::string_view packed, std::span<char> r
   more_ = stream.avail_out == 0;
   if (outcome == Z_STREAM_END) {
     ended_ = true;
-    more_ = false;
-    step.taken = packed.size();
+    more_ = amid_block_ = false;
+    if (until == Until::all) step.taken = packed.size();
     give_state(std::exchange(state_, nullptr));
     return step;
   }
   // 128: at the end of a block; below 64: bits of the last octet that were not used.
   constexpr int kBlockEnd = 128;
   constexpr int kBits = 63;
-  if (!more_ && (stream.data_type & kBlockEnd) != 0 && (stream.data_type & kBits) == 0) rest();
+  amid_block_ = (stream.data_type & kBlockEnd) == 0;
+  if (!more_ && !amid_block_ && stream.avail_in == 0 && (stream.data_type & kBits) == 0) rest();
   return step;
 }
 

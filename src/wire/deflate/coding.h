@@ -54,11 +54,15 @@ class Inflater {
     std::size_t taken = 0;
     std::size_t given = 0;
   };
-  /// Opens what there is room for: either all of `packed` is taken, or `room` is full. kBadData; kBomb: what was given
-  /// out then counts for nothing.
-  Result<Step> open(std::string_view packed, std::span<char> room);
+  /// all: opens what there is room for: either all of `packed` is taken, or `room` is full. block: no further than the
+  /// end of a block or of the stream, behind which there may be something else than DEFLATE.
+  enum class Until : std::uint8_t { all, block };
+  /// kBadData; kBomb: what was given out then counts for nothing.
+  Result<Step> open(std::string_view packed, std::span<char> room, Until until = Until::all);
   /// Whether there is more to give although all was taken.
   [[nodiscard]] bool more() const { return more_; }
+  /// Whether what comes next is of the block that has begun.
+  [[nodiscard]] bool amid_block() const { return amid_block_; }
   /// The other side has said that nothing follows.
   [[nodiscard]] bool ended() const { return ended_; }
   /// Octets of memory it holds.
@@ -72,6 +76,7 @@ class Inflater {
   std::uint64_t burst_;
   std::uint64_t beyond_ = 0;  ///< octets given out beyond the ratio
   bool more_ = false;
+  bool amid_block_ = false;
   bool ended_ = false;
 };
 

@@ -15,7 +15,8 @@ struct Opened {
   bool refused = false;
 };
 
-Opened open_all(std::string_view packed, std::size_t piece, std::size_t room_size) {
+Opened open_all(std::string_view packed, std::size_t piece, std::size_t room_size,
+                Inflater::Until until = Inflater::Until::all) {
   Opened all;
   Inflater inflater(1024 * 1024);
   std::string room(room_size, '\0');
@@ -23,14 +24,16 @@ Opened open_all(std::string_view packed, std::size_t piece, std::size_t room_siz
     std::string_view now = packed.substr(0, piece);
     packed.remove_prefix(now.size());
     do {
-      const auto step = inflater.open(now, room);
+      const auto step = inflater.open(now, room, until);
       if (!step) {
         all.refused = true;
         return all;
       }
-      if (step->taken < now.size() && step->given < room.size()) std::abort();
+      const bool goes_on = until == Inflater::Until::all || (inflater.amid_block() && !inflater.ended());
+      if (goes_on && step->taken < now.size() && step->given < room.size()) std::abort();
       now.remove_prefix(step->taken);
       all.clear.append(room, 0, step->given);
+      if (until == Inflater::Until::block && inflater.ended()) return all;
     } while (!now.empty() || inflater.more());
   }
   return all;
@@ -47,6 +50,9 @@ extern "C" int LLVMFuzzerTestOneInput(const char* data, std::size_t size) {
   // Octets before the damage may come or not; they are never others.
   if (!whole.clear.starts_with(cut.clear) && !cut.clear.starts_with(whole.clear)) std::abort();
   if (!whole.refused && !cut.refused && whole.clear != cut.clear) std::abort();
+  // Block by block the same comes out.
+  const Opened blocks = open_all(octets, octets.size(), 64 * 1024, Inflater::Until::block);
+  if (!whole.refused && !blocks.refused && whole.clear != blocks.clear) std::abort();
 
   Deflater deflater;
   std::string packed;

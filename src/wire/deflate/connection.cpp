@@ -13,21 +13,24 @@ namespace {
 
 /// What is read from below at a time.
 constexpr std::size_t kPiece = 16 * 1024;
+/// Octets that came in the block in which compression ends: more than anybody says ahead, and no time.
+constexpr std::size_t kEarlyMax = 256 * 1024;
 
-class Deflated final : public Connection {
+class DeflatedHere final : public Deflated {
  public:
-  Deflated(Connection& below, std::string_view received, std::uint64_t burst)
+  DeflatedHere(Connection& below, std::string_view received, std::uint64_t burst)
       : below_(below), inflater_(burst), packed_(received) {}
 
   Result<std::size_t> try_read(std::span<char> room) override {
     if (room.empty()) return 0;
     std::array<char, kPiece> piece;
     for (;;) {
+      if (inflater_.ended()) return fail(io::kEndOfStream, "the other side has ended its compressed stream");
       if (inflater_.more() || !packed_.empty()) {
         const std::size_t count = TRY(open_kept(room));
         if (count > 0) return count;
+        continue;
       }
-      if (inflater_.ended()) return fail(io::kEndOfStream, "the other side has ended its compressed stream");
       const std::size_t came = TRY(below_.try_read(piece));
       if (came == 0) return 0;
       const std::size_t count = TRY(open(std::string_view(piece.data(), came), room));
@@ -70,10 +73,23 @@ class Deflated final : public Connection {
     return below_.channel_binding(type);
   }
   [[nodiscard]] const std::string& listener() const override { return below_.listener(); }
+  Result<std::optional<std::string>> take_rest() override {
+    std::array<char, kPiece> piece;
+    while (inflater_.amid_block()) {
+      if (packed_.empty() && !inflater_.more()) {
+        packed_.assign(piece.data(), TRY(below_.try_read(piece)));
+        if (packed_.empty()) return std::nullopt;
+      }
+      // What would come out of it came too early.
+      early_ += TRY(open_kept(piece));
+      if (early_ > kEarlyMax) return fail(kBadData, "the block has no end");
+    }
+    return std::exchange(packed_, {});
+  }
 
  private:
   Result<Inflater::Step> opened(std::string_view packed, std::span<char> room) {
-    auto step = inflater_.open(packed, room);
+    auto step = inflater_.open(packed, room, Inflater::Until::block);
     if (!step) below_.close();
     return step;
   }
@@ -121,16 +137,17 @@ class Deflated final : public Connection {
   Connection& below_;
   Deflater deflater_{};
   Inflater inflater_;
-  std::string packed_;    ///< read, not opened yet
-  std::string unsent_{};  ///< compressed, sent up to `sent_`
+  std::string packed_;       ///< read, not opened yet
+  std::uint64_t early_ = 0;  ///< octets that take_rest() left out
+  std::string unsent_{};     ///< compressed, sent up to `sent_`
   std::size_t sent_ = 0;
   std::size_t clear_in_flight_ = 0;  ///< octets of the caller's that it stands for
 };
 
 }  // namespace
 
-std::unique_ptr<Connection> deflated(Connection& below, std::string_view received, std::uint64_t burst) {
-  return std::make_unique<Deflated>(below, received, burst);
+std::unique_ptr<Deflated> deflated(Connection& below, std::string_view received, std::uint64_t burst) {
+  return std::make_unique<DeflatedHere>(below, received, burst);
 }
 
 }  // namespace angarium::wire::deflate

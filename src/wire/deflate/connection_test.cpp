@@ -1,5 +1,7 @@
 #include "wire/deflate/connection.h"
 
+#include <zlib.h>
+
 #include <algorithm>
 
 #include "io/memory.h"
@@ -33,6 +35,22 @@ std::string packed(std::initializer_list<std::string_view> clear) {
   std::string result;
   for (const std::string_view one : clear) deflater.append(std::span(&one, 1), result);
   return result;
+}
+
+/// So many octets in one block, as far as it was written before its end.
+std::string open_block(std::size_t count) {
+  z_stream zlib{};
+  REQUIRE(deflateInit2(&zlib, Z_BEST_SPEED, Z_DEFLATED, -MAX_WBITS, MAX_MEM_LEVEL, Z_FIXED) == Z_OK);
+  std::string clear(count, 'x');
+  std::string octets(count, '\0');
+  zlib.next_in = reinterpret_cast<Bytef*>(clear.data());
+  zlib.avail_in = static_cast<uInt>(clear.size());
+  zlib.next_out = reinterpret_cast<Bytef*>(octets.data());
+  zlib.avail_out = static_cast<uInt>(octets.size());
+  REQUIRE(::deflate(&zlib, Z_SYNC_FLUSH) == Z_OK);
+  octets.resize(octets.size() - zlib.avail_out - kFlushOctets - 1);
+  deflateEnd(&zlib);
+  return octets;
 }
 
 /// What a reader gets of octets that come in pieces of this size, before the end.
@@ -159,6 +177,51 @@ TEST_CASE("an answer of many pieces is whole at the client once it was flushed, 
   loop.spawn(read());
   loop.run();
   CHECK(there == all);
+}
+
+TEST_CASE(
+    "whoever asks for the rest amid a block waits for its end, wherever what came was cut, and turns no loop "
+    "meanwhile") {
+  const std::string line = "a UNAUTHENTICATE\r\n";
+  const std::string clear = line + std::string(3000, 'x');
+  const std::string octets = packed({clear});
+  for (std::size_t cut = 1; cut < octets.size(); ++cut) {
+    CAPTURE(cut);
+    io::SimulatedLoop loop;
+    auto pair = memory_connections();
+    auto reader = deflated(*pair.server, std::string_view(octets).substr(0, cut));
+    std::string room(line.size(), '\0');
+    const auto count = reader->try_read(room);
+    REQUIRE(count);
+    if (*count != line.size()) continue;
+    const auto rest = reader->take_rest();
+    REQUIRE(rest);
+    if (*rest) continue;
+    bool ready = false;
+    auto wait = [&]() -> io::Task<> { ready = (co_await reader->readable()).has_value(); };
+    loop.spawn(wait());
+    loop.settle();
+    CHECK_FALSE(ready);
+    (void)pair.client->try_write(std::string_view(octets).substr(cut));
+    loop.settle();
+    CHECK(ready);
+    const auto after = reader->take_rest();
+    REQUIRE(after);
+    CHECK(after->has_value());
+  }
+}
+
+TEST_CASE("a block without an end is waited for so long and no longer") {
+  io::SimulatedLoop loop;
+  auto pair = memory_connections();
+  // Of one block; its end does not come.
+  auto reader = deflated(*pair.server, open_block(1u << 20), 1u << 30);
+  std::string room(10, '\0');
+  REQUIRE(reader->try_read(room));
+  Result<std::optional<std::string>> rest = std::optional<std::string>();
+  for (int i = 0; i < 100 && rest && !*rest; ++i) rest = reader->take_rest();
+  REQUIRE(!rest);
+  CHECK(rest.error().is(kBadData));
 }
 
 TEST_CASE("no TLS begins under compression") {

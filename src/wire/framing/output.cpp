@@ -105,9 +105,10 @@ io::ValueOrTask<Result<void>> Output::flush(io::Stream& stream) {
 }
 
 io::ValueOrTask<Result<void>> Output::room(io::Stream& stream) {
-  if (size() <= kHighWater) return Result<void>();
+  if (!wants_room()) return Result<void>();
+  const bool full = size() > kHighWater;
   auto flushed = flush_some(stream);
-  if (!flushed || size() <= kHighWater / 2) return flushed;
+  if (!flushed || !full || size() <= kHighWater / 2) return flushed;
   return flush_to(stream, kHighWater / 2);
 }
 

@@ -19,6 +19,9 @@ class Output {
  public:
   /// Writers stop above so many unsent octets: co_await room() between pieces of a long reply.
   static constexpr std::size_t kHighWater = 256 * 1024;
+  /// Text is offered to the stream above so many unsent octets: a longer one would leave the processor's cache and the
+  /// memory that is kept for the next (Spare::kMostCapacity).
+  static constexpr std::size_t kTextWater = 64 * 1024;
   /// Shared octets shorter than this are copied: cheaper than holding their owner.
   static constexpr std::size_t kWorthSharing = 2048;
 
@@ -43,7 +46,10 @@ class Output {
   Result<void> flush_some(io::Stream& stream);
   /// Sends everything, waiting as needed.
   io::ValueOrTask<Result<void>> flush(io::Stream& stream);
-  /// Sends until at most kHighWater / 2 octets are left, if there are more than kHighWater; otherwise does nothing.
+  /// Whether room() would do anything.
+  [[nodiscard]] bool wants_room() const { return size() > kHighWater || text_.size() - text_sent_ > kTextWater; }
+  /// Sends until at most kHighWater / 2 octets are left, if there are more than kHighWater; sends what the stream takes
+  /// now, if there is more text than kTextWater; otherwise does nothing.
   io::ValueOrTask<Result<void>> room(io::Stream& stream);
   void clear();
 

@@ -111,6 +111,36 @@ TEST_CASE("a reader that does not read holds the writer at the high-water mark")
   CHECK(output.empty());
 }
 
+TEST_CASE("text is offered to the stream early, and no writer waits for that below the high-water mark") {
+  io::SimulatedLoop loop;
+  auto open = io::memory_pair({.capacity = 1'000'000});
+  Output output;
+  output.append(std::string(Output::kTextWater, 'x'));
+  CHECK_FALSE(output.wants_room());
+  output.append("y");
+  CHECK(output.wants_room());
+  loop.spawn(
+      [](io::Stream& stream, Output& out) -> io::Task<> { (void)co_await out.room(stream); }(*open.first, output));
+  loop.settle();
+  CHECK(output.empty());
+  CHECK(take_all(*open.second).size() == Output::kTextWater + 1);
+  // What the stream does not take stays, and more may be written.
+  auto stuck = io::memory_pair({.capacity = 1000});
+  output.append(std::string(Output::kTextWater + 1, 'x'));
+  bool went_on = false;
+  loop.spawn([](io::Stream& stream, Output& out, bool& on) -> io::Task<> {
+    on = (co_await out.room(stream)).has_value();
+  }(*stuck.first, output, went_on));
+  loop.settle();
+  CHECK(went_on);
+  CHECK(output.size() == Output::kTextWater + 1 - 1000);
+  // Shared octets are no text.
+  Output shared;
+  const auto owner = std::make_shared<const std::string>(Output::kHighWater, 'z');
+  shared.append(owner, *owner);
+  CHECK_FALSE(shared.wants_room());
+}
+
 TEST_CASE("a flush ends with the stream's error") {
   io::SimulatedLoop loop;
   auto pair = io::memory_pair({.capacity = 10});

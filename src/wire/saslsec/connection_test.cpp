@@ -3,6 +3,7 @@
 #include "io/memory.h"
 #include "support/run.h"
 #include "support/test.h"
+#include "wire/saslsec/client.h"
 
 namespace angarium::wire::saslsec {
 namespace {
@@ -165,6 +166,25 @@ TEST_CASE("no TLS begins under a layer") {
   };
   loop.spawn(start());
   loop.run();
+}
+
+TEST_CASE("over TLS that may carry no password a client uses no proof that is bound to nothing") {
+  io::SimulatedLoop loop;
+  using sasl::Plaintext;
+  for (const bool encrypted : {true, false}) {
+    auto pair = memory_connections({.encrypted = encrypted});
+    const auto chosen = [&](std::vector<std::string_view> names, Plaintext plaintext) -> std::string_view {
+      sasl::ClientContext credentials;
+      credentials.has = sasl::Needs::ticket;
+      const sasl::Mechanism* const found =
+          choose_on(*pair.client, names, credentials, plaintext, sasl::Choice::Weak::refused);
+      return found == nullptr ? "" : found->name;
+    };
+    CHECK(chosen({"GSSAPI"}, Plaintext::refused) == (encrypted ? "" : "GSSAPI"));
+    CHECK(chosen({"GSSAPI"}, Plaintext::allowed) == "GSSAPI");
+    CHECK(chosen({"GSSAPI", "GS2-KRB5"}, Plaintext::refused) == "GS2-KRB5");
+    CHECK(chosen({"GS2-KRB5-PLUS", "GS2-KRB5"}, Plaintext::refused) == (encrypted ? "GS2-KRB5-PLUS" : "GS2-KRB5"));
+  }
 }
 
 }  // namespace angarium::wire::saslsec

@@ -39,8 +39,8 @@ class Desk {
   /// The password itself, for APOP (RFC 1939 §7).
   virtual io::Task<Result<std::optional<sasl::KeyCredentials>>> plain_key(const sasl::Identity& identity) = 0;
 
-  /// An exchange has ended well, and this is who proved to be.
-  virtual void proved(const sasl::Identity& /*identity*/) {}
+  /// The exchange was dropped behind the name, before any proof; over() follows.
+  virtual void broken_off() {}
   /// The exchange is over, however it ended: what was held for it is let go.
   virtual void over() {}
 };

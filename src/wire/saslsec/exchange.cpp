@@ -66,6 +66,11 @@ Exchange::Exchange(const sasl::Mechanism& mechanism, std::string_view service,
       desk_(desk),
       exchange_(mechanism.serve(context_on(connection, desk, service, mechanism, shown))) {}
 
+Exchange::~Exchange() {
+  if (named_) desk_.broken_off();
+  desk_.over();
+}
+
 io::Task<sasl::ServerStep> Exchange::respond(std::optional<std::string> response) {
   sasl::ServerStep step;
   if (!std::exchange(started_, true)) {
@@ -75,8 +80,10 @@ io::Task<sasl::ServerStep> Exchange::respond(std::optional<std::string> response
   }
   if (response) wipe(*response);
   while (!is_over(step) && !std::holds_alternative<sasl::Challenge>(step)) step = co_await answer(std::move(step));
-  if (const auto* success = std::get_if<sasl::Success>(&step)) desk_.proved(success->identity);
-  if (is_over(step)) desk_.over();
+  if (is_over(step)) {
+    named_ = false;
+    desk_.over();
+  }
   co_return step;
 }
 
@@ -91,6 +98,7 @@ io::Task<sasl::ServerStep> Exchange::answer(sasl::ServerStep wanted) {
   }
   if (const auto* scram = std::get_if<sasl::ScramKeysWanted>(&wanted)) {
     auto keys = co_await desk_.scram_keys(scram->identity, scram->hash);
+    named_ = true;
     co_return exchange_->answer_scram(std::move(keys));
   }
   if (const auto* key = std::get_if<sasl::KeyWanted>(&wanted)) {
@@ -99,6 +107,7 @@ io::Task<sasl::ServerStep> Exchange::answer(sasl::ServerStep wanted) {
   }
   if (const auto* otp = std::get_if<sasl::OtpWanted>(&wanted)) {
     auto state = co_await desk_.otp(otp->identity);
+    named_ = true;
     co_return exchange_->answer_otp(std::move(state));
   }
   if (const auto* change = std::get_if<sasl::OtpChange>(&wanted)) {

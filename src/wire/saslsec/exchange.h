@@ -40,7 +40,7 @@ class Exchange {
            const Connection& connection, Desk& desk);
   Exchange(const Exchange&) = delete;
   Exchange& operator=(const Exchange&) = delete;
-  ~Exchange() { desk_.over(); }
+  ~Exchange();
 
   [[nodiscard]] std::string_view mechanism() const { return name_; }
 
@@ -55,6 +55,7 @@ class Exchange {
   Desk& desk_;
   std::unique_ptr<sasl::ServerExchange> exchange_;
   bool started_ = false;
+  bool named_ = false;  ///< keys were asked for by a name, which the client has yet to prove
 };
 
 }  // namespace angarium::wire::saslsec

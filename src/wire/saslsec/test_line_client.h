@@ -50,6 +50,18 @@ class LineClient {
     return hear();
   }
 
+  /// What STARTTLS does once it is agreed on, if it is.
+  std::string start_tls() {
+    const std::string said = say("STARTTLS");
+    if (!said.starts_with("220 ")) return said;
+    loop_.spawn([](Connection& end) -> io::Task<> {
+      Input none;
+      (void)co_await end.start_tls(none);
+    }(*below_));
+    loop_.settle();
+    return said;
+  }
+
   /// What is told of the client beyond its name and password.
   struct Terms {
     std::string name = "alice";

@@ -8,9 +8,9 @@
 namespace angarium::wire::tls {
 namespace {
 
-/// Steps of handshakes on one thread in one turn of its loop: each may sign, which takes up to a millisecond, and
-/// others wait meanwhile.
-constexpr int kStepsInATurn = 4;
+/// Steps of handshakes on one thread in one turn of its loop: each may sign, which takes up to a millisecond (four with
+/// an RSA key of 4096 bits), and others wait meanwhile.
+constexpr int kStepsInATurn = 1;
 
 /// Whether this turn of the loop has room for another step of a handshake.
 bool take_step() {

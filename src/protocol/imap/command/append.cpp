@@ -27,9 +27,7 @@ io::Task<Result<Reply>> append_all(Session& session, Command& command, Appending
   std::optional<Progress> progress(std::in_place, session, command.tag);
   const auto outcome = CO_TRY(co_await append->commit());
   progress.reset();
-  auto* const selected = session.selected.get();
-  if (session.notifications != nullptr && selected != nullptr && selected->mailbox().name() == name)
-    for (const auto range : outcome.uids.ranges()) selected->own.add(range);
+  if (session.notifications != nullptr) session.notifications->expect_messages(session, name, outcome.uids);
   if (outcome.uids.empty()) co_return done("APPEND completed");
   // RFC 4315 §3; RFC 3502 §6.3.11: all UIDs in one set.
   co_return done("APPEND completed", append_uid(outcome));

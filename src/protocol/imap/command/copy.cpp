@@ -13,6 +13,9 @@ io::Task<Result<Reply>> transfer(Session& session, Command& command, CopyMode mo
   CO_TRY(parser.space());
   const auto target = CO_TRY(parser.mailbox());
   CO_TRY(parser.end());
+  // So that what has gone meanwhile is known, and nothing is done then.
+  session.look_again();
+  if (session.selected == nullptr) co_return fail(kNonExistent, "The mailbox was deleted");
   auto& selected = *session.selected;
   const auto resolved = CO_TRY(selected.resolve(set, command.addressing));
   if (mode == CopyMode::move && selected.read_only()) co_return fail(kReadOnly, "The mailbox is read-only");
@@ -29,17 +32,16 @@ io::Task<Result<Reply>> transfer(Session& session, Command& command, CopyMode mo
   auto part = limited(session, std::move(uids));
   if (mode == CopyMode::copy && !part.code.empty()) co_return beyond_limit(session, std::move(part.code));
   std::optional<Progress> progress(std::in_place, session, command.tag);
-  const auto outcome = CO_TRY(co_await selected.mailbox().copy(std::move(part.uids), target, mode));
+  auto outcome = CO_TRY(co_await selected.mailbox().copy(std::move(part.uids), target, mode));
   progress.reset();
-  auto& own = session.selected->own;
-  if (session.notifications != nullptr && target == session.selected->mailbox().name())
-    for (const auto range : outcome.to.ranges()) own.add(range);
+  if (session.notifications != nullptr) session.notifications->expect_messages(session, target, outcome.to);
   std::string code;
   if (!outcome.from.empty())
     code = "COPYUID " + std::to_string(outcome.uid_validity) + " " + outcome.from.text() + " " + outcome.to.text();
   if (mode == CopyMode::copy) co_return done(std::string(word), std::move(code));
   // RFC 6851 §4.3: COPYUID comes before the EXPUNGEs, untagged.
-  if (!code.empty()) session.untagged(Status::ok, "Moved", code);
+  if (!code.empty()) session.untagged(Status::ok, outcome.not_removed ? "Copied" : "Moved", code);
+  if (outcome.not_removed) co_return std::unexpected(*std::move(outcome.not_removed));
   CO_TRY(co_await session.tell_news(CommandRow::Expunges::told, command.addressing));
   Reply reply = done(std::string(word));
   if (session.selected != nullptr && session.has(kCondstore))

@@ -1,5 +1,6 @@
 // ENABLE (RFC 9051 §6.3.1, RFC 5161).
 #include "base/text.h"
+#include "protocol/imap/contexts.h"
 #include "protocol/imap/session.h"
 
 namespace angarium::protocol::imap::command {
@@ -38,6 +39,9 @@ io::Task<Result<Reply>> enable(Session& session, Command& command) {
   if ((fresh & kMetadata) != 0 && session.annotations == nullptr)
     session.annotations = session.account->watch_annotations(session.wake);
   session.enabled |= fresh;
+  // RFC 9586 §3: no response has message numbers from here on, nor have those of searches that are kept up to date.
+  if ((fresh & kUidOnly) != 0 && session.selected != nullptr && session.selected->contexts != nullptr)
+    session.selected->contexts->use_uids();
   co_return done("ENABLE completed");
 }
 

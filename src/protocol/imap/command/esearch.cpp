@@ -81,7 +81,7 @@ class MultiSearch {
     const auto answer = answer_of(*found, Addressing::uid, program_.search.returns, program_.search.partial);
     if (saves) session_.selected->saved = to_save(*found, answer, program_.search.returns);
     CO_TRY(co_await tell(selected, correlator, *found, answer));
-    if (program_.search.update) CO_TRY(co_await keep_updated(session_, correlator, program_.search, found->uids));
+    if (program_.search.update) CO_TRY(co_await keep_updated(session_, correlator, program_.search, *found));
     co_return Result<void>{};
   }
 
@@ -104,7 +104,7 @@ class MultiSearch {
   io::Task<Result<SearchResult>> find(const Selected& selected) {
     // What is counted are the mailboxes.
     session_.progress = nullptr;
-    auto found = co_await Searcher(session_, selected, program_.search, Searcher::Numbers::may_be_beyond).run();
+    auto found = co_await Searcher(session_, selected, program_.search).run();
     session_.progress = progress_;
     co_return found;
   }

@@ -41,8 +41,8 @@ io::Task<Result<Reply>> fetch(Session& session, Command& command) {
   }
   if (program.partial) resolved = part_of(selected, resolved, program);
   std::string limit;
+  bool ghosts = false;
   if (may_be_limited(session)) {
-    bool ghosts = false;
     auto part = limited(session, selected.uids(resolved, ghosts));
     limit = std::move(part.code);
     // RFC 9738 §3.1: a range that the client counted itself is refused.
@@ -52,6 +52,9 @@ io::Task<Result<Reply>> fetch(Session& session, Command& command) {
   Fetcher fetcher(session, std::move(program), command.addressing);
   auto told = co_await fetcher.run(std::move(resolved));
   if (!told) co_return std::unexpected(with_limit(session, std::move(told).error(), limit));
+  // RFC 2180 §4.1.2: without a limit they are answered from what is known of them, here they were left out.
+  if (ghosts && !limit.empty() && command.addressing == Addressing::sequence)
+    co_return std::unexpected(with_limit(session, {kExpungeIssued, "Some of the messages are gone"}, limit));
   co_return with_limit(session, done("FETCH completed", fetcher.code()), limit);
 }
 

@@ -73,6 +73,9 @@ std::uint32_t shown_attributes(const ListProgram& program, const Session& sessio
   }
   if ((program.returns & kListSubscribed) != 0 || (program.select & kSelectSubscribed) != 0)
     shown |= known.attributes & kNameSubscribed;
+  // RFC 5819 §2: what may be looked up and not read has no STATUS.
+  if ((program.returns & kListStatus) != 0 && (shown & kNameNonExistent) == 0 && (known.rights & kRightRead) == 0)
+    shown |= kNameNoSelect;
   return shown;
 }
 
@@ -191,10 +194,14 @@ io::Task<Result<Reply>> list(Session& session, Command& command) {
     // RFC 9590 §3: of what meets the selection itself, not of what is listed for others below it.
     if ((program.returns & kListMetadata) != 0 && (known.attributes & kNameNonExistent) == 0 &&
         meets(program, known.attributes)) {
-      if (const auto annotations = co_await session.account->annotations(name))
+      if (auto annotations = co_await session.account->annotations(name)) {
+        if (wants_special_use(program.metadata)) add_special_use(*annotations, known.attributes);
         append_metadata(session, name, program.metadata, *annotations);
+      }
     }
-    if ((program.returns & kListStatus) != 0 && (known.attributes & (kNameNoSelect | kNameNonExistent)) == 0)
+    // RFC 5819 §3: likewise.
+    if ((program.returns & kListStatus) != 0 && (known.attributes & (kNameNoSelect | kNameNonExistent)) == 0 &&
+        (known.rights & kRightRead) != 0 && meets(program, known.attributes))
       with_status.push_back(name);
     CO_TRY(co_await session.room());
   }
@@ -205,10 +212,14 @@ io::Task<Result<Reply>> list(Session& session, Command& command) {
 io::Task<Result<Reply>> lsub(Session& session, Command& command) {
   auto& parser = command.parser;
   ListProgram program{.select = kSelectSubscribed};
-  program.reference = CO_TRY(parser.list_mailbox());
+  const auto reference = CO_TRY(parser.list_mailbox());
   CO_TRY(parser.space());
-  program.patterns.push_back(CO_TRY(parser.list_mailbox()));
+  const auto pattern = CO_TRY(parser.list_mailbox());
   CO_TRY(parser.end());
+  if (reference && pattern) {
+    program.reference = *reference;
+    program.patterns.push_back(*pattern);
+  }
   Names names;
   for (auto& row : CO_TRY(co_await session.account->list())) {
     if ((row.attributes & kNameSubscribed) == 0) continue;

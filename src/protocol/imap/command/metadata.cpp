@@ -23,7 +23,24 @@ void append_value(std::string& out, const std::string* value, message::ImapForm 
   out += *value;
 }
 
+/// RFC 6154 §4. It is read from the mailbox, and changed by who makes the mailbox alone.
+constexpr std::string_view kSpecialUse = "/private/specialuse";
+
 }  // namespace
+
+bool wants_special_use(const AnnotationQuery& query) {
+  return std::ranges::any_of(query.entries,
+                             [&](const auto& named) { return asked_for(kSpecialUse, named, query.depth); });
+}
+
+void add_special_use(std::vector<Annotation>& all, std::uint32_t attributes) {
+  std::erase_if(all, [](const Annotation& one) { return one.entry == kSpecialUse; });
+  if ((attributes & kNameSpecialUse) == 0) return;
+  std::string uses;
+  append_name_attributes(uses, attributes & kNameSpecialUse);
+  // Without the parentheses.
+  all.push_back({std::string(kSpecialUse), std::make_shared<const std::string>(uses.substr(1, uses.size() - 2))});
+}
 
 std::uint64_t append_metadata(Session& session, std::string_view name, const AnnotationQuery& query,
                               const std::vector<Annotation>& all) {
@@ -62,7 +79,12 @@ io::Task<Result<Reply>> getmetadata(Session& session, Command& command) {
   std::string name;
   const auto query = CO_TRY(parser.getmetadata_arguments(name));
   CO_TRY(parser.end());
-  const auto all = CO_TRY(co_await session.account->annotations(name));
+  auto all = CO_TRY(co_await session.account->annotations(name));
+  if (!name.empty() && wants_special_use(query)) {
+    const auto rows = CO_TRY(co_await session.account->list());
+    const auto row = std::ranges::find(rows, name, &NameRow::name);
+    add_special_use(all, row == rows.end() ? 0 : row->attributes);
+  }
   const auto too_long = append_metadata(session, name, query, all);
   co_return done("GETMETADATA completed", too_long == 0 ? "" : "METADATA LONGENTRIES " + std::to_string(too_long));
 }
@@ -80,6 +102,9 @@ io::Task<Result<Reply>> setmetadata(Session& session, Command& command) {
         name.empty() && (entry.starts_with("/private/filters/values/") || entry.starts_with("/shared/filters/values/"));
     if (filter && value != nullptr && !Parser(*value, NameForm::utf8).filter_value())
       co_return fail(kCannot, "The value is no search criteria");
+    // RFC 6154 §4: it is not for clients to say what it is.
+    if (!name.empty() && entry == kSpecialUse)
+      co_return fail(kUseAttr, "A mailbox is given its special use by CREATE, and keeps it");
     if (value != nullptr && value->size() > kAnnotationMax) co_return fail(kMetadataTooLong, "The value is too long");
   }
   CO_TRY(co_await session.account->annotate(std::move(name), std::move(changes)));

@@ -10,4 +10,9 @@ namespace angarium::protocol::imap::command {
 std::uint64_t append_metadata(Session& session, std::string_view name, const AnnotationQuery& query,
                               const std::vector<Annotation>& all);
 
+/// Whether the special use of a mailbox is among what is asked for (RFC 6154 §4).
+bool wants_special_use(const AnnotationQuery& query);
+/// Puts the entry of a mailbox with these name attributes among its annotations.
+void add_special_use(std::vector<Annotation>& all, std::uint32_t attributes);
+
 }  // namespace angarium::protocol::imap::command

@@ -31,8 +31,7 @@ io::Task<Result<Reply>> replace_one(Session& session, Command& command, Appendin
   CO_TRY(co_await appending.message(*append));
   CO_TRY(parser.end());
   const auto outcome = CO_TRY(co_await append->commit());
-  if (session.notifications != nullptr && session.selected != nullptr && session.selected->mailbox().name() == name)
-    for (const auto range : outcome.uids.ranges()) session.selected->own.add(range);
+  if (session.notifications != nullptr) session.notifications->expect_messages(session, name, outcome.uids);
   // RFC 8508 §4.3: the new UID comes before the EXPUNGE, untagged.
   if (!outcome.uids.empty()) session.untagged(Status::ok, "Replacement is there", append_uid(outcome));
   CO_TRY(co_await session.tell_news(CommandRow::Expunges::told, command.addressing));

@@ -52,7 +52,7 @@ io::Task<Result<Reply>> search(Session& session, Command& command) {
     if (saving == Saving::yes) session.selected->saved = to_save(*result, answer, returns);
     const Correlator correlator{.tag = command.tag, .addressing = command.addressing};
     tell_answer(session, *session.selected, correlator, program, returns, *result, answer);
-    if (program.update) CO_TRY(co_await keep_updated(session, correlator, std::move(program), result->uids));
+    if (program.update) CO_TRY(co_await keep_updated(session, correlator, std::move(program), *result));
   } else {
     const auto& numbers = command.addressing == Addressing::uid ? result->uids : result->numbers;
     append_plain(session.text(), numbers, program.uses_modseq ? result->modseq_max : 0);

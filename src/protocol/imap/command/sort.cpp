@@ -15,7 +15,7 @@ io::Task<Result<Ordered>> order(Session& session, const Command& command, SortPr
   const Progress progress(session, command.tag);
   Ordered ordered;
   ordered.found = CO_TRY(co_await find_messages(session, program.search));
-  ordered.order = CO_TRY(co_await sort_found(session, ordered.found.uids, program.criteria));
+  ordered.order = CO_TRY(co_await sort_found(session, ordered.found, program.criteria));
   co_return ordered;
 }
 
@@ -50,8 +50,7 @@ io::Task<Result<Reply>> sort(Session& session, Command& command) {
     if (saving == Saving::yes) session.selected->saved = to_save(ordered->found, answer, search.returns);
     const Correlator correlator{.tag = command.tag, .addressing = command.addressing};
     tell_answer(session, *session.selected, correlator, search, search.returns, ordered->found, answer);
-    if (search.update)
-      CO_TRY(co_await keep_updated(session, correlator, search, ordered->found.uids, program.criteria));
+    if (search.update) CO_TRY(co_await keep_updated(session, correlator, search, ordered->found, program.criteria));
   } else {
     CO_TRY(co_await tell_plain(session, command, *ordered, search.uses_modseq ? ordered->found.modseq_max : 0));
   }

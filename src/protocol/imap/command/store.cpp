@@ -111,7 +111,7 @@ io::Task<Result<void>> tell(Session& session, Selected::Resolved resolved, Addre
   for (auto batch = cursor.next(); !batch.empty(); batch = cursor.next()) {
     if (++batches % kSilentBatches == 0) co_await io::Loop::current().yield();
     for (const auto& target : batch) {
-      if (!told.contains(target.entry.uid)) continue;
+      if (target.ghost || !told.contains(target.entry.uid)) continue;
       if (!silent || !silent->met_by(target.entry)) {
         session.tell_message(target, addressing);
         continue;
@@ -131,6 +131,64 @@ io::Task<Result<void>> tell(Session& session, Selected::Resolved resolved, Addre
     CO_TRY(co_await session.room());
   }
   co_return Result<void>{};
+}
+
+bool has_keyword(const View& view, const Entry& entry, std::string_view keyword) {
+  const auto names = view.keywords();
+  const auto at = std::ranges::find_if(names, [&](const auto& name) { return equals_ignore_case(name, keyword); });
+  if (at == names.end()) return false;
+  const auto index = static_cast<std::uint16_t>(at - names.begin());
+  if (index < 64) return (entry.keywords >> index & 1) != 0;
+  if (!entry.spilled) return false;
+  const auto spilled = view.spilled_keywords(entry);
+  return std::ranges::find(spilled, index) != spilled.end();
+}
+
+std::optional<Entry> entry_of(const View& view, std::uint32_t uid) {
+  Entry entry;
+  if (view.read(view.lower_bound(uid), {&entry, 1}) == 0 || entry.uid != uid) return std::nullopt;
+  return entry;
+}
+
+/// Whether nothing of what the request is about has changed since the client was told of the message, though something
+/// else has.
+bool unconcerned(const StoreRequest& request, const View& told, const View& now, std::uint32_t uid) {
+  const auto is = entry_of(now, uid);
+  if (!is) return false;
+  const auto& keywords = request.flags.keywords;
+  // RFC 7162 §3.1.3: 0 fails where the item is there; system flags always are.
+  if (request.unchanged_since == 0 && request.flags.system == 0 && !keywords.empty())
+    return std::ranges::none_of(keywords, [&](const auto& keyword) { return has_keyword(now, *is, keyword); });
+  const auto was = entry_of(told, uid);
+  if (!was || was->modseq > *request.unchanged_since) return false;
+  return ((was->flags ^ is->flags) & request.flags.system) == 0 && std::ranges::all_of(keywords, [&](const auto& word) {
+           return has_keyword(told, *was, word) == has_keyword(now, *is, word);
+         });
+}
+
+/// How often a message may change otherwise while its conditional STORE is at work, before it counts as a conflict.
+constexpr int kConditionalTries = 3;
+
+/// Stores, and gives what was left alone. RFC 7162 §3.1.3: where flags are added or taken away, those alone are what
+/// may not have changed.
+io::Task<Result<NumberSet>> conditional_store(Session& session, StoreRequest request, const View& told) {
+  auto& mailbox = session.selected->mailbox();
+  NumberSet left = CO_TRY(co_await mailbox.store(request)).modified;
+  if (request.change == FlagChange::replace) co_return left;
+  for (int tries = 0; tries < kConditionalTries && !left.empty(); ++tries) {
+    const auto now = mailbox.view();
+    NumberSet free;
+    left.each([&](std::uint32_t uid) {
+      if (unconcerned(request, told, *now, uid)) free.add(uid);
+    });
+    if (free.empty()) break;
+    StoreRequest again = request;
+    again.uids = free;
+    again.unchanged_since = now->highest_modseq();
+    const NumberSet changed = CO_TRY(co_await mailbox.store(std::move(again))).modified;
+    left = left.difference(free.difference(changed));
+  }
+  co_return left;
 }
 
 /// The code's numbers are of the kind the command uses (RFC 7162 §3.1.3).
@@ -159,11 +217,17 @@ io::Task<Result<Reply>> store(Session& session, Command& command) {
   const auto flags = found.request.flags;
   NumberSet modified;
   std::optional<Progress> progress(std::in_place, session, command.tag);
-  if (!uids.empty()) modified = CO_TRY(co_await selected.mailbox().store(std::move(found.request))).modified;
+  if (!uids.empty()) {
+    modified = found.request.unchanged_since
+                   ? CO_TRY(co_await conditional_store(session, std::move(found.request), *before))
+                   : CO_TRY(co_await selected.mailbox().store(std::move(found.request))).modified;
+  }
   progress.reset();
   const auto stored = uids.difference(modified);
   session.tell_changes(stored);
   if (session.selected == nullptr) co_return fail(kNonExistent, "The mailbox was deleted");
+  // Also those that went since the last command.
+  (void)selected.uids(resolved, ghosts);
   std::optional<Expectation> silent;
   if (found.silent) silent.emplace(before, selected.view(), change, flags);
   CO_TRY(co_await tell(session, resolved, command.addressing, stored, silent));

@@ -116,9 +116,10 @@ class UrlFetch {
     std::string structure;
     if (wanted_.structure) structure = CO_TRY(co_await message.body_structure());
     // What follows an announcement can't be taken back: the first octets are in hand before it.
-    Octets first;
+    std::vector<Octets> first;
     const bool octets = wanted_.octets != Wanted::Octets::none && decoded;
-    if (octets && !message.at_end()) first = CO_TRY(co_await message.next());
+    for (std::size_t size = 0; octets && !message.at_end() && size < kBodyChunk; size += first.back().octets.size())
+      first.push_back(CO_TRY(co_await message.next()));
     auto& out = begin();
     if (wanted_.structure) out += " (BODYPARTSTRUCTURE " + structure + ")";
     if (wanted_.octets == Wanted::Octets::body) out += " (BODY";
@@ -129,19 +130,20 @@ class UrlFetch {
     co_return co_await session_.room();
   }
 
-  io::Task<Result<void>> literal(UrlMessage& message, Octets piece) {
+  io::Task<Result<void>> literal(UrlMessage& message, std::vector<Octets> first) {
     session_.text() += (message.holds_zero_octets() ? " ~{" : " {") + std::to_string(message.size()) + "}\r\n";
-    for (;;) {
-      if (!piece.octets.empty()) session_.output.append(std::move(piece.owner), piece.octets);
-      CO_TRY(co_await session_.room());
-      if (message.at_end()) co_return Result<void>{};
+    for (auto& piece : first) session_.output.append(std::move(piece.owner), piece.octets);
+    CO_TRY(co_await session_.room());
+    while (!message.at_end()) {
       auto next = co_await message.next();
       if (!next) {
         session_.note(next.error());
         co_return fail(kSessionOver, "a message broke off within its literal");
       }
-      piece = *std::move(next);
+      session_.output.append(std::move(next->owner), next->octets);
+      CO_TRY(co_await session_.room());
     }
+    co_return Result<void>{};
   }
 
   Session& session_;

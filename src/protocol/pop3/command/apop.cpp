@@ -32,7 +32,6 @@ io::Task<Result<>> log_in(Session& session, std::string name, std::string digest
   if (!credentials) co_return co_await session.login_failed(credentials.error());
   const Result<> verdict = judge(session.timestamp, digest, *credentials);
   if (!verdict) co_return co_await session.login_failed(verdict.error());
-  desk.proved(identity);
   co_return co_await session.enter({.identity = identity, .mechanism = "APOP"});
 }
 

@@ -87,6 +87,8 @@ io::Task<Result<std::optional<std::string>>> ask(Conversation& conversation, std
 
 /// RFC 4954 §4: what the exchange agreed on takes effect behind this reply.
 io::Task<Result<>> succeed(Conversation& conversation, std::string_view mechanism, sasl::Success success) {
+  const auto taken = co_await conversation.session().authenticated(success.identity);
+  if (!taken) co_return co_await fail_with(conversation, reply_to(taken.error()));
   conversation.peer().identity = std::move(success.identity);
   conversation.peer().mechanism = mechanism;
   conversation.reply(reply::kAuthenticated);

@@ -10,6 +10,7 @@ io::Task<Result<>> start(Conversation& conversation) {
   CO_TRY(co_await conversation.flush());
   const std::size_t dropped = CO_TRY(co_await conversation.connection().start_tls(conversation.input()));
   if (dropped > 0) conversation.session().offence(Offence::injected_plaintext);
+  if (conversation.peer().identity) conversation.session().forgotten();
   conversation.forget_peer();
   co_return Result<>();
 }
