@@ -1,13 +1,16 @@
 # One static library a room, its tests and fuzz targets beside its code.
 #
-#   angarium_room(NAME [DEPENDS room...] [LIBRARIES target...] [TEST_LIBRARIES target...])
+#   angarium_room(NAME [DEPENDS room...] [LIBRARIES target...] [TEST_LIBRARIES target...] [PRECOMPILED header...]
+#                 [TESTED_APART pattern])
 #
 # Called from src/ROOM/CMakeLists.txt. Every *.cpp of the folder and of its command/ belongs to the room, except
 #   *_test.cpp   linked into the test program NAME_test
 #   *_fuzz.cpp   one libFuzzer target each, NAME_FILE_fuzz, with FILE.dict as its dictionary; all of them: angarium_fuzz
 # DEPENDS names rooms of lower floors only; LIBRARIES names what comes from outside and stays private to the
 # room, because heavy headers may be included by its .cpp files only. TEST_LIBRARIES are linked into the test program,
-# as angarium_session (tests/support/session.h) for protocols.
+# as angarium_session (tests/support/session.h) for protocols. PRECOMPILED names headers that most files of a large room read:
+# with ANGARIUM_PRECOMPILE (the sanitizers' builds) they are compiled once. The dev and release builds go without, so that every file is seen to
+# include what it needs. TESTED_APART: the test files that match it are a test of their own (NAME_apart), which runs beside the others.
 
 add_library(angarium_options INTERFACE)
 target_compile_options(angarium_options INTERFACE
@@ -23,8 +26,17 @@ if(ANGARIUM_TESTS)
   add_library(angarium_test_main STATIC ${PROJECT_SOURCE_DIR}/tests/support/main.cpp)
 endif()
 
+# Headers that a target's files have in common, compiled once for all of them.
+function(angarium_precompile target)
+  if(ANGARIUM_PRECOMPILE AND ARGN)
+    list(TRANSFORM ARGN PREPEND "${PROJECT_SOURCE_DIR}/src/" OUTPUT_VARIABLE headers)
+    target_precompile_headers(${target} PRIVATE ${headers})
+    target_compile_options(${target} PRIVATE "SHELL:-Xclang -fno-pch-timestamp")  # else ccache never finds what it holds
+  endif()
+endfunction()
+
 function(angarium_room name)
-  cmake_parse_arguments(ROOM "" "" "DEPENDS;LIBRARIES;TEST_LIBRARIES" ${ARGN})
+  cmake_parse_arguments(ROOM "" "TESTED_APART" "DEPENDS;LIBRARIES;TEST_LIBRARIES;PRECOMPILED" ${ARGN})
   file(GLOB sources CONFIGURE_DEPENDS *.cpp command/*.cpp)
   set(tests ${sources})
   set(fuzzers ${sources})
@@ -35,6 +47,7 @@ function(angarium_room name)
   add_library(${name} STATIC ${sources})
   target_include_directories(${name} PUBLIC ${PROJECT_SOURCE_DIR}/src)
   target_link_libraries(${name} PUBLIC ${ROOM_DEPENDS} PRIVATE angarium_options ${ROOM_LIBRARIES} fmt::fmt)
+  angarium_precompile(${name} ${ROOM_PRECOMPILED})
 
   if(ANGARIUM_TESTS AND tests)
     # Paths stand in a generated file of their own, so that the tests' objects are the same in every checkout.
@@ -43,7 +56,17 @@ function(angarium_room name)
     add_executable(${name}_test ${tests} ${CMAKE_CURRENT_BINARY_DIR}/paths.cpp)
     target_link_libraries(${name}_test PRIVATE ${name} ${ROOM_TEST_LIBRARIES} angarium_test_main angarium_options ${ROOM_LIBRARIES} fmt::fmt)
     target_include_directories(${name}_test PRIVATE ${PROJECT_SOURCE_DIR}/tests)
-    add_test(NAME ${name} COMMAND ${name}_test)
+    angarium_precompile(${name}_test ${ROOM_PRECOMPILED})
+    if(CMAKE_BUILD_TYPE STREQUAL "Debug")
+      target_compile_options(${name}_test PRIVATE -O0)  # what is tested is optimized; to optimize the tests takes as long as to compile them
+    endif()
+    if(ROOM_TESTED_APART)
+      add_test(NAME ${name} COMMAND ${name}_test "-sfe=${ROOM_TESTED_APART}")
+      add_test(NAME ${name}_apart COMMAND ${name}_test "-sf=${ROOM_TESTED_APART}")
+      set_tests_properties(${name}_apart PROPERTIES LABELS room)
+    else()
+      add_test(NAME ${name} COMMAND ${name}_test)
+    endif()
     set_tests_properties(${name} PROPERTIES LABELS room)
   endif()
 
