@@ -312,6 +312,9 @@ void Caretaker::tell(Located& located, const Result<location::Report>& settled) 
     if (settled->further_troubles > 0) troubles += "; and " + std::to_string(settled->further_troubles) + " more";
     for (const auto& [path, keywords] : settled->keywords_left)
       troubles += (troubles.empty() ? "" : "; ") + path + " has no room for the keywords " + keywords;
+    for (const std::string& name : settled->without_box)
+      troubles += (troubles.empty() ? "" : "; ") + ("no box there can have the name of mailbox " + name) +
+                  ", which is in the own store alone";
   }
   if (troubles != located.told && !troubles.empty())
     log::warning("location", "boxes are not as the mailboxes are",

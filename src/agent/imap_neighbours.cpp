@@ -35,7 +35,7 @@ io::Task<Result<std::optional<imap::Neighbour>>> ImapNeighbours::neighbour(accou
   imap::Neighbour made{
       .prefix = id == public_account_ ? std::string(imap::kPublicPrefix)
                                       : std::string(imap::kOthersPrefix) + address + imap::kHierarchyDelimiter,
-      .key = "a" + std::to_string(id),
+      .key = mailbox::account_key_text(id),
       .account = std::make_shared<ImapAccount>(services_, budget_, append_limit_, address, std::string(),
                                                *std::move(mail), std::nullopt, Caretaker::Attendance(), reader_)};
   co_return known_.emplace(id, std::move(made)).first->second;

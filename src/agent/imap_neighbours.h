@@ -34,6 +34,7 @@ class ImapNeighbours final : public protocol::imap::Neighbours {
         public_account_(public_account) {}
 
   [[nodiscard]] bool has_public() const override { return public_account_.has_value(); }
+  [[nodiscard]] std::string own_key() const override { return mailbox::account_key_text(reader_.id); }
   io::Task<Result<std::vector<protocol::imap::Neighbour>>> all() override;
   [[nodiscard]] std::string_view prefix_of(std::string_view name) const override;
   io::Task<Result<std::optional<protocol::imap::Neighbour>>> find(std::string prefix) override;

@@ -50,7 +50,7 @@ void TextCollector::add(std::size_t index, const mailbox::EmailView& email) {
   if ((wanted_ & imap::kFetchEnvelope) != 0) row.envelope = keep(texts.envelope);
   if ((wanted_ & imap::kFetchBody) != 0) row.body = keep(texts.body);
   if ((wanted_ & imap::kFetchBodyStructure) != 0) row.body_structure = keep(texts.body_structure);
-  if ((wanted_ & imap::kFetchEmailId) != 0) row.email_id = keep(mailbox::email_id_text(email.id));
+  if ((wanted_ & imap::kFetchEmailId) != 0) row.email_id = keep(mailbox::email_id_text(email));
   if ((wanted_ & imap::kFetchThreadId) != 0 && email.thread != 0)
     row.thread_id = keep(mailbox::thread_id_text(email.thread));
   if ((wanted_ & imap::kFetchReferences) != 0) {

@@ -223,6 +223,7 @@ TEST_CASE("an account that cannot be read hides none of the others; who names it
         : others_(std::move(others)),
           broken_{.prefix = "Other Users/a@example.test/", .key = "a9", .account = account} {}
     [[nodiscard]] bool has_public() const override { return false; }
+    [[nodiscard]] std::string own_key() const override { return "a0"; }
     io::Task<Result<std::vector<imap::Neighbour>>> all() override {
       auto all = CO_TRY(co_await others_->all());
       all.insert(all.begin(), broken_);
@@ -243,6 +244,7 @@ TEST_CASE("an account that cannot be read hides none of the others; who names it
   class Damaged final : public imap::Neighbours {
    public:
     [[nodiscard]] bool has_public() const override { return false; }
+    [[nodiscard]] std::string own_key() const override { return "a0"; }
     io::Task<Result<std::vector<imap::Neighbour>>> all() override {
       co_return fail(mailbox::kDamaged, "a record is damaged");
     }

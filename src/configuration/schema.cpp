@@ -81,7 +81,8 @@ const auto kKeys = std::to_array<Key>({
     {"auth", "argon2_passes", NumberField{[](C& c) -> std::int64_t& { return c.auth.argon2_passes; }, 1, 64},
      "Passes of one password hash, for passwords set from now on."},
     {"auth", "failures_max", NumberField{[](C& c) -> std::int64_t& { return c.auth.failures_max; }, 1, 1'000'000},
-     "Failed logins from one address within auth.failures_window after which it must wait."},
+     "Failed logins from one address within auth.failures_window after which it must wait. Those from this "
+     "host itself are not counted."},
     {"auth", "failures_window", DurationField([](C& c) -> Duration& { return c.auth.failures_window; }),
      "How long a failed login counts."},
     {"auth", "failure_delay", DurationField([](C& c) -> Duration& { return c.auth.failure_delay; }),

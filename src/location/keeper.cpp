@@ -37,6 +37,8 @@ void Report::add(Report&& other) {
   further_troubles += other.further_troubles;
   for (const auto& [path, count] : other.too_large) too_large[path] = count;
   for (const auto& [path, words] : other.keywords_left) keywords_left[path] = words;
+  for (const std::string& name : other.without_box)
+    if (without_box.size() < kWithoutBoxTold) without_box.insert(name);
   moved_in = other.moved_in;
 }
 
@@ -259,6 +261,9 @@ io::Task<Result<>> Keeper::settle_mailboxes(Side& side, std::vector<Kept>& boxes
   for (const mailbox::MailboxInfo& info : listing->mailboxes) {
     if (!info.selectable || has_mailbox(boxes, info.id) || std::ranges::count(side.absent, info.id) > 0) continue;
     const std::string path = path_of(side.location, info.name);
+    const bool has_folders = side.location.form == Location::Form::maildir || !side.location.folders.empty();
+    if (path.empty() && has_folders && side.report.without_box.size() < kWithoutBoxTold)
+      side.report.without_box.insert(info.name);
     if (path.empty() || has_path(boxes, path) || std::ranges::count(side.held, path) > 0) continue;
     const bool always_there = info.use != mailbox::SpecialUse::none || info.name == mailbox::kInbox;
     if (always_there && CO_TRY(side.mail->status(info.id)).messages == 0) continue;

@@ -9,6 +9,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -31,6 +32,9 @@ inline constexpr std::size_t kTroublesTold = 20;
 /// Times an account is looked at until it moves in; where boxes are written to all the time, the rest comes afterwards.
 inline constexpr int kLooksMax = 10;
 
+/// Mailboxes without a possible box that a report names: enough to see what they have in common.
+inline constexpr std::size_t kWithoutBoxTold = 8;
+
 /// What a settling did, in messages and mailboxes; and what it could not do.
 struct Report {
   std::uint64_t brought = 0;   ///< from boxes into mailboxes
@@ -44,6 +48,9 @@ struct Report {
   std::map<std::string, std::size_t> too_large;
   /// Keywords that stay here alone, for their box has no room for their names, by its path. That is no trouble.
   std::map<std::string, std::string> keywords_left;
+  /// Mailboxes that lie here alone, kWithoutBoxTold of them: no box of the place can have their names, as with a dot in
+  /// a Maildir++. That is no trouble, but news to who expects them there.
+  std::set<std::string> without_box;
   /// The account has moved in: nothing was looked at.
   bool moved_in = false;
   /// Keeps the line, or counts it.

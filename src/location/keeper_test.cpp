@@ -280,11 +280,19 @@ TEST_CASE("a mailbox whose name no box can have stays here alone, whatever becom
     const std::string name = form == Location::Form::maildir ? "example.com" : "example.lock";
     house.must(house.mail->create(name));
     house.append(name, "kept");
-    for (int i = 0; i < 3; ++i) house.settle();
+    for (int i = 0; i < 3; ++i) CHECK(house.settle().without_box == std::set<std::string>{name});
     CHECK(house.here(name) == Contents{{"kept", 0}});
     CHECK(house.mail->listing()->find("example_com") == nullptr);
     CHECK(find_boxes(house.location).value().size() == 1);
   }
+}
+
+TEST_CASE("of mailboxes that no box can be called like, a number is named") {
+  House house(Location::Form::maildir);
+  for (std::size_t i = 0; i <= kWithoutBoxTold; ++i) house.must(house.mail->create("a." + std::to_string(i)));
+  const Report report = house.settle();
+  CHECK(report.without_box.size() == kWithoutBoxTold);
+  CHECK(!report.troubled());
 }
 
 TEST_CASE("messages that the quota does not let in stay in the box, and the rest goes on") {

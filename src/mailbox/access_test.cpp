@@ -153,6 +153,26 @@ TEST_CASE("limits of a list: lines and identifiers") {
   CHECK(rights(*world.mail, "INBOX", {"7"}) == (kLookup | kRead));
 }
 
+TEST_CASE("RFC 8474 section 5.1: a copy has the EMAILID of its source in whatever account, also when it comes back") {
+  Ready world;
+  const AccountMailPtr bobs = world.account(kBob);
+  const MailboxId theirs = bobs->listing()->find("Archive")->id;
+  world.deliver(kBob, text(9));  // so that numbers differ
+  world.deliver(kAlice, text(1));
+  const std::string first = email_id_text(world.must(world.mail->email(world.view(world.inbox)->at(1).email))->view());
+  CHECK(!first.contains('-'));
+  world.must(world.mail->copy_to(world.inbox, {{1, 1}}, bobs, theirs, {}));
+  world.must(bobs->copy_to(theirs, {{1, 1}}, world.mail, world.inbox, {}));
+  world.must(world.mail->copy_to(world.inbox, {{2, 2}}, bobs, theirs, {}));
+  const auto told = [&](const AccountMailPtr& mail, MailboxId mailbox, std::uint32_t number) {
+    const ViewPtr view = world.must(mail->view(mailbox));
+    return email_id_text(world.must(mail->email(view->at(number).email))->view());
+  };
+  CHECK(told(world.mail, world.inbox, 2) == first);
+  for (const std::uint32_t number : {1U, 2U})
+    CHECK(told(bobs, theirs, number) == first + "-" + account_key_text(kAlice));
+}
+
 TEST_CASE(
     "COPY to another account: the same octets, dates and flags as new emails there, in its threads, by one batch") {
   Ready world;
@@ -181,6 +201,7 @@ TEST_CASE(
     CHECK((*copy)->structure == (*here)->structure);
     CHECK((*here)->preview.has_value());
     CHECK((*copy)->preview == (*here)->preview);
+    CHECK(email_id_text(copy->view()) == email_id_text(here->view()) + "-" + account_key_text(kAlice));
   }
   CHECK(there->at(1).flags() == kSeen);
   CHECK(there->keywords().name(there->keywords_of(there->at(1)).low == 0 ? 9 : 0) == "$Work");

@@ -38,7 +38,13 @@ class WatchBody final : public Watch {
 };
 
 std::string mailbox_id_text(MailboxId id) { return "m" + std::to_string(id); }
-std::string email_id_text(EmailId id) { return "e" + std::to_string(id); }
+std::string account_key_text(AccountId account) { return "a" + std::to_string(account); }
+
+std::string email_id_text(const EmailView& email) {
+  if (!email.origin) return "e" + std::to_string(email.id);
+  const auto& [account, first] = *email.origin;
+  return "e" + std::to_string(first) + (account == 0 ? "" : "-" + account_key_text(account));
+}
 std::string thread_id_text(ThreadId id) { return "t" + std::to_string(id); }
 
 const MailboxInfo* Listing::find(std::string_view name) const {

@@ -28,6 +28,7 @@ struct Account::NewEmail {
   std::string_view prepended;
   std::int64_t received;
   const ThreadHits& hits;
+  std::optional<Origin> origin{};
 };
 
 io::Task<Result<ThreadHits>> Account::find_threads(std::vector<std::uint64_t> keys) {
@@ -92,6 +93,8 @@ Result<std::pair<NewEntry, ThreadId>> Account::put_email(const NewEmail& email, 
   view.size = static_cast<std::uint32_t>(sizes.original);
   if (sizes.ascii) view.ascii_size = static_cast<std::uint32_t>(*sizes.ascii);
   view.prepended = email.prepended;
+  view.origin = email.origin;
+  if (view.origin && view.origin->account == id_) view.origin->account = 0;
   if (facts.ready && batch.metadata_size() < kReadyTextsInBatch) {
     view.ready = true;
     view.ascii = facts.ascii;
@@ -181,7 +184,8 @@ Result<NewEntry> Account::new_entry(const AppendItem& item, const ThreadHits& hi
   used.insert(keywords);
   std::optional<std::size_t> body;
   const std::int64_t received = item.received.value_or(around_.clock.wall()).seconds();
-  auto [entry, thread] = TRY(put_email({*item.content, item.prepended, received, hits}, body, batch, part));
+  auto [entry, thread] =
+      TRY(put_email({*item.content, item.prepended, received, hits, item.origin}, body, batch, part));
   entry.entry.flag_bits = item.flags.system;
   entry.entry.zone = zone_quarters(item.zone_minutes);
   entry.keywords = keywords;

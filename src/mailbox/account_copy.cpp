@@ -62,6 +62,9 @@ io::Task<Result<Account::Outgoing>> Account::outgoing(MailboxId from, const UidS
     AppendItem& item = result.items.emplace_back();
     item.content = content_of(*found, entry, std::string_view(header).substr(0, end));
     item.prepended = (*found)->prepended;
+    const auto& origin = (*found)->origin;
+    item.origin =
+        origin ? Origin{origin->account == 0 ? id_ : origin->account, origin->email} : Origin{id_, entry.email};
     item.received = WallTime::from_seconds(entry.date);
     item.zone_minutes = entry.zone_minutes();
     item.flags.system = entry.flags() & flags.system;

@@ -159,6 +159,23 @@ TEST_CASE("a record tells whether its references are known") {
   }
 }
 
+TEST_CASE("a record tells where an email was first, if elsewhere") {
+  House house;
+  EmailView view = house.deliver(kEightBit, kTrace)->view();
+  CHECK(!view.origin);
+  for (const Origin origin : {Origin{}, Origin{7, 5}, Origin{UINT64_MAX, UINT64_MAX}}) {
+    view.origin = origin;
+    const std::string record = encode_email(view);
+    CHECK(decode_email(1, record).value().origin == origin);
+    CHECK(decode_email(1, record).value().ascii == view.ascii);
+    EmailView hidden;
+    hidden.body = view.body;
+    const std::string secret = encode_private(view);
+    CHECK(decode_private(secret, hidden));
+    CHECK(hidden.origin == origin);
+  }
+}
+
 TEST_CASE("an ordinary message's record and entry have no octet for it") {
   EmailView view;
   view.thread = 1;

@@ -25,6 +25,13 @@ struct ReadyTexts {
   friend bool operator==(const ReadyTexts&, const ReadyTexts&) = default;
 };
 
+/// Where an email was first, of a copy out of another account: its EMAILID is told by this (RFC 8474 §5.1).
+struct Origin {
+  AccountId account = 0;  ///< 0: the account it is in, to which it came back
+  EmailId email = 0;
+  friend bool operator==(const Origin&, const Origin&) = default;
+};
+
 /// An email of an account, the same in every mailbox it is in. Its octets are `prepended` and then the presented body;
 /// the views look into the record it was read from. Immutable.
 struct EmailView {
@@ -43,6 +50,7 @@ struct EmailView {
   std::optional<std::string_view> references;
   /// message::preview(); nothing: not stored, read the message.
   std::optional<std::string_view> preview;
+  std::optional<Origin> origin;
   std::string_view structure;     ///< message::deserialize(): offsets in the presented body, without `prepended`
   std::string_view presentation;  ///< Presentation::decode()
   std::string_view thread_keys;   ///< the message-id keys this email put into the account's table
@@ -85,6 +93,12 @@ class Email {
   Presentation presentation_;
 };
 using EmailPtr = std::shared_ptr<const Email>;
+
+/// What ids of one account have behind them where those of several are told: letters and digits.
+std::string account_key_text(AccountId account);
+/// EMAILID (RFC 8474 §5.1) as its own account sees it. With that account's key behind it, unless it has one already, it
+/// is the same for all copies in all accounts.
+std::string email_id_text(const EmailView& email);
 
 /// Reads a stored record without copying it; of one that is sealed what needs no key.
 Result<EmailView> decode_email(EmailId id, std::string_view record);

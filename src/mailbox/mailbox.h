@@ -102,6 +102,7 @@ struct AppendItem {
   std::optional<WallTime> received;  ///< INTERNALDATE; now if not given
   int zone_minutes = 0;              ///< in which it is told again; see zone_quarters()
   std::string prepended{};           ///< trace fields in front of the content's octets, of a message that has some
+  std::optional<Origin> origin{};    ///< of a copy out of another account
 };
 struct AppendResult {
   std::uint32_t uid_validity = 0;

@@ -227,6 +227,9 @@ constexpr std::uint64_t kReferences = 8;
 /// And: a preview follows these. Likewise.
 constexpr std::uint64_t kPreview = 16;
 
+/// And: an origin follows these. Likewise.
+constexpr std::uint64_t kOrigin = 32;
+
 std::array<const std::string_view*, 3> parts_of(const ReadyTexts& texts) {
   return {&texts.envelope, &texts.body, &texts.body_structure};
 }
@@ -244,10 +247,13 @@ void put_learnt(std::string& out, const EmailView& email) {
   const bool same = email.utf8 == ReadyTexts() || email.utf8 == email.ascii;
   const Ready ready = !email.ready ? Ready::none : same ? Ready::one_form : Ready::both_forms;
   put_number(out, static_cast<std::uint64_t>(ready) | (email.ascii_size ? kAsciiSize : 0) |
-                      (email.references ? kReferences : 0) | (email.preview ? kPreview : 0));
+                      (email.references ? kReferences : 0) | (email.preview ? kPreview : 0) |
+                      (email.origin ? kOrigin : 0));
   if (email.ascii_size) put_number(out, *email.ascii_size);
   if (email.references) put_octets(out, *email.references);
   if (email.preview) put_octets(out, *email.preview);
+  if (email.origin) put_number(out, email.origin->account);
+  if (email.origin) put_number(out, email.origin->email);
   if (ready != Ready::none)
     for (const std::string_view* text : parts_of(email.ascii)) put_octets(out, *text);
   if (ready == Ready::both_forms)
@@ -255,12 +261,17 @@ void put_learnt(std::string& out, const EmailView& email) {
 }
 
 void read_learnt(RecordReader& reader, EmailView& email) {
-  const std::uint64_t what =
-      reader.number_up_to(kPreview | kReferences | kAsciiSize | static_cast<std::uint64_t>(Ready::both_forms));
+  const std::uint64_t what = reader.number_up_to(kOrigin | kPreview | kReferences | kAsciiSize |
+                                                 static_cast<std::uint64_t>(Ready::both_forms));
   if ((what & kAsciiSize) != 0) email.ascii_size = static_cast<std::uint32_t>(reader.number_up_to(UINT32_MAX));
   if ((what & kReferences) != 0) email.references = reader.octets();
   if ((what & kPreview) != 0) email.preview = reader.octets();
-  const auto ready = static_cast<Ready>(what & ~(kPreview | kReferences | kAsciiSize));
+  if ((what & kOrigin) != 0) {
+    Origin& origin = email.origin.emplace();
+    origin.account = reader.number();
+    origin.email = reader.number();
+  }
+  const auto ready = static_cast<Ready>(what & ~(kOrigin | kPreview | kReferences | kAsciiSize));
   if (ready > Ready::both_forms) reader.broken();
   email.ready = ready != Ready::none;
   if (email.ready) email.ascii = read_texts(reader);

@@ -21,9 +21,9 @@ using EmailId = std::uint64_t;
 /// Stable name of a conversation within its account (RFC 8474 §5.2).
 using ThreadId = std::uint64_t;
 
-/// The texts of RFC 8474 for MAILBOXID, EMAILID and THREADID; JMAP uses the same.
+/// The texts of RFC 8474 for MAILBOXID, EMAILID and THREADID; JMAP uses the same. Those of EMAILID: email_id_text() of
+/// email.h.
 std::string mailbox_id_text(MailboxId id);
-std::string email_id_text(EmailId id);
 std::string thread_id_text(ThreadId id);
 
 inline constexpr Uid kUidMax = UINT32_MAX;

@@ -401,7 +401,8 @@ class Account {
 struct Neighbour {
   /// In front of the names of its mailboxes: "Other Users/anna@example.org/", or that of the public ones.
   std::string prefix;
-  /// Behind the ids of its mailboxes and messages, which are those of one account alone: letters and digits.
+  /// Behind the ids of its mailboxes and messages, which are those of one account alone: letters and digits. Messages
+  /// that came from another account have its key already.
   std::string key;
   /// As it is for this user: rights are told, nothing is judged.
   std::shared_ptr<Account> account;
@@ -413,6 +414,8 @@ class Neighbours {
   virtual ~Neighbours() = default;
   /// Whether there are public mailboxes on this site.
   [[nodiscard]] virtual bool has_public() const = 0;
+  /// What others see behind the ids of this user's own messages.
+  [[nodiscard]] virtual std::string own_key() const = 0;
   /// All that grant something, each once. Those that cannot be read are left out.
   virtual io::Task<Result<std::vector<Neighbour>>> all() = 0;
   /// The prefix of a name as its form tells it, whether or not anybody shares by it; empty: it has none.

@@ -125,7 +125,7 @@ io::Task<Result<std::shared_ptr<const Candidates>>> JudgedMailbox::candidates(Te
   co_return co_await inner_->candidates(key);
 }
 
-/// Ids of messages are of one account alone, too (RFC 8474 §5).
+/// Ids of messages are of one account alone, too (RFC 8474 §5), but for those of copies.
 io::Task<Result<TextBatch>> JudgedMailbox::texts_with_ids(std::span<const Entry> messages, std::uint32_t wanted,
                                                           message::ImapForm form) {
   TextBatch batch = CO_TRY(co_await inner_->texts(messages, wanted, form));
@@ -135,9 +135,11 @@ io::Task<Result<TextBatch>> JudgedMailbox::texts_with_ids(std::span<const Entry>
   };
   const auto kept = std::make_shared<Kept>();
   kept->owner = std::move(batch.owner);
-  for (MessageTexts& text : batch.messages)
-    for (std::string_view* const id : {&text.email_id, &text.thread_id})
-      if (!id->empty()) *id = kept->ids.emplace_back(std::string(*id) + "-" + place_.key);
+  for (MessageTexts& text : batch.messages) {
+    if (!text.email_id.empty()) text.email_id = kept->ids.emplace_back(account_->email_id(text.email_id, place_));
+    if (!text.thread_id.empty())
+      text.thread_id = kept->ids.emplace_back(std::string(text.thread_id) + "-" + place_.key);
+  }
   batch.owner = kept;
   co_return batch;
 }

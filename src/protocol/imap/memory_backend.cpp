@@ -385,7 +385,7 @@ class MemoryNeighbours final : public Neighbours {
     if (account == nullptr) account = std::make_shared<MemoryAccount>(store_, user, state, reader);
     const bool is_public = user == store_.public_account;
     return Neighbour{.prefix = is_public ? std::string(kPublicPrefix) : std::string(kOthersPrefix) + user + "/",
-                     .key = "of" + user,
+                     .key = "of" + user,  // as copied_id() has it
                      .account = account};
   }
 

@@ -110,7 +110,7 @@ class MemoryAccountState {
   [[nodiscard]] std::shared_ptr<MemoryMailboxState> find(std::string_view name) const;
   [[nodiscard]] bool has_inferiors(std::string_view name) const;
   std::shared_ptr<MemoryMailboxState> make(std::string_view name, std::uint32_t attributes);
-  std::shared_ptr<const MemoryEmail> keep(std::string octets);
+  std::shared_ptr<const MemoryEmail> keep(std::string octets, std::string email_id = {});
 };
 
 class MemoryStore {

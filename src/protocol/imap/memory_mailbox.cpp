@@ -161,6 +161,18 @@ io::Task<Result<CopyOutcome>> MemoryMailbox::copy(NumberSet uids, std::string ta
   co_return outcome;
 }
 
+namespace {
+
+/// RFC 8474 §5.1: the EMAILID of a copy is that of what it was copied from.
+std::string copied_id(const MemoryEmail& email, const std::string& from, const std::string& to) {
+  std::string id = email.email_id;
+  if (!id.contains('-')) return id + "-of" + from;
+  if (id.ends_with("-of" + to)) id.erase(id.find('-'));
+  return id;
+}
+
+}  // namespace
+
 io::Task<Result<CopyOutcome>> MemoryMailbox::copy_to(NumberSet uids, Account& account, std::string target,
                                                      CopyMode mode, KeptFlags kept) {
   auto& other = static_cast<MemoryAccountOf&>(account).state();
@@ -182,7 +194,7 @@ io::Task<Result<CopyOutcome>> MemoryMailbox::copy_to(NumberSet uids, Account& ac
     for (std::size_t i = 0; i < names.size() && kept.keywords; ++i) {
       if ((entry.keywords >> i & 1) != 0) keywords.push_back(names[i]);
     }
-    entry.email = other.keep(mail->octets)->id;
+    entry.email = other.keep(mail->octets, copied_id(*mail, account_->user, other.user))->id;
     entry.flags &= kept.system;
     entry.keywords = CO_TRY(keyword_bits(target_names, keywords));
     entry.uid = uid++;

@@ -106,7 +106,7 @@ MemoryEmail::Texts texts_of(const MemoryEmail& email, message::ImapForm form) {
 
 }  // namespace
 
-std::shared_ptr<const MemoryEmail> MemoryAccountState::keep(std::string octets_of) {
+std::shared_ptr<const MemoryEmail> MemoryAccountState::keep(std::string octets_of, std::string email_id) {
   auto email = std::make_shared<MemoryEmail>();
   email->id = emails.size() + 1;
   email->octets = std::move(octets_of);
@@ -117,7 +117,7 @@ std::shared_ptr<const MemoryEmail> MemoryAccountState::keep(std::string octets_o
   }
   email->ascii = texts_of(*email, message::ImapForm::ascii);
   email->utf8 = texts_of(*email, message::ImapForm::utf8);
-  email->email_id = "E" + std::to_string(email->id);
+  email->email_id = email_id.empty() ? "E" + std::to_string(email->id) : std::move(email_id);
   email->thread_id = "T" + std::to_string(email->id);
   email->references = message::thread_references(email->octets);
   email->preview = message::preview(email->structure, email->octets);

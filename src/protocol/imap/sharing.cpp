@@ -149,6 +149,12 @@ bool SharingAccount::shared(std::string_view name) const {
   return name.starts_with(kOthersPrefix) || (name.starts_with(kPublicPrefix) && neighbours_->has_public());
 }
 
+std::string SharingAccount::email_id(std::string_view told, const Place& place) const {
+  const std::size_t dash = told.find('-');
+  if (dash == std::string_view::npos) return id_of(std::string(told), place.key);
+  return std::string(told.substr(dash + 1) == neighbours_->own_key() ? told.substr(0, dash) : told);
+}
+
 std::string SharingAccount::canonical(std::string name) const {
   const std::size_t prefix = neighbours_->prefix_of(name).size();
   if (prefix == 0) return name;

@@ -64,6 +64,8 @@ class SharingAccount final : public Account, public std::enable_shared_from_this
     [[nodiscard]] bool own() const { return prefix.empty(); }
     [[nodiscard]] bool may(Rights needed) const { return (rights & needed) == needed; }
   };
+  /// EMAILID of a message there, as this user is told it: one id for all copies of a message (RFC 8474 §5.1).
+  [[nodiscard]] std::string email_id(std::string_view told, const Place& place) const;
   io::Task<Result<Place>> place(std::string name);
   /// The same of what messages are to go to. kTryCreate where this user could make it.
   io::Task<Result<Place>> target(std::string name);

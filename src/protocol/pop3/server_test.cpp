@@ -175,6 +175,18 @@ TEST_CASE("command lines at the limit and one past; a line without end costs no 
   CHECK(bench.exchange("\r\nQUIT\r\n") == "+OK bye\r\n");
 }
 
+TEST_CASE("an initial response may be as long as a response, behind AUTH only") {
+  Bench bench;
+  bench.start();
+  bench.receive();
+  const std::string refused = bench.exchange("AUTH PLAIN AAAA\r\n");
+  CHECK(bench.exchange("auth PLAIN " + std::string(kSaslLineMax, 'A') + "\r\n") == refused);
+  CHECK(bench.exchange("AUTH PLAIN " + std::string(kSaslLineMax + 100, 'A') + "\r\n") ==
+        "-ERR the command is too long\r\n");
+  CHECK(bench.exchange("AUTHOR " + std::string(kSaslLineMax, 'A') + "\r\n") == "-ERR the command is too long\r\n");
+  CHECK(bench.exchange("\r\nQUIT\r\n").ends_with("+OK bye\r\n"));
+}
+
 TEST_CASE("a SASL response may be longer than a command, and has its own limit") {
   for (const std::size_t size : {kSaslLineMax, kSaslLineMax + 4}) {
     Bench bench;

@@ -222,14 +222,22 @@ Answer Session::dispatch(std::string_view line) {
   return rule->handler(*this, command->parameters);
 }
 
+namespace {
+
+bool is_too_long(std::string_view command) {
+  return command.size() > kCommandLineMax && !starts_with_ignore_case(command, "AUTH ");
+}
+
+}  // namespace
+
 io::Task<Result<>> Session::commands() {
   while (state != State::update) {
-    auto line = co_await next_line(kCommandLineMax);
-    if (line) {
+    auto line = co_await next_line(kAuthCommandMax);
+    if (line ? is_too_long(*line) : line.error().is(wire::kLineTooLong)) {
+      refuse_bad("the command is too long");
+    } else if (line) {
       commands_read.add();
       CO_TRY(co_await dispatch(*line));
-    } else if (line.error().is(wire::kLineTooLong)) {
-      refuse_bad("the command is too long");
     } else if (line.error().is(sasl::kAborted)) {
       refuse(Code::sys_temp, "the server ends this session");
       close();

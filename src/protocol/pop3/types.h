@@ -19,6 +19,9 @@ inline constexpr std::size_t kCommandLineMax = 510;
 inline constexpr std::size_t kResponseLineMax = 512;
 /// A line of a SASL exchange: the limit of RFC 4954 §4, since RFC 5034 §4 sets none.
 inline constexpr std::size_t kSaslLineMax = 12'288;
+/// An AUTH command with an initial response, which may be as long as any response (RFC 5034 §4 asks clients for 255,
+/// and they send tokens and tickets of thousands). A mechanism's name has 20 octets at most (RFC 4422 §3.1).
+inline constexpr std::size_t kAuthCommandMax = sizeof("AUTH ") + 20 + kSaslLineMax;
 /// Malformed, unknown or misplaced commands before the server hangs up: nobody honest needs more.
 inline constexpr unsigned kBadCommandsMax = 10;
 /// Commands before a login succeeds; a client needs about eight, and this ends those who only hold the connection.

@@ -60,11 +60,14 @@ struct Limits {
   std::uint64_t message_octets = 50 * 1024 * 1024;
   /// RFC 5321 §4.5.3.1.8 asks for 100 at least.
   std::uint32_t recipients = 1000;
-  /// Of a command line with its CR LF: 512 (RFC 5321 §4.5.3.1.4) and what extensions add: SIZE 26, BODY 17, AUTH 500,
+  /// Of a command line with its CR LF: 512 (RFC 5321 §4.5.3.1.4) and what extensions add: SIZE 26, BODY 17, AUTH= 500,
   /// SMTPUTF8 10 (RFC 6531 §3.1), DSN 613, MT-PRIORITY 15, BY 17, HOLDFOR 34, TRANSID 88; paths of 1024 octets.
   std::uint32_t command_octets = 4096;
   /// Of a line in an authentication exchange with its CR LF (RFC 4954 §4).
   std::uint32_t auth_octets = 12'288 + 2;
+  /// Of an AUTH command with its CR LF: clients send a token or a ticket as the initial response, whatever its length.
+  /// A mechanism's name has 20 octets at most (RFC 4422 §3.1).
+  [[nodiscard]] std::uint32_t auth_command_octets() const { return auth_octets + std::uint32_t{sizeof("AUTH ") + 20}; }
   /// Refused commands, since the last accepted message, before 421 4.7.0.
   std::uint32_t errors = 20;
   /// Refused recipients, since the last accepted message: a list has dead ones, a harvester nothing else.

@@ -1,5 +1,6 @@
 #include "protocol/smtp/server.h"
 
+#include <algorithm>
 #include <optional>
 #include <string>
 
@@ -168,6 +169,10 @@ void check_conduct(Conversation& conversation) {
   }
 }
 
+bool is_too_long(std::string_view command, const Limits& limits) {
+  return command.size() + 2 > limits.command_octets && !starts_with_ignore_case(command, "AUTH ");
+}
+
 io::Task<Result<>> converse(Conversation& conversation) {
   CO_TRY(co_await greet(conversation));
   conversation.expect_command();
@@ -176,9 +181,10 @@ io::Task<Result<>> converse(Conversation& conversation) {
       conversation.farewell(reply::kShuttingDown);
       break;
     }
+    const Limits& limits = conversation.policy().limits;
     Result<std::optional<wire::Line>> line =
-        co_await read_line(conversation, conversation.policy().limits.command_octets);
-    if (!line && line.error().is(wire::kLineTooLong)) {
+        co_await read_line(conversation, std::max(limits.command_octets, limits.auth_command_octets()));
+    if (line ? *line && is_too_long((*line)->text, limits) : line.error().is(wire::kLineTooLong)) {
       conversation.refuse(reply::kLineTooLong);
     } else if (!line) {
       co_return std::unexpected(std::move(line).error());

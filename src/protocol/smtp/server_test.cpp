@@ -314,6 +314,21 @@ TEST_CASE("an authentication line of the limit is read, one octet more is 500 5.
   CHECK(raw.codes("NOOP\r\n") == "250");
 }
 
+TEST_CASE("an initial response may have as many octets as a response, behind AUTH only") {
+  Policy policy;
+  policy.auth = AuthUse::offered;
+  policy.plaintext = PlaintextAuth::always;
+  policy.mechanisms = {"PLAIN"};
+  Raw raw(policy);
+  raw.begin();
+  raw.say("HELO c\r\n");
+  CHECK(raw.codes("auth PLAIN " + std::string(12'288, 'A') + "\r\n") == "501");  // read, and no PLAIN message
+  CHECK(raw.say("AUTH PLAIN " + std::string(12'289, 'A') + "\r\n").starts_with("500 5.5.6"));
+  CHECK(raw.say("AUTH PLAIN " + std::string(13'000, 'A') + "\r\n").starts_with("500 5.5.2"));
+  CHECK(raw.say("AUTHOR PLAIN " + std::string(12'288, 'A') + "\r\n").starts_with("500 5.5.2"));
+  CHECK(raw.codes("NOOP\r\n") == "250");
+}
+
 TEST_CASE("a message of the limit is taken, one octet more is refused at the end of the data") {
   Policy policy;
   policy.limits.message_octets = 1000;
