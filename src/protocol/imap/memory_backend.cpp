@@ -346,6 +346,7 @@ class MemoryNeighbours final : public Neighbours {
  public:
   MemoryNeighbours(const MemoryStore& store, std::string user) : store_(store), user_(std::move(user)) {}
   [[nodiscard]] bool has_public() const override { return !store_.public_account.empty(); }
+  [[nodiscard]] std::string own_key() const override { return "of" + user_; }
 
   io::Task<Result<std::vector<Neighbour>>> all() override {
     std::vector<Neighbour> found;
