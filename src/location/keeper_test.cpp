@@ -288,7 +288,7 @@ TEST_CASE("a mailbox whose name no box can have stays here alone, whatever becom
 }
 
 TEST_CASE("of mailboxes that no box can be called like, a number is named") {
-  House house({Location::Form::maildir});
+  House house(Setting{Location::Form::maildir});
   for (std::size_t i = 0; i <= kWithoutBoxTold; ++i) house.must(house.mail->create("a." + std::to_string(i)));
   const Report report = house.settle();
   CHECK(report.without_box.size() == kWithoutBoxTold);
