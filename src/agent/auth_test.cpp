@@ -148,6 +148,38 @@ TEST_CASE("the state of one-time passwords is durable before success, and one lo
   CHECK(second.say("b AUTHENTICATE OTP " + names).starts_with("+ "));
 }
 
+TEST_CASE(
+    "RFC 7628 section 3.2, RFC 2831 section 2.1.2: a client may have reached any name of this host, and no other") {
+  House house;
+  house.want({"digest-md5"});
+  REQUIRE(house.auth("PLAIN") == kDone);
+  house.services().set_certified([](std::string_view name) { return name == "imap.example.test"; });
+  const auto comes_in = [&](const std::string& host, const std::string& from) {
+    const std::string token(kAlice.rbegin(), kAlice.rend());
+    LineClient client = house.connect(House::Protocol::smtp, from);
+    const std::string bearer = "n,a=" + std::string(kAlice) + ",\x01host=" + host +
+                               "\x01"
+                               "auth=Bearer " +
+                               token + "\x01\x01";
+    const bool by_token = client.say("AUTH OAUTHBEARER " + to_base64(bearer)).starts_with("235 ");
+    LineClient other = house.connect(House::Protocol::smtp, from);
+    const bool by_digest =
+        other.authenticate(
+            "AUTH", "DIGEST-MD5",
+            {.name = std::string(kAlice), .password = std::string(kPassword), .service = "smtp", .host = host}) ==
+        kDone;
+    CHECK(by_token == by_digest);
+    return by_token;
+  };
+  for (const char* host : {"mail.example.test", "MAIL.example.test", "imap.example.test"})
+    CHECK(comes_in(host, "192.0.2.9:99"));
+  for (const char* host : {"localhost", "127.0.0.1", "[::1]"}) {
+    CHECK(comes_in(host, "127.0.0.1:99"));
+    CHECK(!comes_in(host, "192.0.2.9:99"));
+  }
+  CHECK(!comes_in("evil.example.test", "127.0.0.1:99"));
+}
+
 TEST_CASE("tokens are judged by who can, and speak for accounts here") {
   House house;
   const std::string token(kAlice.rbegin(), kAlice.rend());

@@ -54,6 +54,13 @@ const std::string& key_of(const account::OnDemand& keys, account::Demand demand)
   }
 }
 
+/// What a client on this host may call it.
+bool means_loopback(std::string_view name) {
+  if (name.starts_with('[') && name.ends_with(']')) name = name.substr(1, name.size() - 2);
+  const auto address = io::IpAddress::parse(name);
+  return address ? address->is_loopback() : equals_ignore_case(name, "localhost");
+}
+
 }  // namespace
 
 LoginTerms login_terms(const configuration::Configuration& c) {
@@ -74,6 +81,10 @@ sasl::ServerContext CredentialDesk::context() {
   sasl::ServerContext context;
   context.fake_salt_key = services_.verifier().decoy_key();
   context.host = terms_.host;
+  // A client names the host as its user does: mail., imap. and smtp. may be one, and each has its certificate.
+  context.is_other_name = [&services = services_, here = peer_.empty()](std::string_view name) {
+    return (here && means_loopback(name)) || services.is_certified(name);
+  };
   context.now = services_.clock().wall();
   const wire::TlsInfo* tls = connection_ != nullptr ? connection_->tls() : nullptr;
   if (tls != nullptr && tls->peer_verified && !tls->peer_mailbox.empty()) context.external_identity = tls->peer_mailbox;

@@ -236,6 +236,9 @@ Result<std::unique_ptr<PostOffice>> PostOffice::open(const configuration::Config
   office->body_->tickets.use(configuration);
   office->body_->services->verifier().set_tickets(office->body_->tickets);
   office->body_->services->verifier().set_users(office->body_->all_users);
+  if (office->body_->tls != nullptr)
+    office->body_->services->set_certified(
+        [tls = office->body_->tls](std::string_view name) { return tls->bears(name); });
   TRY(office->body_->bind_control(configuration));
   // Behind the store, which one process alone may have; in the folder that binding has made.
   if (auto in_hand = queue::InHand::open(configuration.resolve("run/in-hand"))) {

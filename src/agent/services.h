@@ -129,6 +129,10 @@ class Services {
   /// Set while a rotation of the keys of all accounts is under way.
   [[nodiscard]] std::atomic<bool>& rotating_accounts() { return rotating_accounts_; }
 
+  /// Whether one of this host's certificates bears the name. Set before the loops run; asked from any thread.
+  [[nodiscard]] bool is_certified(std::string_view name) const { return certified_ && certified_(name); }
+  void set_certified(std::function<bool(std::string_view name)> certified) { certified_ = std::move(certified); }
+
   /// What new passwords cost, and unknown users: the same for the life of the process.
   [[nodiscard]] account::PasswordCost password_cost() const { return password_cost_; }
 
@@ -157,6 +161,7 @@ class Services {
   std::unique_ptr<Indexing> indexing_;  // told by the mailboxes
   std::unique_ptr<mailbox::MailboxStore> mail_;
   std::function<void()> ring_;
+  std::function<bool(std::string_view)> certified_;
   Caretaker* caretaker_ = nullptr;
   std::unique_ptr<queue::InHand> in_hand_;
   std::unique_ptr<queue::Queue> queue_;

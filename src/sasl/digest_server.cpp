@@ -79,7 +79,7 @@ Result<> DigestServer::check_uri() {
   if (service.empty() || host.empty()) return fail(kMalformed, "DIGEST-MD5: the digest-uri is none");
   if (!context().service.empty() && !equals_ignore_case(service, context().service))
     return fail(kBadCredentials, "DIGEST-MD5: the client meant another service");
-  if (!context().host.empty() && !equals_ignore_case(host, context().host) && !equals_ignore_case(uri, context().host))
+  if (!context().is_this_host(host) && (uri.empty() || !context().is_this_host(uri)))
     return fail(kBadCredentials, "DIGEST-MD5: the client meant another host");
   return {};
 }

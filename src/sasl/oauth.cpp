@@ -109,7 +109,7 @@ class OauthServer final : public ServerExchange {
     if (!message) return Failure{std::move(message).error()};
     identity_ = message->identity;
     // RFC 7628 §3.2: a host the client meant to reach has to be this one.
-    if (!message->host.empty() && !context().host.empty() && !equals_ignore_case(message->host, context().host))
+    if (!message->host.empty() && !context().is_this_host(message->host))
       return refuse(Error(kBadCredentials, "OAuth: the client meant another host"), "invalid_request");
     return TokenWanted{std::move(message->identity), std::move(message->token)};
   }

@@ -1,6 +1,12 @@
 #include "sasl/server.h"
 
+#include "base/text.h"
+
 namespace angarium::sasl {
+
+bool ServerContext::is_this_host(std::string_view name) const {
+  return host.empty() || equals_ignore_case(name, host) || (is_other_name && is_other_name(name));
+}
 
 ServerStep ServerExchange::first_challenge() { return Challenge{}; }
 

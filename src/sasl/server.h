@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -43,8 +44,13 @@ struct ServerContext {
   /// not looked at.
   std::string service{};
   /// The name clients know this host by: the realm of DIGEST-MD5 and the target of NTLM; what clients say they are
-  /// connected to (digest-uri, the host of OAUTHBEARER) has to agree with it. Empty: no realm, and not looked at.
+  /// connected to (digest-uri, the host of OAUTHBEARER) has to agree with it, or with one of the next. Empty: no realm,
+  /// and not looked at.
   std::string host{};
+  /// Whether a name is another of this host's. May be empty. What it looks at outlives the exchange.
+  std::function<bool(std::string_view name)> is_other_name{};
+  /// Whether a client that reached this name reached this host.
+  [[nodiscard]] bool is_this_host(std::string_view name) const;
   /// The most that a security layer may do; `none` for protocols or connections that can't carry one.
   Protection protection = Protection::none;
   /// What a refused bearer token is answered with (RFC 7628 §3.2.2): the scope to ask for, and where to ask. May be

@@ -147,6 +147,9 @@ TEST_CASE("RFC 7628 section 3.2: a host the client meant has to be this one") {
   CHECK(std::get<Challenge>(step).octets == R"({"status":"invalid_request"})");
   CHECK(kind(exchange->step("\x01")) == kBadCredentials.name);
   CHECK(std::holds_alternative<TokenWanted>(first("OAUTHBEARER", kBearer, {.host = "SERVER.example.com"})));
+  const auto other = [](std::string_view name) { return name == "server.example.com"; };
+  CHECK(std::holds_alternative<TokenWanted>(
+      first("OAUTHBEARER", kBearer, {.host = "other.example.com", .is_other_name = other})));
 }
 
 TEST_CASE("RFC 7628 section 3.1: the grammar, cut anywhere; unknown keys are ignored") {

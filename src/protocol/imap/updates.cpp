@@ -157,6 +157,9 @@ NumberSet Session::take_new() {
 
 io::Task<Result<void>> Session::show(NumberSet uids, FetchProgram wanted) {
   if (uids.empty()) co_return Result<void>{};
+  // RFC 7162 §3.2: in every FETCH that nobody asked for now; §3.2.4: and the UID, once QRESYNC is on.
+  if (has(kCondstore)) wanted.items |= kFetchModseq;
+  if (has(kQresync) && !has(kUidOnly)) wanted.items |= kFetchUid;
   auto shown = co_await Fetcher(*this, std::move(wanted), Addressing::sequence).run({std::move(uids), Addressing::uid});
   if (!shown && shown.error().is(kSessionOver)) co_return shown;
   if (!shown) note(shown.error());
@@ -199,6 +202,7 @@ io::ValueOrTask<Result<void>> Session::tell_events(CommandRow::Expunges expunges
 io::Task<Result<void>> Session::tell_notified(CommandRow::Expunges expunges, Addressing addressing) {
   // RFC 5465 §3.1: without events the selected mailbox stays as the client knows it.
   if (notifications->selected_events() != 0) CO_TRY(co_await tell_news(expunges, addressing));
+  if (after == After::end) co_return Result<void>{};  // nothing goes behind BYE
   CO_TRY(co_await notifications->tell_changes(*this));
   co_return Result<void>{};
 }

@@ -155,16 +155,18 @@ TEST_CASE("-PLUS works under TLS, is not for open lines, and a list without it i
   CHECK(open.client->say("AUTH SCRAM-SHA-512-PLUS").starts_with("538 5.7.11"));
 }
 
-TEST_CASE("538 only for what is switched on and lacks TLS, 534 for what is off, 504 for what is none") {
+TEST_CASE("538 only for what is switched on and lacks TLS, 534 for what is off and weak, 504 for what is off or none") {
   Bench bench;
   bench.policy.plaintext = PlaintextAuth::never;
   std::erase(bench.policy.mechanisms, "CRAM-MD5");
   std::erase(bench.policy.mechanisms, "OTP");
+  std::erase(bench.policy.mechanisms, "SCRAM-SHA-512");
   CHECK(bench.hello().find("CRAM-MD5") == std::string::npos);
   CHECK(bench.client->say("AUTH PLAIN") == "538 5.7.11 Encryption required for requested authentication mechanism");
   CHECK(bench.client->say("AUTH XOAUTH2 x").starts_with("538 5.7.11"));
   CHECK(bench.client->say("AUTH CRAM-MD5") == "534 5.7.9 Authentication mechanism is too weak");
   CHECK(bench.client->say("AUTH OTP AGFsaWNl").starts_with("534 5.7.9"));
+  CHECK(bench.client->say("AUTH SCRAM-SHA-512").starts_with("504 5.5.4"));
   CHECK(bench.client->say("AUTH KERBEROS_V4").starts_with("504 5.5.4"));
 }
 

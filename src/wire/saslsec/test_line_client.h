@@ -69,6 +69,7 @@ class LineClient {
     std::string acting_as{};
     sasl::Protection protection = sasl::Protection::none;
     std::string service{};
+    std::string host = "mail.example.test";
   };
   /// The whole exchange after `command` ("AUTH CRAM-MD5", "a AUTHENTICATE CRAM-MD5"): the server's last line. Under the
   /// layer that was agreed on, if any, goes all that follows.
@@ -78,7 +79,7 @@ class LineClient {
     context.password = sasl::Secret::copy(terms.password);
     context.bindings = channel_bindings(connection());
     context.service = terms.service;
-    context.host = "mail.example.test";
+    context.host = terms.host;
     context.protection_min = context.protection_max = terms.protection;
     context.now = WallTime::from_seconds(1'700'000'000);
     context.gss = sasl::memory_gss_initiator(terms.name, terms.service);

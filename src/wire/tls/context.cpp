@@ -237,6 +237,8 @@ Result<void> ServerContext::reload(std::vector<Identity> identities, std::string
   return {};
 }
 
+bool ServerContext::bears(std::string_view name) const { return body_->get()->find(name) != nullptr; }
+
 ClientContext::ClientContext(std::unique_ptr<Body> body) : body_(std::move(body)) {}
 ClientContext::~ClientContext() = default;
 

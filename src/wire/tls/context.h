@@ -35,6 +35,9 @@ class ServerContext {
   /// New handshakes use these identities; connections go on. On an error everything stays as it was.
   Result<void> reload(std::vector<Identity> identities, std::string_view client_authorities = {});
 
+  /// Whether a certificate bears the name, exactly or by a wildcard (RFC 9525 §6.3).
+  [[nodiscard]] bool bears(std::string_view name) const;
+
   struct Body;
   [[nodiscard]] Body& body() const { return *body_; }
 

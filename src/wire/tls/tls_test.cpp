@@ -654,6 +654,18 @@ TEST_CASE("a ticket resumes a session as long as its key lives, also after a rel
   }
 }
 
+TEST_CASE("whether any certificate of a server bears a name") {
+  const auto context =
+      ServerContext::make({identity({"mail.example.test"}), identity({"imap.example.test", "*.sites.test"})}).value();
+  for (const char* name : {"mail.example.test", "IMAP.example.test", "a.sites.test", "mail.example.test."})
+    CHECK(context->bears(name));
+  for (const char* name : {"", "example.test", "sites.test", "a.b.sites.test", "smtp.example.test"})
+    CHECK(!context->bears(name));
+  REQUIRE(context->reload({identity({"smtp.example.test"})}));
+  CHECK(context->bears("smtp.example.test"));
+  CHECK(!context->bears("mail.example.test"));
+}
+
 TEST_CASE("a certificate of one's own bears all its names") {
   auto now = WallTime::from_seconds(1'800'000'000);
   auto made =

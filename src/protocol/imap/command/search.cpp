@@ -52,7 +52,11 @@ io::Task<Result<Reply>> search(Session& session, Command& command) {
     if (saving == Saving::yes) session.selected->saved = to_save(*result, answer, returns);
     const Correlator correlator{.tag = command.tag, .addressing = command.addressing};
     tell_answer(session, *session.selected, correlator, program, returns, *result, answer);
-    if (program.update) CO_TRY(co_await keep_updated(session, correlator, std::move(program), *result));
+    // RFC 5267 §4.3.1: what was left out could not be told from what comes.
+    if (program.update && !limit.empty())
+      refuse_updates(session, command.tag, "Not all messages were looked at");
+    else if (program.update)
+      CO_TRY(co_await keep_updated(session, correlator, std::move(program), *result));
   } else {
     const auto& numbers = command.addressing == Addressing::uid ? result->uids : result->numbers;
     append_plain(session.text(), numbers, program.uses_modseq ? result->modseq_max : 0);

@@ -15,7 +15,8 @@ Answer lang(Session& session, Parameters parameters) {
     session.refuse_bad("LANG takes one language range");
     return Result<>();
   }
-  if (*range == "*" || equals_ignore_case(*range, "en")) {
+  // RFC 4647 §3.4: a range that is narrower than what there is gives what there is.
+  if (*range == "*" || equals_ignore_case(range->substr(0, range->find('-')), "en")) {
     session.ok("en these texts are English");
   } else if (equals_ignore_case(*range, "i-default")) {
     session.ok("i-default these texts are English");

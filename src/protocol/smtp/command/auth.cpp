@@ -42,14 +42,15 @@ io::Task<Result<>> fail_with(Conversation& conversation, ReplyView why) {
   co_return Result<>();
 }
 
-/// Why the mechanism may not be used here, or code 0. What is switched off is too weak for the site (534); what only
-/// lacks TLS is told so (538), though it was not announced.
+/// Why the mechanism may not be used here, or code 0. What is switched off and weak is too weak for the site (534),
+/// other is not spoken here; what only lacks TLS is told so (538), though it was not announced.
 ReplyView judge(const Conversation& conversation, const sasl::Mechanism* mechanism) {
   using wire::saslsec::Judgement;
   switch (wire::saslsec::judge(mechanism, conversation.enabled_mechanisms(), conversation.mechanisms(),
                                conversation.connection())) {
     case Judgement::allowed: return {};
-    case Judgement::off: return reply::kMechanismWeak;
+    case Judgement::off:
+      return mechanism->grade == sasl::Grade::weak ? reply::kMechanismWeak : reply::kMechanismUnknown;
     case Judgement::needs_tls: return reply::kMechanismNeedsTls;
     case Judgement::unknown: break;
   }
