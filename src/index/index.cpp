@@ -13,7 +13,8 @@ namespace {
 using store::put_number;
 using store::RecordReader;
 
-constexpr std::uint8_t kVersion = 1;
+/// Raised whenever other texts are walked through than before: an index that lacks some is made anew.
+constexpr std::uint8_t kVersion = 2;
 /// So many neighbours of about one size become one that is as many times larger.
 constexpr std::size_t kMergeFactor = 8;
 

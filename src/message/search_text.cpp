@@ -22,6 +22,12 @@ constexpr std::size_t kCharacterMax = 4;
 /// compared octet by octet there.
 constexpr std::size_t kDirectMax = 64;
 
+/// What is looked into: texts, and reports about mail (message/delivery-status and its like), which are text as well.
+bool has_text(const Structure& structure, const Part& part, std::string_view octets) {
+  if (part.kind != PartKind::leaf) return false;
+  return structure.is_type(part, octets, "text") || structure.is_type(part, octets, "message");
+}
+
 bool visit_fields(std::string_view header, TextPlace place, TextVisitor& visitor) {
   for (const Field& field : Header(header))
     if (visitor.field(place, field)) return true;
@@ -41,7 +47,7 @@ bool visit_part(std::string_view octets, const Structure& structure, const Part&
     if (!name.empty() && visitor.text(TextPlace::mime, name, Extent::whole)) return true;
   }
   if ((wanted & place_bit(TextPlace::body)) == 0) return false;
-  if (part.kind != PartKind::leaf || !structure.is_type(part, octets, "text")) return false;
+  if (!has_text(structure, part, octets)) return false;
   const std::string_view text = part_text(structure, part, octets, max, room);
   // What was ended is shorter by less than a character.
   const Extent extent = text.size() + kCharacterMax < max ? Extent::whole : Extent::partial;
@@ -80,8 +86,7 @@ std::uint64_t texts_end(std::string_view octets, const Structure& structure) {
   std::uint64_t end = 0;
   for (const Part& part : structure.parts) {
     // The type of a part whose header is not there yet is told when it is.
-    const bool text = part.kind == PartKind::leaf && structure.is_type(part, octets, "text");
-    end = std::max({end, part.body_begin, text ? part.body_end : 0});
+    end = std::max({end, part.body_begin, has_text(structure, part, octets) ? part.body_end : 0});
   }
   return end;
 }
@@ -93,7 +98,7 @@ class TextSearch::Look final : public TextVisitor {
   bool field(TextPlace, const Field& field) override {
     if (!search_.name_.empty() && !field.is(search_.name_)) return false;
     const bool with_name = (search_.places_ & place_bit(TextPlace::body)) != 0;
-    const std::string text = decode_text(field.value);
+    const std::string text = decode_text(unfolded(field.value));
     if (!with_name) return holds(text);
     named_.assign(field.name).append(": ").append(text);
     return holds(named_);
@@ -101,6 +106,13 @@ class TextSearch::Look final : public TextVisitor {
   bool text(TextPlace, std::string_view utf8, Extent) override { return holds(utf8); }
 
  private:
+  /// With a space where a line was folded before a tab: who looks for a phrase does not know where lines were folded.
+  std::string_view unfolded(std::string_view value) {
+    if (!value.contains("\n\t")) return value;
+    value_ = value;
+    for (std::size_t at = 0; (at = value_.find("\n\t", at)) != std::string::npos;) value_[at + 1] = ' ';
+    return value_;
+  }
   bool holds(std::string_view utf8) {
     if (search_.direct_ && ascii_prefix(utf8) == utf8.size()) return contains_upper(utf8, search_.folded_);
     folded_.clear();
@@ -109,6 +121,7 @@ class TextSearch::Look final : public TextVisitor {
   }
 
   const TextSearch& search_;
+  std::string value_;
   std::string named_;
   std::string folded_;
 };

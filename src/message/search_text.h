@@ -15,7 +15,7 @@
 namespace angarium::message {
 
 enum class TextPlace : std::uint8_t {
-  body,     ///< text of a part, and the header of an enclosed message
+  body,     ///< text of a part, or a report about mail (message/delivery-status); and the header of an enclosed message
   header,   ///< a field of the message's header that is none of the next five
   subject,  ///< Subject
   from,     ///< From

@@ -75,6 +75,27 @@ TEST_CASE("HTML is looked at as its text, and attachments not at all") {
   }
 }
 
+TEST_CASE("reports about mail are looked into, as texts are") {
+  const std::string report =
+      "Content-Type: multipart/report; report-type=delivery-status; boundary=b\r\n\r\n--b\r\n\r\nSorry\r\n--b\r\n"
+      "Content-Type: message/delivery-status\r\nContent-Transfer-Encoding: base64\r\n\r\n"
+      "RmluYWwtUmVjaXBpZW50OiByZmM4MjI7IGtpbG9AZXhhbXBsZS5jb20NCg==\r\n--b--\r\n";
+  const Structure structure = parse_structure(report);
+  CHECK(TextSearch(place_bit(TextPlace::body), "kilo@example.com").found_in(report, &structure));
+  CHECK(!TextSearch(place_bit(TextPlace::body), "RmluYWwt").found_in(report, &structure));
+  CHECK(texts_end(report, structure) >= report.find("\r\n--b--"));
+}
+
+TEST_CASE("RFC 5322 section 2.2.3: a phrase is found across a fold, be it before a blank or a tab") {
+  const std::string_view header = "Subject: one\r\n two\r\n\tthree four\tfive\r\n\r\n";
+  for (const TextPlaces places : {kEveryPlace, place_bit(TextPlace::subject)}) {
+    CHECK(TextSearch(places, "one two three four").found_in(header, nullptr));
+    // A tab within a line is what it is.
+    CHECK(TextSearch(places, "four\tfive").found_in(header, nullptr));
+    CHECK(!TextSearch(places, "four five").found_in(header, nullptr));
+  }
+}
+
 TEST_CASE("a key of one field looks at values alone, whatever the case of its name") {
   CHECK(found(place_bit(TextPlace::from), "anna@"));
   CHECK(!found(place_bit(TextPlace::from), "from"));

@@ -8,7 +8,7 @@ ADDRESSES = ["anna@example.test", "Bob Builder <bob@example.test>", '"Quoted, Na
 ODD_ADDRESSES = ["<@relay.test,@other.test:routed@example.test>", "no address at all", "a@", "<>", "@nothing", "x <y", "one two@example.test", "",
                  "Group: ;", "a@b@c", "<a@b.test> trailing", "(only a comment)", "Broken: a@b.test", '"open', "a@[127.0.0.1]", ",,a@b.test,,"]
 SUBJECTS = ["Re: alpha", "alpha", "Fwd: bravo charlie", "[list] bravo", "Re: [list] bravo", "=?UTF-8?B?R3LDvMOfZQ==?=", "delta (fwd)",
-            "=?UTF-8?Q?two?= =?UTF-8?Q?words?=", "echo\r\n folded", "", "Re[2]: alpha", "re:  RE: golf", "a\tb", "fwd: [x] re: hotel", "[only]", "Re:",
+            "=?UTF-8?Q?two?= =?UTF-8?Q?words?=", "echo\r\n folded", "echo\r\n\tfolded by a tab", "", "Re[2]: alpha", "re:  RE: golf", "a\tb", "fwd: [x] re: hotel", "[only]", "Re:",
             "[fwd: india]", "AW: alpha", "  spaces   inside  "]
 DATES = ["Mon, 01 Jan 2024 10:00:00 +0000", "Tue, 2 Jan 2024 23:30:00 -0500", "3 Jan 2024 08:00 +0200", "Thu, 04 Jan 2024 00:00:01 GMT",
          "Fri,  5 Jan 2024 12:00:00 +0000 (a comment)", "31 Dec 2023 23:59:59 +0000", "Sat, 06 Jan 2024 12:00:00 +0000"]
@@ -53,7 +53,7 @@ class Letters:
 
     def leaf(self):
         """(header lines, body) of a part that is not made of others."""
-        kind = self.random.randrange(9)
+        kind = self.random.randrange(10)
         header, body = [], self.text()
         if kind == 0:
             pass
@@ -74,6 +74,9 @@ class Letters:
         elif kind == 6:
             header = ["Content-Type: text/plain; charset=\"utf-8\"", "Content-Transfer-Encoding: " + self.random.choice(("7bit", "8BIT", "binary", "x-odd", ""))
                       if self.odd() else "Content-Transfer-Encoding: 7bit"]
+        elif kind == 8:
+            header = [f"Content-Type: message/{self.random.choice(('delivery-status', 'disposition-notification', 'feedback-report'))}"]
+            body = f"Reporting-MTA: dns; mx.example.test\r\n\r\nFinal-Recipient: rfc822; {self.random.choice(WORDS)}@example.test\r\nStatus: 5.1.1\r\n"
         elif kind == 7:
             header = ["Content-Type: image/gif", "Content-Transfer-Encoding: Base64"]
             body = "R0lGODlhAQABAAAAACw=\r\n"

@@ -214,9 +214,9 @@ class Scripts:
         if what < 10:
             return [f"{self.pick(['FROM', 'TO', 'CC', 'BCC'])} ", self.string(self.pick(ADDRESS_WORDS))]
         if what == 10:
-            return ["SUBJECT ", self.string(self.pick(WORDS + ["Re:", "Gr\u00fc", "two words", "folded", ""]))]
+            return ["SUBJECT ", self.string(self.pick(WORDS + ["Re:", "Gr\u00fc", "two words", "folded", "echo folded", "folded by", ""]))]
         if what < 13:
-            return [f"{self.pick(['BODY', 'TEXT'])} ", self.string(self.pick(WORDS + ["Gr\u00fc\u00dfe", "caf\u00e9", "soft line"]))]
+            return [f"{self.pick(['BODY', 'TEXT'])} ", self.string(self.pick(WORDS + ["Gr\u00fc\u00dfe", "caf\u00e9", "soft line", "rfc822; ", "5.1.1"]))]
         if what < 15:
             return [f"HEADER {self.pick(FIELDS)} ", self.string(self.pick(WORDS + ["", "example.test", "one", "text", "mixed", "1.0"]))]
         if what == 15:
