@@ -161,7 +161,8 @@ TEST_CASE("a record tells whether its references are known") {
 
 TEST_CASE("a record tells where an email was first, if elsewhere") {
   House house;
-  EmailView view = house.deliver(kEightBit, kTrace)->view();
+  const EmailPtr email = house.deliver(kEightBit, kTrace);
+  EmailView view = email->view();
   CHECK(!view.origin);
   for (const Origin origin : {Origin{}, Origin{7, 5}, Origin{UINT64_MAX, UINT64_MAX}}) {
     view.origin = origin;
