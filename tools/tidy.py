@@ -8,6 +8,7 @@
   length, which may only fall. --update writes the ratchet anew.
 - No type of one program is defined twice under one name in one namespace: the linker would mix them up unasked.
 - No header is dead, every room has a README, and no word marks unfinished work.
+- Each RFC that src/ cites has one row in docs/rfc-index.md, and what a row names is there.
 Exit 0: nothing found; 1: findings, one a line; 2: usage.
 """
 import os
@@ -230,6 +231,47 @@ def check_dead(root, files, findings):
                 findings.append(f"src/{room}: a room has a README.md")
 
 
+# "RFC 5321", "RFC 5321, 6409 and 2033", and the number in a script's name; RFC822 without a blank is IMAP's word.
+CITATION = re.compile(r"\bRFC(?: ?\d{4,5}| \d{3})\b(?:(?:, | and )\d{4,5}\b)*")
+RFC_IN_NAME = re.compile(r"(?:^|/)rfc(\d{3,5})[^/]*$")
+RFC_INDEX = "docs/rfc-index.md"
+RFC_STATE = re.compile(r"(done|in part: .|client only: .|read only: .|not yet)")
+
+
+def rfc_rows(text):
+    """(line, number, cells behind it) of each row: title, state, where, shown by."""
+    for line_number, line in enumerate(text.splitlines(), 1):
+        cells = [cell.strip() for cell in line.split("|")[1:-1]]
+        if cells and cells[0].isdigit():
+            yield line_number, int(cells[0]), cells[1:]
+
+
+def check_rfcs(root, files, findings):
+    rows = {}
+    for number, rfc, cells in rfc_rows(read(root, RFC_INDEX)):
+        place = f"{RFC_INDEX}:{number}"
+        if rfc in rows:
+            findings.append(f"{place}: RFC {rfc} has a row already, in line {rows[rfc]}")
+        rows.setdefault(rfc, number)
+        if len(cells) != 4 or not RFC_STATE.match(cells[1]):
+            findings.append(f"{place}: a row is number, title, state (one of the table's), where, shown by")
+            continue
+        for path in re.findall(r"`([^`]+)`", cells[2] + cells[3]):
+            if not any(os.path.exists(os.path.join(root, below, path)) for below in ("src", "")):
+                findings.append(f"{place}: {path} is not there")
+    for name in files:
+        if not name.startswith("src/"):
+            continue
+        cited = {int(found.group(1)): 0 for found in [RFC_IN_NAME.search(name)] if found}
+        for number, line in enumerate(read(root, name).splitlines(), 1):
+            for citation in CITATION.findall(line):
+                for rfc in re.findall(r"\d+", citation):
+                    cited.setdefault(int(rfc), number)
+        for rfc, number in sorted(cited.items()):
+            if rfc not in rows:
+                findings.append(f"{name}:{number}: RFC {rfc} has no row in {RFC_INDEX}")
+
+
 def main():
     args = [a for a in sys.argv[1:] if a != "--update"]
     if len(args) != 1:
@@ -244,6 +286,7 @@ def main():
     check_text(root, files, findings)
     check_types(root, files, findings)
     check_dead(root, files, findings)
+    check_rfcs(root, files, findings)
     for finding in findings:
         print(finding)
     print(f"tidy: {len(files)} files, {len(findings)} findings")
