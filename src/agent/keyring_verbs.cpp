@@ -47,12 +47,12 @@ Result<std::string> rotate_server_key(Services& services, const control::Tell& t
   const keyring::Rotated done = TRY(services.keys().rotate_server_key(
       [&tell](std::uint64_t now, std::uint64_t all) { tell({.done = now, .all = all}); }));
   log::notice("agent", "rotated the server's key", {{"version", version_text(done.version)}, {"keys", done.wrapped}});
-  return json::serialize(json::object{
-      {"version", version_text(done.version)},
-      {"wrapped", done.wrapped},
-      {"forgotten", done.forgotten},
-      {"note",
-       "copy the file of the key again; keep the copy of before for as long as copies of the store of before"}});
+  return json::serialize(json::object{{"version", version_text(done.version)},
+                                      {"wrapped", done.wrapped},
+                                      {"forgotten", done.forgotten},
+                                      {"note",
+                                       "copy the file of the key again; copies of the store that were made before need "
+                                       "the copy of the file of before"}});
 }
 
 io::Task<Result<std::string>> rotate_queue(Services& services) {

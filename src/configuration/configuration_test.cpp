@@ -176,6 +176,8 @@ TEST_CASE("every key has an explanation and a default that the reader accepts") 
 TEST_CASE("explain finds a key or names the nearest") {
   Configuration defaults;
   CHECK(explain(defaults, "server.hostname")->default_value == "\"localhost\"");
+  CHECK(explain(defaults, "trace").error().text().starts_with("'trace' is a section; its keys are trace."));
+  CHECK(explain(defaults, "token_issuer").error().text().contains("token_issuer.issuer, token_issuer.audience, "));
   CHECK(explain(defaults, "listener.smtp")->name == "listener.address");
   CHECK(explain(defaults, "server.hostnme").error().text().find("did you mean 'server.hostname'?") !=
         std::string::npos);

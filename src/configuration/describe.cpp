@@ -122,6 +122,10 @@ Result<KeyDescription> explain(const Configuration& configuration, std::string_v
   if (auto line = explain_line(all, kTransportSection, configuration.transports, name)) return *line;
   if (auto line = explain_line(all, kDeliverySection, configuration.deliveries, name)) return *line;
   if (auto line = explain_line(all, kLocationSection, configuration.locations, name)) return *line;
+  std::string inside;
+  for (const std::string_view key : names)
+    if (key.starts_with(std::string(name) + ".")) (inside += inside.empty() ? "" : ", ") += key;
+  if (!inside.empty()) return fail(kInvalid, "'" + std::string(name) + "' is a section; its keys are " + inside);
   const std::string_view best = nearest(name, names);
   return fail(kInvalid, "there is no key '" + std::string(name) + "'" +
                             (best.empty() ? "; 'angarium config show' lists all"
