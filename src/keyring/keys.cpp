@@ -195,6 +195,12 @@ void Keys::erase(Owner owner, store::Batch& batch) {
   batch.erase_range(uses, store::after_prefix(uses));
 }
 
+void Keys::forget(Owner owner) {
+  const std::lock_guard lock(mutex_);
+  std::erase_if(where_, [owner](const auto& each) { return each.first.first == owner; });
+  std::erase_if(kept_, [owner](const auto& each) { return each.first.first == owner; });
+}
+
 void Keys::erase(Owner owner, KeyId id, store::Batch& batch) {
   batch.erase(key_at(owner, id));
   batch.erase(uses_at(owner, id));

@@ -109,6 +109,9 @@ class Keys {
   static void put_uses(Owner owner, KeyId id, std::uint64_t uses, store::Batch& batch);
   /// All keys of an owner that is gone.
   static void erase(Owner owner, store::Batch& batch);
+  /// The same of this process' memory, once that is durable. Who opens something of the owner's just now may bring one
+  /// back for a while.
+  void forget(Owner owner);
   /// One key, by which nothing is sealed any more. Who has it in memory goes on with what he read before.
   static void erase(Owner owner, KeyId id, store::Batch& batch);
   /// Whose keys are in the store, ascending; needs none of them. Waits.

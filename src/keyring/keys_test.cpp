@@ -106,6 +106,21 @@ TEST_CASE("nobody waits for the file on a loop: from memory alone it would block
   CHECK(*world.keys->find(8, two.id, store::Tier::memory) == two.key);
 }
 
+TEST_CASE("what is forgotten of an owner is not in memory any more, of others it is") {
+  World world;
+  const NamedKey one = world.add(7);
+  const NamedKey two = world.add(8);
+  for (const auto& [owner, key] : {std::pair(Owner{7}, one), std::pair(Owner{8}, two)})
+    REQUIRE(world.keys->find(owner, key.id, kAny));
+  store::Batch batch;
+  Keys::erase(7, batch);
+  world.commit(std::move(batch));
+  CHECK(world.keys->find(7, one.id, store::Tier::memory));
+  world.keys->forget(7);
+  CHECK(world.keys->find(7, one.id, store::Tier::memory).error().is(kNoKey));
+  CHECK(*world.keys->find(8, two.id, store::Tier::memory) == two.key);
+}
+
 TEST_CASE("without the server's key everything is temporary, no other is made, and it is looked for again") {
   World world;
   const NamedKey one = world.add(7);

@@ -130,6 +130,7 @@ io::Task<Result<>> Store::remove_account(AccountId id, store::Batch also) {
     account->refuse();
   }
   CO_TRY(co_await answer);
+  if (around_.keys != nullptr) around_.keys->forget(id);
   account->tell_replaced();
   const std::lock_guard lock(mutex_);
   accounts_.erase(id);
