@@ -1,5 +1,5 @@
-"""Our clients at Dovecot, by each mechanism that Debian's has for passwords, announced alone: `angarium fetch` by IMAP and POP3, with and without TLS, and a
-relay at its submission service."""
+"""Our clients at Dovecot, by each mechanism that Debian's has for passwords and tokens, announced alone: `angarium fetch` by IMAP and POP3, with and
+without TLS, and a relay at its submission service."""
 import json
 import os
 import smtplib
@@ -10,6 +10,7 @@ from harness.cases import PASSWORD, expect
 from harness.server import Failure, Server, free_offset
 from interop.bench import TRACE, case, expect_equal
 from interop.layers import Tap, unpack, wait_port
+from interop.tokens import Issuer
 
 SECONDS = 60
 SOUND = ("PLAIN", "LOGIN", "SCRAM-SHA-1", "SCRAM-SHA-256")
@@ -18,9 +19,9 @@ USER = "anna@sender.test"
 
 
 class Master:
-    """Dovecot with its master, its login processes and its `auth`, which knows one password and announces one mechanism. Takes root."""
+    """Dovecot with its master, its login processes and its `auth`, which announces one mechanism and knows one password, unless `passdb` says more. Takes root."""
 
-    def __init__(self, bench, mechanism):
+    def __init__(self, bench, mechanism, passdb=f"driver = static\n  args = password={{PLAIN}}{PASSWORD}"):
         if os.geteuid() != 0:
             raise Failure("Dovecot's paths are laid over the host's in a mount namespace, and its processes are other users: that takes root")
         self.root = unpack("dovecot-master", "dovecot-core", "dovecot-imapd", "dovecot-pop3d", "dovecot-submissiond")
@@ -64,8 +65,7 @@ submission_relay_host = 127.0.0.1
 submission_relay_port = {bench.server.port("smtp")}
 mail_location = maildir:{d}/mail
 passdb {{
-  driver = static
-  args = password={{PLAIN}}{PASSWORD}
+  {passdb}
 }}
 userdb {{
   driver = static
@@ -116,14 +116,14 @@ service anvil {{
         return sum(f"{protocol}-login: Info: Login: user=<anna>, method={mechanism}," in line for line in self.log().split("\n"))
 
 
-def made(bench, there, login=""):
-    """A server, not started, that relays through Dovecot, where verified TLS and a login are what it asks for."""
+def made(bench, there, login='password_file = "password"\n'):
+    """A server, not started, that relays through Dovecot, over verified TLS and with this login."""
     server = Server(bench.server.binary, f"{bench.directory}/sender", free_offset(29000), domain="sender.test")
     server.init()
     with open(f"{server.directory}/password", "w", encoding="ascii", opener=lambda path, flags: os.open(path, flags, 0o600)) as f:
         f.write(PASSWORD + "\n")
     with open(f"{server.directory}/angarium.toml", "a", encoding="utf-8") as f:
-        f.write(f'\n[[relay_login]]\nname = "provider"\nuser = "anna"\npassword_file = "password"\n{login}')
+        f.write(f'\n[[relay_login]]\nname = "provider"\nuser = "anna"\n{login}')
     server.configure([("smtp", "relay_networks", '["127.0.0.0/8"]'), ("queue", "retry_first", '"1s"'),
                       ("transport", '"*"', f'"relay localhost:{there.ports["submission"]} tls=verified login=provider"')])
     server.add_account("anna", "another " + PASSWORD)
@@ -134,9 +134,13 @@ def start(server, there):
     server.start(before=("env", f"SSL_CERT_FILE={there.directory}/cert.pem"))
 
 
-def fetch(server, url, name, password=PASSWORD):
+def fetch(server, url, name, password=PASSWORD, by=("--password-stdin",)):
     """What became of it."""
-    server.command("fetch", "add", USER, url, "--name", name, "--user", "anna", "--password-stdin", stdin=password + "\n")
+    server.command("fetch", "add", USER, url, "--name", name, "--user", "anna", *by, stdin=password + "\n")
+    return fetch_again(server, name)
+
+
+def fetch_again(server, name):
     done = server.command("fetch", "run", USER, name, "--json", check=False)
     told = json.loads(done.stdout)
     expect((done.returncode == 0) == (told["state"] == "ok"), f"{done.returncode}: {told}")
@@ -184,7 +188,7 @@ def sound(bench, mode):
 @case("Dovecot's weak mechanisms, by leave at a relay alone", WEAK)
 def weak(bench, mode):
     with Master(bench, mode) as there:
-        server = made(bench, there, "weak_mechanisms = true\n")
+        server = made(bench, there, 'password_file = "password"\nweak_mechanisms = true\n')
         start(server, there)
         try:
             for protocol in ("imap", "pop3"):
@@ -196,6 +200,43 @@ def weak(bench, mode):
                     # Its IMAP says LOGINDISABLED; its POP3 announces USER, takes none, and so has heard the password.
                     expect(protocol == "pop3" or PASSWORD.encode() not in tap.seen, f"{protocol}: the password was told")
                 expect(there.logins(protocol, mode) == 0, f"{protocol}: by {mode} without leave")
+            relayed(bench, server, bench.letter("relayed"), there)
+            expect(there.logins("submission", mode) == 1, f"the relay was not used by {mode}:\n{there.log()}")
+        finally:
+            server.end()
+
+
+@case("Dovecot's tokens", ["OAUTHBEARER", "XOAUTH2"])
+def by_token(bench, mode):
+    issuer = Issuer(bench)
+    os.makedirs(f"{issuer.directory}/keys/default/RS256")
+    issuer.openssl("pkey", "-in", "known.key", "-pubout", "-out", "keys/default/RS256/known")
+    with open(f"{issuer.directory}/oauth2", "w", encoding="utf-8") as f:
+        f.write(f"introspection_mode = local\nlocal_validation_key_dict = fs:posix:prefix={issuer.directory}/keys/\nusername_attribute = email\n"
+                f"issuers = {issuer.url}\n")
+    there = Master(bench, mode, f"driver = oauth2\n  mechanisms = oauthbearer xoauth2\n  args = {issuer.directory}/oauth2")
+    there.put("1.a.test", bench.letter("fetched"))
+    with there:
+        server = made(bench, there, 'token_file = "token"\n')
+        path = f"{server.directory}/token"
+
+        def keep(**claims):
+            with open(path, "w", encoding="ascii", opener=lambda path, flags: os.open(path, flags, 0o600)) as f:
+                f.write(issuer.token(sub="anna", email="anna", **claims) + "\n")
+
+        keep()
+        start(server, there)
+        try:
+            for protocol in ("imap", "pop3"):
+                keep(exp=int(time.time()) - 3600)
+                told = fetch(server, f"{protocol}://localhost:{there.ports[protocol]}", protocol, by=("--token-file", path))
+                # A token that is over is replaced by who keeps it fresh, so it is tried again.
+                expect(told["state"] == "failing" and told["messages"] == 0, f"{protocol}, a token that is over: {told}")
+                expect(there.logins(protocol, mode) == 0, f"{protocol}: a token that is over logs in")
+                keep()
+                told = fetch_again(server, protocol)
+                expect(told["state"] == "ok" and told["messages"] == 1, f"{protocol}: {told}")
+                expect(there.logins(protocol, mode) > 0, f"{protocol}: not by {mode}:\n{there.log()}")
             relayed(bench, server, bench.letter("relayed"), there)
             expect(there.logins("submission", mode) == 1, f"the relay was not used by {mode}:\n{there.log()}")
         finally:
