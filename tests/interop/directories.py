@@ -222,9 +222,9 @@ def messages(server, user):
 
 
 @contextlib.contextmanager
-def site(bench, directory):
-    """A server with this [[directory]], and alice with a password of its own."""
-    server = made(bench.server.binary, bench.directory, settings=[("auth", "failure_delay", '"0s"'), ("local", "password_cache", '"0s"')])
+def site(bench, directory, cache="0s"):
+    """A server with this [[directory]], and alice with a password of its own. `cache`: how long it believes passwords that were right."""
+    server = made(bench.server.binary, bench.directory, settings=[("auth", "failure_delay", '"0s"'), ("local", "password_cache", f'"{cache}"')])
     secret = os.path.join(server.directory, "word")
     with open(secret, "w", encoding="ascii", opener=lambda path, flags: os.open(path, flags, 0o600)) as f:
         f.write("mail-word\n")
@@ -274,20 +274,66 @@ def outage(server, peer):
     until(lambda: login(server, f"anna@{DOMAIN}") == "OK", "a login after the peer hung", AGAIN_SECONDS)
 
 
+def ldap(peer):
+    return (f"kind = \"ldap\"\nurl = \"ldap://127.0.0.1:{peer.port}\"\nstart_tls = true\nca_file = \"{peer.certificate}\"\n"
+            "bind_dn = \"cn=mail,dc=people\"\npassword_file = \"word\"\nbase = \"dc=people\"\n"
+            "filter = \"(&(objectClass=inetOrgPerson)(|(mail={address})(mail={user}@{domain})))\"\ntimeout = \"1s\"\n")
+
+
 @case("directory: slapd", ["plain"])
 def slapd(bench, mode):
     with tempfile.TemporaryDirectory() as directory:
         peer = Slapd(directory)
         peer.start()
         try:
-            with site(bench, f"kind = \"ldap\"\nurl = \"ldap://127.0.0.1:{peer.port}\"\nstart_tls = true\nca_file = \"{peer.certificate}\"\n"
-                      "bind_dn = \"cn=mail,dc=people\"\npassword_file = \"word\"\nbase = \"dc=people\"\n"
-                      "filter = \"(&(objectClass=inetOrgPerson)(|(mail={address})(mail={user}@{domain})))\"\ntimeout = \"1s\"\n") as server:
+            with site(bench, ldap(peer)) as server:
                 answers(server)
                 deliver(server, "bert.long")
                 expect(messages(server, f"bert@{DOMAIN}") == 2, "bert's other address is not his")
                 expect_begin(rcpt(server, "*", "b*"), "550 5.1.1", "550 5.1.1")
                 outage(server, peer)
+        finally:
+            peer.end()
+
+
+def believed(server, letters):
+    """While it does not answer: whose password was right within local.password_cache goes on; nothing else is known to be right or wrong."""
+    anna, bert = f"anna@{DOMAIN}", f"bert@{DOMAIN}"
+    expect(login(server, anna) == "OK", "IMAP does not believe what was right a moment ago")
+    expect("OK" in pop3(server, anna), "POP3 does not believe what was right by IMAP")
+    expect(submission(server, anna) == 235, "submission does not believe what was right by IMAP")
+    deliver(server, "anna")
+    expect(messages(server, anna) == letters, f"not {letters} letters")
+    for user, word in ((anna, "wrong"), (bert, WORD), (bert, "wrong")):
+        said = login(server, user, word)
+        expect("UNAVAILABLE" in said, f"{user} with {word!r} is told {said}")
+
+
+@case("directory: slapd, passwords that are believed while it is away", ["plain"])
+def slapd_remembered(bench, mode):
+    with tempfile.TemporaryDirectory() as directory:
+        peer = Slapd(directory)
+        peer.start()
+        try:
+            with site(bench, ldap(peer), cache="1h") as server:
+                expect(login(server, f"anna@{DOMAIN}") == "OK", "anna can't log in")
+                expect("AUTHENTICATIONFAILED" in login(server, f"bert@{DOMAIN}", "wrong"), "a wrong password is not told so")
+                peer.end()
+                believed(server, 1)
+                peer.start()
+                peer.freeze()
+                believed(server, 2)
+                # It is believed in memory alone.
+                server.end()
+                server.start()
+                expect("UNAVAILABLE" in login(server, f"anna@{DOMAIN}"), "a server that begins anew believes what it was told before")
+                server.end()
+                peer.thaw()
+                server.configure([("local", "password_cache", '"2s"')])
+                server.start()
+                expect(login(server, f"anna@{DOMAIN}") == "OK", "anna can't log in after the outage")
+                peer.end()
+                until(lambda: "UNAVAILABLE" in login(server, f"anna@{DOMAIN}"), "an end of what is believed", AGAIN_SECONDS)
         finally:
             peer.end()
 

@@ -12,6 +12,7 @@ import threading
 from harness.cases import PASSWORD, expect
 from harness.server import Failure, Server, free_offset
 from interop.bench import CLIENT_SECONDS, case
+from interop.tickets import cyrus, speak
 
 KEYS = ["scram-sha-512", "cram-md5", "digest-md5", "ntlm", "otp", "apop"]
 MECHANISMS = ["SCRAM-SHA-512", "SCRAM-SHA-256", "SCRAM-SHA-1", "SCRAM-SHA-256-PLUS", "SCRAM-SHA-1-PLUS", "DIGEST-MD5", "NTLM", "CRAM-MD5", "OTP",
@@ -23,14 +24,14 @@ LETTER = b"From: weak@example.test\r\nTo: weak@example.test\r\nSubject: by every
 class Place:
     """A server of its own, whose account `weak` has all keys, and whose guests read `public`."""
 
-    def __init__(self, bench):
+    def __init__(self, bench, *settings):
         self.bench = bench
         self.server = Server(bench.server.binary, f"{bench.directory}/server", free_offset(29000))
         make_authority(bench)
         names = ", ".join(f'"{name}"' for name in MECHANISMS)
         self.server.init([("auth", "mechanisms", f"[{names}]"), ("auth", "apop", "true"), ("auth", "failures_max", "1000"),
                           ("auth", "failure_delay", '"0s"'), ("auth", "anonymous_account", '"public@example.test"'),
-                          ("tls", "client_authorities", f'"{bench.directory}/authority.pem"')])
+                          ("tls", "client_authorities", f'"{bench.directory}/authority.pem"'), *settings])
         self.server.add_account("weak", PASSWORD)
         self.server.add_account("public", PASSWORD)
         adds = [word for key in KEYS for word in ("--add", key)]
@@ -139,6 +140,26 @@ def swaks_logins(bench, mode):
                       "--auth-password", password, "--from", USER, "--to", USER, "--quit-after", "AUTH", good=good)
 
 
+@case("logins of swaks by LMTP", ["plain", "STARTTLS"])
+def swaks_lmtp_logins(bench, mode):
+    with Place(bench, ("lmtp", "auth", '"required"')) as place:
+        common = ["swaks", "--protocol", "LMTP", "--server", "localhost", "--port", str(place.port("lmtp")), "--from", "sender@client.test", "--to", USER,
+                  "--data", bench.write("letter", LETTER), *(["--tls"] if mode == "STARTTLS" else [])]
+        came = 0
+        for mechanism in ("PLAIN", "LOGIN", "CRAM-MD5"):
+            login = ["--auth", mechanism, "--auth-user", USER, "--auth-password"]
+            bench.run(*common, *login, "wrong", good=(28,))
+            said = bench.run(*common, *login, PASSWORD)
+            came += 1
+            expect(b"LHLO" in said and f"AUTH {mechanism}".encode() in said, f"not by LMTP and {mechanism}: {said.decode()}")
+            with imaplib.IMAP4("localhost", place.port("imap")) as imap:
+                imap.login(USER, PASSWORD)
+                expect(imap.select("INBOX", readonly=True)[1] == [b"%d" % came], f"{mechanism}: the letter is not there")
+        # swaks tells by 23 that MAIL was refused.
+        said = bench.run(*common, good=(23,))
+        expect(b"530 5.7.0" in said, f"who does not log in is told {said.decode()}")
+
+
 @case("logins of Cyrus SASL", ["plain"])
 def cyrus_logins(bench, mode):
     with Place(bench) as place:
@@ -174,6 +195,25 @@ SyncState *
                 bench.run("mbsync", "-c", "rc", "-a", good=good)
                 if good == (0,):
                     expect(len(os.listdir(f"{box}/INBOX/new")) + len(os.listdir(f"{box}/INBOX/cur")) == 1, f"{mechanism}: the letter was not fetched")
+
+
+@case("DIGEST-MD5 of Cyrus' test programs, with and without layers", ["plain"])
+def cyrus_layers(bench, mode):
+    clients = cyrus()
+    with Place(bench) as place:
+        for program, protocol, say, heard in (("imtest", "imap", b"x NOOP\r\ny LOGOUT\r\n", b"y OK"),
+                                              ("pop3test", "pop3", b"STAT\r\nQUIT\r\n", b"+OK 0 0"),
+                                              ("smtptest", "submission", b"NOOP\r\nQUIT\r\n", b"221")):
+            # Nothing, integrity, and confidentiality by RC4. Its 3DES gives up before it answers: it sets no parity in its keys, and OpenSSL 3
+            # takes none without (DES_set_key(3)).
+            for strength in ("0", "1", "128"):
+                said = speak(place, clients, {}, heard, [f"{clients}/usr/lib/cyrus/bin/{program}", "-m", "DIGEST-MD5", "-p", str(place.port(protocol)),
+                                                         "-k", strength, "-l", strength, "-a", USER, "-w", PASSWORD, "localhost"], say)
+                expect(b"Authenticated." in said and f"Security strength factor: {strength}".encode() in said and heard in said,
+                       f"{program} with a layer of {strength}: {said.decode('utf-8', 'replace')}")
+            said = speak(place, clients, {}, heard, [f"{clients}/usr/lib/cyrus/bin/{program}", "-m", "DIGEST-MD5", "-p", str(place.port(protocol)),
+                                                     "-a", USER, "-w", "wrong", "localhost"], say)
+            expect(b"Authenticated." not in said, f"{program}: a wrong password counts: {said.decode('utf-8', 'replace')}")
 
 
 def context_of(bench, place, name):

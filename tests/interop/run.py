@@ -16,7 +16,7 @@ import time
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 from harness.cases import PASSWORD, attempt, named  # noqa: E402
 from harness.server import Failure, Server, free_offset  # noqa: E402
-from interop import beside, boxes, directories, fetching, hosted, keywords, layers, located, logins, mailing, moving, mutt, peers, readers, relay, senders, sharing, tickets, urls  # noqa: E402, F401
+from interop import beside, boxes, directories, fetching, hosted, keywords, layers, located, logins, mailing, mechanisms, moving, mutt, peers, readers, relay, senders, sharing, tickets, tokens, urls  # noqa: E402, F401
 from interop.bench import CASES, Bench  # noqa: E402
 
 SHOWN_LINES = 40  # of what a failed case says
