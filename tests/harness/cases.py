@@ -54,14 +54,28 @@ def named(name, words):
     return not words or any(word.lower() in name.lower() for word in words)
 
 
+class Impossible(Exception):
+    """This host does not let a case run, as where it may mount nothing. That is told; it is no failure, and counts as false."""
+
+    def __bool__(self):
+        return False
+
+
+def outcome(wrong):
+    """The word for what attempt() told."""
+    return "skip  " if isinstance(wrong, Impossible) else "FAILED" if wrong else "ok    "
+
+
 def attempt(function, *arguments):
-    """Calls it: what went wrong, or None, and the seconds it took."""
+    """Calls it: what went wrong, or Impossible, or None, and the seconds it took."""
     began = time.monotonic()
     wrong = None
     try:
         function(*arguments)
     except Failure as failure:
         wrong = str(failure) or repr(failure)
+    except Impossible as why:
+        wrong = why
     except Exception:
         wrong = traceback.format_exc()
     return wrong, time.monotonic() - began
@@ -91,7 +105,7 @@ class Suite:
                 continue
             wrong, seconds = self.run_case(function, os.path.abspath(binary))
             failed += bool(wrong)
-            print(f"{'FAILED' if wrong else 'ok    '} {seconds:5.1f} s  {name}" + (f"\n{wrong}" if wrong else ""), flush=True)
+            print(f"{outcome(wrong)} {seconds:5.1f} s  {name}" + (f"\n{wrong}" if wrong is not None else ""), flush=True)
         print(f"{len(chosen) - failed - skipped} passed, {f'{skipped} skipped, ' if skipped else ''}{failed} failed")
         return 1 if failed or not chosen else 0
 

@@ -1,12 +1,13 @@
 """Our clients at Dovecot, by each mechanism that Debian's has for passwords and tokens, announced alone: `angarium fetch` by IMAP and POP3, with and
 without TLS, and a relay at its submission service."""
+import functools
 import json
 import os
 import smtplib
 import subprocess
 import time
 
-from harness.cases import PASSWORD, expect
+from harness.cases import Impossible, PASSWORD, expect
 from harness.server import Failure, Server, free_offset
 from interop.bench import TRACE, case, expect_equal
 from interop.directories import until
@@ -19,12 +20,18 @@ WEAK = ("CRAM-MD5", "DIGEST-MD5")
 USER = "anna@sender.test"
 
 
+@functools.cache
+def may_mount():
+    """Whether this host lets us lay folders over others, for ourselves alone."""
+    return subprocess.run(["unshare", "--mount", "mount", "-t", "overlay", "none", "-o", "lowerdir=/usr:/usr", "/usr"], stderr=subprocess.DEVNULL).returncode == 0
+
+
 class Master:
     """Dovecot with its master, its login processes and its `auth`, which announces one mechanism and knows one password, unless `passdb` says more. Takes root."""
 
     def __init__(self, bench, mechanism, passdb=f"driver = static\n  args = password={{PLAIN}}{PASSWORD}"):
-        if os.geteuid() != 0:
-            raise Failure("Dovecot's paths are laid over the host's in a mount namespace, and its processes are other users: that takes root")
+        if os.geteuid() != 0 or not may_mount():
+            raise Impossible("Dovecot's paths are laid over the host's in a mount namespace, and its processes are other users: that takes root, and the right to mount")
         self.root = unpack("dovecot-master", "dovecot-core", "dovecot-imapd", "dovecot-pop3d", "dovecot-submissiond")
         self.directory = d = f"{bench.directory}/dovecot"
         offset = free_offset(45000, (143, 110, 587))

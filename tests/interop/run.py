@@ -14,7 +14,7 @@ import tempfile
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-from harness.cases import PASSWORD, attempt, named  # noqa: E402
+from harness.cases import PASSWORD, attempt, named, outcome  # noqa: E402
 from harness.server import Failure, Server, free_offset  # noqa: E402
 from interop import beside, boxes, directories, fetching, hosted, keywords, layers, located, logins, mailing, mechanisms, moving, mutt, peers, readers, relay, senders, sharing, tickets, tokens, urls  # noqa: E402, F401
 from interop.bench import CASES, Bench  # noqa: E402
@@ -37,10 +37,10 @@ def run_all(server, directory, chosen, jobs):
     with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
         for done in concurrent.futures.as_completed([pool.submit(run_case, server, directory, n, *case) for n, case in chosen]):
             name, wrong, seconds = done.result()
-            print(f"{'FAILED' if wrong else 'ok    '} {seconds:5.1f} s  {name}", flush=True)
-            if wrong:
-                failed += 1
-                print("    " + "\n    ".join(wrong.strip().splitlines()[:SHOWN_LINES]), flush=True)
+            print(f"{outcome(wrong)} {seconds:5.1f} s  {name}", flush=True)
+            failed += bool(wrong)
+            if wrong is not None:
+                print("    " + "\n    ".join(str(wrong).strip().splitlines()[:SHOWN_LINES]), flush=True)
     if server.process.poll() is not None:
         failed += 1
         print(f"FAILED the server ended by itself with {server.process.returncode}")
