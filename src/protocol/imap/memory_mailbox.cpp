@@ -148,7 +148,7 @@ io::Task<Result<CopyOutcome>> MemoryMailbox::copy(NumberSet uids, std::string ta
     entry.keywords = CO_TRY(keyword_bits(target_names, keywords));
     entry.uid = uid++;
     entry.modseq = modseq;
-    entry.saved = account_->now.seconds();
+    entry.saved = io::Loop::current().clock().wall().seconds();
     octets += entry.size;
     copies.push_back(entry);
   }
@@ -199,7 +199,7 @@ io::Task<Result<CopyOutcome>> MemoryMailbox::copy_to(NumberSet uids, Account& ac
     entry.keywords = CO_TRY(keyword_bits(target_names, keywords));
     entry.uid = uid++;
     entry.modseq = other.modseq + 1;
-    entry.saved = other.now.seconds();
+    entry.saved = io::Loop::current().clock().wall().seconds();
     octets += entry.size;
     copies.push_back(entry);
   }

@@ -49,6 +49,7 @@ std::uint32_t Selected::recent_count() const { return static_cast<std::uint32_t>
 
 void Selected::bury(const std::vector<Entry>& expunged) {
   if (expunged.empty()) return;
+  if (ghosts_.empty()) modseq_before_ghosts_ = view_->highest_modseq();
   std::vector<Ghost> all;
   all.reserve(ghosts_.size() + expunged.size());
   auto old = ghosts_.begin();

@@ -56,6 +56,8 @@ class Selected {
   /// False in `alive` when the mailbox is gone.
   News adopt(bool& alive);
   [[nodiscard]] bool has_ghosts() const { return !ghosts_.empty(); }
+  /// With ghosts: the mailbox's mod-sequence of before the first of them was expunged.
+  [[nodiscard]] std::uint64_t modseq_before_ghosts() const { return modseq_before_ghosts_; }
   [[nodiscard]] NumberSet ghost_uids() const;
   /// Sequence numbers and UIDs to be told, then forgotten: numbers close up.
   std::vector<Target> take_ghosts();
@@ -116,6 +118,7 @@ class Selected {
   std::shared_ptr<const View> view_;
   std::unique_ptr<Watcher> watcher_;
   std::vector<Ghost> ghosts_;
+  std::uint64_t modseq_before_ghosts_ = 0;
   NumberSet recent_;
 };
 

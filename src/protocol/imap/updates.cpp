@@ -239,6 +239,9 @@ void Session::tell_adopted(News news, CommandRow::Expunges expunges, Addressing 
     for (auto& target : news.changed) {
       if (const auto now = selected->find(target.entry.uid)) target = *now;
     }
+  } else if (quiet == nullptr && has(kQresync) && selected->has_ghosts()) {
+    // RFC 7162 §3.2: higher mod-sequences may be told now; who trusted those would never hear of what is withheld.
+    untagged(Status::ok, "VANISHED comes later", "HIGHESTMODSEQ " + std::to_string(selected->modseq_before_ghosts()));
   }
   if (news.arrived) tell_exists();
   // RFC 4314 §5.1.1: rights that changed, too.
