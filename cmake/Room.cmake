@@ -1,16 +1,16 @@
 # One static library a room, its tests and fuzz targets beside its code.
 #
 #   angarium_room(NAME [DEPENDS room...] [LIBRARIES target...] [TEST_LIBRARIES target...] [PRECOMPILED header...]
-#                 [TESTED_APART pattern])
+#                 [LONG_TESTS])
 #
 # Called from src/ROOM/CMakeLists.txt. Every *.cpp of the folder and of its command/ belongs to the room, except
 #   *_test.cpp   linked into the test program NAME_test
 #   *_fuzz.cpp   one libFuzzer target each, NAME_FILE_fuzz, with FILE.dict as its dictionary; all of them: angarium_fuzz
 # DEPENDS names rooms of lower floors only; LIBRARIES names what comes from outside and stays private to the
 # room, because heavy headers may be included by its .cpp files only. TEST_LIBRARIES are linked into the test program,
-# as angarium_session (tests/support/session.h) for protocols. PRECOMPILED names headers that most files of a large room read:
-# with ANGARIUM_PRECOMPILE (the sanitizers' builds) they are compiled once. The dev and release builds go without, so that every file is seen to
-# include what it needs. TESTED_APART: the test files that match it are a test of their own (NAME_apart), which runs beside the others.
+# as angarium_session (tests/support/session.h) for protocols. PRECOMPILED names headers that most files of a large room
+# read: with ANGARIUM_PRECOMPILE (the sanitizers' builds) they are compiled once. The dev and release builds go without, so
+# that every file is seen to include what it needs. LONG_TESTS: the room's tests take longer than all others, and begin first.
 
 add_library(angarium_options INTERFACE)
 target_compile_options(angarium_options INTERFACE
@@ -36,7 +36,7 @@ function(angarium_precompile target)
 endfunction()
 
 function(angarium_room name)
-  cmake_parse_arguments(ROOM "" "TESTED_APART" "DEPENDS;LIBRARIES;TEST_LIBRARIES;PRECOMPILED" ${ARGN})
+  cmake_parse_arguments(ROOM "LONG_TESTS" "" "DEPENDS;LIBRARIES;TEST_LIBRARIES;PRECOMPILED" ${ARGN})
   file(GLOB sources CONFIGURE_DEPENDS *.cpp command/*.cpp)
   set(tests ${sources})
   set(fuzzers ${sources})
@@ -60,14 +60,11 @@ function(angarium_room name)
     if(CMAKE_BUILD_TYPE STREQUAL "Debug")
       target_compile_options(${name}_test PRIVATE -O0)  # what is tested is optimized; to optimize the tests takes as long as to compile them
     endif()
-    if(ROOM_TESTED_APART)
-      add_test(NAME ${name} COMMAND ${name}_test "-sfe=${ROOM_TESTED_APART}")
-      add_test(NAME ${name}_apart COMMAND ${name}_test "-sf=${ROOM_TESTED_APART}")
-      set_tests_properties(${name}_apart PROPERTIES LABELS room)
-    else()
-      add_test(NAME ${name} COMMAND ${name}_test)
-    endif()
+    add_test(NAME ${name} COMMAND ${name}_test)
     set_tests_properties(${name} PROPERTIES LABELS room)
+    if(ROOM_LONG_TESTS)
+      set_tests_properties(${name} PROPERTIES COST 1000)
+    endif()
   endif()
 
   if(ANGARIUM_FUZZ)
