@@ -23,9 +23,13 @@ constexpr std::size_t kCharacterMax = 4;
 constexpr std::size_t kDirectMax = 64;
 
 /// What is looked into: texts, and reports about mail (message/delivery-status and its like), which are text as well.
+/// Not messages that are leaves because they are encoded, in pieces or too deep: what is attached to them is noise.
 bool has_text(const Structure& structure, const Part& part, std::string_view octets) {
   if (part.kind != PartKind::leaf) return false;
-  return structure.is_type(part, octets, "text") || structure.is_type(part, octets, "message");
+  if (structure.is_type(part, octets, "text")) return true;
+  return structure.is_type(part, octets, "message") && !structure.is_type(part, octets, "message", "rfc822") &&
+         !structure.is_type(part, octets, "message", "global") &&
+         !structure.is_type(part, octets, "message", "partial");
 }
 
 bool visit_fields(std::string_view header, TextPlace place, TextVisitor& visitor) {

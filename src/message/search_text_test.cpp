@@ -84,6 +84,12 @@ TEST_CASE("reports about mail are looked into, as texts are") {
   CHECK(TextSearch(place_bit(TextPlace::body), "kilo@example.com").found_in(report, &structure));
   CHECK(!TextSearch(place_bit(TextPlace::body), "RmluYWwt").found_in(report, &structure));
   CHECK(texts_end(report, structure) >= report.find("\r\n--b--"));
+  // A message that is encoded is no text: what is attached to it would be found in base64.
+  std::string encoded = report;
+  encoded.replace(encoded.find("message/delivery-status"), std::string_view("message/delivery-status").size(),
+                  "message/rfc822");
+  const Structure other = parse_structure(encoded);
+  CHECK(!TextSearch(place_bit(TextPlace::body), "kilo@example.com").found_in(encoded, &other));
 }
 
 TEST_CASE("RFC 5322 section 2.2.3: a phrase is found across a fold, be it before a blank or a tab") {

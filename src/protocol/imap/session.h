@@ -168,6 +168,7 @@ class Session {
  private:
   /// The newest view; nullopt: the mailbox is gone, and has been left.
   std::optional<News> adopt_news();
+  [[nodiscard]] bool tells_flag_changes() const;
   void tell_adopted(News news, CommandRow::Expunges expunges, Addressing addressing, const NumberSet* quiet);
   io::Task<Result<void>> tell_with_more(CommandRow::Expunges expunges, Addressing addressing);
   io::Task<Result<void>> show(NumberSet uids, FetchProgram wanted);

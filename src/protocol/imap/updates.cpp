@@ -216,6 +216,11 @@ io::Task<Result<void>> Session::tell_between_commands() {
   co_return Result<void>{};
 }
 
+bool Session::tells_flag_changes() const {
+  // An event that NOTIFY may leave out.
+  return notifications == nullptr || (notifications->selected_events() & kEventFlagChange) != 0;
+}
+
 void Session::tell_adopted(News news, CommandRow::Expunges expunges, Addressing addressing, const NumberSet* quiet) {
   const bool may_expunge = expunges == CommandRow::Expunges::told || addressing == Addressing::uid;
   if (may_expunge && selected->has_ghosts()) {
@@ -239,8 +244,9 @@ void Session::tell_adopted(News news, CommandRow::Expunges expunges, Addressing 
     for (auto& target : news.changed) {
       if (const auto now = selected->find(target.entry.uid)) target = *now;
     }
-  } else if (quiet == nullptr && has(kQresync) && selected->has_ghosts()) {
-    // RFC 7162 §3.2: higher mod-sequences may be told now; who trusted those would never hear of what is withheld.
+  } else if (quiet == nullptr && has(kQresync) && selected->has_ghosts() && tells_flag_changes()) {
+    // RFC 7162 §3.2: higher mod-sequences may be told now; who trusted those would never hear of what is withheld. Who
+    // hears of no flags by NOTIFY could trust none.
     untagged(Status::ok, "VANISHED comes later", "HIGHESTMODSEQ " + std::to_string(selected->modseq_before_ghosts()));
   }
   if (news.arrived) tell_exists();
@@ -248,15 +254,14 @@ void Session::tell_adopted(News news, CommandRow::Expunges expunges, Addressing 
   if (keyword_count(selected->view().keywords()) != selected->keywords_told ||
       selected->flag_rights() != selected->flag_rights_told)
     tell_flags();
-  // Changed flags are an event that NOTIFY may leave out.
-  if (notifications != nullptr && (notifications->selected_events() & kEventFlagChange) == 0) return;
+  if (!tells_flag_changes()) return;
   for (const auto& target : news.changed) {
     if (quiet == nullptr || !quiet->contains(target.entry.uid)) tell_message(target, addressing);
   }
 }
 
 void Session::tell_annotations() {
-  if (annotations == nullptr) return;
+  if (annotations == nullptr || after == After::end) return;
   for (const auto& [mailbox, entry] : annotations->take()) {
     if (!has(kMetadata) && (notifications == nullptr || !notifications->wants_annotations_of(mailbox))) continue;
     auto& out = text();

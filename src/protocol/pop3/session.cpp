@@ -232,7 +232,7 @@ bool is_too_long(std::string_view command) {
 
 io::Task<Result<>> Session::commands() {
   while (state != State::update) {
-    auto line = co_await next_line(kAuthCommandMax);
+    auto line = co_await next_line(state == State::authorization ? kAuthCommandMax : kCommandLineMax);
     if (line ? is_too_long(*line) : line.error().is(wire::kLineTooLong)) {
       refuse_bad("the command is too long");
     } else if (line) {

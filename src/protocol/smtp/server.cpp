@@ -182,8 +182,11 @@ io::Task<Result<>> converse(Conversation& conversation) {
       break;
     }
     const Limits& limits = conversation.policy().limits;
-    Result<std::optional<wire::Line>> line =
-        co_await read_line(conversation, std::max(limits.command_octets, limits.auth_command_octets()));
+    // Lines that are waited for hold memory: the longer ones only from who may log in and has not done so.
+    const bool may_log_in = conversation.policy().auth != AuthUse::none && !conversation.peer().identity;
+    const std::uint32_t octets_max =
+        may_log_in ? std::max(limits.command_octets, limits.auth_command_octets()) : limits.command_octets;
+    Result<std::optional<wire::Line>> line = co_await read_line(conversation, octets_max);
     if (line ? *line && is_too_long((*line)->text, limits) : line.error().is(wire::kLineTooLong)) {
       conversation.refuse(reply::kLineTooLong);
     } else if (!line) {
