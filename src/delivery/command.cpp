@@ -213,10 +213,9 @@ class Child {
     return end;
   }
 
-  /// The group has the child's number for as long as it is not reaped.
+  /// The group has the child's number for as long as it is not reaped. Once each: a shell would run its trap twice.
   void signal_all(int signal) const {
-    ::kill(-process_, signal);
-    ::kill(process_, signal);  // it may not have made its group yet
+    if (::kill(-process_, signal) != 0) ::kill(process_, signal);  // it has not made its group yet
   }
 
   CommandEnd killed(CommandEnd::How how) {

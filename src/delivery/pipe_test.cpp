@@ -219,6 +219,16 @@ TEST_CASE("a command that is called off and ends well all the same has done its 
   CHECK(octets_of(folder.path("end")) == "done\n");
 }
 
+TEST_CASE("a command that is called off hears of it once") {
+  const TemporaryFolder folder;
+  for (int i = 0; i < 20; ++i) {
+    folder.clear();
+    CHECK(called_off(folder, "trap 'echo again >>end; cat >/dev/null; exit 0' TERM; echo 1 >runs; sleep 600 & wait")
+              .delivered());
+    CHECK(octets_of(folder.path("end")) == "again\n");
+  }
+}
+
 TEST_CASE("a command that is called off still has the whole letter to read, and one that stays is killed") {
   const TemporaryFolder folder;
   CHECK(called_off(folder, "trap 'cat >got; exit 0' TERM; echo 1 >runs; sleep 600 & wait").delivered());
